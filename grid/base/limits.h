@@ -1,0 +1,54 @@
+/* Every bound of the system: its meaning, its reason and what the user sees past it. */
+#ifndef GRID_BASE_LIMITS_H
+#define GRID_BASE_LIMITS_H
+
+enum {
+    /* Bytes of a key (and of an affinity). Keys are compared and hashed on every operation. Past it: TOO_LARGE. */
+    KEY_BYTES_MAX = 4 * 1024,
+    /* Bytes of a value. One value must fit one log entry and one frame with room. Past it: TOO_LARGE. */
+    VALUE_BYTES_MAX = 1024 * 1024,
+    /* Bytes of a map's name. Past it: TOO_LARGE. */
+    MAP_NAME_BYTES_MAX = 128,
+    /* Maps that one partition numbers. Names come from clients and are never forgotten. Past it: LOG_FULL-like refusal BUSY. */
+    MAPS_PER_PARTITION_MAX = 4096,
+    /* Bytes of one frame's body. Past it: the connection is closed. */
+    FRAME_BODY_BYTES_MAX = 8 * 1024 * 1024,
+    /* Bytes of one packed log entry; more operations go into the next entry. */
+    ENTRY_BYTES_MAX = 4 * 1024 * 1024,
+    /* A packed entry is closed when it passes this many bytes, so that one entry never delays others for long. */
+    ENTRY_BYTES_AIM = 256 * 1024,
+    /* Commands in one packed entry. */
+    ENTRY_COMMANDS_MAX = 4096,
+    /* Bytes of entries in one AppendEntries (shim S21); the rest follows in the next. */
+    APPEND_BYTES_MAX = 2 * 1024 * 1024,
+    /* Entries in one AppendEntries (shim S21). */
+    APPEND_ENTRIES_MAX = 1024,
+    /* Nodes of a cluster for now; ids are 1..NODES_MAX. */
+    NODES_MAX = 64,
+    /* Replicas of a partition. */
+    REPLICAS_MAX = 7,
+    /* Partitions of a cluster. */
+    PARTITIONS_MAX = 4096,
+    /* Results that one session keeps in one partition, and their bytes; past it RESULT_NOT_KEPT. */
+    SESSION_RESULTS_MAX = 1024,
+    SESSION_RESULT_BYTES_MAX = 256 * 1024,
+    /* Sessions in one partition; the longest idle one is ended past it. */
+    SESSIONS_PER_PARTITION_MAX = 65536,
+    /* Entries in one scan page. */
+    SCAN_PAGE_MAX = 1000,
+    /* Lines of an order. Past it: VALIDATION_ERROR. */
+    ORDER_LINES_MAX = 100,
+    /* Timers that one tick entry fires (R14). */
+    TICK_TIMERS_MAX = 256,
+    /* Effects on the same affinity applied in one entry (R4's worklist). */
+    WORKLIST_MAX = 512,
+};
+
+#define LOG_DISK_BYTES_DEFAULT (4ull << 30)   /* past it new client commands get LOG_FULL */
+#define LOG_MEMORY_BYTES_DEFAULT (1ull << 30) /* bytes of entries in memory a node, likewise */
+
+_Static_assert(VALUE_BYTES_MAX + 4 * KEY_BYTES_MAX < ENTRY_BYTES_MAX, "one operation fits an entry");
+_Static_assert(ENTRY_BYTES_MAX < FRAME_BODY_BYTES_MAX, "one entry fits a frame");
+_Static_assert(APPEND_BYTES_MAX + ENTRY_BYTES_MAX < FRAME_BODY_BYTES_MAX, "an append with one oversize entry fits a frame");
+
+#endif

@@ -1,0 +1,47 @@
+/* One directory of files, as the core sees it.
+ *
+ * Reads and metadata calls block and happen at start-up only (and when a log segment is opened or removed). Writes are
+ * asynchronous: they run off the loop, `done` runs on it. Until a synced write is done nothing of it may be relied on;
+ * pages of unsynced writes reach the disk in any order or not at all. A file has at most one write in flight.
+ * Names are plain (no '/'). A failed write or sync leaves the file in an unknown state: the caller stops the node. */
+#ifndef GRID_IO_STORAGE_H
+#define GRID_IO_STORAGE_H
+
+#include "grid/base/bytes.h"
+#include "grid/base/err.h"
+
+struct storage;
+struct file;
+
+/* One write: `data` at `offset`, then fdatasync when `sync`. The request and the data are borrowed until done. */
+struct storage_write {
+    uint64_t offset;
+    struct bytes data;
+    bool sync;
+    void (*done)(void *context, enum grid_err err);
+    void *context;
+    void *internal;                                           /* belongs to the implementation */
+};
+
+struct storage {
+    /* Opens for reading and writing; creates (size 0) when `create`. NOT_FOUND, IO. */
+    enum grid_err (*open)(struct storage *storage, const char *name, bool create, struct file **ret_file);
+    void (*close)(struct storage *storage, struct file *file); /* not while a write is in flight */
+    uint64_t (*size)(struct storage *storage, struct file *file);
+    /* Reads exactly data->size bytes; IO when the file is shorter. */
+    enum grid_err (*read)(struct storage *storage, struct file *file, uint64_t offset, uint8_t *data, size_t size);
+    void (*write)(struct storage *storage, struct file *file, struct storage_write *write);
+    /* Reserves and zero-fills up to `size`, durable on return. NO_SPACE, IO. */
+    enum grid_err (*allocate)(struct storage *storage, struct file *file, uint64_t size);
+    /* Cuts the file to `size`, durable on return. */
+    enum grid_err (*truncate)(struct storage *storage, struct file *file, uint64_t size);
+    enum grid_err (*remove)(struct storage *storage, const char *name); /* durable on return */
+    /* Whole small file, atomically replaced, durable on return. */
+    enum grid_err (*put)(struct storage *storage, const char *name, struct bytes content);
+    enum grid_err (*get)(struct storage *storage, const char *name, struct buffer *ret_content); /* NOT_FOUND, IO */
+    /* Calls `each` for every file, in name order. */
+    enum grid_err (*list)(struct storage *storage, void (*each)(void *context, const char *name), void *context);
+    uint64_t (*free_bytes)(struct storage *storage);
+};
+
+#endif

@@ -1,0 +1,110 @@
+/* Replicated groups: what the rest of the tree sees of consensus. No type of the library below appears here (D2), so
+ * that the core can be replaced.
+ *
+ * A group set hosts all groups of one loop over one shared log and one link per peer. Each group replicates opaque
+ * commands and applies them in order on every replica through the machine it is given.
+ *
+ * Threads: one loop. Callbacks run from the loop, never from inside a call made here, except that group_propose and
+ * group_read must not be called from inside `apply`, `dropped` or `role` (defer to the end of the iteration).
+ * Errors: a storage failure or a broken group calls `fatal` once; the owner must stop the process. */
+#ifndef RAFT_GROUP_H
+#define RAFT_GROUP_H
+
+#include "grid/base/bytes.h"
+#include "grid/base/err.h"
+#include "grid/base/ids.h"
+#include "grid/base/log.h"
+#include "grid/base/metric.h"
+#include "grid/io/io.h"
+#include "raft/peers.h"
+
+struct group;
+struct group_set;
+
+enum group_role {
+    GROUP_FOLLOWER,
+    GROUP_CANDIDATE,
+    GROUP_LEADER,                 /* elected; nothing of its own term is committed yet: no reads, proposals queue behind */
+    GROUP_READY,                  /* leader with an entry of its own term committed and applied */
+};
+
+/* The state machine and the listeners of one group. `context` is passed back. */
+struct group_machine {
+    void *context;
+    /* Entry `index` is committed. `token` is what this node gave to group_propose for exactly this entry, else NULL.
+     * Must not fail and must be deterministic. `command` is borrowed. Entries that carry no command are not shown;
+     * indexes therefore may skip. */
+    void (*apply)(void *context, uint64_t index, uint64_t term, struct bytes command, void *token);
+    /* A proposal of this node was cut off by a change of leader: its outcome is unknown (R2). */
+    void (*dropped)(void *context, void *token);
+    void (*role)(void *context, enum group_role role, uint64_t term);
+};
+
+/* Shims that simulator runs may switch off to prove that they are needed; bit n = shim number of raft/README.md. */
+struct group_shims { uint64_t disabled; };
+
+struct group_set_options {
+    struct io *io;
+    struct logger *logger;
+    struct metric_registry *metrics;      /* may be NULL */
+    struct node_id self;
+    const char *peer_listen_address;
+    const struct peer_address *members;   /* static voters of every group; copied */
+    size_t members_count;
+    uint64_t cluster_digest;
+    uint32_t groups;
+    bool sync;                            /* durability: fsync (true) or os */
+    uint32_t election_timeout_ms;         /* 0: 1000; spread to twice that */
+    uint32_t heartbeat_ms;                /* 0: 100; ticks run at half of it */
+    uint64_t log_disk_bytes_max;          /* 0: LOG_DISK_BYTES_DEFAULT */
+    uint64_t log_memory_bytes_max;        /* 0: LOG_MEMORY_BYTES_DEFAULT */
+    uint64_t segment_bytes;               /* 0: default of the log */
+    struct group_shims shims;             /* all zero in production */
+    void (*fatal)(void *context, enum grid_err err, const char *what);
+    void *context;
+};
+
+/* Recovers the log and creates the groups, not yet running. Errors: CORRUPT, IO, MISMATCH; *ret_note says what and
+ * where (memory_free). Life: open -> group_attach for each -> group_set_start -> ... -> group_set_close. */
+enum grid_err group_set_open(const struct group_set_options *options, struct group_set **ret_set, char **ret_note);
+/* Attaches the machine of a group; required for every group before start. Borrows it until close. */
+void group_attach(struct group *group, const struct group_machine *machine);
+/* Starts all groups (bootstrapping those without state) and listens for peers. */
+enum grid_err group_set_start(struct group_set *set, char **ret_note);
+/* Stops everything at once; every outstanding proposal is dropped, every read fails. Safe after fatal. */
+void group_set_close(struct group_set *set);
+struct group *group_set_get(struct group_set *set, struct partition_id partition);
+struct peers *group_set_peers(struct group_set *set);
+
+enum group_class {
+    GROUP_CLIENT,                 /* refused with LOG_FULL past the bounds */
+    GROUP_INTERNAL,               /* messages between partitions, acknowledgements, timers: never refused for room (R6) */
+};
+
+/* Proposes one entry; `command` is copied. OK means queued: exactly one of apply(token) or dropped(token) follows.
+ * Errors: NOT_LEADER, LOG_FULL, TOO_LARGE, BUSY (leadership is being transferred). Token must not be NULL. */
+enum grid_err group_propose(struct group *group, enum group_class class_, struct bytes command, void *token);
+
+/* A linearizable read point (read index confirmed by a majority at the transport, D9). `done` runs exactly once, when
+ * this replica has applied everything up to the read index, or with NOT_LEADER / UNAVAILABLE. */
+struct group_read {
+    void (*done)(void *context, enum grid_err err, uint64_t index);
+    void *context;
+    struct group_read *next;              /* belongs to the group until done */
+};
+void group_read(struct group *group, struct group_read *read);
+
+/* Hands leadership to another voter. Errors: NOT_LEADER, INVALID, BUSY. Completion shows as a role change. */
+enum grid_err group_transfer(struct group *group, struct node_id target);
+
+struct group_status {
+    enum group_role role;
+    uint64_t term, commit_index, applied_index, last_index;
+    struct node_id leader;                /* 0 when unknown */
+    uint32_t voters;
+};
+struct group_status group_status(const struct group *group);
+uint64_t group_set_log_disk_bytes(const struct group_set *set);
+uint64_t group_set_log_memory_bytes(const struct group_set *set);
+
+#endif

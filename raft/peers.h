@@ -1,0 +1,48 @@
+/* Links between the nodes of a cluster: one connection per pair, shared by all groups and by the outbox.
+ *
+ * The node with the smaller id connects, the other accepts; both send PEER_HELLO first (protocol version, node id,
+ * cluster digest, node incarnation). A wrong digest, an unknown id or a malformed frame closes the connection and counts.
+ * A lost link is connected again with backoff (50 ms doubling to 1 s, jittered). Frames written while a link is down are dropped: the layers above repeat.
+ * Everything written in one loop iteration leaves in one write per peer (the transport does that).
+ *
+ * Ownership: opened by group_set; others borrow it. Single threaded. */
+#ifndef RAFT_PEERS_H
+#define RAFT_PEERS_H
+
+#include "grid/base/ids.h"
+#include "grid/base/log.h"
+#include "grid/base/metric.h"
+#include "grid/io/io.h"
+#include "grid/wire/frame.h"
+
+struct peer_address { struct node_id id; char address[128]; };  /* "host:port" of the peer port */
+
+struct peers;
+
+struct peers_options {
+    struct io *io;
+    struct logger *logger;
+    struct metric_registry *metrics;       /* may be NULL */
+    struct node_id self;
+    const char *listen_address;
+    const struct peer_address *members;    /* copied; includes self */
+    size_t members_count;
+    uint64_t cluster_digest;
+};
+
+/* A frame of a type that was registered, from an authenticated peer. Borrowed for the call. Returns false when the
+ * body is malformed: the link is closed and counted. */
+typedef bool (*peers_frame_fn)(void *context, struct node_id from, const struct frame *frame);
+/* A link came up or went down. */
+typedef void (*peers_link_fn)(void *context, struct node_id peer, bool up);
+
+enum grid_err peers_open(const struct peers_options *options, struct peers **ret_peers);
+void peers_close(struct peers *peers);
+void peers_on_frame(struct peers *peers, enum frame_type type, peers_frame_fn handler, void *context);
+void peers_on_link(struct peers *peers, peers_link_fn handler, void *context);   /* up to 4 listeners */
+bool peers_up(const struct peers *peers, struct node_id peer);
+/* Buffer to append whole frames for a peer, or NULL when the link is down. Borrowed until the caller's callback returns. */
+struct buffer *peers_output(struct peers *peers, struct node_id peer);
+size_t peers_pending(const struct peers *peers, struct node_id peer);            /* unsent bytes, for back-pressure */
+
+#endif

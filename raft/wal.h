@@ -1,0 +1,70 @@
+/* The shared write-ahead log of a node: all groups, one stream of records, group commit (D3).
+ *
+ * Format: docs/formats/wal.md. Segments "wal-<16 hex digits>" of a fixed size, preallocated and zero-filled; each flush
+ * begins with a flush header (epoch, position, previous durable position) and holds whole records; every record carries
+ * CRC32C, length, type, group, position and epoch, so stale bytes of an earlier life never match.
+ *
+ * Life: wal_open recovers (scan, verify, fold per group), wal_take hands each group its state once, then appends.
+ * Appending copies into the pending flush; at the end of the loop iteration (and whenever a flush finishes) everything
+ * pending is written and synced at once, off the loop. Positions (lsn) are bytes of the endless stream, strictly growing.
+ * `durable` reports progress. A storage error calls `failed` once and nothing is ever acknowledged after it (I37).
+ *
+ * Recovery: a bad record above the last durable position that any good flush header states is a torn tail and is cut
+ * (durably, before anything is appended); below it the log is corrupt and wal_open refuses with CORRUPT and a note that
+ * names file and offset. Single threaded. */
+#ifndef RAFT_WAL_H
+#define RAFT_WAL_H
+
+#include "grid/base/bytes.h"
+#include "grid/base/err.h"
+#include "grid/base/log.h"
+#include "grid/base/metric.h"
+#include "grid/io/clock.h"
+#include "grid/io/storage.h"
+
+struct wal;
+
+struct wal_entry {
+    uint64_t term;
+    uint16_t type;                          /* opaque here; the guard's */
+    struct bytes data;
+};
+
+/* What recovery found for one group. Entries are contiguous from first_index. */
+struct wal_group_state {
+    uint64_t term, vote;
+    uint64_t first_index;                   /* 1 when the group has no snapshot */
+    struct wal_entry *entries;              /* owned by the receiver: memory_free for each data.data and the array */
+    size_t entries_count;
+};
+
+struct wal_options {
+    struct clock *clock;
+    struct storage *storage;
+    struct logger *logger;
+    struct metric_registry *metrics;        /* may be NULL */
+    uint32_t groups;                        /* group numbers 0 .. groups-1 */
+    uint64_t segment_bytes;                 /* 0: 64 MiB */
+    bool sync;                              /* false: durability "os": entries are written, not synced; META is always synced */
+    void (*durable)(void *context, uint64_t lsn);    /* everything up to lsn may be relied on */
+    void (*failed)(void *context, enum grid_err err, const char *what);
+    void *context;
+};
+
+/* *ret_note is a text for people, set on failure (memory_free). */
+enum grid_err wal_open(const struct wal_options *options, struct wal **ret_wal, char **ret_note);
+/* Waits for nothing: a write in flight is abandoned to the storage; callbacks stop. */
+void wal_close(struct wal *wal);
+bool wal_empty(const struct wal *wal);                            /* recovery found no record */
+void wal_take(struct wal *wal, uint32_t group, struct wal_group_state *ret_state);
+
+/* Each returns the lsn after the record: durable once durable >= lsn. Data is copied. */
+uint64_t wal_append_meta(struct wal *wal, uint32_t group, uint64_t term, uint64_t vote);
+uint64_t wal_append_entries(struct wal *wal, uint32_t group, uint64_t first_index, const struct wal_entry *entries, size_t count);
+uint64_t wal_append_truncate(struct wal *wal, uint32_t group, uint64_t index); /* entries >= index are gone */
+
+uint64_t wal_durable(const struct wal *wal);
+uint64_t wal_end(const struct wal *wal);                          /* lsn of everything appended so far */
+uint64_t wal_disk_bytes(const struct wal *wal);                   /* of live segments, as used */
+
+#endif
