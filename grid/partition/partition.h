@@ -1,0 +1,77 @@
+/* The replicated state of one partition and its only way to change: partition_apply (D4).
+ *
+ * Deterministic: everything follows from the entries alone. No clock, I/O, randomness, local configuration, pointer
+ * order. Refusals and errors are values in the answers; nothing that arrives can stop it (R8).
+ *
+ * Owns its maps, sessions, outbox, inbox, timers and activities; borrows the service registry. Single threaded. Views
+ * returned by queries are borrowed until the next apply. */
+#ifndef GRID_PARTITION_PARTITION_H
+#define GRID_PARTITION_PARTITION_H
+
+#include "grid/base/bytes.h"
+#include "grid/base/err.h"
+#include "grid/base/ids.h"
+#include "grid/wire/message.h"
+
+struct partition;
+struct service_registry;
+
+struct partition_options {
+    struct partition_id id;
+    const struct service_registry *services;   /* NULL: service commands answer NOT_SUPPORTED */
+};
+
+struct partition *partition_open(const struct partition_options *options);
+void partition_close(struct partition *partition);
+
+/* Answer of command `ordinal` (from 0) of the entry being applied: an encoded Response, borrowed for the call. */
+typedef void (*partition_answer_fn)(void *context, uint32_t ordinal, struct bytes response);
+/* Applies one committed entry. A malformed entry changes nothing but the digest and counts in partition_stats. */
+void partition_apply(struct partition *partition, struct bytes entry, partition_answer_fn answer, void *context);
+
+/* Serves a read from the present state; appends an encoded Response. */
+void partition_query(const struct partition *partition, const struct query *query, struct buffer *out);
+
+/* ---- what the node asks */
+
+bool partition_genesis(const struct partition *partition, struct genesis_command *ret_genesis); /* false before the first entry */
+uint64_t partition_log_time_ms(const struct partition *partition);
+uint64_t partition_commits(const struct partition *partition);       /* commit counter (D4) */
+uint64_t partition_digest(const struct partition *partition);        /* rolling: equal at equal applied index (I15) */
+uint64_t partition_state_digest(const struct partition *partition);  /* from the whole state, O(n); for tests */
+/* Earliest log time at which a Tick has work (timer or session end); false: none. */
+bool partition_next_due_ms(const struct partition *partition, uint64_t *ret_due_ms);
+
+/* ---- outbox (R4): read by the leader's sender */
+
+/* Calls `each` for every destination with unacknowledged messages, in order of destination. */
+void partition_outbox_each(const struct partition *partition, void (*each)(void *context, uint32_t destination, uint64_t first, uint64_t last), void *context);
+/* Encoded LinkMessages from `sequence` on, up to bytes_max (at least one); returns how many were given. Borrowed. */
+size_t partition_outbox_read(const struct partition *partition, uint32_t destination, uint64_t sequence, size_t bytes_max,
+                             void (*each)(void *context, uint64_t sequence, struct bytes message), void *context);
+uint64_t partition_inbox_last(const struct partition *partition, uint32_t source);   /* last applied; 0: none */
+uint32_t partition_incarnation(const struct partition *partition);
+/* Grows with every change of the outbox, so that the sender need not look when nothing happened. */
+uint64_t partition_outbox_version(const struct partition *partition);
+
+/* ---- activities (D8): unfinished ones, run by the leader */
+
+struct partition_activity {
+    uint64_t id;
+    uint32_t operation;                /* enum payment_operation */
+    struct bytes key, order, currency;
+    int64_t amount_minor;
+};
+/* First unfinished activity with id > after; false: none. Borrowed until the next apply. */
+bool partition_activity_next(const struct partition *partition, uint64_t after, struct partition_activity *ret_activity);
+
+struct partition_stats {
+    uint64_t entries, bytes, sessions, outbox_pending, timers, activities, malformed_entries;
+    uint64_t commands, events, refusals, duplicates;
+    /* Sagas by how they stand, for metrics; kept by the saga service's records. */
+    uint64_t sagas_started, sagas_completed, sagas_compensated, sagas_timed_out, sagas_failed;
+};
+struct partition_stats partition_stats(const struct partition *partition);
+void partition_holds(const struct partition *partition);
+
+#endif

@@ -1,0 +1,45 @@
+/* Inside of a partition: shared by the files of this folder only. Each component is a module of its own; partition.c
+ * owns them and dispatches commands. */
+#ifndef GRID_PARTITION_STATE_H
+#define GRID_PARTITION_STATE_H
+
+#include "grid/base/arena.h"
+#include "grid/partition/maps.h"
+#include "grid/partition/partition.h"
+
+struct sessions;
+struct outbox;
+struct inbox;
+struct timers;
+struct activities;
+
+struct partition {
+    struct partition_id id;
+    const struct service_registry *services;
+    bool born;                         /* Genesis was applied */
+    struct buffer genesis;             /* its encoded Command */
+    uint64_t table_seed;
+    uint64_t commits;                  /* grows by one with every command that is applied */
+    uint64_t log_time_ms, wall_time_ms;
+    uint64_t digest;
+    struct maps *maps;
+    struct sessions *sessions;
+    struct outbox *outbox;             /* messages to other partitions, and to this one under another affinity */
+    struct inbox *inbox;               /* last applied per source */
+    struct timers *timers;
+    struct activities *activities;
+    struct arena arena;                /* reset before each command */
+    struct partition_stats stats;
+};
+
+/* Folds what a command changed into the rolling digest. */
+void partition_fold(struct partition *partition, struct bytes bytes);
+
+/* ---- service commands (event_pipeline.c). Fill *response (arena memory); never fail. */
+void pipeline_command(struct partition *partition, const struct service_command *command, struct response *response);
+void pipeline_deliver(struct partition *partition, const struct deliver_command *deliver, struct response *response);
+void pipeline_acknowledge(struct partition *partition, const struct acknowledge_command *acknowledge, struct response *response);
+void pipeline_activity_result(struct partition *partition, const struct activity_result_command *result, struct response *response);
+void pipeline_tick(struct partition *partition);       /* fires due timers, at most TICK_TIMERS_MAX; trims retention */
+
+#endif

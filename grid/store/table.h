@@ -1,0 +1,47 @@
+/* The core table: byte keys to byte values, open addressing, ordered by hash, resized in small steps.
+ *
+ * Shape: slots are kept in the order of (hash, key) — Robin Hood linear probing on the high bits of the hash, without
+ * wrap-around (Celis 1986) — so walking the slots is walking a canonical order that depends only on content and seed:
+ * equal on all replicas, valid across a resize and a change of leader. Growing moves a few slots per operation behind
+ * a watermark: hashes below it live in the new array, the others in the old one.
+ *
+ * Ownership: copies keys and values. Entries are borrowed until the next change of the table. Single threaded.
+ * Limits: KEY_BYTES_MAX and VALUE_BYTES_MAX are the caller's to check; 2^32 - 1 entries. No time, no randomness. */
+#ifndef GRID_STORE_TABLE_H
+#define GRID_STORE_TABLE_H
+
+#include "grid/base/bytes.h"
+
+struct table;
+
+struct table_entry {
+    struct bytes key, value;           /* borrowed */
+    uint64_t version;                  /* commit counter of the last write */
+    uint64_t hash;
+};
+
+/* Called before the first overwrite or removal of an entry since table_epoch_begin, and never twice for one entry in
+ * an epoch: the hook that snapshots taken without stopping (D12) are built on. */
+typedef void (*table_pre_image_fn)(void *context, const struct table_entry *old);
+
+struct table *table_open(uint64_t seed);
+void table_close(struct table *table);
+bool table_find(const struct table *table, struct bytes key, struct table_entry *ret_entry);
+/* Writes; returns true when the key was not there before. */
+bool table_set(struct table *table, struct bytes key, struct bytes value, uint64_t version);
+bool table_remove(struct table *table, struct bytes key);          /* false: was not there */
+uint64_t table_count(const struct table *table);
+uint64_t table_memory_bytes(const struct table *table);            /* slots and records, as requested from the heap */
+
+/* Next entry in canonical order after (hash, key), or the first when key.size is 0 and hash 0. False at the end.
+ * The position stays valid whatever changes in between: it is compared, never dereferenced. */
+bool table_next(const struct table *table, uint64_t after_hash, struct bytes after_key, struct table_entry *ret_entry);
+
+/* Starts an epoch; writes to entries older than it report their pre-image once. NULL ends it. Epochs do not nest. */
+void table_epoch_begin(struct table *table, table_pre_image_fn pre_image, void *context);
+void table_epoch_end(struct table *table);
+
+uint64_t table_digest(const struct table *table);                  /* order independent fold of all entries; O(n), for tests */
+void table_holds(const struct table *table);                       /* aborts when an invariant is broken; O(n) */
+
+#endif

@@ -1,0 +1,196 @@
+/* The grid's messages as plain structs, and their codec.
+ *
+ * The schema is proto/grid/v1/grid.proto; the encoding is standard protobuf. The codec here is written by hand so that
+ * decoding borrows from the input and neither allocates nor copies per message (arrays come from the caller's arena);
+ * a differential test holds it against the generated code. Decoding is strict: unknown fields, wrong wire types, values
+ * out of range, invalid UTF-8 in text fields and repeated singular fields are MALFORMED. Limits (key, value, name sizes)
+ * are checked by message_check, not here. All text fields are struct bytes without a closing zero.
+ *
+ * Threads: none. Time: none. */
+#ifndef GRID_WIRE_MESSAGE_H
+#define GRID_WIRE_MESSAGE_H
+
+#include "grid/base/arena.h"
+#include "grid/base/bytes.h"
+#include "grid/base/err.h"
+#include "grid/base/ids.h"
+
+/* ---- handshake and table */
+
+struct message_hello { uint32_t protocol; struct bytes client_name; };
+struct message_member { struct node_id node; struct bytes client_address, peer_address; };
+struct message_table {
+    uint64_t version;
+    uint32_t partitions;
+    const struct message_member *members; size_t members_count;
+    const uint32_t *leaders; size_t leaders_count;             /* node id per partition; 0 unknown */
+};
+struct message_welcome { uint32_t protocol; struct bytes cluster; struct node_id node; struct message_table table; };
+
+/* ---- commands */
+
+enum command_kind {                    /* field numbers of Command.body */
+    COMMAND_OPEN_SESSION = 10,
+    COMMAND_CLOSE_SESSION = 11,
+    COMMAND_MAP = 12,
+    COMMAND_SERVICE = 13,
+    COMMAND_GENESIS = 32,
+    COMMAND_DELIVER = 33,
+    COMMAND_ACKNOWLEDGE = 34,
+    COMMAND_ACTIVITY_RESULT = 35,
+    COMMAND_TICK = 36,
+};
+
+enum map_operation { MAP_SET = 1, MAP_REMOVE = 2, MAP_COMPARE_AND_SET = 3 };
+
+struct map_command {
+    enum map_operation operation;
+    struct bytes map, key, affinity, value;                    /* affinity empty: equals the key */
+    uint64_t expected_version;
+};
+
+struct trace_context { struct bytes correlation_id, causation_id, saga_id, traceparent; };
+
+struct service_command {
+    uint32_t service, type;
+    struct bytes key, affinity, body;                          /* affinity empty: equals the key */
+    struct trace_context trace;
+};
+
+struct reply_to { uint32_t service; struct bytes key, affinity; uint64_t reference; };  /* service 0: nobody waits */
+
+struct link_message {
+    uint64_t sequence;
+    struct service_command command;
+    struct reply_to reply_to;
+    bool is_answer;
+    uint32_t answer_code;
+    uint64_t answer_reference;
+};
+
+struct deliver_command { uint32_t source, incarnation, destination; const struct link_message *messages; size_t messages_count; };
+struct acknowledge_command { uint32_t destination, incarnation; uint64_t sequence; };
+struct activity_result_command { uint64_t activity; uint32_t outcome; struct bytes transaction, reason; };
+struct genesis_command {
+    struct bytes cluster;
+    uint32_t partitions;
+    const struct message_member *members; size_t members_count;
+    uint64_t table_seed, settings_digest;
+};
+
+struct command {
+    uint64_t session, sequence, acknowledged_below;
+    enum command_kind kind;
+    union {
+        struct { uint64_t idle_ms; } open_session;
+        struct map_command map;
+        struct service_command service;
+        struct genesis_command genesis;
+        struct deliver_command deliver;
+        struct acknowledge_command acknowledge;
+        struct activity_result_command activity_result;
+    };
+};
+
+/* ---- stored records of services */
+
+struct event_record {
+    struct bytes event_id;
+    uint32_t service, type, version;
+    struct bytes event_type, aggregate_type, key;
+    uint64_t sequence, log_time_ms, wall_time_ms;
+    struct trace_context trace;
+    struct bytes saga_type;
+    uint32_t saga_step;
+    bool is_compensating;
+    struct bytes body;
+};
+
+struct completion_record {
+    struct bytes event_id;
+    uint32_t status, refusal_code;
+    struct bytes refusal_reason;
+    uint64_t log_time_ms, sequence;
+};
+
+/* ---- reads and answers */
+
+enum query_kind { QUERY_GET = 1, QUERY_SIZE = 2, QUERY_SCAN = 3 };
+
+struct query {
+    enum query_kind kind;
+    struct bytes map, key, affinity;                           /* get */
+    uint64_t cursor_hash; struct bytes cursor_key;             /* scan */
+    uint32_t limit;
+    struct bytes key_prefix;
+};
+
+struct map_entry { struct bytes key, affinity, value; uint64_t version; };
+
+struct response {
+    enum grid_err err;
+    struct bytes note;
+    bool found;
+    struct bytes value;
+    uint64_t version, count;
+    const struct map_entry *entries; size_t entries_count;
+    bool more;
+    uint64_t cursor_hash; struct bytes cursor_key;
+    uint64_t session, index;
+    uint32_t leader, refusal_code;
+    struct bytes refusal, event_id;
+    uint64_t sequence;
+};
+
+/* ---- administration */
+
+enum admin_kind { ADMIN_STATUS = 1, ADMIN_PARTITIONS = 2 };
+
+struct node_status {
+    struct node_id node;
+    struct bytes client_address, state, version;
+    uint32_t leaders, replicas;
+    uint64_t uptime_ms, log_disk_bytes, log_memory_bytes;
+};
+struct partition_status {
+    uint32_t partition;
+    struct bytes role;
+    uint64_t term, commit_index, applied_index, last_index;
+    uint32_t leader;
+    uint64_t entries, sessions, outbox_pending, log_time_ms, digest, timers, activities;
+};
+struct admin_response {
+    enum grid_err err;
+    struct bytes note;
+    bool has_status;
+    struct node_status status;
+    const struct partition_status *partitions; size_t partitions_count;
+    const struct message_member *members; size_t members_count;
+};
+
+/* ---- codec: encoders append to `out`; decoders borrow from `in`, take arrays from `arena`, return OK or MALFORMED */
+
+void hello_encode(const struct message_hello *hello, struct buffer *out);
+enum grid_err hello_decode(struct bytes in, struct message_hello *ret_hello);
+void welcome_encode(const struct message_welcome *welcome, struct buffer *out);
+enum grid_err welcome_decode(struct bytes in, struct arena *arena, struct message_welcome *ret_welcome);
+void table_encode(const struct message_table *table, struct buffer *out);
+enum grid_err table_decode(struct bytes in, struct arena *arena, struct message_table *ret_table);
+void command_encode(const struct command *command, struct buffer *out);
+enum grid_err command_decode(struct bytes in, struct arena *arena, struct command *ret_command);
+void link_message_encode(const struct link_message *message, struct buffer *out);
+enum grid_err link_message_decode(struct bytes in, struct link_message *ret_message);
+void event_record_encode(const struct event_record *event, struct buffer *out);
+enum grid_err event_record_decode(struct bytes in, struct event_record *ret_event);
+void completion_record_encode(const struct completion_record *completion, struct buffer *out);
+enum grid_err completion_record_decode(struct bytes in, struct completion_record *ret_completion);
+void query_encode(const struct query *query, struct buffer *out);
+enum grid_err query_decode(struct bytes in, struct query *ret_query);
+void response_encode(const struct response *response, struct buffer *out);
+enum grid_err response_decode(struct bytes in, struct arena *arena, struct response *ret_response);
+void admin_request_encode(enum admin_kind kind, struct buffer *out);
+enum grid_err admin_request_decode(struct bytes in, enum admin_kind *ret_kind);
+void admin_response_encode(const struct admin_response *response, struct buffer *out);
+enum grid_err admin_response_decode(struct bytes in, struct arena *arena, struct admin_response *ret_response);
+
+#endif
