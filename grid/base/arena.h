@@ -15,5 +15,6 @@ void *arena_zero(struct arena *arena, size_t size);
 struct bytes arena_copy(struct arena *arena, struct bytes bytes);
 char *arena_text(struct arena *arena, struct bytes bytes);    /* copy with a closing zero */
 char *arena_format(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool arena_holds(const struct arena *arena);
 
 #endif

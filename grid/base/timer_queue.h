@@ -22,6 +22,7 @@ void timer_queue_add(struct timer_queue *queue, struct timer *timer, uint64_t du
 void timer_queue_remove(struct timer_queue *queue, struct timer *timer);               /* no-op when stopped */
 bool timer_queue_next(const struct timer_queue *queue, uint64_t *ret_due_us);
 struct timer *timer_queue_pop(struct timer_queue *queue, uint64_t now_us);             /* earliest due <= now, or NULL */
+bool timer_queue_holds(const struct timer_queue *queue);
 static inline bool timer_active(const struct timer *timer) { return timer->slot != 0; }
 
 #endif

@@ -67,6 +67,7 @@ const char *frame_result_name(enum frame_result result);   /* for metrics labels
 
 /* Writing in place: begin returns a mark, the caller appends the body to the same buffer, end fills in size and checksum. */
 size_t frame_begin(struct buffer *out, enum frame_type type, uint32_t partition, uint64_t request);
+void frame_flag(struct buffer *out, size_t mark, enum frame_flag flag);  /* between begin and end */
 void frame_end(struct buffer *out, size_t mark);
 void frame_append(struct buffer *out, const struct frame *frame); /* whole frame with body at once */
 

@@ -1,0 +1,79 @@
+#include "grid/base/bytes.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "grid/base/memory.h"
+
+enum { CAPACITY_FIRST = 64 };
+
+int bytes_compare(struct bytes a, struct bytes b)
+{
+    size_t common = a.size < b.size ? a.size : b.size;
+    int order = common == 0 ? 0 : memcmp(a.data, b.data, common);
+    if (order != 0)
+        return order;
+    return (a.size > b.size) - (a.size < b.size);
+}
+
+bool buffer_holds(const struct buffer *buffer)
+{
+    return buffer->size <= buffer->capacity && (buffer->data == NULL) == (buffer->capacity == 0);
+}
+
+void buffer_close(struct buffer *buffer)
+{
+    HOLDS(buffer_holds(buffer));
+    memory_free(buffer->data);
+    *buffer = (struct buffer){0};
+}
+
+void buffer_reserve(struct buffer *buffer, size_t size)
+{
+    HOLDS(buffer_holds(buffer));
+    REQUIRE(size < SIZE_MAX / 2 - buffer->size);
+    size_t needed = buffer->size + size;
+    if (buffer->data != NULL && needed <= buffer->capacity)
+        return;
+    size_t capacity = buffer->capacity < CAPACITY_FIRST ? CAPACITY_FIRST : buffer->capacity;
+    while (capacity < needed)
+        capacity *= 2;
+    buffer->data = memory_resize(buffer->data, capacity);
+    buffer->capacity = capacity;
+}
+
+void buffer_truncate(struct buffer *buffer, size_t size)
+{
+    REQUIRE(size <= buffer->size);
+    buffer->size = size;
+}
+
+void buffer_consume(struct buffer *buffer, size_t size)
+{
+    REQUIRE(size <= buffer->size);
+    if (size == 0)
+        return;
+    buffer->size -= size;
+    memmove(buffer->data, buffer->data + size, buffer->size);
+}
+
+void buffer_append_text(struct buffer *buffer, const char *text)
+{
+    buffer_append(buffer, bytes_of_text(text));
+}
+
+void buffer_append_format(struct buffer *buffer, const char *format, ...)
+{
+    va_list arguments, again;
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    REQUIRE(length >= 0);
+    /* vsnprintf writes a closing zero, which is not counted. */
+    buffer_reserve(buffer, (size_t)length + 1);
+    int written = vsnprintf((char *)buffer->data + buffer->size, (size_t)length + 1, format, again);
+    va_end(again);
+    ENSURE(written == length);
+    buffer->size += (size_t)length;
+}

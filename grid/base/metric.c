@@ -1,0 +1,223 @@
+#include "grid/base/metric.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "grid/base/check.h"
+#include "grid/base/memory.h"
+
+enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
+
+struct metric {
+    struct metric *next;
+    char *labels;                      /* "" for none */
+    union {
+        struct metric_counter counter;
+        struct metric_gauge gauge;
+        struct metric_histogram histogram;
+    } value;
+};
+
+/* All metrics of one name: the text form wants them side by side. */
+struct family {
+    struct family *next;
+    enum metric_kind kind;
+    char *name, *help;
+    struct metric *first, **last;
+};
+
+struct metric_registry { struct family *first, **last; };
+
+struct bound { uint64_t us; const char *seconds; };
+
+static const struct bound BOUNDS[METRIC_BUCKETS] = {
+    {50, "0.00005"},     {100, "0.0001"},    {250, "0.00025"},  {500, "0.0005"},   {1000, "0.001"},
+    {2500, "0.0025"},    {5000, "0.005"},    {10000, "0.01"},   {25000, "0.025"},  {50000, "0.05"},
+    {100000, "0.1"},     {250000, "0.25"},   {500000, "0.5"},   {1000000, "1"},    {2500000, "2.5"},
+    {5000000, "5"},      {10000000, "10"},   {20000000, "20"},  {30000000, "30"},  {60000000, "60"},
+};
+
+struct metric_registry *metric_registry_open(void)
+{
+    struct metric_registry *registry = memory_zero(1, sizeof *registry);
+    registry->last = &registry->first;
+    return registry;
+}
+
+static void family_close(struct family *family)
+{
+    for (struct metric *metric = family->first, *next; metric != NULL; metric = next) {
+        next = metric->next;
+        memory_free(metric->labels);
+        memory_free(metric);
+    }
+    memory_free(family->name);
+    memory_free(family->help);
+    memory_free(family);
+}
+
+void metric_registry_close(struct metric_registry *registry)
+{
+    REQUIRE(registry != NULL);
+    for (struct family *family = registry->first, *next; family != NULL; family = next) {
+        next = family->next;
+        family_close(family);
+    }
+    memory_free(registry);
+}
+
+static char *text_copy(const char *text)
+{
+    return memory_copy(text, strlen(text) + 1);
+}
+
+static struct family *family_of(struct metric_registry *registry, enum metric_kind kind, const char *name,
+                                const char *help)
+{
+    for (struct family *family = registry->first; family != NULL; family = family->next) {
+        if (strcmp(family->name, name) == 0) {
+            REQUIRE(family->kind == kind);
+            return family;
+        }
+    }
+    struct family *family = memory_zero(1, sizeof *family);
+    family->kind = kind;
+    family->name = text_copy(name);
+    family->help = text_copy(help);
+    family->last = &family->first;
+    *registry->last = family;
+    registry->last = &family->next;
+    return family;
+}
+
+static struct metric *metric_of(struct family *family, const char *labels)
+{
+    for (struct metric *metric = family->first; metric != NULL; metric = metric->next)
+        if (strcmp(metric->labels, labels) == 0)
+            return metric;
+    struct metric *metric = memory_zero(1, sizeof *metric);
+    metric->labels = text_copy(labels);
+    *family->last = metric;
+    family->last = &metric->next;
+    return metric;
+}
+
+static bool name_is_valid(const char *name)
+{
+    const char *letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_:";
+    const char *rest = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_:0123456789";
+    return strspn(name, letters) != 0 && name[strspn(name, rest)] == '\0';
+}
+
+static struct metric *metric_add(struct metric_registry *registry, enum metric_kind kind, const char *name,
+                                 const char *help, const char *labels)
+{
+    REQUIRE(registry != NULL && help != NULL);
+    REQUIRE(name_is_valid(name));
+    return metric_of(family_of(registry, kind, name, help), labels == NULL ? "" : labels);
+}
+
+struct metric_counter *metric_counter_add(struct metric_registry *registry, const char *name, const char *help,
+                                          const char *labels)
+{
+    return &metric_add(registry, METRIC_COUNTER, name, help, labels)->value.counter;
+}
+
+struct metric_gauge *metric_gauge_add(struct metric_registry *registry, const char *name, const char *help,
+                                      const char *labels)
+{
+    return &metric_add(registry, METRIC_GAUGE, name, help, labels)->value.gauge;
+}
+
+struct metric_histogram *metric_histogram_add(struct metric_registry *registry, const char *name, const char *help,
+                                              const char *labels)
+{
+    return &metric_add(registry, METRIC_HISTOGRAM, name, help, labels)->value.histogram;
+}
+
+void metric_observe_us(struct metric_histogram *histogram, uint64_t value_us)
+{
+    size_t bucket = 0;
+    while (bucket < METRIC_BUCKETS && value_us > BOUNDS[bucket].us)
+        bucket++;
+    histogram->counts[bucket]++;
+    histogram->count++;
+    histogram->sum_us += value_us;
+}
+
+static void expose_help(const struct family *family, struct buffer *out)
+{
+    buffer_append_format(out, "# HELP %s ", family->name);
+    for (const char *at = family->help; *at != '\0'; at++) {
+        if (*at == '\\')
+            buffer_append_text(out, "\\\\");
+        else if (*at == '\n')
+            buffer_append_text(out, "\\n");
+        else
+            buffer_append_u8(out, (uint8_t)*at);
+    }
+    buffer_append_u8(out, '\n');
+}
+
+/* Name, suffix and labels up to the blank before the value; `bound` adds the label le. */
+static void expose_series(const struct family *family, const struct metric *metric, const char *suffix,
+                          const char *bound, struct buffer *out)
+{
+    bool labelled = metric->labels[0] != '\0';
+    buffer_append_format(out, "%s%s", family->name, suffix);
+    if (labelled || bound != NULL) {
+        buffer_append_format(out, "{%s", metric->labels);
+        if (bound != NULL)
+            buffer_append_format(out, "%sle=\"%s\"", labelled ? "," : "", bound);
+        buffer_append_u8(out, '}');
+    }
+    buffer_append_u8(out, ' ');
+}
+
+static void expose_histogram(const struct family *family, const struct metric *metric, struct buffer *out)
+{
+    const struct metric_histogram *histogram = &metric->value.histogram;
+    uint64_t below = 0;
+    for (size_t i = 0; i < METRIC_BUCKETS; i++) {
+        below += histogram->counts[i];
+        expose_series(family, metric, "_bucket", BOUNDS[i].seconds, out);
+        buffer_append_format(out, "%" PRIu64 "\n", below);
+    }
+    HOLDS(below + histogram->counts[METRIC_BUCKETS] == histogram->count);
+    expose_series(family, metric, "_bucket", "+Inf", out);
+    buffer_append_format(out, "%" PRIu64 "\n", histogram->count);
+    expose_series(family, metric, "_sum", NULL, out);
+    buffer_append_format(out, "%" PRIu64 ".%06" PRIu64 "\n", histogram->sum_us / 1000000, histogram->sum_us % 1000000);
+    expose_series(family, metric, "_count", NULL, out);
+    buffer_append_format(out, "%" PRIu64 "\n", histogram->count);
+}
+
+static void expose_metric(const struct family *family, const struct metric *metric, struct buffer *out)
+{
+    switch (family->kind) {
+    case METRIC_COUNTER:
+        expose_series(family, metric, "", NULL, out);
+        buffer_append_format(out, "%" PRIu64 "\n", metric->value.counter.value);
+        return;
+    case METRIC_GAUGE:
+        expose_series(family, metric, "", NULL, out);
+        buffer_append_format(out, "%" PRId64 "\n", metric->value.gauge.value);
+        return;
+    case METRIC_HISTOGRAM:
+        expose_histogram(family, metric, out);
+        return;
+    }
+    UNREACHABLE("every kind is handled");
+}
+
+void metric_expose(const struct metric_registry *registry, struct buffer *out)
+{
+    static const char *const kinds[] = {"counter", "gauge", "histogram"};
+    REQUIRE(registry != NULL);
+    for (const struct family *family = registry->first; family != NULL; family = family->next) {
+        expose_help(family, out);
+        buffer_append_format(out, "# TYPE %s %s\n", family->name, kinds[family->kind]);
+        for (const struct metric *metric = family->first; metric != NULL; metric = metric->next)
+            expose_metric(family, metric, out);
+    }
+}
