@@ -3,7 +3,8 @@
  * The schema is proto/grid/v1/grid.proto; the encoding is standard protobuf. The codec here is written by hand so that
  * decoding borrows from the input and neither allocates nor copies per message (arrays come from the caller's arena);
  * a differential test holds it against the generated code. Decoding is strict: unknown fields, wrong wire types, values
- * out of range, invalid UTF-8 in text fields and repeated singular fields are MALFORMED. Limits (key, value, name sizes)
+ * out of range, invalid UTF-8 in text fields, needlessly long varints, a missing or second body and repeated singular
+ * fields are MALFORMED; what ret_* points to is then undefined. Limits (key, value, name sizes)
  * are checked by message_check, not here. All text fields are struct bytes without a closing zero.
  *
  * Threads: none. Time: none. */
@@ -167,6 +168,10 @@ struct admin_response {
     const struct partition_status *partitions; size_t partitions_count;
     const struct message_member *members; size_t members_count;
 };
+
+/* Bounds of arrays, past which a decoder answers MALFORMED so that few bytes never claim much memory: members
+ * NODES_MAX, leaders and partitions PARTITIONS_MAX, entries of a page SCAN_PAGE_MAX, messages of one Deliver: */
+enum { DELIVER_MESSAGES_MAX = 16384 };
 
 /* ---- codec: encoders append to `out`; decoders borrow from `in`, take arrays from `arena`, return OK or MALFORMED */
 

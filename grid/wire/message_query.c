@@ -1,0 +1,202 @@
+#include "grid/base/check.h"
+#include "grid/base/limits.h"
+#include "grid/wire/message_parts.h"
+
+/* ---- queries */
+
+void query_encode(const struct query *query, struct buffer *out)
+{
+    REQUIRE(query->kind >= QUERY_GET && query->kind <= QUERY_SCAN);
+    struct wire_nested nested = wire_nested_begin(out, query->kind, 0);
+    wire_put_bytes(out, 1, query->map);
+    if (query->kind == QUERY_GET) {
+        wire_put_bytes(out, 2, query->key);
+        wire_put_bytes(out, 3, query->affinity);
+    } else if (query->kind == QUERY_SCAN) {
+        wire_put_u64(out, 2, query->cursor_hash);
+        wire_put_bytes(out, 3, query->cursor_key);
+        wire_put_u64(out, 4, query->limit);
+        wire_put_bytes(out, 5, query->affinity);
+        wire_put_bytes(out, 6, query->key_prefix);
+    }
+    wire_nested_end(out, nested);
+}
+
+static enum grid_err get_decode(struct bytes in, struct query *query)
+{
+    struct wire_reader reader = wire_reader_of(in);
+    while (wire_next(&reader)) {
+        switch (reader.field) {
+        case 1: query->map = wire_text(&reader); break;
+        case 2: query->key = wire_bytes(&reader); break;
+        case 3: query->affinity = wire_bytes(&reader); break;
+        default: wire_unknown(&reader);
+        }
+    }
+    return wire_end(&reader);
+}
+
+static enum grid_err size_decode(struct bytes in, struct query *query)
+{
+    struct wire_reader reader = wire_reader_of(in);
+    while (wire_next(&reader)) {
+        if (reader.field == 1)
+            query->map = wire_text(&reader);
+        else
+            wire_unknown(&reader);
+    }
+    return wire_end(&reader);
+}
+
+static enum grid_err scan_decode(struct bytes in, struct query *query)
+{
+    struct wire_reader reader = wire_reader_of(in);
+    while (wire_next(&reader)) {
+        switch (reader.field) {
+        case 1: query->map = wire_text(&reader); break;
+        case 2: query->cursor_hash = wire_u64(&reader); break;
+        case 3: query->cursor_key = wire_bytes(&reader); break;
+        case 4: query->limit = wire_u32(&reader); break;
+        case 5: query->affinity = wire_bytes(&reader); break;
+        case 6: query->key_prefix = wire_bytes(&reader); break;
+        default: wire_unknown(&reader);
+        }
+    }
+    return wire_end(&reader);
+}
+
+enum grid_err query_decode(struct bytes in, struct query *ret_query)
+{
+    struct query query = {0};
+    struct bytes body = BYTES_NONE;
+    uint32_t kind = 0;
+    struct wire_reader reader = wire_reader_of(in);
+    while (wire_next(&reader)) {
+        if (kind != 0)
+            wire_unknown(&reader);
+        kind = reader.field;
+        body = wire_bytes(&reader);
+    }
+    enum grid_err err = wire_end(&reader);
+    if (err != GRID_ERR_OK)
+        return err;
+    query.kind = (enum query_kind)kind;
+    switch (kind) {
+    case QUERY_GET: err = get_decode(body, &query); break;
+    case QUERY_SIZE: err = size_decode(body, &query); break;
+    case QUERY_SCAN: err = scan_decode(body, &query); break;
+    default: err = GRID_ERR_MALFORMED;
+    }
+    *ret_query = query;
+    return err;
+}
+
+/* ---- answers */
+
+static void entry_put(struct buffer *out, const struct map_entry *entry)
+{
+    struct wire_nested nested = wire_nested_begin(out, 7, entry->key.size + entry->affinity.size + entry->value.size + 16);
+    wire_put_bytes(out, 1, entry->key);
+    wire_put_bytes(out, 2, entry->affinity);
+    wire_put_bytes(out, 3, entry->value);
+    wire_put_u64(out, 4, entry->version);
+    wire_nested_end(out, nested);
+}
+
+static enum grid_err entry_decode(struct bytes in, struct map_entry *ret_entry)
+{
+    struct map_entry entry = {0};
+    struct wire_reader reader = wire_reader_of(in);
+    while (wire_next(&reader)) {
+        switch (reader.field) {
+        case 1: entry.key = wire_bytes(&reader); break;
+        case 2: entry.affinity = wire_bytes(&reader); break;
+        case 3: entry.value = wire_bytes(&reader); break;
+        case 4: entry.version = wire_u64(&reader); break;
+        default: wire_unknown(&reader);
+        }
+    }
+    *ret_entry = entry;
+    return wire_end(&reader);
+}
+
+void response_encode(const struct response *response, struct buffer *out)
+{
+    wire_put_u64(out, 1, response->err);
+    wire_put_bytes(out, 2, response->note);
+    wire_put_bool(out, 3, response->found);
+    wire_put_bytes(out, 4, response->value);
+    wire_put_u64(out, 5, response->version);
+    wire_put_u64(out, 6, response->count);
+    for (size_t i = 0; i < response->entries_count; i++)
+        entry_put(out, &response->entries[i]);
+    wire_put_bool(out, 8, response->more);
+    wire_put_u64(out, 9, response->cursor_hash);
+    wire_put_bytes(out, 10, response->cursor_key);
+    wire_put_u64(out, 11, response->session);
+    wire_put_u64(out, 12, response->index);
+    wire_put_u64(out, 13, response->leader);
+    wire_put_u64(out, 14, response->refusal_code);
+    wire_put_bytes(out, 15, response->refusal);
+    wire_put_bytes(out, 16, response->event_id);
+    wire_put_u64(out, 17, response->sequence);
+}
+
+enum grid_err wire_err(struct wire_reader *reader)
+{
+    uint32_t number = wire_u32(reader);
+    switch (number) {
+#define X(value, name, text) case value: return GRID_ERR_##name;
+        GRID_ERR_LIST(X)
+#undef X
+    default: wire_unknown(reader); return GRID_ERR_MALFORMED;
+    }
+}
+
+/* Fields 9 and up: apart because one function would be longer than one screen. */
+static void response_field_more(struct wire_reader *reader, struct response *response)
+{
+    switch (reader->field) {
+    case 9: response->cursor_hash = wire_u64(reader); break;
+    case 10: response->cursor_key = wire_bytes(reader); break;
+    case 11: response->session = wire_u64(reader); break;
+    case 12: response->index = wire_u64(reader); break;
+    case 13: response->leader = wire_u32(reader); break;
+    case 14: response->refusal_code = wire_u32(reader); break;
+    case 15: response->refusal = wire_text(reader); break;
+    case 16: response->event_id = wire_text(reader); break;
+    case 17: response->sequence = wire_u64(reader); break;
+    default: wire_unknown(reader);
+    }
+}
+
+static void entry_take(struct wire_reader *reader, struct map_entry *entries, size_t *count)
+{
+    struct bytes in = wire_repeated(reader);
+    if (!reader->failed)
+        wire_check(reader, entry_decode(in, &entries[(*count)++]));
+}
+
+enum grid_err response_decode(struct bytes in, struct arena *arena, struct response *ret_response)
+{
+    struct response response = {0};
+    struct wire_reader reader = wire_reader_of(in);
+    size_t room = wire_count(&reader, 7, SCAN_PAGE_MAX);
+    struct map_entry *entries = room > 0 ? arena_alloc(arena, room * sizeof *entries) : NULL;
+    while (wire_next(&reader)) {
+        switch (reader.field) {
+        case 1: response.err = wire_err(&reader); break;
+        case 2: response.note = wire_text(&reader); break;
+        case 3: response.found = wire_bool(&reader); break;
+        case 4: response.value = wire_bytes(&reader); break;
+        case 5: response.version = wire_u64(&reader); break;
+        case 6: response.count = wire_u64(&reader); break;
+        case 7: entry_take(&reader, entries, &response.entries_count); break;
+        case 8: response.more = wire_bool(&reader); break;
+        default: response_field_more(&reader, &response);
+        }
+    }
+    response.entries = entries;
+    *ret_response = response;
+    return wire_end(&reader);
+}
