@@ -53,11 +53,14 @@ void arena_reset(struct arena *arena)
     struct arena_chunk *kept = NULL;
     for (struct arena_chunk *chunk = arena->chunks, *next; chunk != NULL; chunk = next) {
         next = chunk->next;
-        /* One large request must not pin its memory for ever: only a chunk of the common size is kept. */
-        if (kept == NULL && chunk->size == arena->chunk_bytes)
+        /* The first chunk is the last of the list. One large request must not pin its memory for ever: only a chunk of
+         * the common size is kept. */
+        if (chunk->size == arena->chunk_bytes) {
+            memory_free(kept);
             kept = chunk;
-        else
+        } else {
             memory_free(chunk);
+        }
     }
     if (kept != NULL) {
         kept->next = NULL;

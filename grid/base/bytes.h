@@ -217,7 +217,7 @@ static inline uint64_t reader_u64(struct reader *reader)
 static inline struct bytes reader_take(struct reader *reader, size_t size)
 {
     const uint8_t *at = reader_step(reader, size);
-    return at == NULL ? BYTES_NONE : bytes_of(at, size);
+    return reader->failed ? BYTES_NONE : bytes_of(at, size);
 }
 
 static inline struct bytes reader_sized(struct reader *reader)
