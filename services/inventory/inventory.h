@@ -1,0 +1,34 @@
+/* Products and their stock: key product_id. A reservation's id is (order_id, line); it is a part of its product.
+ * Commands, events and views: proto/service/inventory/v1/inventory.proto.
+ *
+ * Reserve moves on_hand to reserved, release moves it back, commit moves reserved to sold; checking and reserving are
+ * one step, so nothing is oversold (I02). A release that finds no reservation leaves a tombstone, so that a reserve that
+ * comes later has no effect (I09). What a saga reserved can be released or committed by a saga only. */
+#ifndef SERVICES_INVENTORY_INVENTORY_H
+#define SERVICES_INVENTORY_INVENTORY_H
+
+#include "services/service.h"
+
+enum inventory_command {
+    INVENTORY_CREATE_PRODUCT = 1,
+    INVENTORY_REPLENISH_STOCK = 2,
+    INVENTORY_RESERVE_STOCK = 3,
+    INVENTORY_RELEASE_STOCK = 4,
+    INVENTORY_COMMIT_STOCK = 5,
+};
+
+enum inventory_event {
+    INVENTORY_PRODUCT_CREATED = 1,
+    INVENTORY_STOCK_REPLENISHED = 2,
+    INVENTORY_STOCK_RESERVED = 3,
+    INVENTORY_STOCK_RESERVATION_FAILED = 4,
+    INVENTORY_STOCK_RELEASED = 5,
+    INVENTORY_STOCK_COMMITTED = 6,
+};
+
+/* How long a tombstone is kept, in log time: the longest deadline of a saga plus the time that a message may lie apart. */
+#define INVENTORY_TOMBSTONE_MS (60u * 1000 + 10u * 60 * 1000)
+
+extern const struct service inventory_service;
+
+#endif

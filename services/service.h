@@ -1,0 +1,176 @@
+/* A service: a constant table of pure functions over one kind of aggregate (D6). The only header that a service needs.
+ *
+ *     decide(view, command)  -> events or a refusal          what shall happen
+ *     evolve(view, event)    -> view                          what happened; never fails
+ *     react(view, event)     -> messages, timers, activities  who must hear of it
+ *
+ * Shape: the pipeline (grid/partition/event_pipeline.c) unpacks view and command, calls decide, and for every event in
+ * turn evolve and react, all inside the application of one log entry. View, command and event bodies are the generated
+ * types of proto/service/<name>/v1; `void` pointers here are messages of the descriptors that the table names.
+ *
+ * Ownership: everything passed in is borrowed for the call. Messages are built in call->arena and borrowed until the
+ * pipeline has applied the command; strings may point into the command, the event or the view.
+ * A service may change the view and the part inside evolve only.
+ *
+ * Rules: no time but call->*_time_ms, no I/O, no randomness, no floating point, no state of its own, no heap. What is
+ * emitted must depend on the arguments alone, since every replica calls the same functions (R17).
+ * Input from outside is checked in decide and refused as a value; a service never aborts on it (R8). */
+#ifndef SERVICES_SERVICE_H
+#define SERVICES_SERVICE_H
+
+#include <protobuf-c/protobuf-c.h>
+
+#include "grid/base/arena.h"
+#include "grid/base/bytes.h"
+#include "grid/wire/message.h"
+#include "services/refusal_list.h"
+#include "services/service_list.h"
+
+enum {
+    /* Bytes of an aggregate's key. Derived keys (events, reservations) append to it and must stay below KEY_BYTES_MAX. */
+    SERVICE_KEY_BYTES_MAX = 256,
+    /* Events of one decision, messages of one reaction: an order's lines and a few more. */
+    SERVICE_OUTPUTS_MAX = 128,
+};
+
+#define SERVICE_SAGA_TYPE "OrderFulfillment"
+
+struct service_call;
+
+/* Reads the view of another aggregate that shares call->affinity; NULL when there is none. Borrowed for the call.
+ * Only for what lives in the same partition by right: nothing else may be looked at. */
+typedef const void *(*service_peek_fn)(const struct service_call *call, uint32_t service, struct bytes key);
+
+struct service_call {
+    struct arena *arena;
+    struct bytes key, affinity;            /* of the aggregate; affinity is never empty */
+    uint64_t log_time_ms, wall_time_ms;    /* deadlines by the first, stamps for people by the second (R14) */
+    struct trace_context trace;
+    bool by_hand;                          /* a client asks, not another aggregate */
+    struct bytes event_id;                 /* evolve, react: the event at hand */
+    uint64_t sequence;                     /* evolve, react: its sequence; else of the last event, 0 for none */
+    service_peek_fn peek;
+    void *peek_context;
+};
+
+/* An aggregate: its view, and the part of it that the command or event names (inventory: one reservation). */
+struct service_state {
+    void *view;                            /* NULL: does not exist */
+    void *part;                            /* NULL: does not exist, or none is named; evolve may set it to NULL */
+    uint64_t part_keep_ms;                 /* set by evolve: forget the part after this log time; 0: keep */
+};
+
+/* ---- what a decision and a reaction may contain */
+
+struct service_event { uint32_t type; const ProtobufCMessage *body; };
+
+struct service_decision {
+    struct arena *arena;
+    struct service_event events[SERVICE_OUTPUTS_MAX]; size_t events_count;
+    uint32_t refusal;                      /* enum refusal; 0: accepted. With events: they tell of the refusal */
+    struct bytes reason;                   /* for people */
+    bool same;                             /* asked before with the same content: accepted, nothing new happens */
+    struct bytes same_event_id;            /* the event that it caused then */
+    struct bytes saga_id;                  /* not empty: the events begin this saga */
+};
+
+struct service_message {
+    uint32_t service, type;
+    struct bytes key, affinity;            /* affinity empty: equals the key */
+    const ProtobufCMessage *body;
+    uint64_t reference;                    /* not 0: the answer comes to this aggregate, or reply_*, with it */
+    uint32_t reply_service; struct bytes reply_key; /* SERVICE_NONE: to the sender; else to a neighbour of same affinity */
+};
+
+struct service_timer { uint32_t number; uint64_t due_ms; };        /* due 0: disarm */
+
+struct service_activity {
+    uint32_t number;                       /* chosen by the service, comes back with the result */
+    uint32_t operation;                    /* enum payment_operation */
+    struct bytes key, order, currency;     /* key: idempotency key, fixed for ever by this call */
+    int64_t amount_minor;
+};
+
+struct service_reaction {
+    struct arena *arena;
+    struct service_message messages[SERVICE_OUTPUTS_MAX]; size_t messages_count;
+    struct service_timer timers[4]; size_t timers_count;
+    struct service_activity activities[4]; size_t activities_count;
+};
+
+/* What comes back to an aggregate. */
+struct service_answer { uint64_t reference; uint32_t code; };      /* code 0: done */
+struct service_result { uint32_t number, outcome; struct bytes transaction, reason; }; /* enum payment_outcome */
+
+void service_emit(struct service_decision *decision, uint32_t type, const ProtobufCMessage *body);
+/* Refuses; the reason is borrowed text (arena or constant). */
+void service_refuse(struct service_decision *decision, enum refusal refusal, const char *reason);
+void service_same(struct service_decision *decision, const char *event_id);
+void service_send(struct service_reaction *reaction, const struct service_message *message);
+void service_arm(struct service_reaction *reaction, uint32_t number, uint64_t due_ms);
+void service_disarm(struct service_reaction *reaction, uint32_t number);
+void service_start(struct service_reaction *reaction, const struct service_activity *activity);
+
+/* ---- the table */
+
+enum service_affinity {
+    SERVICE_AFFINITY_KEY,                  /* an aggregate lives where its key places it */
+    SERVICE_AFFINITY_PREFIX,               /* its key is <affinity>.<letter><number>, for example <order_id>.p1 */
+};
+
+enum service_tally {                       /* counted in partition_stats */
+    SERVICE_TALLY_NONE, SERVICE_TALLY_SAGA_STARTED, SERVICE_TALLY_SAGA_COMPLETED, SERVICE_TALLY_SAGA_COMPENSATED,
+    SERVICE_TALLY_SAGA_TIMED_OUT, SERVICE_TALLY_SAGA_FAILED,
+};
+
+struct service_command_kind {
+    uint32_t type;                         /* from 1, never reused */
+    const char *name;
+    const ProtobufCMessageDescriptor *descriptor;
+    bool internal;                         /* only other aggregates may send it */
+};
+
+struct service_event_kind {
+    uint32_t type, version;                /* version of the body's meaning, from 1 */
+    const char *name;
+    const ProtobufCMessageDescriptor *descriptor;
+    uint32_t saga_step;                    /* 0: none */
+    bool is_compensating;
+    enum service_tally tally;
+};
+
+typedef void (*service_decide_fn)(const struct service_call *call, const struct service_state *state, uint32_t type,
+                                  const void *command, struct service_decision *decision);
+
+struct service {
+    uint32_t number;
+    const char *name;                      /* also the domain: maps <name>.events, <name>.view, <name>.completions */
+    const char *aggregate;                 /* for people: customer */
+    enum service_affinity affinity;
+    const struct service_command_kind *commands; size_t commands_count;
+    const struct service_event_kind *events; size_t events_count;
+    const ProtobufCMessageDescriptor *view;
+    size_t view_sequence_offset;           /* of the view's uint64 sequence, kept by the pipeline */
+    const char *part_map;                  /* map of the parts; NULL: this service has none */
+    const ProtobufCMessageDescriptor *part;
+
+    service_decide_fn decide;
+    /* Decisions on what comes back. NULL: this service never asks, arms or starts anything. */
+    void (*decide_answer)(const struct service_call *call, const struct service_state *state,
+                          const struct service_answer *answer, struct service_decision *decision);
+    void (*decide_timer)(const struct service_call *call, const struct service_state *state, uint32_t number,
+                         struct service_decision *decision);
+    void (*decide_result)(const struct service_call *call, const struct service_state *state,
+                          const struct service_result *result, struct service_decision *decision);
+    /* Changes state->view in place; makes it (call->arena) when it is NULL. */
+    void (*evolve)(const struct service_call *call, struct service_state *state, uint32_t type, const void *event);
+    void (*react)(const struct service_call *call, const struct service_state *state, uint32_t type, const void *event,
+                  struct service_reaction *reaction);
+    /* Key of the part that a command names; empty: none. NULL without parts. */
+    struct bytes (*part_key)(const struct service_call *call, uint32_t type, const void *command);
+    /* Brings an event of an older version to the present meaning; NULL while every event is of version 1. */
+    const void *(*upcast)(const struct service_call *call, uint32_t type, uint32_t version, const void *event);
+    void (*holds)(const struct service_state *state);      /* aborts when the aggregate contradicts itself */
+};
+
+#endif
