@@ -183,6 +183,9 @@ void table_encode(const struct message_table *table, struct buffer *out);
 enum grid_err table_decode(struct bytes in, struct arena *arena, struct message_table *ret_table);
 void command_encode(const struct command *command, struct buffer *out);
 enum grid_err command_decode(struct bytes in, struct arena *arena, struct command *ret_command);
+/* A whole Command that delivers messages which are encoded already. */
+void command_encode_deliver(uint32_t source, uint32_t incarnation, uint32_t destination, const struct bytes *messages,
+                            size_t count, struct buffer *out);
 void link_message_encode(const struct link_message *message, struct buffer *out);
 enum grid_err link_message_decode(struct bytes in, struct link_message *ret_message);
 void event_record_encode(const struct event_record *event, struct buffer *out);

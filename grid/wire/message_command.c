@@ -240,3 +240,18 @@ enum grid_err command_decode(struct bytes in, struct arena *arena, struct comman
     *ret_command = command;
     return err;
 }
+
+void command_encode_deliver(uint32_t source, uint32_t incarnation, uint32_t destination, const struct bytes *messages,
+                            size_t count, struct buffer *out)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++)
+        size += messages[i].size + 4;
+    struct wire_nested body = wire_nested_begin(out, COMMAND_DELIVER, size + 16);
+    wire_put_u64(out, 1, source);
+    wire_put_u64(out, 2, incarnation);
+    wire_put_u64(out, 3, destination);
+    for (size_t i = 0; i < count; i++)
+        wire_put_bytes(out, 4, messages[i]);
+    wire_nested_end(out, body);
+}

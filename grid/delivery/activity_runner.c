@@ -1,0 +1,125 @@
+#include "grid/delivery/activity_runner.h"
+
+#include "grid/base/check.h"
+#include "grid/base/memory.h"
+
+struct running {
+    struct activity_runner *runner;
+    struct running *next;
+    uint64_t id;
+    struct payment_request request;
+    struct timer retry;
+    uint64_t delay_us;
+    bool asking;                       /* the sink has the request */
+};
+
+struct activity_runner {
+    struct activity_runner_options options;
+    struct running *first;
+    size_t count;
+    uint64_t retries;
+};
+
+struct activity_runner *activity_runner_open(const struct activity_runner_options *options)
+{
+    REQUIRE(options->clock && options->sink && options->answered);
+    struct activity_runner *runner = memory_zero(1, sizeof *runner);
+    runner->options = *options;
+    return runner;
+}
+
+static void running_free(struct running *running)
+{
+    struct activity_runner_options *options = &running->runner->options;
+    if (running->asking)
+        options->sink->payment_cancel(options->sink, &running->request);
+    clock_timer_stop(options->clock, &running->retry);
+    struct bytes owned[] = {running->request.key, running->request.order, running->request.currency};
+    for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
+        memory_free((void *)(uintptr_t)owned[i].data);
+    memory_free(running);
+}
+
+void activity_runner_close(struct activity_runner *runner)
+{
+    while (runner->first) {
+        struct running *running = runner->first;
+        runner->first = running->next;
+        running_free(running);
+    }
+    memory_free(runner);
+}
+
+static void ask(void *context)
+{
+    struct running *running = context;
+    struct sink *sink = running->runner->options.sink;
+    REQUIRE(!running->asking);
+    running->asking = true;
+    sink->payment(sink, &running->request);
+}
+
+static void answered(void *context, enum grid_err err, enum payment_outcome outcome, struct bytes transaction, struct bytes reason)
+{
+    struct running *running = context;
+    struct activity_runner *runner = running->runner;
+    REQUIRE(running->asking);
+    running->asking = false;
+    if (err == GRID_ERR_OK) {
+        runner->options.answered(runner->options.context, running->id, outcome, transaction, reason);
+        return;
+    }
+    uint64_t jitter_us = prng_range(runner->options.jitter, 0, running->delay_us / 4);
+    clock_timer_start(runner->options.clock, &running->retry, running->delay_us + jitter_us);
+    running->delay_us = running->delay_us * 2 < ACTIVITY_RETRY_LAST_US ? running->delay_us * 2 : ACTIVITY_RETRY_LAST_US;
+    runner->retries++;
+}
+
+static struct bytes copy(struct bytes bytes)
+{
+    return bytes_of(memory_copy(bytes.data, bytes.size), bytes.size);
+}
+
+bool activity_runner_start(struct activity_runner *runner, const struct activity *activity)
+{
+    for (struct running *known = runner->first; known; known = known->next)
+        if (known->id == activity->id)
+            return true;
+    if (runner->count == ACTIVITIES_RUNNING_MAX)
+        return false;
+    struct running *running = memory_zero(1, sizeof *running);
+    *running = (struct running){
+        .runner = runner, .next = runner->first, .id = activity->id, .delay_us = ACTIVITY_RETRY_FIRST_US,
+        .request = {.operation = activity->operation, .key = copy(activity->key), .order = copy(activity->order),
+                    .amount_minor = activity->amount_minor, .currency = copy(activity->currency), .done = answered},
+        .retry = {.fire = ask}};
+    running->request.context = running;
+    running->retry.context = running;
+    runner->first = running;
+    runner->count++;
+    ask(running);
+    return true;
+}
+
+void activity_runner_finish(struct activity_runner *runner, uint64_t id)
+{
+    for (struct running **at = &runner->first; *at; at = &(*at)->next) {
+        if ((*at)->id != id)
+            continue;
+        struct running *running = *at;
+        *at = running->next;
+        running_free(running);
+        runner->count--;
+        return;
+    }
+}
+
+size_t activity_runner_count(const struct activity_runner *runner)
+{
+    return runner->count;
+}
+
+uint64_t activity_runner_retries(const struct activity_runner *runner)
+{
+    return runner->retries;
+}

@@ -1,0 +1,44 @@
+/* Runs a partition's activities while this node leads it (D8, R5, R9).
+ *
+ * Every unfinished activity is asked at the sink with its key from the log, at least once, until a definite answer
+ * comes; the answer is handed back to be proposed as a command. No answer, a timeout or an unavailable provider is never
+ * a decline: it is asked again with the same key, after 500 ms doubling to 8 s, with jitter. Leadership lost: calls are
+ * cancelled; the next leader asks again. Single threaded. */
+#ifndef GRID_DELIVERY_ACTIVITY_RUNNER_H
+#define GRID_DELIVERY_ACTIVITY_RUNNER_H
+
+#include "grid/base/bytes.h"
+#include "grid/base/prng.h"
+#include "grid/io/clock.h"
+#include "grid/io/sink.h"
+
+enum { ACTIVITIES_RUNNING_MAX = 256, ACTIVITY_RETRY_FIRST_US = 500 * 1000, ACTIVITY_RETRY_LAST_US = 8 * 1000 * 1000 };
+
+struct activity {                      /* borrowed by activity_runner_start, copied inside */
+    uint64_t id;
+    enum payment_operation operation;
+    struct bytes key, order, currency;
+    int64_t amount_minor;
+};
+
+struct activity_runner;
+
+struct activity_runner_options {
+    struct clock *clock;
+    struct sink *sink;
+    struct prng *jitter;               /* borrowed */
+    /* A definite answer; the activity stays known until activity_runner_finish. */
+    void (*answered)(void *context, uint64_t id, enum payment_outcome outcome, struct bytes transaction, struct bytes reason);
+    void *context;
+};
+
+struct activity_runner *activity_runner_open(const struct activity_runner_options *options);
+void activity_runner_close(struct activity_runner *runner);        /* cancels everything */
+/* Starts an activity unless it is known already. False: ACTIVITIES_RUNNING_MAX run; offer it again later. */
+bool activity_runner_start(struct activity_runner *runner, const struct activity *activity);
+/* Its result is in the log: forget it. */
+void activity_runner_finish(struct activity_runner *runner, uint64_t id);
+size_t activity_runner_count(const struct activity_runner *runner);
+uint64_t activity_runner_retries(const struct activity_runner *runner); /* asked again, in total */
+
+#endif

@@ -1,0 +1,166 @@
+#include "grid/delivery/outbox_sender.h"
+
+#include <string.h>
+
+#include "grid/base/check.h"
+#include "grid/base/memory.h"
+
+enum { BATCH_MESSAGES = 128 };
+
+struct batch {
+    struct bytes messages[BATCH_MESSAGES];
+    size_t count;
+    uint64_t next;                     /* sequence that must come next */
+};
+
+void outbox_sender_init(struct outbox_sender *sender, const struct outbox_host *host)
+{
+    REQUIRE(host != NULL);
+    *sender = (struct outbox_sender){.host = host};
+}
+
+void outbox_sender_close(struct outbox_sender *sender)
+{
+    memory_free(sender->links);
+    *sender = (struct outbox_sender){.host = sender->host};
+}
+
+static size_t lower_bound(const struct outbox_sender *sender, uint32_t destination)
+{
+    size_t low = 0, high = sender->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (sender->links[middle].destination < destination)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static struct outbox_link *link_find(const struct outbox_sender *sender, uint32_t destination)
+{
+    size_t at = lower_bound(sender, destination);
+    return at < sender->count && sender->links[at].destination == destination ? &sender->links[at] : NULL;
+}
+
+static struct outbox_link *link_add(struct outbox_sender *sender, uint32_t destination, uint64_t first)
+{
+    size_t at = lower_bound(sender, destination);
+    if (sender->count == sender->capacity) {
+        sender->capacity = sender->capacity ? sender->capacity * 2 : 8;
+        sender->links = memory_resize(sender->links, sender->capacity * sizeof *sender->links);
+    }
+    memmove(&sender->links[at + 1], &sender->links[at], (sender->count - at) * sizeof *sender->links);
+    sender->count++;
+    sender->links[at] = (struct outbox_link){.destination = destination, .sent = first - 1, .applied = first - 1,
+                                             .acknowledged = first - 1, .moved_us = sender->now_us};
+    return &sender->links[at];
+}
+
+static void collect(void *context, uint64_t sequence, struct bytes message)
+{
+    struct batch *batch = context;
+    if (batch->count == BATCH_MESSAGES)
+        return;
+    HOLDS(sequence == batch->next);
+    batch->messages[batch->count++] = message;
+    batch->next = sequence + 1;
+}
+
+static void send_window(struct outbox_sender *sender, struct outbox_link *link)
+{
+    while (link->sent < link->last && link->sent - link->applied < OUTBOX_WINDOW_MESSAGES) {
+        struct batch batch = {.next = link->sent + 1};
+        sender->host->read(sender->host->context, link->destination, link->sent + 1, OUTBOX_BATCH_BYTES, collect, &batch);
+        if (batch.count == 0 || !sender->host->send(sender->host->context, link->destination, batch.messages, batch.count))
+            return;
+        link->sent += batch.count;
+        link->moved_us = sender->now_us;
+    }
+}
+
+static void look(void *context, uint32_t destination, uint64_t first, uint64_t last)
+{
+    struct outbox_sender *sender = context;
+    REQUIRE(first > 0 && first <= last);
+    struct outbox_link *link = link_find(sender, destination);
+    if (!link)
+        link = link_add(sender, destination, first);
+    link->last = last;
+    if (link->sent > link->applied && sender->now_us - link->moved_us >= OUTBOX_RESEND_US) {
+        link->sent = link->applied;
+        link->moved_us = sender->now_us;
+    }
+    send_window(sender, link);
+}
+
+void outbox_sender_run(struct outbox_sender *sender, uint64_t now_us)
+{
+    sender->now_us = now_us;
+    sender->host->destinations(sender->host->context, look, sender);
+}
+
+void outbox_sender_answer(struct outbox_sender *sender, uint32_t destination, uint64_t applied, bool gap, uint64_t now_us)
+{
+    sender->now_us = now_us;
+    struct outbox_link *link = link_find(sender, destination);
+    if (!link || applied > link->last)
+        return; /* an answer to an earlier leader whose outbox we have not looked at yet: the next run asks again */
+    if (gap && applied >= link->applied)
+        link->sent = applied;
+    if (applied <= link->applied)
+        return;
+    link->applied = applied;
+    link->moved_us = now_us;
+    if (link->sent < applied)
+        link->sent = applied;
+    if (sender->ack_since_us == 0)
+        sender->ack_since_us = now_us;
+}
+
+void outbox_sender_rewind(struct outbox_sender *sender)
+{
+    for (size_t i = 0; i < sender->count; i++)
+        sender->links[i].sent = sender->links[i].applied;
+}
+
+size_t outbox_sender_take_acks(struct outbox_sender *sender, void (*each)(void *context, uint32_t destination, uint64_t applied),
+                               void *context)
+{
+    size_t taken = 0;
+    if (sender->ack_since_us == 0)
+        return 0;
+    for (size_t i = 0; i < sender->count; i++) {
+        struct outbox_link *link = &sender->links[i];
+        if (link->applied == link->acknowledged)
+            continue;
+        each(context, link->destination, link->applied);
+        link->acknowledged = link->applied;
+        taken++;
+    }
+    sender->ack_since_us = 0;
+    return taken;
+}
+
+bool outbox_sender_ack_due(const struct outbox_sender *sender, uint64_t now_us)
+{
+    return sender->ack_since_us != 0 && now_us - sender->ack_since_us >= OUTBOX_ACK_DELAY_US;
+}
+
+bool outbox_sender_waiting(const struct outbox_sender *sender)
+{
+    for (size_t i = 0; i < sender->count; i++)
+        if (sender->links[i].applied < sender->links[i].last)
+            return true;
+    return sender->ack_since_us != 0;
+}
+
+void outbox_sender_holds(const struct outbox_sender *sender)
+{
+    for (size_t i = 0; i < sender->count; i++) {
+        const struct outbox_link *link = &sender->links[i];
+        HOLDS(link->acknowledged <= link->applied && link->applied <= link->sent && link->sent <= link->last);
+        HOLDS(i == 0 || sender->links[i - 1].destination < link->destination);
+    }
+}

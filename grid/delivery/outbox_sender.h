@@ -1,0 +1,62 @@
+/* Carries a partition's outbox to its destinations while this node leads it (R4, R10).
+ *
+ * One sender per led partition. It keeps, per destination, what was sent and what the destination says it has applied;
+ * sends what is new in windows; goes back to the last applied message when an answer shows a gap, when nothing moved
+ * for RESEND_US, or after outbox_sender_rewind. It never decides what is acknowledged: it collects answers, and the
+ * owner proposes them as Acknowledge commands with the next entry, or alone after ACK_DELAY_US.
+ *
+ * The host below is the partition and the network; borrowed. Single threaded; time is an argument. */
+#ifndef GRID_DELIVERY_OUTBOX_SENDER_H
+#define GRID_DELIVERY_OUTBOX_SENDER_H
+
+#include "grid/base/bytes.h"
+
+enum {
+    OUTBOX_WINDOW_MESSAGES = 1024,     /* sent and not yet applied, per pair */
+    OUTBOX_BATCH_BYTES = 64 * 1024,    /* of one Deliver command */
+    OUTBOX_RESEND_US = 500 * 1000,
+    OUTBOX_ACK_DELAY_US = 50 * 1000,
+};
+
+struct outbox_host {
+    void *context;
+    void (*destinations)(void *context, void (*each)(void *sender, uint32_t destination, uint64_t first, uint64_t last), void *sender);
+    size_t (*read)(void *context, uint32_t destination, uint64_t sequence, size_t bytes_max,
+                   void (*each)(void *batch, uint64_t sequence, struct bytes message), void *batch);
+    /* Hands `count` encoded messages to the destination's leader; false when none is known or the link is down. */
+    bool (*send)(void *context, uint32_t destination, const struct bytes *messages, size_t count);
+};
+
+struct outbox_link {
+    uint32_t destination;
+    uint64_t last;                     /* newest message in the outbox */
+    uint64_t sent;                     /* newest sent in this round */
+    uint64_t applied;                  /* newest that the destination said it has applied */
+    uint64_t acknowledged;             /* newest proposed as Acknowledge */
+    uint64_t moved_us;                 /* when `sent` or `applied` last grew */
+};
+
+struct outbox_sender {
+    const struct outbox_host *host;
+    struct outbox_link *links;         /* sorted by destination */
+    size_t count, capacity;
+    uint64_t now_us;                   /* of the present round */
+    uint64_t ack_since_us;             /* oldest answer not yet proposed; 0: none */
+};
+
+void outbox_sender_init(struct outbox_sender *sender, const struct outbox_host *host);
+void outbox_sender_close(struct outbox_sender *sender);            /* leadership ended: forgets everything */
+/* Looks at the outbox and sends what the windows allow. */
+void outbox_sender_run(struct outbox_sender *sender, uint64_t now_us);
+/* The destination has applied everything up to `applied`; `gap`: it saw something beyond applied + 1 and dropped it. */
+void outbox_sender_answer(struct outbox_sender *sender, uint32_t destination, uint64_t applied, bool gap, uint64_t now_us);
+/* A link or a leader changed: everything unapplied is sent again. */
+void outbox_sender_rewind(struct outbox_sender *sender);
+/* Takes the answers not yet proposed: calls `each` with (destination, applied). Returns how many. */
+size_t outbox_sender_take_acks(struct outbox_sender *sender, void (*each)(void *context, uint32_t destination, uint64_t applied), void *context);
+bool outbox_sender_ack_due(const struct outbox_sender *sender, uint64_t now_us);
+/* True while messages wait for an answer: the owner must run the sender again in time. */
+bool outbox_sender_waiting(const struct outbox_sender *sender);
+void outbox_sender_holds(const struct outbox_sender *sender);
+
+#endif

@@ -1,0 +1,305 @@
+/* The client port: handshake, commands, queries, administration, pushed tables. */
+#include <stdio.h>
+
+#include "grid/base/check.h"
+#include "grid/base/hash.h"
+#include "grid/base/memory.h"
+#include "grid/node/inside.h"
+#include "grid/wire/frame.h"
+#include "grid/wire/message_check.h"
+#include "services/registry.h"
+
+enum {
+    CLIENT_PENDING_BYTES_MAX = 8 * 1024 * 1024,     /* a client that does not read is not read from either */
+    CLIENT_PROTOCOL = 1,
+    MALFORMED_BODY = 7,                             /* index after the frame results */
+};
+
+struct client {
+    struct node *node;
+    struct conn *conn;
+    uint32_t slot;
+    uint64_t generation;
+    bool greeted, closing, paused;
+    struct frame_stream stream;
+};
+
+static void client_malformed(struct client *client, size_t reason)
+{
+    client->node->clients.malformed[reason]->value++;
+    client->closing = true;
+    conn_close(client->node->io->transport, client->conn);
+}
+
+static void client_send(struct client *client, enum frame_type type, uint32_t partition, uint64_t request, struct bytes body)
+{
+    struct frame frame = {.type = type, .partition = partition, .request = request, .body = body};
+    struct transport *transport = client->node->io->transport;
+    if (client->closing)
+        return;
+    frame_append(conn_output(transport, client->conn), &frame);
+    if (!client->paused && conn_pending(transport, client->conn) > CLIENT_PENDING_BYTES_MAX) {
+        client->paused = true;
+        conn_pause(transport, client->conn, true);
+    }
+}
+
+static void client_refuse(struct client *client, const struct frame *frame, enum grid_err err, const char *note)
+{
+    struct response response = {.err = err, .note = bytes_of_text(note)};
+    struct buffer *scratch = &client->node->clients.scratch;
+    client->node->clients.refused->value++;
+    buffer_clear(scratch);
+    response_encode(&response, scratch);
+    client_send(client, FRAME_RESPONSE, frame->partition, frame->request, buffer_bytes(scratch));
+}
+
+/* ---- frames */
+
+static void send_table(struct client *client, enum frame_type type, uint64_t request)
+{
+    struct node *node = client->node;
+    struct buffer *scratch = &node->clients.scratch;
+    struct message_table table;
+    arena_reset(&node->clients.arena);
+    status_table(node, &node->clients.arena, &table);
+    buffer_clear(scratch);
+    if (type == FRAME_WELCOME)
+        welcome_encode(&(struct message_welcome){.protocol = CLIENT_PROTOCOL, .node = node->settings->self, .table = table,
+                                                 .cluster = bytes_of_text(node->settings->cluster)}, scratch);
+    else
+        table_encode(&table, scratch);
+    client_send(client, type, FRAME_PARTITION_NONE, request, buffer_bytes(scratch));
+}
+
+static bool on_hello(struct client *client, const struct frame *frame)
+{
+    struct message_hello hello;
+    if (hello_decode(frame->body, &hello) != GRID_ERR_OK || hello.protocol != CLIENT_PROTOCOL)
+        return false;
+    client->greeted = true;
+    send_table(client, FRAME_WELCOME, frame->request);
+    return true;
+}
+
+static struct waiter waiter_of(const struct client *client, const struct frame *frame)
+{
+    return (struct waiter){.kind = WAITER_CLIENT, .slot = client->slot, .generation = client->generation, .request = frame->request};
+}
+
+/* The partition that a client names must be the one that its key hashes to: otherwise two partitions would hold it. */
+static bool misrouted(const struct node *node, const struct frame *frame, struct bytes key, struct bytes affinity)
+{
+    return hash_partition(message_affinity(key, affinity), node->partitions).value != frame->partition;
+}
+
+static bool on_command(struct client *client, const struct frame *frame)
+{
+    struct node *node = client->node;
+    struct command command;
+    const char *note = "";
+    arena_reset(&node->clients.arena);
+    if (command_decode(frame->body, &node->clients.arena, &command) != GRID_ERR_OK)
+        return false;
+    if (frame->partition >= node->partitions) {
+        client_refuse(client, frame, GRID_ERR_INVALID, "partition: outside the cluster's partitions");
+        return true;
+    }
+    enum grid_err err = message_check_command(&command, SERVICES_MAX, &note);
+    if (err == GRID_ERR_OK &&
+        ((command.kind == COMMAND_MAP && misrouted(node, frame, command.map.key, command.map.affinity)) ||
+         (command.kind == COMMAND_SERVICE && misrouted(node, frame, command.service.key, command.service.affinity)))) {
+        err = GRID_ERR_INVALID;
+        note = "partition: not the one of the key's affinity";
+    }
+    if (err != GRID_ERR_OK) {
+        client_refuse(client, frame, err, note);
+        return true;
+    }
+    struct waiter waiter = waiter_of(client, frame);
+    pipeline_command(node->pipelines[frame->partition], frame->body, &waiter);
+    return true;
+}
+
+static bool on_query(struct client *client, const struct frame *frame)
+{
+    struct node *node = client->node;
+    struct query query;
+    const char *note = "";
+    if (query_decode(frame->body, &query) != GRID_ERR_OK)
+        return false;
+    enum grid_err err = message_check_query(&query, &note);
+    if (err == GRID_ERR_OK && frame->partition >= node->partitions) {
+        err = GRID_ERR_INVALID;
+        note = "partition: outside the cluster's partitions";
+    } else if (err == GRID_ERR_OK && query.kind == QUERY_GET && misrouted(node, frame, query.key, query.affinity)) {
+        err = GRID_ERR_INVALID;
+        note = "partition: not the one of the key's affinity";
+    }
+    if (err != GRID_ERR_OK) {
+        client_refuse(client, frame, err, note);
+        return true;
+    }
+    struct waiter waiter = waiter_of(client, frame);
+    pipeline_query(node->pipelines[frame->partition], frame->body, &waiter);
+    return true;
+}
+
+static bool on_admin(struct client *client, const struct frame *frame)
+{
+    enum admin_kind kind;
+    struct buffer body = {0};
+    if (admin_request_decode(frame->body, &kind) != GRID_ERR_OK)
+        return false;
+    status_answer(client->node, kind, &body);
+    client_send(client, FRAME_ADMIN_RESPONSE, FRAME_PARTITION_NONE, frame->request, buffer_bytes(&body));
+    buffer_close(&body);
+    return true;
+}
+
+static bool on_frame(void *context, const struct frame *frame)
+{
+    struct client *client = context;
+    bool good = false;
+    client->node->clients.requests->value++;
+    if (!client->greeted)
+        good = frame->type == FRAME_HELLO && on_hello(client, frame);
+    else if (frame->type == FRAME_COMMAND)
+        good = on_command(client, frame);
+    else if (frame->type == FRAME_QUERY)
+        good = on_query(client, frame);
+    else if (frame->type == FRAME_ADMIN)
+        good = on_admin(client, frame);
+    if (!good)
+        client_malformed(client, MALFORMED_BODY);
+    return !client->closing;
+}
+
+/* ---- connections */
+
+static void on_data(void *context, struct conn *conn, struct bytes data)
+{
+    struct client *client = context;
+    (void)conn;
+    if (client->closing)
+        return;
+    enum frame_result result = frame_stream_feed(&client->stream, data, FRAME_BODY_BYTES_MAX, on_frame, client);
+    if (result != FRAME_OK && !client->closing)
+        client_malformed(client, (size_t)result);
+}
+
+static void on_drain(void *context, struct conn *conn)
+{
+    struct client *client = context;
+    if (!client->paused || client->closing)
+        return;
+    client->paused = false;
+    conn_pause(client->node->io->transport, conn, false);
+}
+
+static void on_close(void *context, struct conn *conn, enum grid_err reason)
+{
+    struct client *client = context;
+    struct clients *clients = &client->node->clients;
+    (void)conn;
+    (void)reason;
+    clients->slots[client->slot].client = NULL;
+    clients->open--;
+    clients->closed->value++;
+    frame_stream_close(&client->stream);
+    memory_free(client);
+}
+
+static const struct conn_events client_events = {.on_data = on_data, .on_drain = on_drain, .on_close = on_close};
+
+static uint32_t slot_take(struct clients *clients)
+{
+    for (uint32_t i = 0; i < clients->count; i++)
+        if (!clients->slots[i].client)
+            return i;
+    if (clients->count == clients->capacity) {
+        clients->capacity = clients->capacity ? clients->capacity * 2 : 64;
+        clients->slots = memory_resize(clients->slots, clients->capacity * sizeof *clients->slots);
+    }
+    clients->slots[clients->count] = (struct client_slot){0};
+    return clients->count++;
+}
+
+static void on_accept(void *context, struct conn *conn)
+{
+    struct node *node = context;
+    struct clients *clients = &node->clients;
+    struct client *client = memory_zero(1, sizeof *client);
+    client->node = node;
+    client->conn = conn;
+    client->slot = slot_take(clients);
+    client->generation = ++clients->slots[client->slot].generation;
+    clients->slots[client->slot].client = client;
+    clients->open++;
+    clients->accepted->value++;
+    conn_attach(node->io->transport, conn, &client_events, client);
+}
+
+void clients_answer(struct node *node, const struct waiter *waiter, uint32_t partition, struct bytes response)
+{
+    const struct client_slot *slot = &node->clients.slots[waiter->slot];
+    if (!slot->client || slot->generation != waiter->generation)
+        return;
+    node->clients.responses->value++;
+    client_send(slot->client, FRAME_RESPONSE, partition, waiter->request, response);
+}
+
+void clients_push_table(struct node *node)
+{
+    for (uint32_t i = 0; i < node->clients.count; i++)
+        if (node->clients.slots[i].client && node->clients.slots[i].client->greeted)
+            send_table(node->clients.slots[i].client, FRAME_TABLE, 0);
+}
+
+static void register_metrics(struct node *node)
+{
+    struct clients *clients = &node->clients;
+    struct metric_registry *metrics = node->metrics;
+    clients->accepted = metric_counter_add(metrics, "gridiron_client_connections_total", "Client connections accepted.", NULL);
+    clients->closed = metric_counter_add(metrics, "gridiron_client_connections_closed_total", "Client connections ended.", NULL);
+    clients->requests = metric_counter_add(metrics, "gridiron_client_frames_total", "Frames received from clients.", NULL);
+    clients->responses = metric_counter_add(metrics, "gridiron_client_responses_total", "Responses sent to clients.", NULL);
+    clients->refused = metric_counter_add(metrics, "gridiron_client_refused_total",
+                                          "Requests refused by validation before they reached the log.", NULL);
+    clients->connected = metric_gauge_add(metrics, "gridiron_client_connected", "Client connections open now.", NULL);
+    for (size_t i = 0; i < sizeof clients->malformed / sizeof clients->malformed[0]; i++) {
+        char labels[64];
+        const char *reason = i == MALFORMED_BODY ? "body" : frame_result_name((enum frame_result)i);
+        snprintf(labels, sizeof labels, "port=\"client\",reason=\"%s\"", reason);
+        clients->malformed[i] = metric_counter_add(metrics, "gridiron_malformed_frames_total",
+                                                   "Malformed frames; each closed its connection.", labels);
+    }
+}
+
+enum grid_err clients_open(struct node *node)
+{
+    register_metrics(node);
+    arena_init(&node->clients.arena, 16 * 1024);
+    const struct node_member *self = node_settings_member(node->settings, node->settings->self);
+    return transport_listen(node->io->transport, self->client_address, on_accept, node, &node->clients.listener);
+}
+
+void clients_close(struct node *node)
+{
+    struct clients *clients = &node->clients;
+    static const struct conn_events nobody = {0};
+    if (clients->listener)
+        transport_listener_close(node->io->transport, clients->listener);
+    for (uint32_t i = 0; i < clients->count; i++) {
+        struct client *client = clients->slots[i].client;
+        if (!client)
+            continue;
+        conn_attach(node->io->transport, client->conn, &nobody, NULL);
+        conn_close(node->io->transport, client->conn);
+        frame_stream_close(&client->stream);
+        memory_free(client);
+    }
+    memory_free(clients->slots);
+    buffer_close(&clients->scratch);
+    arena_close(&clients->arena);
+}

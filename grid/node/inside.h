@@ -1,0 +1,72 @@
+/* Inside of a node: shared by node.c, clients.c, links.c and status.c only. */
+#ifndef GRID_NODE_INSIDE_H
+#define GRID_NODE_INSIDE_H
+
+#include "grid/node/node.h"
+#include "grid/node/pipeline.h"
+#include "grid/router/partition_map.h"
+
+enum { NODE_TICK_US = 50 * 1000, DIGEST_EVERY_TICKS = 20 };
+
+struct client;
+
+/* One open connection of the client port. Slots are reused; the generation tells an old waiter from a new client. */
+struct client_slot { struct client *client; uint64_t generation; };
+
+struct clients {
+    struct listener *listener;
+    struct client_slot *slots;
+    uint32_t count, capacity, open;
+    struct buffer scratch;
+    struct arena arena;
+    struct metric_counter *accepted, *closed, *requests, *responses, *malformed[8], *refused;
+    struct metric_gauge *connected;
+};
+
+struct node {
+    struct io *io;
+    struct logger *logger;
+    struct metric_registry *metrics;
+    const struct node_settings *settings;
+    void (*fatal)(void *context, enum grid_err err, const char *what);
+    void *context;
+    bool failed;
+    uint64_t digest, opened_us, ticks;
+    struct prng prng;
+    struct group_set *groups;
+    struct peers *peers;
+    struct pipeline **pipelines;
+    uint32_t partitions;
+    struct pipeline_shared shared;
+    struct pipeline_counters counters;
+    struct partition_map map;
+    uint64_t map_pushed;               /* version of the map that clients have */
+    struct clients clients;
+    struct timer tick;
+    struct deferred leaders_changed;
+    struct buffer scratch;             /* links: bodies being built */
+    struct arena arena;                /* links: decoding */
+};
+
+/* clients.c */
+enum grid_err clients_open(struct node *node);
+void clients_close(struct node *node);
+void clients_answer(struct node *node, const struct waiter *waiter, uint32_t partition, struct bytes response);
+void clients_push_table(struct node *node);            /* to everybody who said hello */
+
+/* links.c */
+void links_open(struct node *node);
+bool links_send_messages(void *context, uint32_t source, uint32_t destination, uint32_t incarnation,
+                         const struct bytes *messages, size_t count);
+void links_answer_messages(void *context, struct node_id to, uint32_t source, uint32_t destination, uint64_t applied, bool gap);
+void links_send_digests(struct node *node);
+
+/* status.c */
+void status_answer(struct node *node, enum admin_kind kind, struct buffer *out);
+void status_table(struct node *node, struct arena *arena, struct message_table *ret_table);
+void status_register(struct node *node);
+void status_refresh(struct node *node);
+
+void node_fail(struct node *node, enum grid_err err, const char *what);
+
+#endif

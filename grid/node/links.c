@@ -1,0 +1,163 @@
+/* What nodes tell each other beside Raft: messages between partitions, their answers, state digests.
+ * Formats: docs/formats/peer.md. */
+#include "grid/base/check.h"
+#include "grid/node/inside.h"
+#include "raft/peers.h"
+
+enum { PEER_PENDING_BYTES_MAX = 16 * 1024 * 1024, ANSWER_BYTES = 17, DIGEST_ROW_BYTES = 20, DIGEST_ROWS_MAX = 4096 };
+
+/* ---- messages */
+
+static void deliver_local(struct node *node, struct bytes body, struct node_id from)
+{
+    struct command command;
+    arena_reset(&node->arena);
+    HOLDS(command_decode(body, &node->arena, &command) == GRID_ERR_OK);
+    pipeline_messages(node->pipelines[command.deliver.destination], body, &command.deliver, from);
+}
+
+bool links_send_messages(void *context, uint32_t source, uint32_t destination, uint32_t incarnation,
+                         const struct bytes *messages, size_t count)
+{
+    struct node *node = context;
+    struct node_id leader = partition_map_leader(&node->map, (struct partition_id){destination});
+    if (node_id_equal(leader, node->settings->self)) {
+        if (!pipeline_leads(node->pipelines[destination]))
+            return false;
+        buffer_clear(&node->scratch);
+        command_encode_deliver(source, incarnation, destination, messages, count, &node->scratch);
+        deliver_local(node, buffer_bytes(&node->scratch), leader);
+        return true;
+    }
+    if (leader.value == 0 || peers_pending(node->peers, leader) > PEER_PENDING_BYTES_MAX)
+        return false;
+    struct buffer *out = peers_output(node->peers, leader);
+    if (!out)
+        return false;
+    size_t mark = frame_begin(out, FRAME_MESSAGES, destination, 0);
+    command_encode_deliver(source, incarnation, destination, messages, count, out);
+    frame_end(out, mark);
+    return true;
+}
+
+static bool on_messages(void *context, struct node_id from, const struct frame *frame)
+{
+    struct node *node = context;
+    struct command command;
+    arena_reset(&node->arena);
+    if (command_decode(frame->body, &node->arena, &command) != GRID_ERR_OK || command.kind != COMMAND_DELIVER ||
+        command.deliver.destination >= node->partitions || command.deliver.destination != frame->partition ||
+        command.deliver.source >= node->partitions)
+        return false;
+    for (size_t i = 1; i < command.deliver.messages_count; i++)
+        if (command.deliver.messages[i].sequence != command.deliver.messages[i - 1].sequence + 1)
+            return false;
+    pipeline_messages(node->pipelines[frame->partition], frame->body, &command.deliver, from);
+    return true;
+}
+
+/* u32 source, u32 destination, u64 applied, u8 gap */
+void links_answer_messages(void *context, struct node_id to, uint32_t source, uint32_t destination, uint64_t applied, bool gap)
+{
+    struct node *node = context;
+    if (node_id_equal(to, node->settings->self)) {
+        pipeline_messages_answer(node->pipelines[source], destination, applied, gap);
+        return;
+    }
+    struct buffer *out = peers_output(node->peers, to);
+    if (!out)
+        return;
+    size_t mark = frame_begin(out, FRAME_MESSAGES_ANSWER, source, 0);
+    buffer_append_u32(out, source);
+    buffer_append_u32(out, destination);
+    buffer_append_u64(out, applied);
+    buffer_append_u8(out, gap);
+    frame_end(out, mark);
+}
+
+static bool on_messages_answer(void *context, struct node_id from, const struct frame *frame)
+{
+    struct node *node = context;
+    struct reader reader = reader_of(frame->body);
+    (void)from;
+    uint32_t source = reader_u32(&reader), destination = reader_u32(&reader);
+    uint64_t applied = reader_u64(&reader);
+    uint8_t gap = reader_u8(&reader);
+    if (reader.failed || reader_left(&reader) != 0 || source >= node->partitions || destination >= node->partitions || gap > 1)
+        return false;
+    pipeline_messages_answer(node->pipelines[source], destination, applied, gap != 0);
+    return true;
+}
+
+/* ---- digests (R17, I15): u32 rows, then per row u32 partition, u64 index, u64 digest */
+
+static void append_digests(struct node *node, struct buffer *out)
+{
+    size_t mark = frame_begin(out, FRAME_LEADERS, FRAME_PARTITION_NONE, 0);
+    size_t rows_at = out->size;
+    uint32_t rows = 0;
+    buffer_append_u32(out, 0);
+    for (uint32_t i = 0; i < node->partitions && rows < DIGEST_ROWS_MAX; i++) {
+        uint64_t index, digest;
+        if (!pipeline_leads(node->pipelines[i]))
+            continue;
+        pipeline_digest_latest(node->pipelines[i], &index, &digest);
+        if (index == 0)
+            continue;
+        buffer_append_u32(out, i);
+        buffer_append_u64(out, index);
+        buffer_append_u64(out, digest);
+        rows++;
+    }
+    put_u32(out->data + rows_at, rows);
+    frame_end(out, mark);
+}
+
+void links_send_digests(struct node *node)
+{
+    for (size_t i = 0; i < node->settings->members_count; i++) {
+        struct node_id peer = node->settings->members[i].id;
+        struct buffer *out = node_id_equal(peer, node->settings->self) ? NULL : peers_output(node->peers, peer);
+        if (out)
+            append_digests(node, out);
+    }
+}
+
+static bool on_digests(void *context, struct node_id from, const struct frame *frame)
+{
+    struct node *node = context;
+    struct reader reader = reader_of(frame->body);
+    uint32_t rows = reader_u32(&reader);
+    (void)from;
+    if (reader.failed || rows > DIGEST_ROWS_MAX || reader_left(&reader) != (size_t)rows * DIGEST_ROW_BYTES)
+        return false;
+    for (uint32_t i = 0; i < rows; i++) {
+        uint32_t partition = reader_u32(&reader);
+        uint64_t index = reader_u64(&reader), theirs = reader_u64(&reader), ours;
+        if (partition >= node->partitions)
+            return false;
+        if (pipeline_digest_at(node->pipelines[partition], index, &ours) && ours != theirs) {
+            node_fail(node, GRID_ERR_CORRUPT, "a replica's state digest differs from its leader's at the same index: "
+                                              "this replica has diverged and must be rebuilt");
+            return true;
+        }
+    }
+    return true;
+}
+
+static void on_link(void *context, struct node_id peer, bool up)
+{
+    struct node *node = context;
+    (void)peer;
+    for (uint32_t i = 0; up && i < node->partitions; i++)
+        pipeline_rewind(node->pipelines[i]);
+}
+
+void links_open(struct node *node)
+{
+    node->peers = group_set_peers(node->groups);
+    peers_on_frame(node->peers, FRAME_MESSAGES, on_messages, node);
+    peers_on_frame(node->peers, FRAME_MESSAGES_ANSWER, on_messages_answer, node);
+    peers_on_frame(node->peers, FRAME_LEADERS, on_digests, node);
+    peers_on_link(node->peers, on_link, node);
+}

@@ -1,0 +1,290 @@
+#include "grid/node/node.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "grid/base/check.h"
+#include "grid/base/memory.h"
+#include "grid/node/inside.h"
+#include "services/registry.h"
+
+static const char identity_name[] = "identity";
+
+void node_fail(struct node *node, enum grid_err err, const char *what)
+{
+    if (node->failed)
+        return;
+    node->failed = true;
+    node->fatal(node->context, err, what);
+}
+
+static void on_fatal(void *context, enum grid_err err, const char *what)
+{
+    node_fail(context, err, what);
+}
+
+static char *note_format(const char *format, const char *a, const char *b)
+{
+    struct buffer text = {0};
+    buffer_append_format(&text, format, a, b);
+    buffer_append_u8(&text, 0);
+    return (char *)text.data;
+}
+
+/* ---- identity: what this directory belongs to, written at the first start */
+
+static void identity_text(const struct node *node, struct buffer *out)
+{
+    const struct node_settings *settings = node->settings;
+    buffer_append_format(out, "gridiron identity 1\ncluster %s\nnode %u\npartitions %u\ndurability %s\n", settings->cluster,
+                         settings->self.value, settings->partitions, settings->sync ? "fsync" : "os");
+    for (size_t i = 0; i < settings->members_count; i++)
+        buffer_append_format(out, "member %u %s %s\n", settings->members[i].id.value, settings->members[i].client_address,
+                             settings->members[i].peer_address);
+}
+
+/* First line that differs, for people. */
+static void differing_line(struct bytes a, struct bytes b, char *ret_line, size_t size)
+{
+    size_t start = 0, i = 0;
+    while (i < a.size && i < b.size && a.data[i] == b.data[i]) {
+        if (a.data[i] == '\n')
+            start = i + 1;
+        i++;
+    }
+    size_t end = start;
+    while (end < a.size && a.data[end] != '\n')
+        end++;
+    snprintf(ret_line, size, "%.*s", (int)(end - start), (const char *)a.data + start);
+}
+
+static enum grid_err identity_check(struct node *node, char **ret_note)
+{
+    struct storage *storage = node->io->storage;
+    struct buffer ours = {0}, stored = {0};
+    identity_text(node, &ours);
+    enum grid_err err = storage->get(storage, identity_name, &stored);
+    if (err == GRID_ERR_NOT_FOUND) {
+        err = storage->put(storage, identity_name, buffer_bytes(&ours));
+        if (err != GRID_ERR_OK)
+            *ret_note = note_format("%s: cannot be written (%s)", identity_name, grid_err_text(err));
+    } else if (err != GRID_ERR_OK) {
+        *ret_note = note_format("%s: cannot be read (%s)", identity_name, grid_err_text(err));
+    } else if (!bytes_equal(buffer_bytes(&ours), buffer_bytes(&stored))) {
+        char was[256], is[256];
+        differing_line(buffer_bytes(&stored), buffer_bytes(&ours), was, sizeof was);
+        differing_line(buffer_bytes(&ours), buffer_bytes(&stored), is, sizeof is);
+        *ret_note = note_format("the data directory was written with \"%s\" and the configuration says \"%s\": "
+                                "start with the settings of the first start, or with an empty directory", was, is);
+        err = GRID_ERR_MISMATCH;
+    }
+    buffer_close(&ours);
+    buffer_close(&stored);
+    return err;
+}
+
+/* ---- callbacks of the pipelines */
+
+static void on_answer(void *context, const struct waiter *waiter, uint32_t partition, struct bytes response)
+{
+    clients_answer(context, waiter, partition, response);
+}
+
+static void on_genesis_encode(void *context, uint64_t table_seed, struct buffer *out)
+{
+    struct node *node = context;
+    struct message_member list[NODES_MAX];
+    for (size_t i = 0; i < node->settings->members_count; i++) {
+        const struct node_member *member = &node->settings->members[i];
+        list[i] = (struct message_member){.node = member->id, .client_address = bytes_of_text(member->client_address),
+                                          .peer_address = bytes_of_text(member->peer_address)};
+    }
+    struct command genesis = {.kind = COMMAND_GENESIS,
+                              .genesis = {.cluster = bytes_of_text(node->settings->cluster), .partitions = node->partitions,
+                                          .members = list, .members_count = node->settings->members_count,
+                                          .table_seed = table_seed, .settings_digest = node->digest}};
+    command_encode(&genesis, out);
+}
+
+static void on_role_changed(void *context, uint32_t partition)
+{
+    struct node *node = context;
+    (void)partition;
+    clock_defer(node->io->clock, &node->leaders_changed);
+}
+
+/* ---- the partition map follows the groups */
+
+static void refresh_map(void *context)
+{
+    struct node *node = context;
+    bool changed = false;
+    for (uint32_t i = 0; i < node->partitions; i++) {
+        struct group_status status = group_status(pipeline_group(node->pipelines[i]));
+        struct node_id leader = status.leader;
+        if (node_id_equal(leader, node->settings->self) && !pipeline_leads(node->pipelines[i]))
+            leader = (struct node_id){0};  /* elected, not yet able to serve */
+        if (partition_map_report(&node->map, (struct partition_id){i}, leader, status.term))
+            changed = true;
+    }
+    if (!changed)
+        return;
+    for (uint32_t i = 0; i < node->partitions; i++)
+        pipeline_rewind(node->pipelines[i]);
+}
+
+static void on_tick(void *context)
+{
+    struct node *node = context;
+    node->ticks++;
+    refresh_map(node);
+    for (uint32_t i = 0; i < node->partitions; i++)
+        pipeline_tick(node->pipelines[i]);
+    if (node->map_pushed != node->map.version) {
+        node->map_pushed = node->map.version;
+        clients_push_table(node);
+    }
+    if (node->ticks % DIGEST_EVERY_TICKS == 0)
+        links_send_digests(node);
+    clock_timer_start(node->io->clock, &node->tick, NODE_TICK_US);
+}
+
+/* ---- life */
+
+static enum grid_err open_groups(struct node *node, char **ret_note)
+{
+    const struct node_settings *settings = node->settings;
+    struct peer_address members[NODES_MAX];
+    for (size_t i = 0; i < settings->members_count; i++) {
+        members[i].id = settings->members[i].id;
+        memcpy(members[i].address, settings->members[i].peer_address, sizeof members[i].address);
+    }
+    return group_set_open(&(struct group_set_options){
+                              .io = node->io, .logger = node->logger, .metrics = node->metrics, .self = settings->self,
+                              .peer_listen_address = node_settings_member(settings, settings->self)->peer_address,
+                              .members = members, .members_count = settings->members_count, .cluster_digest = node->digest,
+                              .groups = settings->partitions, .sync = settings->sync,
+                              .election_timeout_ms = settings->election_timeout_ms, .heartbeat_ms = settings->heartbeat_ms,
+                              .log_disk_bytes_max = settings->log_disk_bytes_max,
+                              .log_memory_bytes_max = settings->log_memory_bytes_max, .segment_bytes = settings->segment_bytes,
+                              .shims = {settings->shims_disabled}, .fatal = on_fatal, .context = node},
+                          &node->groups, ret_note);
+}
+
+static void open_pipelines(struct node *node)
+{
+    const struct node_settings *settings = node->settings;
+    node->shared = (struct pipeline_shared){
+        .io = node->io, .logger = node->logger, .prng = &node->prng, .counters = &node->counters, .groups = node->groups,
+        .self = settings->self, .settings_digest = node->digest,
+        .log_disk_bytes_max = settings->log_disk_bytes_max ? settings->log_disk_bytes_max : LOG_DISK_BYTES_DEFAULT,
+        .log_memory_bytes_max = settings->log_memory_bytes_max ? settings->log_memory_bytes_max : LOG_MEMORY_BYTES_DEFAULT,
+        .context = node, .answer = on_answer, .genesis_encode = on_genesis_encode,
+        .answer_messages = links_answer_messages, .send_messages = links_send_messages,
+        .role_changed = on_role_changed, .fatal = on_fatal};
+    node->pipelines = memory_zero(node->partitions, sizeof *node->pipelines);
+    for (uint32_t i = 0; i < node->partitions; i++)
+        node->pipelines[i] = pipeline_open(&node->shared, (struct partition_id){i}, service_registry());
+}
+
+static enum grid_err validate(const struct node_settings *settings, char **ret_note)
+{
+    if (settings->partitions == 0 || settings->partitions > PARTITIONS_MAX || settings->members_count == 0 ||
+        settings->members_count > REPLICAS_MAX || settings->members_count % 2 == 0 || settings->cluster[0] == 0 ||
+        !node_settings_member(settings, settings->self)) {
+        *ret_note = note_format("%s%s", "settings: need a cluster id, 1 to 4096 partitions, an odd number of at most 7 members, "
+                                "and this node among them", "");
+        return GRID_ERR_INVALID;
+    }
+    return GRID_ERR_OK;
+}
+
+enum grid_err node_open(const struct node_options *options, struct node **ret_node, char **ret_note)
+{
+    REQUIRE(options->io && options->settings && options->metrics && options->fatal);
+    enum grid_err err = validate(options->settings, ret_note);
+    if (err != GRID_ERR_OK)
+        return err;
+    struct node *node = memory_zero(1, sizeof *node);
+    node->io = options->io;
+    node->logger = options->logger;
+    node->metrics = options->metrics;
+    node->settings = options->settings;
+    node->fatal = options->fatal;
+    node->context = options->context;
+    node->partitions = options->settings->partitions;
+    node->digest = node_settings_digest(options->settings);
+    node->opened_us = clock_now_us(node->io->clock);
+    node->tick = (struct timer){.fire = on_tick, .context = node};
+    node->leaders_changed = (struct deferred){.run = refresh_map, .context = node};
+    prng_init(&node->prng, entropy_u64(node->io->entropy));
+    partition_map_init(&node->map, node->partitions);
+    arena_init(&node->arena, 64 * 1024);
+    status_register(node);
+    err = identity_check(node, ret_note);
+    if (err == GRID_ERR_OK)
+        err = open_groups(node, ret_note);
+    if (err == GRID_ERR_OK) {
+        open_pipelines(node);
+        links_open(node);
+        err = group_set_start(node->groups, ret_note);
+    }
+    if (err == GRID_ERR_OK && (err = clients_open(node)) != GRID_ERR_OK)
+        *ret_note = note_format("client port: cannot listen on %s (%s)",
+                                node_settings_member(node->settings, node->settings->self)->client_address, grid_err_text(err));
+    if (err != GRID_ERR_OK) {
+        node_close(node);
+        return err;
+    }
+    clock_timer_start(node->io->clock, &node->tick, NODE_TICK_US);
+    *ret_node = node;
+    return GRID_ERR_OK;
+}
+
+void node_close(struct node *node)
+{
+    clock_timer_stop(node->io->clock, &node->tick);
+    clock_undefer(node->io->clock, &node->leaders_changed);
+    if (node->groups)
+        group_set_close(node->groups);
+    for (uint32_t i = 0; node->pipelines && i < node->partitions; i++)
+        pipeline_close(node->pipelines[i]);
+    clock_undefer(node->io->clock, &node->leaders_changed);
+    clients_close(node);
+    memory_free(node->pipelines);
+    partition_map_close(&node->map);
+    buffer_close(&node->scratch);
+    arena_close(&node->arena);
+    memory_free(node);
+}
+
+bool node_ready(const struct node *node)
+{
+    for (uint32_t i = 0; i < node->partitions; i++)
+        if (node->map.leaders[i] == 0)
+            return false;
+    return true;
+}
+
+uint32_t node_partitions(const struct node *node)
+{
+    return node->partitions;
+}
+
+const struct partition *node_partition(const struct node *node, struct partition_id partition)
+{
+    REQUIRE(partition.value < node->partitions);
+    return pipeline_partition(node->pipelines[partition.value]);
+}
+
+struct group *node_group(const struct node *node, struct partition_id partition)
+{
+    REQUIRE(partition.value < node->partitions);
+    return pipeline_group(node->pipelines[partition.value]);
+}
+
+void node_metrics(struct node *node, struct buffer *out)
+{
+    status_refresh(node);
+    metric_expose(node->metrics, out);
+}

@@ -1,0 +1,42 @@
+/* A node: all partitions of one loop, their groups, the client port and the links to the other nodes.
+ *
+ * Built on grid/io alone, so that the simulator runs exactly this. Life: node_open (recovers, joins, listens) ->
+ * callbacks -> node_close. Single threaded. A fatal error (storage failed, settings differ from the cluster's, a replica
+ * diverged) is reported once; the owner must then close the node and stop the process. */
+#ifndef GRID_NODE_NODE_H
+#define GRID_NODE_NODE_H
+
+#include "grid/base/err.h"
+#include "grid/base/log.h"
+#include "grid/base/metric.h"
+#include "grid/io/io.h"
+#include "grid/node/settings.h"
+
+struct node;
+struct partition;
+struct group;
+
+struct node_options {
+    struct io *io;
+    struct logger *logger;
+    struct metric_registry *metrics;
+    const struct node_settings *settings;      /* borrowed until node_close */
+    void (*fatal)(void *context, enum grid_err err, const char *what);
+    void *context;
+};
+
+/* Errors: MISMATCH (settings differ from those on disk), CORRUPT, IO, INVALID; *ret_note says what, where and what to do
+ * (memory_free). */
+enum grid_err node_open(const struct node_options *options, struct node **ret_node, char **ret_note);
+/* Ends all connections and proposals. What was unanswered stays unknown to its client (I40). */
+void node_close(struct node *node);
+
+bool node_ready(const struct node *node);              /* every partition has a leader that this node knows */
+uint32_t node_partitions(const struct node *node);
+/* For oracles and status: the state and the group of a partition. */
+const struct partition *node_partition(const struct node *node, struct partition_id partition);
+struct group *node_group(const struct node *node, struct partition_id partition);
+/* Refreshes gauges, then appends the metrics text. */
+void node_metrics(struct node *node, struct buffer *out);
+
+#endif

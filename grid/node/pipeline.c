@@ -1,0 +1,629 @@
+#include "grid/node/pipeline.h"
+
+#include <string.h>
+
+#include "grid/base/check.h"
+#include "grid/base/limits.h"
+#include "grid/base/memory.h"
+#include "grid/partition/entry.h"
+
+enum { DIGESTS_KEPT = 128 };
+
+/* Commands that left, or will leave, in one entry, and who waits for them. */
+struct proposal {
+    struct pipeline *pipeline;
+    struct proposal *next;             /* in the list of idle ones */
+    struct waiter *waiters;            /* by ordinal */
+    uint32_t count, capacity;
+    uint64_t since_us;                 /* arrival of the first command */
+};
+
+/* Reads that share one read index. */
+struct read_batch {
+    struct pipeline *pipeline;
+    struct read_batch *next;           /* in the list of idle ones */
+    struct group_read read;
+    struct buffer queries;             /* u32 size, then the query, per waiter */
+    struct waiter *waiters;
+    uint32_t count, capacity;
+    uint64_t since_us;
+};
+
+/* What of a source is proposed here and not yet applied, so that a repeated batch is not proposed again. */
+struct inflow { uint32_t source; uint64_t proposed; };
+
+struct pipeline {
+    struct pipeline_shared *shared;
+    struct partition_id id;
+    struct group *group;
+    struct group_machine machine;
+    struct partition *partition;
+    bool leads, genesis_checked, genesis_proposed, tick_proposed, activities_left;
+    struct log_clock log_clock;
+    struct buffer building, scratch;
+    struct proposal *open, *idle;
+    struct read_batch *reads, *reads_idle;
+    struct deferred flush;
+    struct outbox_host outbox_host;
+    struct outbox_sender sender;
+    uint64_t outbox_seen;
+    struct activity_runner *runner;
+    uint64_t activity_seen;
+    struct inflow *inflows;
+    size_t inflows_count, inflows_capacity;
+    struct { uint64_t index, digest; } digests[DIGESTS_KEPT];
+    uint64_t digest_last;
+};
+
+static void schedule(struct pipeline *pipeline)
+{
+    clock_defer(pipeline->shared->io->clock, &pipeline->flush);
+}
+
+static uint64_t now_us(const struct pipeline *pipeline)
+{
+    return clock_now_us(pipeline->shared->io->clock);
+}
+
+static uint64_t log_time_ms(struct pipeline *pipeline)
+{
+    struct clock *clock = pipeline->shared->io->clock;
+    return log_clock_read(&pipeline->log_clock, clock_now_us(clock), clock_wall_ms(clock));
+}
+
+/* ---- answers */
+
+static void answer_error(struct pipeline *pipeline, const struct waiter *waiter, enum grid_err err)
+{
+    if (waiter->kind != WAITER_CLIENT)
+        return;
+    struct response response = {.err = err, .leader = group_status(pipeline->group).leader.value};
+    buffer_clear(&pipeline->scratch);
+    response_encode(&response, &pipeline->scratch);
+    pipeline->shared->answer(pipeline->shared->context, waiter, pipeline->id.value, buffer_bytes(&pipeline->scratch));
+}
+
+static void answer_all(struct pipeline *pipeline, const struct waiter *waiters, uint32_t count, enum grid_err err)
+{
+    for (uint32_t i = 0; i < count; i++)
+        answer_error(pipeline, &waiters[i], err);
+}
+
+static struct inflow *inflow_find(struct pipeline *pipeline, uint32_t source)
+{
+    for (size_t i = 0; i < pipeline->inflows_count; i++)
+        if (pipeline->inflows[i].source == source)
+            return &pipeline->inflows[i];
+    return NULL;
+}
+
+static void answer_messages(struct pipeline *pipeline, struct node_id to, uint32_t source, bool gap)
+{
+    uint64_t applied = partition_inbox_last(pipeline->partition, source);
+    pipeline->shared->answer_messages(pipeline->shared->context, to, source, pipeline->id.value, applied, gap);
+}
+
+/* Command `ordinal` of an entry that this node proposed was applied. */
+static void answered(void *context, uint32_t ordinal, struct bytes response)
+{
+    struct proposal *proposal = context;
+    if (!proposal)
+        return;
+    HOLDS(ordinal < proposal->count);
+    struct pipeline *pipeline = proposal->pipeline;
+    const struct waiter *waiter = &proposal->waiters[ordinal];
+    switch (waiter->kind) {
+    case WAITER_CLIENT:
+        pipeline->shared->answer(pipeline->shared->context, waiter, pipeline->id.value, response);
+        break;
+    case WAITER_LINK:
+        answer_messages(pipeline, (struct node_id){waiter->slot}, waiter->source, false);
+        break;
+    case WAITER_ACTIVITY:
+        if (pipeline->runner)
+            activity_runner_finish(pipeline->runner, waiter->request);
+        break;
+    case WAITER_TICK:
+        pipeline->tick_proposed = false;
+        break;
+    case WAITER_NONE:
+        break;
+    }
+}
+
+/* ---- pack, stamp, propose */
+
+static struct proposal *proposal_take(struct pipeline *pipeline)
+{
+    struct proposal *proposal = pipeline->idle;
+    if (proposal) {
+        pipeline->idle = proposal->next;
+    } else {
+        proposal = memory_zero(1, sizeof *proposal);
+        proposal->pipeline = pipeline;
+    }
+    proposal->count = 0;
+    proposal->since_us = now_us(pipeline);
+    return proposal;
+}
+
+static void proposal_give(struct proposal *proposal)
+{
+    proposal->next = proposal->pipeline->idle;
+    proposal->pipeline->idle = proposal;
+}
+
+static void propose(struct pipeline *pipeline)
+{
+    struct proposal *proposal = pipeline->open;
+    REQUIRE(proposal && proposal->count > 0 && proposal->count == entry_commands(&pipeline->building));
+    pipeline->open = NULL;
+    entry_seal(&pipeline->building, log_time_ms(pipeline), clock_wall_ms(pipeline->shared->io->clock));
+    /* Room was checked where clients come in; what is packed beside them is never refused (R6). */
+    enum grid_err err = group_propose(pipeline->group, GROUP_INTERNAL, buffer_bytes(&pipeline->building), proposal);
+    buffer_clear(&pipeline->building);
+    pipeline->shared->counters->entries->value++;
+    if (err == GRID_ERR_OK)
+        return;
+    /* Refused before the log: surely not appended. */
+    answer_all(pipeline, proposal->waiters, proposal->count, err == GRID_ERR_BUSY ? GRID_ERR_NOT_LEADER : err);
+    pipeline->tick_proposed = pipeline->genesis_proposed = false;
+    pipeline->inflows_count = 0;
+    proposal_give(proposal);
+}
+
+static void pack(struct pipeline *pipeline, struct bytes command, const struct waiter *waiter)
+{
+    REQUIRE(pipeline->leads);
+    if (!pipeline->open) {
+        pipeline->open = proposal_take(pipeline);
+        entry_begin(&pipeline->building);
+    }
+    struct proposal *proposal = pipeline->open;
+    if (proposal->count == proposal->capacity) {
+        proposal->capacity = proposal->capacity ? proposal->capacity * 2 : 16;
+        proposal->waiters = memory_resize(proposal->waiters, proposal->capacity * sizeof *proposal->waiters);
+    }
+    proposal->waiters[proposal->count++] = *waiter;
+    entry_add(&pipeline->building, command);
+    if (pipeline->building.size >= ENTRY_BYTES_AIM || proposal->count == ENTRY_COMMANDS_MAX)
+        propose(pipeline);
+    else
+        schedule(pipeline);
+}
+
+static void pack_own(struct pipeline *pipeline, const struct command *command, enum waiter_kind kind, uint64_t id)
+{
+    struct buffer encoded = {0};
+    command_encode(command, &encoded);
+    pack(pipeline, buffer_bytes(&encoded), &(struct waiter){.kind = kind, .request = id});
+    buffer_close(&encoded);
+}
+
+static void pack_ack(void *context, uint32_t destination, uint64_t applied)
+{
+    struct pipeline *pipeline = context;
+    pipeline->shared->counters->acks->value++;
+    pack_own(pipeline, &(struct command){.kind = COMMAND_ACKNOWLEDGE,
+                                         .acknowledge = {.destination = destination, .sequence = applied,
+                                                         .incarnation = partition_incarnation(pipeline->partition)}},
+             WAITER_NONE, 0);
+}
+
+static void pack_genesis(struct pipeline *pipeline)
+{
+    struct buffer encoded = {0};
+    pipeline->shared->genesis_encode(pipeline->shared->context, entropy_u64(pipeline->shared->io->entropy), &encoded);
+    pack(pipeline, buffer_bytes(&encoded), &(struct waiter){.kind = WAITER_NONE});
+    buffer_close(&encoded);
+    pipeline->genesis_proposed = true;
+}
+
+/* ---- reads */
+
+static void read_done(void *context, enum grid_err err, uint64_t index)
+{
+    struct read_batch *batch = context;
+    struct pipeline *pipeline = batch->pipeline;
+    struct reader queries = reader_of(buffer_bytes(&batch->queries));
+    (void)index;
+    metric_observe_us(pipeline->shared->counters->read_us, now_us(pipeline) - batch->since_us);
+    for (uint32_t i = 0; i < batch->count; i++) {
+        struct query query;
+        struct bytes encoded = reader_sized(&queries);
+        if (err != GRID_ERR_OK) {
+            answer_error(pipeline, &batch->waiters[i], err);
+            continue;
+        }
+        HOLDS(query_decode(encoded, &query) == GRID_ERR_OK); /* it was checked when it came in */
+        buffer_clear(&pipeline->scratch);
+        partition_query(pipeline->partition, &query, &pipeline->scratch);
+        pipeline->shared->answer(pipeline->shared->context, &batch->waiters[i], pipeline->id.value,
+                                 buffer_bytes(&pipeline->scratch));
+    }
+    batch->next = pipeline->reads_idle;
+    pipeline->reads_idle = batch;
+}
+
+static struct read_batch *read_batch_take(struct pipeline *pipeline)
+{
+    struct read_batch *batch = pipeline->reads_idle;
+    if (batch) {
+        pipeline->reads_idle = batch->next;
+    } else {
+        batch = memory_zero(1, sizeof *batch);
+        batch->pipeline = pipeline;
+        batch->read = (struct group_read){.done = read_done, .context = batch};
+    }
+    buffer_clear(&batch->queries);
+    batch->count = 0;
+    batch->since_us = now_us(pipeline);
+    return batch;
+}
+
+static void read_batch_free(struct read_batch *batch)
+{
+    buffer_close(&batch->queries);
+    memory_free(batch->waiters);
+    memory_free(batch);
+}
+
+void pipeline_query(struct pipeline *pipeline, struct bytes query, const struct waiter *waiter)
+{
+    pipeline->shared->counters->reads->value++;
+    if (!pipeline->leads) {
+        pipeline->shared->counters->not_leader->value++;
+        answer_error(pipeline, waiter, GRID_ERR_NOT_LEADER);
+        return;
+    }
+    if (!pipeline->reads)
+        pipeline->reads = read_batch_take(pipeline);
+    struct read_batch *batch = pipeline->reads;
+    if (batch->count == batch->capacity) {
+        batch->capacity = batch->capacity ? batch->capacity * 2 : 16;
+        batch->waiters = memory_resize(batch->waiters, batch->capacity * sizeof *batch->waiters);
+    }
+    batch->waiters[batch->count++] = *waiter;
+    buffer_append_sized(&batch->queries, query);
+    schedule(pipeline);
+}
+
+/* ---- outbox and activities of the led partition */
+
+static void outbox_destinations(void *context, void (*each)(void *sender, uint32_t destination, uint64_t first, uint64_t last),
+                                void *sender)
+{
+    partition_outbox_each(((struct pipeline *)context)->partition, each, sender);
+}
+
+static size_t outbox_read(void *context, uint32_t destination, uint64_t sequence, size_t bytes_max,
+                          void (*each)(void *batch, uint64_t sequence, struct bytes message), void *batch)
+{
+    return partition_outbox_read(((struct pipeline *)context)->partition, destination, sequence, bytes_max, each, batch);
+}
+
+static bool outbox_send(void *context, uint32_t destination, const struct bytes *messages, size_t count)
+{
+    struct pipeline *pipeline = context;
+    bool sent = pipeline->shared->send_messages(pipeline->shared->context, pipeline->id.value, destination,
+                                                partition_incarnation(pipeline->partition), messages, count);
+    if (sent)
+        pipeline->shared->counters->messages_sent->value += count;
+    return sent;
+}
+
+static void activity_answered(void *context, uint64_t id, enum payment_outcome outcome, struct bytes transaction, struct bytes reason)
+{
+    struct pipeline *pipeline = context;
+    if (!pipeline->leads)
+        return;
+    pipeline->shared->counters->activities_answered->value++;
+    pack_own(pipeline, &(struct command){.kind = COMMAND_ACTIVITY_RESULT,
+                                         .activity_result = {.activity = id, .outcome = (uint32_t)outcome,
+                                                             .transaction = transaction, .reason = reason}},
+             WAITER_ACTIVITY, id);
+}
+
+static void run_activities(struct pipeline *pipeline)
+{
+    struct partition_activity next;
+    pipeline->activities_left = false;
+    if (!pipeline->shared->io->sink)
+        return;
+    while (partition_activity_next(pipeline->partition, pipeline->activity_seen, &next)) {
+        if (!pipeline->runner)
+            pipeline->runner = activity_runner_open(&(struct activity_runner_options){
+                .clock = pipeline->shared->io->clock, .sink = pipeline->shared->io->sink, .jitter = pipeline->shared->prng,
+                .answered = activity_answered, .context = pipeline});
+        struct activity activity = {.id = next.id, .operation = (enum payment_operation)next.operation, .key = next.key,
+                                    .order = next.order, .currency = next.currency, .amount_minor = next.amount_minor};
+        if (!activity_runner_start(pipeline->runner, &activity)) {
+            pipeline->activities_left = true;
+            return;
+        }
+        pipeline->activity_seen = next.id;
+    }
+}
+
+/* End of the loop iteration: everything that queued leaves. */
+static void flush(void *context)
+{
+    struct pipeline *pipeline = context;
+    if (!pipeline->leads)
+        return;
+    struct genesis_command genesis;
+    if (!pipeline->genesis_proposed && !partition_genesis(pipeline->partition, &genesis))
+        pack_genesis(pipeline);
+    if (pipeline->open || outbox_sender_ack_due(&pipeline->sender, now_us(pipeline)))
+        outbox_sender_take_acks(&pipeline->sender, pack_ack, pipeline);
+    if (pipeline->open)
+        propose(pipeline);
+    if (pipeline->reads) {
+        struct read_batch *batch = pipeline->reads;
+        pipeline->reads = NULL;
+        group_read(pipeline->group, &batch->read);
+    }
+    uint64_t version = partition_outbox_version(pipeline->partition);
+    if (version != pipeline->outbox_seen) {
+        pipeline->outbox_seen = version;
+        outbox_sender_run(&pipeline->sender, now_us(pipeline));
+    }
+    run_activities(pipeline);
+}
+
+/* ---- what the group reports */
+
+static void check_genesis(struct pipeline *pipeline)
+{
+    struct genesis_command genesis;
+    if (pipeline->genesis_checked || !partition_genesis(pipeline->partition, &genesis))
+        return;
+    pipeline->genesis_checked = true;
+    if (genesis.settings_digest != pipeline->shared->settings_digest)
+        pipeline->shared->fatal(pipeline->shared->context, GRID_ERR_MISMATCH,
+                                "the first entry of a partition was written by a cluster with other settings "
+                                "(cluster id, members, partition count or durability)");
+}
+
+static void on_apply(void *context, uint64_t index, uint64_t term, struct bytes command, void *token)
+{
+    struct pipeline *pipeline = context;
+    struct proposal *proposal = token;
+    (void)term;
+    partition_apply(pipeline->partition, command, answered, proposal);
+    pipeline->digest_last = index;
+    pipeline->digests[index % DIGESTS_KEPT].index = index;
+    pipeline->digests[index % DIGESTS_KEPT].digest = partition_digest(pipeline->partition);
+    check_genesis(pipeline);
+    if (proposal) {
+        metric_observe_us(pipeline->shared->counters->commit_us, now_us(pipeline) - proposal->since_us);
+        proposal_give(proposal);
+    }
+    if (pipeline->leads)
+        schedule(pipeline);
+}
+
+static void on_dropped(void *context, void *token)
+{
+    struct pipeline *pipeline = context;
+    struct proposal *proposal = token;
+    pipeline->shared->counters->dropped->value += proposal->count;
+    answer_all(pipeline, proposal->waiters, proposal->count, GRID_ERR_UNKNOWN);
+    proposal_give(proposal);
+}
+
+static void lead(struct pipeline *pipeline)
+{
+    struct clock *clock = pipeline->shared->io->clock;
+    pipeline->leads = true;
+    pipeline->genesis_proposed = pipeline->tick_proposed = false;
+    log_clock_start(&pipeline->log_clock, partition_log_time_ms(pipeline->partition), clock_now_us(clock), clock_wall_ms(clock));
+    pipeline->outbox_seen = 0;         /* the first flush looks at everything (R10) */
+    pipeline->activity_seen = 0;
+    schedule(pipeline);
+}
+
+static void resign(struct pipeline *pipeline)
+{
+    pipeline->leads = false;
+    pipeline->inflows_count = 0;
+    outbox_sender_close(&pipeline->sender);
+    if (pipeline->runner)
+        activity_runner_close(pipeline->runner);
+    pipeline->runner = NULL;
+    if (pipeline->open) {
+        answer_all(pipeline, pipeline->open->waiters, pipeline->open->count, GRID_ERR_NOT_LEADER);
+        proposal_give(pipeline->open);
+        pipeline->open = NULL;
+        buffer_clear(&pipeline->building);
+    }
+    if (pipeline->reads) {
+        struct read_batch *batch = pipeline->reads;
+        pipeline->reads = NULL;
+        read_done(batch, GRID_ERR_NOT_LEADER, 0);
+    }
+}
+
+static void on_role(void *context, enum group_role role, uint64_t term)
+{
+    struct pipeline *pipeline = context;
+    (void)term;
+    if (role == GROUP_READY && !pipeline->leads)
+        lead(pipeline);
+    else if (role != GROUP_READY && pipeline->leads)
+        resign(pipeline);
+    pipeline->shared->role_changed(pipeline->shared->context, pipeline->id.value);
+}
+
+/* ---- life */
+
+struct pipeline *pipeline_open(struct pipeline_shared *shared, struct partition_id id, const struct service_registry *services)
+{
+    struct pipeline *pipeline = memory_zero(1, sizeof *pipeline);
+    pipeline->shared = shared;
+    pipeline->id = id;
+    pipeline->group = group_set_get(shared->groups, id);
+    pipeline->partition = partition_open(&(struct partition_options){.id = id, .services = services});
+    pipeline->flush = (struct deferred){.run = flush, .context = pipeline};
+    pipeline->outbox_host = (struct outbox_host){.context = pipeline, .destinations = outbox_destinations,
+                                                 .read = outbox_read, .send = outbox_send};
+    outbox_sender_init(&pipeline->sender, &pipeline->outbox_host);
+    pipeline->machine = (struct group_machine){.context = pipeline, .apply = on_apply, .dropped = on_dropped, .role = on_role};
+    group_attach(pipeline->group, &pipeline->machine);
+    return pipeline;
+}
+
+static void proposal_free(struct proposal *proposal)
+{
+    memory_free(proposal->waiters);
+    memory_free(proposal);
+}
+
+/* The group set is closed by now: every proposal and read came back. */
+void pipeline_close(struct pipeline *pipeline)
+{
+    resign(pipeline);
+    clock_undefer(pipeline->shared->io->clock, &pipeline->flush);
+    while (pipeline->idle) {
+        struct proposal *proposal = pipeline->idle;
+        pipeline->idle = proposal->next;
+        proposal_free(proposal);
+    }
+    while (pipeline->reads_idle) {
+        struct read_batch *batch = pipeline->reads_idle;
+        pipeline->reads_idle = batch->next;
+        read_batch_free(batch);
+    }
+    partition_close(pipeline->partition);
+    buffer_close(&pipeline->building);
+    buffer_close(&pipeline->scratch);
+    memory_free(pipeline->inflows);
+    memory_free(pipeline);
+}
+
+struct partition *pipeline_partition(const struct pipeline *pipeline)
+{
+    return pipeline->partition;
+}
+
+struct group *pipeline_group(const struct pipeline *pipeline)
+{
+    return pipeline->group;
+}
+
+bool pipeline_leads(const struct pipeline *pipeline)
+{
+    return pipeline->leads;
+}
+
+/* ---- what arrives */
+
+static bool log_full(const struct pipeline *pipeline)
+{
+    const struct pipeline_shared *shared = pipeline->shared;
+    return group_set_log_disk_bytes(shared->groups) >= shared->log_disk_bytes_max ||
+           group_set_log_memory_bytes(shared->groups) >= shared->log_memory_bytes_max;
+}
+
+void pipeline_command(struct pipeline *pipeline, struct bytes command, const struct waiter *waiter)
+{
+    struct pipeline_counters *counters = pipeline->shared->counters;
+    counters->commands->value++;
+    if (!pipeline->leads) {
+        counters->not_leader->value++;
+        answer_error(pipeline, waiter, GRID_ERR_NOT_LEADER);
+    } else if (log_full(pipeline)) {
+        counters->log_full->value++;
+        answer_error(pipeline, waiter, GRID_ERR_LOG_FULL);
+    } else {
+        pack(pipeline, command, waiter);
+    }
+}
+
+static void inflow_raise(struct pipeline *pipeline, uint32_t source, uint64_t proposed)
+{
+    struct inflow *inflow = inflow_find(pipeline, source);
+    if (!inflow) {
+        if (pipeline->inflows_count == pipeline->inflows_capacity) {
+            pipeline->inflows_capacity = pipeline->inflows_capacity ? pipeline->inflows_capacity * 2 : 8;
+            pipeline->inflows = memory_resize(pipeline->inflows, pipeline->inflows_capacity * sizeof *pipeline->inflows);
+        }
+        inflow = &pipeline->inflows[pipeline->inflows_count++];
+        inflow->source = source;
+    }
+    inflow->proposed = proposed;
+}
+
+void pipeline_messages(struct pipeline *pipeline, struct bytes command, const struct deliver_command *deliver, struct node_id from)
+{
+    struct pipeline_counters *counters = pipeline->shared->counters;
+    if (!pipeline->leads || deliver->messages_count == 0)
+        return; /* the sender repeats, to whoever leads by then */
+    uint64_t first = deliver->messages[0].sequence, last = deliver->messages[deliver->messages_count - 1].sequence;
+    uint64_t applied = partition_inbox_last(pipeline->partition, deliver->source);
+    const struct inflow *inflow = inflow_find(pipeline, deliver->source);
+    uint64_t known = inflow && inflow->proposed > applied ? inflow->proposed : applied;
+    counters->messages_received->value += deliver->messages_count;
+    if (first > known + 1) {
+        counters->messages_gap->value++;
+        answer_messages(pipeline, from, deliver->source, true);
+    } else if (last <= known) {
+        counters->messages_duplicate->value += deliver->messages_count;
+        if (last <= applied)
+            answer_messages(pipeline, from, deliver->source, false);
+    } else {
+        inflow_raise(pipeline, deliver->source, last);
+        pack(pipeline, command, &(struct waiter){.kind = WAITER_LINK, .slot = from.value, .source = deliver->source});
+    }
+}
+
+void pipeline_messages_answer(struct pipeline *pipeline, uint32_t destination, uint64_t applied, bool gap)
+{
+    if (!pipeline->leads)
+        return;
+    outbox_sender_answer(&pipeline->sender, destination, applied, gap, now_us(pipeline));
+    pipeline->outbox_seen = 0;         /* the window moved: look again */
+    schedule(pipeline);
+}
+
+void pipeline_rewind(struct pipeline *pipeline)
+{
+    if (!pipeline->leads)
+        return;
+    outbox_sender_rewind(&pipeline->sender);
+    pipeline->outbox_seen = 0;
+    schedule(pipeline);
+}
+
+void pipeline_tick(struct pipeline *pipeline)
+{
+    uint64_t due_ms;
+    if (!pipeline->leads)
+        return;
+    if (!pipeline->tick_proposed && partition_next_due_ms(pipeline->partition, &due_ms) && due_ms <= log_time_ms(pipeline)) {
+        pipeline->tick_proposed = true;
+        pipeline->shared->counters->ticks->value++;
+        pack_own(pipeline, &(struct command){.kind = COMMAND_TICK}, WAITER_TICK, 0);
+    }
+    if (outbox_sender_waiting(&pipeline->sender)) {
+        pipeline->outbox_seen = 0;
+        schedule(pipeline);
+    }
+    if (pipeline->activities_left)
+        schedule(pipeline);
+}
+
+bool pipeline_digest_at(const struct pipeline *pipeline, uint64_t index, uint64_t *ret_digest)
+{
+    if (index == 0 || pipeline->digests[index % DIGESTS_KEPT].index != index)
+        return false;
+    *ret_digest = pipeline->digests[index % DIGESTS_KEPT].digest;
+    return true;
+}
+
+void pipeline_digest_latest(const struct pipeline *pipeline, uint64_t *ret_index, uint64_t *ret_digest)
+{
+    *ret_index = pipeline->digest_last;
+    if (!pipeline_digest_at(pipeline, *ret_index, ret_digest))
+        *ret_digest = 0;
+}

@@ -1,0 +1,81 @@
+/* One partition on this node: its group, its state, and the stages that commands and reads pass.
+ *
+ * The only file that knows the order of stages: admit -> pack -> stamp -> propose -> (majority) -> apply -> answer ->
+ * outbox, activities, timers -> which come back in at the top as commands.
+ *
+ * Everything that arrives in one loop iteration for a partition leaves as one packed entry (D4). Reads of one iteration
+ * share one read index. Owned by the node; single threaded. */
+#ifndef GRID_NODE_PIPELINE_H
+#define GRID_NODE_PIPELINE_H
+
+#include "grid/base/prng.h"
+#include "grid/delivery/activity_runner.h"
+#include "grid/delivery/outbox_sender.h"
+#include "grid/io/io.h"
+#include "grid/partition/partition.h"
+#include "grid/router/log_clock.h"
+#include "raft/group.h"
+
+struct pipeline;
+
+/* Who waits for the answer of a command or a read. Plain value; the receiver checks that it still exists. */
+struct waiter {
+    enum waiter_kind { WAITER_NONE, WAITER_CLIENT, WAITER_LINK, WAITER_ACTIVITY, WAITER_TICK } kind;
+    uint32_t slot;                     /* client: slot; link: node that sent */
+    uint32_t source;                   /* link: source partition */
+    uint64_t generation;               /* client: generation of the slot */
+    uint64_t request;                  /* client: request id; activity: its id */
+};
+
+struct pipeline_counters {
+    struct metric_counter *commands, *entries, *reads, *log_full, *not_leader, *dropped, *ticks, *messages_sent,
+        *messages_received, *messages_duplicate, *messages_gap, *acks, *activities_answered;
+    struct metric_histogram *commit_us, *read_us;
+};
+
+/* What all pipelines of a node share; borrowed. */
+struct pipeline_shared {
+    struct io *io;
+    struct logger *logger;
+    struct prng *prng;
+    struct pipeline_counters *counters;
+    struct group_set *groups;
+    struct node_id self;
+    uint64_t settings_digest;
+    uint64_t log_disk_bytes_max, log_memory_bytes_max;
+    void *context;                     /* of the callbacks below */
+    void (*answer)(void *context, const struct waiter *waiter, uint32_t partition, struct bytes response);
+    void (*genesis_encode)(void *context, uint64_t table_seed, struct buffer *out);
+    /* Tells node `to` what this partition has applied of `source`. */
+    void (*answer_messages)(void *context, struct node_id to, uint32_t source, uint32_t destination, uint64_t applied, bool gap);
+    /* Hands Deliver messages to the leader of `destination`; false: none known. */
+    bool (*send_messages)(void *context, uint32_t source, uint32_t destination, uint32_t incarnation,
+                          const struct bytes *messages, size_t count);
+    void (*role_changed)(void *context, uint32_t partition);
+    void (*fatal)(void *context, enum grid_err err, const char *what);
+};
+
+struct pipeline *pipeline_open(struct pipeline_shared *shared, struct partition_id id, const struct service_registry *services);
+void pipeline_close(struct pipeline *pipeline);
+struct partition *pipeline_partition(const struct pipeline *pipeline);
+struct group *pipeline_group(const struct pipeline *pipeline);
+bool pipeline_leads(const struct pipeline *pipeline);                /* leader, ready to serve */
+
+/* A client's command, encoded and checked; copied. Answers at once with an error or later with the result. */
+void pipeline_command(struct pipeline *pipeline, struct bytes command, const struct waiter *waiter);
+/* A linearizable read; the query is copied. */
+void pipeline_query(struct pipeline *pipeline, struct bytes query, const struct waiter *waiter);
+/* Messages of another partition: an encoded Deliver command from node `from`. */
+void pipeline_messages(struct pipeline *pipeline, struct bytes command, const struct deliver_command *deliver, struct node_id from);
+/* A destination's answer for this partition's outbox. */
+void pipeline_messages_answer(struct pipeline *pipeline, uint32_t destination, uint64_t applied, bool gap);
+/* A link came up or some leader changed: unapplied messages are sent again. */
+void pipeline_rewind(struct pipeline *pipeline);
+/* Called by the node every TICK_MS: timers, resends, lonely acknowledgements. */
+void pipeline_tick(struct pipeline *pipeline);
+
+/* Digest of the state after `index`, if this replica still remembers it (R17, I15). */
+bool pipeline_digest_at(const struct pipeline *pipeline, uint64_t index, uint64_t *ret_digest);
+void pipeline_digest_latest(const struct pipeline *pipeline, uint64_t *ret_index, uint64_t *ret_digest);
+
+#endif

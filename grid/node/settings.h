@@ -1,0 +1,33 @@
+/* Everything that configures a node. Filled in by config.c from file, environment and flags; by the simulator directly.
+ * Plain data, copied by node_open; text is borrowed until node_close. */
+#ifndef GRID_NODE_SETTINGS_H
+#define GRID_NODE_SETTINGS_H
+
+#include "grid/base/bytes.h"
+#include "grid/base/ids.h"
+#include "grid/base/limits.h"
+
+struct node_member {
+    struct node_id id;
+    char client_address[128];          /* "host:port", as clients reach it */
+    char peer_address[128];
+};
+
+struct node_settings {
+    char cluster[64];                  /* cluster id */
+    struct node_id self;
+    struct node_member members[NODES_MAX];
+    size_t members_count;
+    uint32_t partitions;               /* default 128 */
+    bool sync;                         /* durability fsync (true) or os */
+    uint32_t election_timeout_ms, heartbeat_ms;             /* 0: defaults */
+    uint64_t log_disk_bytes_max, log_memory_bytes_max;      /* 0: defaults */
+    uint64_t segment_bytes;                                 /* 0: default */
+    uint64_t shims_disabled;                                /* simulator only */
+};
+
+/* Digest of what all nodes of a cluster must agree on: cluster id, members, partitions, durability. Never 0. */
+uint64_t node_settings_digest(const struct node_settings *settings);
+const struct node_member *node_settings_member(const struct node_settings *settings, struct node_id id); /* NULL: unknown */
+
+#endif
