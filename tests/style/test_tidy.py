@@ -30,6 +30,8 @@ OFFENDERS = {
     "unfinished": [("grid/base/a.c", f"/* {MARK}: more */\n", 1), ("README.md", f"{MARK}\n", 1)],
     "machine-path": [("docs/a.md", f"See {PLACE}.\n", 1), ("tools/run", f"#!/bin/sh\ncd {PLACE}\n", 2)],
     "script-sleep": [("tests/integration/a.py", "import time\ntime.sleep(1)\n", 2), ("tests/integration/a.sh", "sleep 1\n", 1)],
+    "dead-path": [("docs/a.md", "text\n`grid/base/gone.c`\n", 2), ("docs/a.md", "[x](gone.md)\n", 1),
+                  ("README.md", "run `./tools/gone --now`\n", 1)],
     "final-newline": [("README.md", "text", 1), ("README.md", "text \n", 1), ("grid/base/a.c", "int f(void);\n\n", 3)],
     "unbounded-copy": [("grid/base/a.c", "void f(char *a)\n{\n    strcpy (a, b);\n}\n", 3),
                        ("tests/unit/a.c", "void f(char *a)\n{\n    sprintf(a, b);\n}\n", 3)],
@@ -75,6 +77,8 @@ PERMITTED = [
     ("grid/node/config.c", "char *f(void)\n{\n    return getenv(a);\n}\n"),
     ("proto/a.pb-c.c", "static int counter;\n"),
     ("tests/unit/a.c", "static int counter;\n"),
+    ("docs/a.md", "`docs/a.md` and `./docs/a.md --now`, [x](a.md#part), [y](../README.md), [z](https://example.org/)\n"),
+    ("docs/a.md", "`grid/base/gone.c` is not built yet, `build/bin/gone` and `a/b` are none of ours\n"),
     ("build/a.c", "static int counter;\n"),
 ]
 
