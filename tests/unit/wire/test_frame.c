@@ -49,6 +49,19 @@ Test(frame, stands_on_the_wire_as_documented)
     buffer_close(&buffer);
 }
 
+/* The example of docs/formats/frame.md. */
+Test(frame, agrees_with_the_example_of_the_document)
+{
+    static const uint8_t expected[] = {
+        0x16, 0, 0, 0, 0x9f, 0x6a, 0x18, 0x53, 1, 3, 0, 0, 3, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 'h', 'i',
+    };
+    struct buffer buffer = {0};
+    struct frame frame = {.type = FRAME_COMMAND, .partition = 3, .request = 9, .body = bytes_of_text("hi")};
+    frame_append(&buffer, &frame);
+    cr_assert(bytes_equal(buffer_bytes(&buffer), bytes_of(expected, sizeof expected)));
+    buffer_close(&buffer);
+}
+
 Test(frame, reads_back_every_type)
 {
     static const enum frame_type types[] = {
