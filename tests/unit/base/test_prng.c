@@ -47,6 +47,17 @@ Test(prng, ranges_include_both_ends_and_favour_nobody)
         cr_assert(seen[i] > 9500 && seen[i] < 10500, "%d: %d", i, seen[i]);
 }
 
+/* With a plain remainder the lowest third of this range would come up half of the time. */
+Test(prng, large_ranges_favour_nobody_either)
+{
+    struct prng prng;
+    int low = 0;
+    prng_init(&prng, 1);
+    for (int i = 0; i < 30000; i++)
+        low += prng_range(&prng, 0, (UINT64_C(3) << 62) - 1) < UINT64_C(1) << 62;
+    cr_assert(low > 9500 && low < 10500, "%d", low);
+}
+
 Test(prng, ranges_may_be_one_value_or_all_values)
 {
     struct prng prng;
