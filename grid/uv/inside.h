@@ -1,0 +1,49 @@
+/* Inside of grid/uv: shared by its files only. */
+#ifndef GRID_UV_INSIDE_H
+#define GRID_UV_INSIDE_H
+
+#include "grid/uv/uv_io.h"
+
+struct uv_clock {
+    struct clock base;
+    uv_loop_t *loop;
+    struct timer_queue timers;
+    uv_timer_t alarm;                  /* one for all timers: armed for the earliest */
+    uint64_t armed_us;                 /* what the alarm is armed for; 0: stopped */
+    uv_prepare_t prepare;
+    struct deferred *first, **last;
+    struct uv_transport *transport;    /* flushed after the deferred work */
+};
+
+struct uv_transport {
+    struct transport base;
+    uv_loop_t *loop;
+    struct conn *first, *dirty;
+    struct listener *listeners;
+    uint8_t *input;                    /* one read buffer for all connections */
+};
+
+struct uv_storage {
+    struct storage base;
+    uv_loop_t *loop;
+    char *directory;
+    int directory_fd, lock_fd;         /* the lock lasts as long as the process */
+};
+
+struct uv_ledger;
+
+void uv_clock_init(struct uv_clock *clock, uv_loop_t *loop, struct uv_transport *transport);
+void uv_clock_close(struct uv_clock *clock);
+void uv_clock_free(struct uv_clock *clock);
+void uv_transport_init(struct uv_transport *transport, uv_loop_t *loop);
+void uv_transport_flush(struct uv_transport *transport);       /* sends what stands in the output buffers */
+void uv_transport_close(struct uv_transport *transport);
+void uv_transport_free(struct uv_transport *transport);
+enum grid_err uv_storage_init(struct uv_storage *storage, uv_loop_t *loop, const char *directory, char **ret_note);
+void uv_storage_free(struct uv_storage *storage);
+enum grid_err uv_ledger_open(uv_loop_t *loop, const char *path, struct uv_ledger **ret_ledger, char **ret_note);
+struct sink *uv_ledger_sink(struct uv_ledger *ledger);
+void uv_ledger_free(struct uv_ledger *ledger);
+char *uv_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

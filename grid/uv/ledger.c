@@ -1,0 +1,261 @@
+/* The built-in payment provider (R9): one append-only file for all nodes of a machine, under a lock, written before it
+ * answers. For demonstrations and tests only: a real provider is reached over HTTP.
+ *
+ * The file is NDJSON, one effect a line: {"operation","key","order","amountMinor","currency","outcome","transaction","reason"}.
+ * A repeated key is answered with its first outcome and writes nothing. Amounts above DECLINE_ABOVE_MINOR are declined.
+ * Requests queue while a batch is at work in the thread pool; each batch takes the lock once, reads what others
+ * appended, appends its own lines in one write and syncs. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "grid/base/check.h"
+#include "grid/base/hash.h"
+#include "grid/base/memory.h"
+#include "grid/store/table.h"
+#include "grid/uv/inside.h"
+
+enum { DECLINE_ABOVE_MINOR = 1000000, TEXT_MAX = 96 };
+
+struct call {
+    struct call *next;
+    struct payment_request *request;   /* NULL: cancelled meanwhile */
+    struct buffer key, order, currency;
+    enum payment_operation operation;
+    int64_t amount_minor;
+    enum grid_err err;
+    enum payment_outcome outcome;
+    char transaction[TEXT_MAX], reason[TEXT_MAX];
+};
+
+struct uv_ledger {
+    struct sink sink;
+    uv_loop_t *loop;
+    int fd;
+    uint64_t read_to;                  /* bytes of the file that `known` has seen */
+    struct table *known;               /* key -> outcome line; touched by the batch at work only */
+    struct call *waiting, **waiting_last, *working;
+    uv_work_t work;
+    bool closed;
+};
+
+/* ---- in the thread pool */
+
+static void remember(struct uv_ledger *ledger, struct bytes key, enum payment_outcome outcome, const char *transaction, const char *reason)
+{
+    uint8_t value[1 + 2 * TEXT_MAX] = {(uint8_t)outcome};
+    snprintf((char *)value + 1, TEXT_MAX, "%s", transaction);
+    snprintf((char *)value + 1 + TEXT_MAX, TEXT_MAX, "%s", reason);
+    table_set(ledger->known, key, bytes_of(value, sizeof value), 1);
+}
+
+static void learn_line(struct uv_ledger *ledger, struct bytes line)
+{
+    json_t *json = json_loadb((const char *)line.data, line.size, 0, NULL);
+    const char *key = json_string_value(json_object_get(json, "key"));
+    const char *outcome = json_string_value(json_object_get(json, "outcome"));
+    const char *transaction = json_string_value(json_object_get(json, "transaction"));
+    const char *reason = json_string_value(json_object_get(json, "reason"));
+    if (key && outcome && transaction && reason)
+        remember(ledger, bytes_of_text(key), strcmp(outcome, "CAPTURED") == 0 ? PAYMENT_CAPTURED : PAYMENT_DECLINED, transaction, reason);
+    json_decref(json);
+}
+
+/* Reads what was appended since the last batch, by whichever node. Only whole lines count: the lock is held. */
+static enum grid_err learn(struct uv_ledger *ledger)
+{
+    enum { PART = 64 * 1024 };
+    struct buffer text = {0};
+    ssize_t got = 1;
+    while (got > 0) {
+        size_t before = text.size;
+        got = pread(ledger->fd, buffer_extend(&text, PART), PART, (off_t)(ledger->read_to + before));
+        buffer_truncate(&text, before + (got > 0 ? (size_t)got : 0));
+    }
+    if (got < 0) {
+        buffer_close(&text);
+        return GRID_ERR_IO;
+    }
+    size_t start = 0;
+    for (size_t i = 0; i < text.size; i++)
+        if (text.data[i] == '\n') {
+            learn_line(ledger, bytes_of(text.data + start, i - start));
+            start = i + 1;
+        }
+    ledger->read_to += start;
+    buffer_close(&text);
+    return GRID_ERR_OK;
+}
+
+static void append_line(const struct call *call, struct buffer *out)
+{
+    enum { LINE_MAX_ = 8 * 1024 };
+    json_t *json = json_object();
+    json_object_set_new(json, "operation", json_string(call->operation == PAYMENT_CHARGE ? "CHARGE" : "REFUND"));
+    json_object_set_new(json, "key", json_stringn((const char *)call->key.data, call->key.size));
+    json_object_set_new(json, "order", json_stringn((const char *)call->order.data, call->order.size));
+    json_object_set_new(json, "amountMinor", json_integer(call->amount_minor));
+    json_object_set_new(json, "currency", json_stringn((const char *)call->currency.data, call->currency.size));
+    json_object_set_new(json, "outcome", json_string(call->outcome == PAYMENT_CAPTURED ? "CAPTURED" : "DECLINED"));
+    json_object_set_new(json, "transaction", json_string(call->transaction));
+    json_object_set_new(json, "reason", json_string(call->reason));
+    size_t before = out->size;
+    size_t size = json_dumpb(json, (char *)buffer_extend(out, LINE_MAX_), LINE_MAX_, JSON_COMPACT);
+    HOLDS(size > 0 && size < LINE_MAX_); /* keys and order ids are bounded far below */
+    buffer_truncate(out, before + size);
+    buffer_append_u8(out, '\n');
+    json_decref(json);
+}
+
+static void decide(struct uv_ledger *ledger, struct call *call, struct buffer *lines)
+{
+    struct table_entry known;
+    if (table_find(ledger->known, buffer_bytes(&call->key), &known)) {
+        call->outcome = (enum payment_outcome)known.value.data[0];
+        memcpy(call->transaction, known.value.data + 1, TEXT_MAX);
+        memcpy(call->reason, known.value.data + 1 + TEXT_MAX, TEXT_MAX);
+        return;
+    }
+    bool declined = call->operation == PAYMENT_CHARGE && call->amount_minor > DECLINE_ABOVE_MINOR;
+    call->outcome = declined ? PAYMENT_DECLINED : PAYMENT_CAPTURED;
+    if (!declined)
+        snprintf(call->transaction, TEXT_MAX, "tx-%016" PRIx64, hash_xxh3(buffer_bytes(&call->key), 0));
+    snprintf(call->reason, TEXT_MAX, "%s", declined ? "amount above the limit" : "");
+    append_line(call, lines);
+    remember(ledger, buffer_bytes(&call->key), call->outcome, call->transaction, call->reason);
+}
+
+static enum grid_err append(struct uv_ledger *ledger, struct bytes lines)
+{
+    ledger->read_to += lines.size;
+    while (lines.size > 0) {
+        ssize_t written = write(ledger->fd, lines.data, lines.size);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return GRID_ERR_IO;
+        lines.data += written;
+        lines.size -= (size_t)written;
+    }
+    return fdatasync(ledger->fd) == 0 ? GRID_ERR_OK : GRID_ERR_IO;
+}
+
+static void batch_work(uv_work_t *work)
+{
+    struct uv_ledger *ledger = work->data;
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    struct buffer lines = {0};
+    enum grid_err err = fcntl(ledger->fd, F_SETLKW, &lock) == 0 ? learn(ledger) : GRID_ERR_IO;
+    for (struct call *call = ledger->working; call && err == GRID_ERR_OK; call = call->next)
+        decide(ledger, call, &lines);
+    if (err == GRID_ERR_OK)
+        err = append(ledger, buffer_bytes(&lines));
+    lock.l_type = F_UNLCK;
+    fcntl(ledger->fd, F_SETLK, &lock);
+    for (struct call *call = ledger->working; call; call = call->next)
+        call->err = err == GRID_ERR_OK ? GRID_ERR_OK : GRID_ERR_UNAVAILABLE;
+    buffer_close(&lines);
+}
+
+/* ---- on the loop */
+
+static void batch_start(struct uv_ledger *ledger);
+
+static void call_free(struct call *call)
+{
+    buffer_close(&call->key);
+    buffer_close(&call->order);
+    buffer_close(&call->currency);
+    memory_free(call);
+}
+
+static void batch_done(uv_work_t *work, int status)
+{
+    struct uv_ledger *ledger = work->data;
+    struct call *call = ledger->working;
+    ledger->working = NULL;
+    while (call) {
+        struct call *next = call->next;
+        struct payment_request *request = status < 0 ? NULL : call->request;
+        if (request) {
+            request->internal = NULL;
+            request->done(request->context, call->err, call->outcome, bytes_of_text(call->transaction), bytes_of_text(call->reason));
+        }
+        call_free(call);
+        call = next;
+    }
+    batch_start(ledger);
+}
+
+static void batch_start(struct uv_ledger *ledger)
+{
+    if (ledger->working || !ledger->waiting || ledger->closed)
+        return;
+    ledger->working = ledger->waiting;
+    ledger->waiting = NULL;
+    ledger->waiting_last = &ledger->waiting;
+    ledger->work.data = ledger;
+    HOLDS(uv_queue_work(ledger->loop, &ledger->work, batch_work, batch_done) == 0);
+}
+
+static void payment(struct sink *sink, struct payment_request *request)
+{
+    struct uv_ledger *ledger = (struct uv_ledger *)sink;
+    struct call *call = memory_zero(1, sizeof *call);
+    call->request = request;
+    call->operation = request->operation;
+    call->amount_minor = request->amount_minor;
+    buffer_append(&call->key, request->key);
+    buffer_append(&call->order, request->order);
+    buffer_append(&call->currency, request->currency);
+    request->internal = call;
+    *ledger->waiting_last = call;
+    ledger->waiting_last = &call->next;
+    batch_start(ledger);
+}
+
+static void payment_cancel(struct sink *sink, struct payment_request *request)
+{
+    struct call *call = request->internal;
+    (void)sink;
+    if (call)
+        call->request = NULL;
+    request->internal = NULL;
+}
+
+enum grid_err uv_ledger_open(uv_loop_t *loop, const char *path, struct uv_ledger **ret_ledger, char **ret_note)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    if (fd < 0) {
+        *ret_note = uv_note("payment ledger %s: %s", path, strerror(errno));
+        return GRID_ERR_IO;
+    }
+    struct uv_ledger *ledger = memory_zero(1, sizeof *ledger);
+    *ledger = (struct uv_ledger){.sink = {.payment = payment, .payment_cancel = payment_cancel}, .loop = loop, .fd = fd,
+                                 .known = table_open(0)};
+    ledger->waiting_last = &ledger->waiting;
+    *ret_ledger = ledger;
+    return GRID_ERR_OK;
+}
+
+struct sink *uv_ledger_sink(struct uv_ledger *ledger)
+{
+    return &ledger->sink;
+}
+
+void uv_ledger_free(struct uv_ledger *ledger)
+{
+    REQUIRE(!ledger->working);
+    while (ledger->waiting) {
+        struct call *call = ledger->waiting;
+        ledger->waiting = call->next;
+        call_free(call);
+    }
+    table_close(ledger->known);
+    close(ledger->fd);
+    memory_free(ledger);
+}

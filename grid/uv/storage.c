@@ -1,0 +1,285 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "grid/base/check.h"
+#include "grid/base/memory.h"
+#include "grid/uv/inside.h"
+
+enum { ZERO_BYTES = 1024 * 1024 };
+
+struct file {
+    struct uv_storage *storage;
+    int fd;
+    struct storage_write *write;       /* in flight */
+    uv_work_t work;
+    enum grid_err result;
+    bool closing;                      /* close was asked for while a write was in flight */
+};
+
+static struct uv_storage *storage_of(struct storage *storage)
+{
+    return (struct uv_storage *)storage;
+}
+
+static enum grid_err err_of_errno(void)
+{
+    return errno == ENOENT ? GRID_ERR_NOT_FOUND : errno == ENOSPC || errno == EDQUOT ? GRID_ERR_NO_SPACE : GRID_ERR_IO;
+}
+
+static enum grid_err sync_directory(struct uv_storage *storage)
+{
+    return fsync(storage->directory_fd) == 0 ? GRID_ERR_OK : GRID_ERR_IO;
+}
+
+static enum grid_err write_all(int fd, uint64_t offset, struct bytes data)
+{
+    while (data.size > 0) {
+        ssize_t written = pwrite(fd, data.data, data.size, (off_t)offset);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return err_of_errno();
+        data.data += written;
+        data.size -= (size_t)written;
+        offset += (uint64_t)written;
+    }
+    return GRID_ERR_OK;
+}
+
+/* ---- files */
+
+static enum grid_err open_(struct storage *base, const char *name, bool create, struct file **ret_file)
+{
+    struct uv_storage *storage = storage_of(base);
+    int fd = openat(storage->directory_fd, name, O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0640);
+    if (fd < 0)
+        return err_of_errno();
+    if (create && sync_directory(storage) != GRID_ERR_OK) {
+        close(fd);
+        return GRID_ERR_IO;
+    }
+    struct file *file = memory_zero(1, sizeof *file);
+    file->storage = storage;
+    file->fd = fd;
+    file->work.data = file;
+    *ret_file = file;
+    return GRID_ERR_OK;
+}
+
+static void file_free(struct file *file)
+{
+    close(file->fd);
+    memory_free(file);
+}
+
+static void close_(struct storage *base, struct file *file)
+{
+    (void)base;
+    if (file->write)
+        file->closing = true; /* the thread pool still has it */
+    else
+        file_free(file);
+}
+
+static uint64_t size_(struct storage *base, struct file *file)
+{
+    struct stat status;
+    (void)base;
+    return fstat(file->fd, &status) == 0 ? (uint64_t)status.st_size : 0;
+}
+
+static enum grid_err read_(struct storage *base, struct file *file, uint64_t offset, uint8_t *data, size_t size)
+{
+    (void)base;
+    while (size > 0) {
+        ssize_t got = pread(file->fd, data, size, (off_t)offset);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return GRID_ERR_IO;
+        data += got;
+        size -= (size_t)got;
+        offset += (uint64_t)got;
+    }
+    return GRID_ERR_OK;
+}
+
+static void write_work(uv_work_t *work)
+{
+    struct file *file = work->data;
+    file->result = write_all(file->fd, file->write->offset, file->write->data);
+    if (file->result == GRID_ERR_OK && file->write->sync && fdatasync(file->fd) != 0)
+        file->result = GRID_ERR_IO;
+}
+
+static void write_done(uv_work_t *work, int status)
+{
+    struct file *file = work->data;
+    struct storage_write *write = file->write;
+    file->write = NULL;
+    if (file->closing)
+        file_free(file);
+    else
+        write->done(write->context, status < 0 ? GRID_ERR_IO : file->result);
+}
+
+static void write_(struct storage *base, struct file *file, struct storage_write *write)
+{
+    struct uv_storage *storage = storage_of(base);
+    REQUIRE(!file->write && !file->closing);
+    file->write = write;
+    HOLDS(uv_queue_work(storage->loop, &file->work, write_work, write_done) == 0);
+}
+
+static enum grid_err allocate(struct storage *base, struct file *file, uint64_t size)
+{
+    static const uint8_t zeros[ZERO_BYTES];
+    uint64_t at = size_(base, file);
+    if (at >= size)
+        return GRID_ERR_OK;
+    /* Reserving first makes a full disk show before anything is written; writing zeros makes later syncs cheap. */
+    int reserved = posix_fallocate(file->fd, (off_t)at, (off_t)(size - at));
+    if (reserved == ENOSPC)
+        return GRID_ERR_NO_SPACE;
+    while (at < size) {
+        size_t part = size - at < ZERO_BYTES ? (size_t)(size - at) : ZERO_BYTES;
+        enum grid_err err = write_all(file->fd, at, bytes_of(zeros, part));
+        if (err != GRID_ERR_OK)
+            return err;
+        at += part;
+    }
+    return fsync(file->fd) == 0 ? GRID_ERR_OK : GRID_ERR_IO;
+}
+
+static enum grid_err truncate_(struct storage *base, struct file *file, uint64_t size)
+{
+    (void)base;
+    return ftruncate(file->fd, (off_t)size) == 0 && fsync(file->fd) == 0 ? GRID_ERR_OK : GRID_ERR_IO;
+}
+
+static enum grid_err remove_(struct storage *base, const char *name)
+{
+    struct uv_storage *storage = storage_of(base);
+    return unlinkat(storage->directory_fd, name, 0) == 0 ? sync_directory(storage) : err_of_errno();
+}
+
+/* ---- whole small files */
+
+static enum grid_err put(struct storage *base, const char *name, struct bytes content)
+{
+    struct uv_storage *storage = storage_of(base);
+    char temporary[256];
+    if (snprintf(temporary, sizeof temporary, "%s.tmp", name) >= (int)sizeof temporary)
+        return GRID_ERR_INVALID;
+    int fd = openat(storage->directory_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+    if (fd < 0)
+        return err_of_errno();
+    enum grid_err err = write_all(fd, 0, content);
+    if (err == GRID_ERR_OK && fsync(fd) != 0)
+        err = GRID_ERR_IO;
+    close(fd);
+    if (err != GRID_ERR_OK)
+        return err;
+    if (renameat(storage->directory_fd, temporary, storage->directory_fd, name) != 0)
+        return GRID_ERR_IO;
+    return sync_directory(storage);
+}
+
+static enum grid_err get(struct storage *base, const char *name, struct buffer *ret_content)
+{
+    struct file *file;
+    enum grid_err err = open_(base, name, false, &file);
+    if (err != GRID_ERR_OK)
+        return err;
+    uint64_t size = size_(base, file);
+    size_t before = ret_content->size;
+    err = read_(base, file, 0, buffer_extend(ret_content, size), size);
+    if (err != GRID_ERR_OK)
+        buffer_truncate(ret_content, before);
+    close_(base, file);
+    return err;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static enum grid_err list(struct storage *base, void (*each)(void *context, const char *name), void *context)
+{
+    struct uv_storage *storage = storage_of(base);
+    DIR *directory = opendir(storage->directory);
+    char **names = NULL;
+    size_t count = 0, capacity = 0;
+    if (!directory)
+        return GRID_ERR_IO;
+    for (struct dirent *entry; (entry = readdir(directory));) {
+        if (entry->d_name[0] == '.')
+            continue;
+        if (count == capacity) {
+            capacity = capacity ? capacity * 2 : 32;
+            names = memory_resize(names, capacity * sizeof *names);
+        }
+        names[count++] = memory_copy(entry->d_name, strlen(entry->d_name) + 1);
+    }
+    closedir(directory);
+    if (count > 0)
+        qsort(names, count, sizeof *names, compare_names);
+    for (size_t i = 0; i < count; i++) {
+        each(context, names[i]);
+        memory_free(names[i]);
+    }
+    memory_free(names);
+    return GRID_ERR_OK;
+}
+
+static uint64_t free_bytes(struct storage *base)
+{
+    struct statvfs status;
+    return fstatvfs(storage_of(base)->directory_fd, &status) == 0 ? (uint64_t)status.f_bavail * status.f_frsize : 0;
+}
+
+/* ---- life */
+
+enum grid_err uv_storage_init(struct uv_storage *storage, uv_loop_t *loop, const char *directory, char **ret_note)
+{
+    *storage = (struct uv_storage){
+        .base = {.open = open_, .close = close_, .size = size_, .read = read_, .write = write_, .allocate = allocate,
+                 .truncate = truncate_, .remove = remove_, .put = put, .get = get, .list = list, .free_bytes = free_bytes},
+        .loop = loop, .directory = memory_copy(directory, strlen(directory) + 1)};
+    if (mkdir(directory, 0750) != 0 && errno != EEXIST) {
+        *ret_note = uv_note("data directory %s: cannot be created: %s", directory, strerror(errno));
+        memory_free(storage->directory);
+        return GRID_ERR_IO;
+    }
+    storage->directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    /* One node per directory: two on the same log would destroy it. */
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int lock_fd = storage->directory_fd < 0 ? -1 : openat(storage->directory_fd, ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (lock_fd < 0 || fcntl(lock_fd, F_SETLK, &lock) != 0) {
+        *ret_note = uv_note("data directory %s: %s", directory,
+                            lock_fd < 0 ? strerror(errno) : "another process uses it; stop that one or choose another directory");
+        if (lock_fd >= 0)
+            close(lock_fd);
+        if (storage->directory_fd >= 0)
+            close(storage->directory_fd);
+        memory_free(storage->directory);
+        return GRID_ERR_IO;
+    }
+    storage->lock_fd = lock_fd;
+    return GRID_ERR_OK;
+}
+
+void uv_storage_free(struct uv_storage *storage)
+{
+    close(storage->directory_fd);
+    close(storage->lock_fd);
+    memory_free(storage->directory);
+}

@@ -1,0 +1,394 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "grid/base/check.h"
+#include "grid/base/memory.h"
+#include "grid/uv/inside.h"
+
+enum { INPUT_BYTES = 256 * 1024, BACKLOG = 512, HOST_BYTES = 256 };
+
+struct conn {
+    uv_tcp_t tcp;
+    uv_connect_t connecting;
+    uv_getaddrinfo_t resolving;
+    uv_write_t writing;
+    struct uv_transport *transport;
+    struct conn *next, *previous, *dirty_next;
+    const struct conn_events *events;
+    void *context;
+    struct buffer output;              /* appended to by the owner */
+    struct buffer flying;              /* handed to the system */
+    size_t flown;                      /* of `flying`, already taken by the system */
+    bool dirty, busy, up, closing, paused, resolving_now;
+    enum grid_err reason;
+};
+
+struct listener {
+    uv_tcp_t tcp;
+    struct uv_transport *transport;
+    struct listener *next;
+    transport_accept_fn accept;
+    void *context;
+};
+
+static struct uv_transport *transport_of(struct transport *transport)
+{
+    return (struct uv_transport *)transport;
+}
+
+/* ---- end of a connection */
+
+static void conn_closed(uv_handle_t *handle)
+{
+    struct conn *conn = handle->data;
+    if (conn->resolving_now)
+        return; /* the resolver still points here; it comes back */
+    if (conn->events && conn->events->on_close)
+        conn->events->on_close(conn->context, conn, conn->reason);
+    buffer_close(&conn->output);
+    buffer_close(&conn->flying);
+    memory_free(conn);
+}
+
+static void conn_end(struct conn *conn, enum grid_err reason)
+{
+    struct uv_transport *transport = conn->transport;
+    if (conn->closing)
+        return;
+    conn->closing = true;
+    conn->up = false;
+    conn->reason = reason;
+    if (conn->dirty)
+        for (struct conn **at = &transport->dirty; *at; at = &(*at)->dirty_next)
+            if (*at == conn) {
+                *at = conn->dirty_next;
+                break;
+            }
+    conn->dirty = false;
+    if (conn->previous)
+        conn->previous->next = conn->next;
+    else
+        transport->first = conn->next;
+    if (conn->next)
+        conn->next->previous = conn->previous;
+    uv_close((uv_handle_t *)&conn->tcp, conn_closed);
+}
+
+/* ---- reading */
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buf)
+{
+    struct conn *conn = handle->data;
+    (void)suggested;
+    *ret_buf = uv_buf_init((char *)conn->transport->input, INPUT_BYTES);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
+{
+    struct conn *conn = stream->data;
+    if (size < 0)
+        conn_end(conn, size == UV_EOF ? GRID_ERR_CLOSED : GRID_ERR_IO);
+    else if (size > 0 && !conn->closing && conn->events->on_data)
+        conn->events->on_data(conn->context, conn, bytes_of(buf->base, (size_t)size));
+}
+
+static void conn_up(struct conn *conn)
+{
+    conn->up = true;
+    uv_tcp_nodelay(&conn->tcp, 1);
+    if (!conn->paused)
+        uv_read_start((uv_stream_t *)&conn->tcp, on_alloc, on_read);
+}
+
+/* ---- writing */
+
+static void conn_flush(struct conn *conn);
+
+static void on_written(uv_write_t *request, int status)
+{
+    struct conn *conn = request->data;
+    conn->busy = false;
+    buffer_clear(&conn->flying);
+    conn->flown = 0;
+    if (conn->closing)
+        return;
+    if (status < 0) {
+        conn_end(conn, GRID_ERR_IO);
+        return;
+    }
+    conn_flush(conn);
+    if (!conn->busy && !conn->closing && conn->events->on_drain)
+        conn->events->on_drain(conn->context, conn);
+}
+
+/* Sends at once what the system takes and leaves the rest to the loop. */
+static void conn_flush(struct conn *conn)
+{
+    if (!conn->up || conn->busy || conn->closing || conn->output.size == 0)
+        return;
+    struct buffer empty = conn->flying;
+    conn->flying = conn->output;
+    conn->output = empty;
+    uv_buf_t buf = uv_buf_init((char *)conn->flying.data, (unsigned)conn->flying.size);
+    int taken = uv_try_write((uv_stream_t *)&conn->tcp, &buf, 1);
+    if (taken == UV_EAGAIN)
+        taken = 0;
+    if (taken < 0) {
+        conn_end(conn, GRID_ERR_IO);
+        return;
+    }
+    conn->flown = (size_t)taken;
+    if (conn->flown == conn->flying.size) {
+        buffer_clear(&conn->flying);
+        conn->flown = 0;
+        return;
+    }
+    buf = uv_buf_init((char *)conn->flying.data + conn->flown, (unsigned)(conn->flying.size - conn->flown));
+    conn->busy = true;
+    conn->writing.data = conn;
+    if (uv_write(&conn->writing, (uv_stream_t *)&conn->tcp, &buf, 1, on_written) < 0) {
+        conn->busy = false;
+        conn_end(conn, GRID_ERR_IO);
+    }
+}
+
+void uv_transport_flush(struct uv_transport *transport)
+{
+    while (transport->dirty) {
+        struct conn *conn = transport->dirty;
+        transport->dirty = conn->dirty_next;
+        conn->dirty = false;
+        conn_flush(conn);
+    }
+}
+
+static struct buffer *output(struct transport *base, struct conn *conn)
+{
+    struct uv_transport *transport = transport_of(base);
+    if (!conn->dirty && !conn->closing) {
+        conn->dirty = true;
+        conn->dirty_next = transport->dirty;
+        transport->dirty = conn;
+    }
+    return &conn->output;
+}
+
+static size_t pending(struct transport *base, struct conn *conn)
+{
+    (void)base;
+    return conn->output.size + conn->flying.size - conn->flown;
+}
+
+static void pause_(struct transport *base, struct conn *conn, bool paused)
+{
+    (void)base;
+    if (conn->closing || conn->paused == paused)
+        return;
+    conn->paused = paused;
+    if (!conn->up)
+        return;
+    if (paused)
+        uv_read_stop((uv_stream_t *)&conn->tcp);
+    else
+        uv_read_start((uv_stream_t *)&conn->tcp, on_alloc, on_read);
+}
+
+/* ---- beginning of a connection */
+
+static struct conn *conn_new(struct uv_transport *transport)
+{
+    struct conn *conn = memory_zero(1, sizeof *conn);
+    conn->transport = transport;
+    uv_tcp_init(transport->loop, &conn->tcp);
+    conn->tcp.data = conn;
+    conn->next = transport->first;
+    if (conn->next)
+        conn->next->previous = conn;
+    transport->first = conn;
+    return conn;
+}
+
+static void on_connected(uv_connect_t *request, int status)
+{
+    struct conn *conn = request->data;
+    if (conn->closing)
+        return;
+    if (status < 0) {
+        conn_end(conn, GRID_ERR_UNAVAILABLE);
+        return;
+    }
+    conn_up(conn);
+    if (conn->events->on_open)
+        conn->events->on_open(conn->context, conn);
+    if (!conn->closing)
+        output(&conn->transport->base, conn); /* what was written before it was up leaves now */
+}
+
+static void dial(struct conn *conn, const struct sockaddr *address)
+{
+    conn->connecting.data = conn;
+    if (uv_tcp_connect(&conn->connecting, &conn->tcp, address, on_connected) < 0)
+        conn_end(conn, GRID_ERR_UNAVAILABLE);
+}
+
+static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
+{
+    struct conn *conn = request->data;
+    conn->resolving_now = false;
+    if (conn->closing)
+        conn_closed((uv_handle_t *)&conn->tcp);
+    else if (status < 0 || !found)
+        conn_end(conn, GRID_ERR_UNAVAILABLE);
+    else
+        dial(conn, found->ai_addr);
+    uv_freeaddrinfo(found);
+}
+
+/* Cuts "host:port"; a host in brackets is an IPv6 address. */
+static bool split_address(const char *address, char host[HOST_BYTES], char port[8])
+{
+    const char *colon = strrchr(address, ':');
+    if (!colon || colon == address || strlen(colon + 1) == 0 || strlen(colon + 1) > 5)
+        return false;
+    size_t size = (size_t)(colon - address);
+    if (address[0] == '[' && colon[-1] == ']') {
+        address++;
+        size -= 2;
+    }
+    if (size == 0 || size >= HOST_BYTES || strspn(colon + 1, "0123456789") != strlen(colon + 1))
+        return false;
+    memcpy(host, address, size);
+    host[size] = 0;
+    memcpy(port, colon + 1, strlen(colon + 1) + 1);
+    return strtol(port, NULL, 10) <= 65535;
+}
+
+static bool numeric_address(const char *host, const char *port, struct sockaddr_storage *ret_address)
+{
+    int number = (int)strtol(port, NULL, 10);
+    return uv_ip4_addr(host, number, (struct sockaddr_in *)ret_address) == 0 ||
+           uv_ip6_addr(host, number, (struct sockaddr_in6 *)ret_address) == 0;
+}
+
+static struct conn *connect_(struct transport *base, const char *address, const struct conn_events *events, void *context)
+{
+    struct uv_transport *transport = transport_of(base);
+    struct conn *conn = conn_new(transport);
+    char host[HOST_BYTES], port[8];
+    struct sockaddr_storage numeric;
+    conn->events = events;
+    conn->context = context;
+    if (!split_address(address, host, port)) {
+        conn_end(conn, GRID_ERR_INVALID);
+    } else if (numeric_address(host, port, &numeric)) {
+        dial(conn, (const struct sockaddr *)&numeric);
+    } else {
+        struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+        conn->resolving.data = conn;
+        conn->resolving_now = uv_getaddrinfo(transport->loop, &conn->resolving, on_resolved, host, port, &hints) == 0;
+        if (!conn->resolving_now)
+            conn_end(conn, GRID_ERR_UNAVAILABLE);
+    }
+    return conn;
+}
+
+static void attach(struct transport *base, struct conn *conn, const struct conn_events *events, void *context)
+{
+    (void)base;
+    conn->events = events;
+    conn->context = context;
+}
+
+static void close_(struct transport *base, struct conn *conn)
+{
+    (void)base;
+    if (!conn->closing)
+        conn_flush(conn); /* what was written before the end was asked for still leaves, as far as the system takes it */
+    conn_end(conn, GRID_ERR_CLOSED);
+}
+
+/* ---- listening */
+
+static void on_connection(uv_stream_t *server, int status)
+{
+    struct listener *listener = server->data;
+    if (status < 0)
+        return;
+    struct conn *conn = conn_new(listener->transport);
+    if (uv_accept(server, (uv_stream_t *)&conn->tcp) < 0) {
+        conn_end(conn, GRID_ERR_IO);
+        return;
+    }
+    listener->accept(listener->context, conn);
+    if (!conn->events)
+        conn_end(conn, GRID_ERR_CLOSED);
+    else if (!conn->closing)
+        conn_up(conn);
+}
+
+static enum grid_err listen_(struct transport *base, const char *address, transport_accept_fn accept, void *context,
+                             struct listener **ret_listener)
+{
+    struct uv_transport *transport = transport_of(base);
+    char host[HOST_BYTES], port[8];
+    struct sockaddr_storage numeric;
+    if (!split_address(address, host, port))
+        return GRID_ERR_INVALID;
+    if (!numeric_address(host, port, &numeric)) {
+        struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
+        if (getaddrinfo(host, port, &hints, &found) != 0)
+            return GRID_ERR_INVALID;
+        memcpy(&numeric, found->ai_addr, found->ai_addrlen);
+        freeaddrinfo(found);
+    }
+    struct listener *listener = memory_zero(1, sizeof *listener);
+    *listener = (struct listener){.transport = transport, .accept = accept, .context = context, .next = transport->listeners};
+    uv_tcp_init(transport->loop, &listener->tcp);
+    listener->tcp.data = listener;
+    transport->listeners = listener;
+    if (uv_tcp_bind(&listener->tcp, (const struct sockaddr *)&numeric, 0) < 0 ||
+        uv_listen((uv_stream_t *)&listener->tcp, BACKLOG, on_connection) < 0) {
+        base->listener_close(base, listener);
+        return GRID_ERR_IO;
+    }
+    *ret_listener = listener;
+    return GRID_ERR_OK;
+}
+
+static void listener_closed(uv_handle_t *handle)
+{
+    memory_free(handle->data);
+}
+
+static void listener_close(struct transport *base, struct listener *listener)
+{
+    for (struct listener **at = &transport_of(base)->listeners; *at; at = &(*at)->next)
+        if (*at == listener) {
+            *at = listener->next;
+            break;
+        }
+    uv_close((uv_handle_t *)&listener->tcp, listener_closed);
+}
+
+/* ---- life */
+
+void uv_transport_init(struct uv_transport *transport, uv_loop_t *loop)
+{
+    *transport = (struct uv_transport){
+        .base = {.listen = listen_, .listener_close = listener_close, .connect = connect_, .attach = attach, .output = output,
+                 .pending = pending, .pause = pause_, .close = close_},
+        .loop = loop, .input = memory_alloc(INPUT_BYTES)};
+}
+
+void uv_transport_close(struct uv_transport *transport)
+{
+    while (transport->listeners)
+        listener_close(&transport->base, transport->listeners);
+    while (transport->first)
+        conn_end(transport->first, GRID_ERR_CLOSED);
+}
+
+void uv_transport_free(struct uv_transport *transport)
+{
+    memory_free(transport->input);
+}

@@ -1,0 +1,30 @@
+/* The production implementation of grid/io on one libuv loop.
+ *
+ * Owns everything it hands out; borrows the loop, which must outlive it. All callbacks run on the loop. Writes to files
+ * run in libuv's thread pool and come back on the loop. End-of-iteration work (clock_defer) and the sending of what
+ * stands in the output buffers happen in a prepare handle, just before the loop would sleep.
+ *
+ * Daemons must ignore SIGPIPE themselves. */
+#ifndef GRID_UV_UV_IO_H
+#define GRID_UV_UV_IO_H
+
+#include <uv.h>
+
+#include "grid/io/io.h"
+
+struct uv_io;
+
+/* `directory` holds the files of the storage and must exist; NULL: no storage (clients). `ledger` is the file of the
+ * built-in payment provider, shared by all nodes of a machine; NULL: no sink. Errors: IO, with a note for people
+ * (memory_free). */
+struct uv_io_options { uv_loop_t *loop; const char *directory, *ledger; };
+enum grid_err uv_io_open_options(const struct uv_io_options *options, struct uv_io **ret_io, char **ret_note);
+/* The same without a ledger; aborts when the directory cannot be used. */
+struct uv_io *uv_io_open(uv_loop_t *loop, const char *directory);
+struct io *uv_io_io(struct uv_io *uv_io);
+/* Closes every handle. Run the loop until its closing callbacks and file writes are done (uv_run(loop, UV_RUN_DEFAULT)
+ * returns then when nothing else is on the loop), then uv_io_free. */
+void uv_io_close(struct uv_io *uv_io);
+void uv_io_free(struct uv_io *uv_io);
+
+#endif
