@@ -1,0 +1,282 @@
+#include "grid/base/check.h"
+#include "tests/sim/inside.h"
+
+/* Drawing: each allowed class is on or off for the whole run, then its rates are drawn. Acting: at random moments one
+ * of the classes that act does something. Rates of faults on single frames and writes are applied by net and disk. */
+
+const char *fault_name(enum fault fault)
+{
+    static const char *const names[] = {
+#define X(name, text) text,
+        FAULT_LIST(X)
+#undef X
+    };
+    REQUIRE(fault < FAULT_COUNT);
+    return names[fault];
+}
+
+bool fault_on(const struct world *world, enum fault fault)
+{
+    return world->faults_active && world->plan.on[fault];
+}
+
+static uint64_t draw(struct world *world, uint64_t low, uint64_t high)
+{
+    return world_draw(world, CONCERN_SWARM, low, high);
+}
+
+void plan_draw(struct world *world)
+{
+    struct plan *plan = &world->plan;
+    for (unsigned i = 0; i < FAULT_COUNT; i++) {
+        bool on = world_draw_percent(world, CONCERN_SWARM, 50) || world->options.faults_forced;
+        plan->on[i] = on && (world->options.faults_allowed >> i & 1);
+    }
+    bool harsh = draw(world, 0, 4) == 0;
+    plan->drop_ppm = (uint32_t)draw(world, 1000, harsh ? 100000 : 30000);
+    plan->duplicate_ppm = (uint32_t)draw(world, 1000, harsh ? 150000 : 30000);
+    plan->chunk_ppm = (uint32_t)draw(world, 10000, 300000);
+    plan->delay_ppm = (uint32_t)draw(world, 1000, 100000);
+    plan->delay_us = draw(world, 5000, 400000);
+    plan->latency_low_us = draw(world, 20, 2000);
+    plan->latency_high_us = plan->latency_low_us + draw(world, 20, 10000);
+    plan->write_low_us = draw(world, 20, 1000);
+    plan->write_high_us = plan->write_low_us + draw(world, 100, 8000);
+    plan->slow_write_ppm = (uint32_t)draw(world, 1000, 100000);
+    plan->gap_low_us = draw(world, 20000, 200000);
+    plan->gap_high_us = plan->gap_low_us + draw(world, 100000, harsh ? 600000 : 3000000);
+    plan->down_us = draw(world, 10000, 4000000);
+    plan->cut_us = draw(world, 50000, 6000000);
+    plan->pause_us = draw(world, 1000000, 8000000);
+    plan->power_percent = (uint32_t)draw(world, 0, 100);
+}
+
+/* ---- actions ---- */
+
+static uint64_t chance(struct world *world, uint64_t low, uint64_t high)
+{
+    return world_draw(world, CONCERN_FAULTS, low, high);
+}
+
+static struct host *any_host(struct world *world, enum host_kind kind)
+{
+    struct host *found[HOSTS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < world->hosts_count; i++) {
+        if (world->hosts[i]->kind == kind) {
+            found[count++] = world->hosts[i];
+        }
+    }
+    return count ? found[chance(world, 0, count - 1)] : NULL;
+}
+
+static enum crash_kind any_crash(struct world *world)
+{
+    return world_draw_percent(world, CONCERN_FAULTS, world->plan.power_percent) ? CRASH_POWER : CRASH_KILL;
+}
+
+static void run_start(struct world *world, void *context)
+{
+    (void)world;
+    host_start(context);
+}
+
+static void crash_for(struct world *world, struct host *host, enum crash_kind kind, uint64_t down_us)
+{
+    if (host_up(host)) {
+        host_crash(host, kind);
+        world_at(world, down_us, run_start, host);
+    }
+}
+
+static void act_crash(struct world *world, enum host_kind kind)
+{
+    struct host *host = any_host(world, kind);
+    if (host) {
+        crash_for(world, host, any_crash(world), chance(world, 1000, world->plan.down_us));
+    }
+}
+
+static void act_crash_all(struct world *world)
+{
+    world->totals.crashes_of_all++;
+    enum crash_kind kind = any_crash(world);
+    for (size_t i = 0; i < world->hosts_count; i++) {
+        if (world->hosts[i]->kind == HOST_NODE) {
+            crash_for(world, world->hosts[i], kind, chance(world, 1000, 500000));
+        }
+    }
+}
+
+static void run_storm_crash(struct world *world, void *context)
+{
+    if (world->faults_active) {
+        crash_for(world, context, any_crash(world), chance(world, 1000, 100000));
+    }
+}
+
+static void act_storm(struct world *world)
+{
+    struct host *host = any_host(world, HOST_NODE);
+    uint64_t at_us = 0;
+    for (uint64_t i = chance(world, 3, 6); i > 0; i--) {
+        world_at(world, at_us, run_storm_crash, host);
+        at_us += chance(world, 50000, 600000);
+    }
+}
+
+static void act_stop(struct world *world)
+{
+    struct host *host = any_host(world, HOST_NODE);
+    if (host_up(host) && !host_paused(host)) {
+        host_stop(host);
+        world_at(world, chance(world, 1000, world->plan.down_us), run_start, host);
+    }
+}
+
+static void cut_both(struct world *world, struct host *a, struct host *b, uint64_t for_us, bool lose)
+{
+    net_cut(world, a, b, for_us, lose);
+    net_cut(world, b, a, for_us, lose);
+}
+
+static bool any_lose(struct world *world) { return world_draw_percent(world, CONCERN_FAULTS, 50); }
+
+static void act_one_way(struct world *world)
+{
+    struct host *from = any_host(world, HOST_NODE), *to = any_host(world, HOST_NODE);
+    if (from != to) {
+        uint64_t for_us = chance(world, 50000, world->plan.cut_us);
+        world_say(world, "%s is not heard by %s for %.3f s", from->name, to->name, (double)for_us / 1e6);
+        net_cut(world, from, to, for_us, any_lose(world));
+    }
+}
+
+static void act_isolate(struct world *world)
+{
+    struct host *host = any_host(world, HOST_NODE);
+    uint64_t for_us = chance(world, 50000, world->plan.cut_us);
+    bool lose = any_lose(world);
+    world_say(world, "%s is alone for %.3f s", host->name, (double)for_us / 1e6);
+    for (size_t i = 0; i < world->hosts_count; i++) {
+        struct host *other = world->hosts[i];
+        if (other != host && (other->kind == HOST_NODE || any_lose(world))) {
+            cut_both(world, host, other, for_us, lose);
+        }
+    }
+}
+
+static void act_split(struct world *world)
+{
+    uint64_t sides = chance(world, 1, (1u << world->hosts_count) - 2);
+    uint64_t for_us = chance(world, 50000, world->plan.cut_us);
+    bool lose = any_lose(world);
+    world_say(world, "split %llx for %.3f s", (unsigned long long)sides, (double)for_us / 1e6);
+    for (size_t i = 0; i < world->hosts_count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if ((sides >> i & 1) != (sides >> j & 1)) {
+                cut_both(world, world->hosts[i], world->hosts[j], for_us, lose);
+            }
+        }
+    }
+}
+
+static void act_reset(struct world *world)
+{
+    struct host *host = any_host(world, HOST_NODE);
+    world->totals.resets++;
+    world_say(world, "connections of %s break", host->name);
+    net_reset_all(world, host);
+}
+
+static void act_slow_receiver(struct world *world)
+{
+    struct host *host = any_host(world, HOST_NODE);
+    host->net.slow_until_us = world->now_us + chance(world, 100000, world->plan.cut_us);
+}
+
+static void act_slow_disk(struct world *world)
+{
+    struct host *host = any_host(world, HOST_NODE);
+    host->disk.slow_until_us = world->now_us + chance(world, 100000, 2000000);
+}
+
+static void act_jump(struct world *world)
+{
+    struct host *host = any_host(world, HOST_NODE);
+    int64_t jump_ms = (int64_t)chance(world, 0, 7200000) - 3600000;
+    world_say(world, "wall clock of %s jumps by %lld ms", host->name, (long long)jump_ms);
+    world->totals.clock_jumps++;
+    host->clock.wall_skew_ms += jump_ms;
+}
+
+static void act(struct world *world, enum fault fault)
+{
+    switch (fault) {
+    case FAULT_CRASH: act_crash(world, HOST_NODE); break;
+    case FAULT_CLIENT_CRASH: act_crash(world, HOST_CLIENT); break;
+    case FAULT_CRASH_ALL: act_crash_all(world); break;
+    case FAULT_STORM: act_storm(world); break;
+    case FAULT_STOP: act_stop(world); break;
+    case FAULT_PAUSE: host_pause(any_host(world, HOST_NODE), chance(world, 50000, world->plan.pause_us)); break;
+    case FAULT_ONE_WAY: act_one_way(world); break;
+    case FAULT_SPLIT: act_split(world); break;
+    case FAULT_ISOLATE: act_isolate(world); break;
+    case FAULT_RESET: act_reset(world); break;
+    case FAULT_SLOW_RECEIVER: act_slow_receiver(world); break;
+    case FAULT_SLOW_DISK: act_slow_disk(world); break;
+    case FAULT_JUMP: act_jump(world); break;
+    case FAULT_DROP: case FAULT_DUPLICATE: case FAULT_DELAY: case FAULT_CHUNKS: case FAULT_LOST_PAGES:
+    case FAULT_TORN_SECTOR: case FAULT_SKEW: case FAULT_DRIFT: case FAULT_PROVIDER_SLOW: case FAULT_PROVIDER_TIMEOUT:
+    case FAULT_PROVIDER_DOWN: case FAULT_COUNT:
+        break; /* rates, not actions */
+    }
+}
+
+static const enum fault actions[] = {FAULT_CRASH, FAULT_CLIENT_CRASH, FAULT_CRASH_ALL, FAULT_STORM, FAULT_STOP, FAULT_PAUSE,
+                                     FAULT_ONE_WAY, FAULT_SPLIT, FAULT_ISOLATE, FAULT_RESET, FAULT_SLOW_RECEIVER,
+                                     FAULT_SLOW_DISK, FAULT_JUMP};
+
+static void run_faults(struct world *world, void *context)
+{
+    (void)context;
+    if (!world->faults_active) {
+        return;
+    }
+    enum fault enabled[sizeof actions / sizeof actions[0]];
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
+        if (world->plan.on[actions[i]]) {
+            enabled[count++] = actions[i];
+        }
+    }
+    if (count > 0) {
+        act(world, enabled[chance(world, 0, count - 1)]);
+        world_at(world, chance(world, world->plan.gap_low_us, world->plan.gap_high_us), run_faults, NULL);
+    }
+}
+
+void faults_begin(struct world *world)
+{
+    world->faults_active = true;
+    for (unsigned i = 0; i < FAULT_COUNT; i++) {
+        if (world->plan.on[i]) {
+            world_say(world, "fault class %s", fault_name((enum fault)i));
+        }
+    }
+    world_at(world, chance(world, world->plan.gap_low_us, world->plan.gap_high_us), run_faults, NULL);
+}
+
+void faults_heal(struct world *world)
+{
+    world_say(world, "healed: no faults from here on");
+    world->faults_active = false;
+    net_mend(world);
+    for (size_t i = 0; i < world->hosts_count; i++) {
+        struct host *host = world->hosts[i];
+        disk_break(host, DISK_SOUND);
+        host->disk.slow_until_us = host->net.slow_until_us = 0;
+        host_resume(host);
+        host_start(host);
+    }
+}

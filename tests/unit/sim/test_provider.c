@@ -1,0 +1,123 @@
+#include <criterion/criterion.h>
+
+#include "tests/sim/world.h"
+
+struct caller {
+    struct world *world;
+    struct host *host;
+    struct payment_request request;
+    unsigned answered, captured, declined, failed;
+    char transaction[32];
+};
+
+static void on_open(void *context, struct host *host)
+{
+    (void)context;
+    (void)host;
+}
+
+static void on_done(void *context, enum grid_err err, enum payment_outcome outcome, struct bytes transaction, struct bytes reason)
+{
+    struct caller *caller = context;
+    caller->answered++;
+    caller->failed += err != GRID_ERR_OK;
+    if (err == GRID_ERR_OK) {
+        caller->captured += outcome == PAYMENT_CAPTURED;
+        caller->declined += outcome == PAYMENT_DECLINED;
+        cr_assert((outcome == PAYMENT_CAPTURED) == (transaction.size > 0));
+        cr_assert((outcome == PAYMENT_DECLINED) == (reason.size > 0));
+    }
+}
+
+static void run_pay(struct world *world, void *context)
+{
+    (void)world;
+    struct caller *caller = context;
+    struct sink *sink = host_io(caller->host)->sink;
+    sink->payment(sink, &caller->request);
+}
+
+static void caller_open(struct caller *caller, uint64_t seed, uint32_t faults)
+{
+    *caller = (struct caller){0};
+    struct world_options options = {.seed = seed, .faults_allowed = faults, .faults_forced = true};
+    caller->world = world_open(&options);
+    struct host_owner owner = {on_open, NULL, on_open, caller};
+    caller->host = world_add_host(caller->world, "n1", HOST_NODE, &owner);
+    host_start(caller->host);
+    if (faults) {
+        faults_begin(caller->world);
+    }
+}
+
+static void pay(struct caller *caller, const char *key, int64_t amount)
+{
+    caller->request = (struct payment_request){.operation = PAYMENT_CHARGE, .key = bytes_of_text(key), .amount_minor = amount,
+        .order = bytes_of_text("order-1"), .currency = bytes_of_text("EUR"), .done = on_done, .context = caller};
+    host_at(caller->host, 0, run_pay, caller);
+    world_run(caller->world, world_now_us(caller->world) + 20000000);
+}
+
+Test(provider, captures_up_to_its_limit_and_declines_above)
+{
+    struct caller caller;
+    caller_open(&caller, 1, 0);
+    pay(&caller, "k1", PAYMENT_AMOUNT_MAX);
+    cr_assert_eq(caller.captured, 1);
+    pay(&caller, "k2", PAYMENT_AMOUNT_MAX + 1);
+    cr_assert_eq(caller.declined, 1);
+    cr_assert_eq(provider_count(caller.world), 2);
+    cr_assert_eq(provider_get(caller.world, 0)->amount_minor, PAYMENT_AMOUNT_MAX);
+    cr_assert(bytes_equal(provider_get(caller.world, 1)->key, bytes_of_text("k2")));
+    world_close(caller.world);
+}
+
+Test(provider, answers_a_repeated_key_with_the_first_outcome_and_one_row)
+{
+    struct caller caller;
+    caller_open(&caller, 2, 0);
+    pay(&caller, "k1", 100);
+    pay(&caller, "k1", PAYMENT_AMOUNT_MAX + 1);
+    cr_assert_eq(caller.captured, 2);
+    cr_assert_eq(provider_count(caller.world), 1);
+    cr_assert_eq(provider_get(caller.world, 0)->asked, 2);
+    world_close(caller.world);
+}
+
+Test(provider, keeps_an_effect_whose_caller_died_or_turned_away)
+{
+    struct caller caller;
+    caller_open(&caller, 3, 0);
+    caller.request = (struct payment_request){.operation = PAYMENT_CHARGE, .key = bytes_of_text("k"), .amount_minor = 5,
+        .order = BYTES_NONE, .currency = bytes_of_text("EUR"), .done = on_done, .context = &caller};
+    host_at(caller.host, 0, run_pay, &caller);
+    world_run(caller.world, 1);
+    host_crash(caller.host, CRASH_POWER);
+    host_start(caller.host);
+    world_run(caller.world, 20000000);
+    cr_assert_eq(caller.answered, 0);
+    cr_assert_eq(provider_count(caller.world), 1);
+    host_at(caller.host, 0, run_pay, &caller);
+    world_run(caller.world, world_now_us(caller.world));
+    struct sink *sink = host_io(caller.host)->sink;
+    sink->payment_cancel(sink, &caller.request);
+    world_run(caller.world, 40000000);
+    cr_assert_eq(caller.answered, 0);
+    cr_assert_eq(provider_get(caller.world, 0)->asked, 2);
+    world_close(caller.world);
+}
+
+Test(provider, fails_without_a_definite_answer_before_or_after_the_effect)
+{
+    size_t with_effect = 0, without_effect = 0;
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        struct caller caller;
+        caller_open(&caller, seed, 1u << FAULT_PROVIDER_TIMEOUT | 1u << FAULT_PROVIDER_SLOW);
+        pay(&caller, "k1", 100);
+        cr_assert_eq(caller.answered, 1);
+        with_effect += caller.failed && provider_count(caller.world) == 1;
+        without_effect += caller.failed && provider_count(caller.world) == 0;
+        world_close(caller.world);
+    }
+    cr_assert(with_effect > 0 && without_effect > 0);
+}
