@@ -41,30 +41,41 @@ struct wal_group_state {
 struct wal_options {
     struct clock *clock;
     struct storage *storage;
-    struct logger *logger;
+    struct logger *logger;                  /* may be NULL */
     struct metric_registry *metrics;        /* may be NULL */
     uint32_t groups;                        /* group numbers 0 .. groups-1 */
-    uint64_t segment_bytes;                 /* 0: 64 MiB */
+    uint64_t segment_bytes;                 /* 0: 64 MiB; a multiple of 4 KiB, at least 16 KiB and the largest record */
     bool sync;                              /* false: durability "os": entries are written, not synced; META is always synced */
-    void (*durable)(void *context, uint64_t lsn);    /* everything up to lsn may be relied on */
+    void (*durable)(void *context, uint64_t lsn);    /* everything up to lsn may be relied on; it grew; may append */
     void (*failed)(void *context, enum grid_err err, const char *what);
     void *context;
 };
 
-/* *ret_note is a text for people, set on failure (memory_free). */
+/* Blocks; afterwards everything recovered is durable. Errors: CORRUPT, IO, MISMATCH (a newer format). *ret_note is a
+ * text for people, set on failure (memory_free). */
 enum grid_err wal_open(const struct wal_options *options, struct wal **ret_wal, char **ret_note);
-/* Waits for nothing: a write in flight is abandoned to the storage; callbacks stop. */
+/* Waits for nothing: a write in flight is abandoned to the storage, which must still finish it before it goes away
+ * (and before the log is opened again); callbacks stop. May be called from inside `durable` and `failed`. */
 void wal_close(struct wal *wal);
 bool wal_empty(const struct wal *wal);                            /* recovery found no record */
+/* Once for each group, before anything is appended to it. */
 void wal_take(struct wal *wal, uint32_t group, struct wal_group_state *ret_state);
 
-/* Each returns the lsn after the record: durable once durable >= lsn. Data is copied. */
+/* Each returns the lsn after the record: durable once durable >= lsn. Data is copied. A record that contradicts those
+ * before it (a term that goes back, entries that leave a gap or overwrite, a truncation outside the log) is a bug of the
+ * caller, because recovery would take it for damage. */
 uint64_t wal_append_meta(struct wal *wal, uint32_t group, uint64_t term, uint64_t vote);
 uint64_t wal_append_entries(struct wal *wal, uint32_t group, uint64_t first_index, const struct wal_entry *entries, size_t count);
 uint64_t wal_append_truncate(struct wal *wal, uint32_t group, uint64_t index); /* entries >= index are gone */
 
+/* Whether entries with `bytes` bytes of data, plus 16 for each entry, may be appended. False when the disk is full: a
+ * leader stops proposing and a follower drops appends, both before they append (I38). What fits still goes in, a reserve
+ * stays back for terms, votes and truncations, and space that is freed is noticed by itself (tried every 100 ms). */
+bool wal_has_room(struct wal *wal, size_t bytes);
+
 uint64_t wal_durable(const struct wal *wal);
 uint64_t wal_end(const struct wal *wal);                          /* lsn of everything appended so far */
-uint64_t wal_disk_bytes(const struct wal *wal);                   /* of live segments, as used */
+uint64_t wal_disk_bytes(const struct wal *wal);                   /* of live segments, as used: without what is prepared ahead */
+bool wal_holds(const struct wal *wal);
 
 #endif
