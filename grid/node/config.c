@@ -1,0 +1,358 @@
+#include "grid/node/config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yaml.h>
+
+#include "grid/base/check.h"
+#include "grid/base/memory.h"
+
+enum setting_type { SETTING_TEXT, SETTING_NUMBER32, SETTING_NUMBER64, SETTING_DURABILITY, SETTING_MEMBERS };
+
+struct setting {
+    const char *path;
+    enum setting_type type;
+    size_t offset, size;
+    uint64_t low, high;                /* of numbers */
+    const char *choices;               /* of texts: " a b " or NULL */
+    const char *meaning;
+};
+
+#define FIELD(member) offsetof(struct config, member), sizeof(((struct config *)0)->member)
+
+static const struct setting settings[] = {
+    {"cluster", SETTING_TEXT, FIELD(node.cluster), 0, 0, NULL, "cluster id, the same on all nodes, for good"},
+    {"node", SETTING_NUMBER32, FIELD(node.self.value), 1, NODES_MAX, NULL, "id of this node among the members"},
+    {"data", SETTING_TEXT, FIELD(data), 0, 0, NULL, "data directory, of this node alone"},
+    {"partitions", SETTING_NUMBER32, FIELD(node.partitions), 1, PARTITIONS_MAX, NULL, "number of partitions, fixed at the first start"},
+    {"durability", SETTING_DURABILITY, FIELD(node.sync), 0, 0, " fsync os ", "fsync: synced by a majority; os: written by a majority"},
+    {"members", SETTING_MEMBERS, FIELD(node.members), 0, 0, NULL, "list of {id, client, peer}: node ids and their host:port"},
+    {"metrics", SETTING_TEXT, FIELD(metrics_address), 0, 0, NULL, "host:port of /metrics and /health; empty: off"},
+    {"payment.ledger", SETTING_TEXT, FIELD(payment_ledger), 0, 0, NULL, "file of the built-in payment provider; empty: none"},
+    {"log.level", SETTING_TEXT, FIELD(log_level), 0, 0, " debug info warn error ", "lines below it are dropped"},
+    {"log.format", SETTING_TEXT, FIELD(log_format), 0, 0, " text json ", "of the lines on standard error"},
+    {"log.disk_bytes", SETTING_NUMBER64, FIELD(node.log_disk_bytes_max), 1 << 20, 1ull << 44, NULL, "replicated log on disk; past it new commands get LOG_FULL"},
+    {"log.memory_bytes", SETTING_NUMBER64, FIELD(node.log_memory_bytes_max), 1 << 16, 1ull << 44, NULL, "log entries in memory; past it likewise"},
+    {"log.segment_bytes", SETTING_NUMBER64, FIELD(node.segment_bytes), 1 << 20, 1ull << 32, NULL, "size of one log file"},
+    {"raft.election_timeout_ms", SETTING_NUMBER32, FIELD(node.election_timeout_ms), 50, 600000, NULL, "without a leader for this long a node stands for election"},
+    {"raft.heartbeat_ms", SETTING_NUMBER32, FIELD(node.heartbeat_ms), 10, 60000, NULL, "at most a fifth of the election timeout"},
+};
+
+enum { SETTINGS = sizeof settings / sizeof settings[0], PATH_MAX_ = 128 };
+
+static char *note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static char *note(const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return memory_copy(text, strlen(text) + 1);
+}
+
+void config_defaults(struct config *config)
+{
+    *config = (struct config){.node = {.partitions = 128, .sync = true, .election_timeout_ms = 1000, .heartbeat_ms = 100},
+                              .log_level = "info", .log_format = "text"};
+    config->node.log_disk_bytes_max = LOG_DISK_BYTES_DEFAULT;
+    config->node.log_memory_bytes_max = LOG_MEMORY_BYTES_DEFAULT;
+}
+
+static const struct setting *setting_find(const char *path)
+{
+    for (size_t i = 0; i < SETTINGS; i++)
+        if (strcmp(settings[i].path, path) == 0)
+            return &settings[i];
+    return NULL;
+}
+
+/* ---- one scalar */
+
+static enum grid_err set_number(void *at, const struct setting *setting, const char *origin, const char *value, char **ret_note)
+{
+    char *end;
+    errno = 0;
+    unsigned long long number = strtoull(value, &end, 10);
+    if (!isdigit((unsigned char)value[0]) || *end != 0 || errno != 0 || number < setting->low || number > setting->high) {
+        *ret_note = note("%s: %s: \"%s\" is not a whole number from %llu to %llu", origin, setting->path, value,
+                         (unsigned long long)setting->low, (unsigned long long)setting->high);
+        return GRID_ERR_INVALID;
+    }
+    if (setting->type == SETTING_NUMBER32)
+        *(uint32_t *)at = (uint32_t)number;
+    else
+        *(uint64_t *)at = number;
+    return GRID_ERR_OK;
+}
+
+static bool is_choice(const char *choices, const char *value)
+{
+    char padded[64];
+    return snprintf(padded, sizeof padded, " %s ", value) < (int)sizeof padded && strstr(choices, padded) != NULL;
+}
+
+static enum grid_err set_scalar(struct config *config, const struct setting *setting, const char *origin, const char *value,
+                                char **ret_note)
+{
+    void *at = (char *)config + setting->offset;
+    if (setting->type == SETTING_MEMBERS) {
+        *ret_note = note("%s: members: expected a list of {id, client, peer}", origin);
+        return GRID_ERR_INVALID;
+    }
+    if (setting->choices && !is_choice(setting->choices, value)) {
+        *ret_note = note("%s: %s: \"%s\" is not one of:%s", origin, setting->path, value, setting->choices);
+        return GRID_ERR_INVALID;
+    }
+    if (setting->type == SETTING_NUMBER32 || setting->type == SETTING_NUMBER64)
+        return set_number(at, setting, origin, value, ret_note);
+    if (setting->type == SETTING_DURABILITY) {
+        *(bool *)at = strcmp(value, "fsync") == 0;
+        return GRID_ERR_OK;
+    }
+    if (strlen(value) >= setting->size) {
+        *ret_note = note("%s: %s: longer than %zu bytes", origin, setting->path, setting->size - 1);
+        return GRID_ERR_INVALID;
+    }
+    memcpy(at, value, strlen(value) + 1);
+    return GRID_ERR_OK;
+}
+
+/* ---- the file */
+
+struct yaml_source { yaml_document_t *document; const char *name; struct config *config; char **ret_note; bool seen[SETTINGS]; };
+
+static const char *origin_of(const struct yaml_source *source, const yaml_node_t *node, char text[PATH_MAX_ * 4])
+{
+    snprintf(text, PATH_MAX_ * 4, "%s:%zu:%zu", source->name, node->start_mark.line + 1, node->start_mark.column + 1);
+    return text;
+}
+
+static enum grid_err yaml_error(const struct yaml_source *source, const yaml_node_t *node, const char *what, const char *detail)
+{
+    char origin[PATH_MAX_ * 4];
+    *source->ret_note = note("%s: %s%s%s", origin_of(source, node, origin), what, detail[0] ? ": " : "", detail);
+    return GRID_ERR_INVALID;
+}
+
+static const char *scalar_text(const yaml_node_t *node)
+{
+    return (const char *)node->data.scalar.value;
+}
+
+static enum grid_err read_member_field(const struct yaml_source *source, struct node_member *member, const yaml_node_t *key,
+                                       const yaml_node_t *value)
+{
+    static const struct setting id_setting = {"members.id", SETTING_NUMBER32, 0, 0, 1, NODES_MAX, NULL, ""};
+    char origin[PATH_MAX_ * 4];
+    if (key->type != YAML_SCALAR_NODE || value->type != YAML_SCALAR_NODE)
+        return yaml_error(source, value, "members", "expected {id, client, peer}");
+    const char *name = scalar_text(key), *text = scalar_text(value);
+    if (strcmp(name, "id") == 0)
+        return set_number(&member->id.value, &id_setting, origin_of(source, value, origin), text, source->ret_note);
+    char *target = strcmp(name, "client") == 0 ? member->client_address : strcmp(name, "peer") == 0 ? member->peer_address : NULL;
+    if (!target)
+        return yaml_error(source, key, "unknown key in members (expected id, client, peer)", name);
+    if (strlen(text) >= sizeof member->client_address || !strrchr(text, ':'))
+        return yaml_error(source, value, "expected host:port", text);
+    memcpy(target, text, strlen(text) + 1);
+    return GRID_ERR_OK;
+}
+
+static enum grid_err read_members(const struct yaml_source *source, const yaml_node_t *list)
+{
+    struct node_settings *node = &source->config->node;
+    if (list->type != YAML_SEQUENCE_NODE)
+        return yaml_error(source, list, "members", "expected a list of {id, client, peer}");
+    node->members_count = 0;
+    for (yaml_node_item_t *item = list->data.sequence.items.start; item < list->data.sequence.items.top; item++) {
+        const yaml_node_t *row = yaml_document_get_node(source->document, *item);
+        if (row->type != YAML_MAPPING_NODE || node->members_count == NODES_MAX)
+            return yaml_error(source, row, "members", "expected {id, client, peer}, at most 64 of them");
+        struct node_member *member = &node->members[node->members_count++];
+        *member = (struct node_member){0};
+        for (yaml_node_pair_t *pair = row->data.mapping.pairs.start; pair < row->data.mapping.pairs.top; pair++) {
+            enum grid_err err = read_member_field(source, member, yaml_document_get_node(source->document, pair->key),
+                                                  yaml_document_get_node(source->document, pair->value));
+            if (err != GRID_ERR_OK)
+                return err;
+        }
+        if (member->id.value == 0 || !member->client_address[0] || !member->peer_address[0])
+            return yaml_error(source, row, "members", "each needs id, client and peer");
+    }
+    return GRID_ERR_OK;
+}
+
+static bool is_section(const char *path)
+{
+    size_t size = strlen(path);
+    for (size_t i = 0; i < SETTINGS; i++)
+        if (strncmp(settings[i].path, path, size) == 0 && settings[i].path[size] == '.')
+            return true;
+    return false;
+}
+
+static enum grid_err read_value(struct yaml_source *source, const char *path, const yaml_node_t *key, const yaml_node_t *value)
+{
+    char origin[PATH_MAX_ * 4];
+    const struct setting *setting = setting_find(path);
+    if (!setting)
+        return yaml_error(source, key, "unknown setting", path);
+    if (source->seen[setting - settings])
+        return yaml_error(source, key, "set twice", path);
+    source->seen[setting - settings] = true;
+    if (setting->type == SETTING_MEMBERS)
+        return read_members(source, value);
+    if (value->type != YAML_SCALAR_NODE)
+        return yaml_error(source, value, path, "expected a single value");
+    return set_scalar(source->config, setting, origin_of(source, value, origin), scalar_text(value), source->ret_note);
+}
+
+static enum grid_err read_mapping(struct yaml_source *source, const yaml_node_t *mapping, const char *section)
+{
+    for (yaml_node_pair_t *pair = mapping->data.mapping.pairs.start; pair < mapping->data.mapping.pairs.top; pair++) {
+        const yaml_node_t *key = yaml_document_get_node(source->document, pair->key);
+        const yaml_node_t *value = yaml_document_get_node(source->document, pair->value);
+        char path[PATH_MAX_];
+        enum grid_err err;
+        if (key->type != YAML_SCALAR_NODE)
+            return yaml_error(source, key, "expected a name", "");
+        snprintf(path, sizeof path, "%s%s%s", section, section[0] ? "." : "", scalar_text(key));
+        /* Settings are at most two levels deep. */
+        if (!section[0] && is_section(path) && value->type == YAML_MAPPING_NODE)
+            err = read_mapping(source, value, path);
+        else
+            err = read_value(source, path, key, value);
+        if (err != GRID_ERR_OK)
+            return err;
+    }
+    return GRID_ERR_OK;
+}
+
+enum grid_err config_read_text(struct config *config, const char *name, struct bytes text, char **ret_note)
+{
+    yaml_parser_t parser;
+    yaml_document_t document;
+    enum grid_err err = GRID_ERR_OK;
+    HOLDS(yaml_parser_initialize(&parser));
+    yaml_parser_set_input_string(&parser, text.data ? text.data : (const uint8_t *)"", text.size);
+    if (!yaml_parser_load(&parser, &document)) {
+        *ret_note = note("%s:%zu:%zu: not YAML: %s", name, parser.problem_mark.line + 1, parser.problem_mark.column + 1,
+                         parser.problem ? parser.problem : "unreadable");
+        yaml_parser_delete(&parser);
+        return GRID_ERR_INVALID;
+    }
+    struct yaml_source source = {.document = &document, .name = name, .config = config, .ret_note = ret_note};
+    const yaml_node_t *root = yaml_document_get_root_node(&document);
+    if (root && root->type == YAML_MAPPING_NODE)
+        err = read_mapping(&source, root, "");
+    else if (root)
+        err = yaml_error(&source, root, "expected settings as name: value", "");
+    yaml_document_delete(&document);
+    yaml_parser_delete(&parser);
+    return err;
+}
+
+enum grid_err config_read_file(struct config *config, const char *path, char **ret_note)
+{
+    FILE *file = fopen(path, "rb");
+    struct buffer text = {0};
+    if (!file) {
+        *ret_note = note("%s: %s", path, strerror(errno));
+        return GRID_ERR_IO;
+    }
+    for (size_t got = 1; got > 0;) {
+        size_t before = text.size;
+        got = fread(buffer_extend(&text, 4096), 1, 4096, file);
+        buffer_truncate(&text, before + got);
+    }
+    bool failed = ferror(file) != 0;
+    fclose(file);
+    enum grid_err err = failed ? GRID_ERR_IO : config_read_text(config, path, buffer_bytes(&text), ret_note);
+    if (failed)
+        *ret_note = note("%s: cannot be read", path);
+    buffer_close(&text);
+    return err;
+}
+
+/* ---- environment and flags */
+
+enum grid_err config_assign(struct config *config, const char *origin, const char *assignment, char **ret_note)
+{
+    const char *equals = strchr(assignment, '=');
+    char path[PATH_MAX_];
+    if (!equals || (size_t)(equals - assignment) >= sizeof path) {
+        *ret_note = note("%s: \"%s\" is not of the form name=value", origin, assignment);
+        return GRID_ERR_INVALID;
+    }
+    memcpy(path, assignment, (size_t)(equals - assignment));
+    path[equals - assignment] = 0;
+    const struct setting *setting = setting_find(path);
+    if (!setting) {
+        *ret_note = note("%s: unknown setting \"%s\"; --help lists them all", origin, path);
+        return GRID_ERR_INVALID;
+    }
+    return set_scalar(config, setting, origin, equals + 1, ret_note);
+}
+
+static void variable_of(const struct setting *setting, char name[PATH_MAX_])
+{
+    size_t size = (size_t)snprintf(name, PATH_MAX_, "GRIDIRON_%s", setting->path);
+    for (size_t i = 0; i < size; i++)
+        name[i] = name[i] == '.' ? '_' : (char)toupper((unsigned char)name[i]);
+}
+
+enum grid_err config_read_environment(struct config *config, const char *const *environment, char **ret_note)
+{
+    for (size_t i = 0; i < SETTINGS; i++) {
+        char name[PATH_MAX_];
+        variable_of(&settings[i], name);
+        for (const char *const *at = environment; *at; at++) {
+            size_t size = strlen(name);
+            if (strncmp(*at, name, size) != 0 || (*at)[size] != '=')
+                continue;
+            enum grid_err err = set_scalar(config, &settings[i], name, *at + size + 1, ret_note);
+            if (err != GRID_ERR_OK)
+                return err;
+        }
+    }
+    return GRID_ERR_OK;
+}
+
+/* ---- the whole */
+
+enum grid_err config_check(const struct config *config, char **ret_note)
+{
+    const struct node_settings *node = &config->node;
+    *ret_note = NULL;
+    if (!node->cluster[0])
+        *ret_note = note("cluster: missing; give every cluster an id of its own");
+    else if (strspn(node->cluster, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") != strlen(node->cluster))
+        *ret_note = note("cluster: \"%s\" has other characters than letters, digits, '-', '_' and '.'", node->cluster);
+    else if (!config->data[0])
+        *ret_note = note("data: missing; name a directory for this node alone");
+    else if (node->members_count == 0 || node->members_count % 2 == 0 || node->members_count > REPLICAS_MAX)
+        *ret_note = note("members: %zu given; 1, 3, 5 or 7 are possible", node->members_count);
+    else if (!node_settings_member(node, node->self))
+        *ret_note = note("node: %u is not among the members", node->self.value);
+    else if ((uint64_t)node->heartbeat_ms * 5 > node->election_timeout_ms)
+        *ret_note = note("raft.heartbeat_ms: %u is more than a fifth of raft.election_timeout_ms (%u)", node->heartbeat_ms,
+                         node->election_timeout_ms);
+    for (size_t i = 0; !*ret_note && i < node->members_count; i++)
+        for (size_t j = 0; !*ret_note && j < i; j++)
+            if (node_id_equal(node->members[i].id, node->members[j].id))
+                *ret_note = note("members: id %u is given twice", node->members[i].id.value);
+    return *ret_note ? GRID_ERR_INVALID : GRID_ERR_OK;
+}
+
+void config_list(struct buffer *out)
+{
+    for (size_t i = 0; i < SETTINGS; i++)
+        buffer_append_format(out, "  %-26s %s%s%s\n", settings[i].path, settings[i].meaning,
+                             settings[i].choices ? "; one of" : "", settings[i].choices ? settings[i].choices : "");
+}

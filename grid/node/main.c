@@ -1,0 +1,271 @@
+/* The gridiron program: configuration, logging, signals, one loop, one node. */
+#include <argp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <uv.h>
+
+#include "grid/base/memory.h"
+#include "grid/node/config.h"
+#include "grid/node/http.h"
+#include "grid/node/node.h"
+#include "grid/uv/uv_io.h"
+
+extern char **environ;
+
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, SETS_MAX = 64 };
+
+struct arguments {
+    const char *file;
+    const char *sets[SETS_MAX];
+    size_t sets_count;
+    char assignments[2][600];          /* what --node and --data stand for */
+    bool check;
+};
+
+struct program {
+    struct config config;
+    struct logger logger;
+    uv_loop_t loop;
+    uv_signal_t interrupt, terminate;
+    struct uv_io *uv_io;
+    struct metric_registry *metrics;
+    struct node *node;
+    struct http *http;
+    bool stopping, json;
+    int exit_code;
+};
+
+/* ---- logging */
+
+static void append_json_text(struct buffer *line, const char *text)
+{
+    for (const char *at = text; *at; at++) {
+        if (*at == '"' || *at == '\\')
+            buffer_append_format(line, "\\%c", *at);
+        else if ((unsigned char)*at < 0x20)
+            buffer_append_format(line, "\\u%04x", (unsigned)*at);
+        else
+            buffer_append_u8(line, (uint8_t)*at);
+    }
+}
+
+static void write_line(struct logger *logger, enum log_level level, const char *component, const char *text)
+{
+    struct program *program = logger->context;
+    struct buffer line = {0};
+    struct tm utc;
+    uv_timeval64_t now;
+    char stamp[32];
+    uv_gettimeofday(&now);
+    time_t seconds = (time_t)now.tv_sec;
+    gmtime_r(&seconds, &utc);
+    strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
+    if (program->json) {
+        buffer_append_format(&line, "{\"time\":\"%s.%03dZ\",\"level\":\"%s\",\"component\":\"%s\",\"message\":\"", stamp,
+                             (int)(now.tv_usec / 1000), log_level_name(level), component);
+        append_json_text(&line, text);
+        buffer_append_text(&line, "\"}\n");
+    } else {
+        buffer_append_format(&line, "%s.%03dZ %-5s %s: %s\n", stamp, (int)(now.tv_usec / 1000), log_level_name(level), component, text);
+    }
+    fwrite(line.data, 1, line.size, stderr);
+    buffer_close(&line);
+}
+
+/* ---- arguments */
+
+static error_t parse(int key, char *value, struct argp_state *state)
+{
+    struct arguments *arguments = state->input;
+    switch (key) {
+    case 'c':
+        arguments->file = value;
+        return 0;
+    case 'n':
+    case 'd': {
+        char *assignment = arguments->assignments[key == 'd'];
+        if (snprintf(assignment, sizeof arguments->assignments[0], "%s=%s", key == 'n' ? "node" : "data", value) >= (int)sizeof arguments->assignments[0])
+            argp_error(state, "--data: too long");
+        value = assignment;
+    } /* fall through */
+    case 's':
+        if (arguments->sets_count == SETS_MAX)
+            argp_error(state, "more than %d settings on the command line", SETS_MAX);
+        arguments->sets[arguments->sets_count++] = value;
+        return 0;
+    case 'k':
+        arguments->check = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "unexpected argument \"%s\"", value);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static char *help_filter(int key, const char *text, void *input)
+{
+    struct buffer out = {0};
+    (void)input;
+    if (key != ARGP_KEY_HELP_POST_DOC)
+        return (char *)(uintptr_t)text;
+    buffer_append_text(&out, "Settings (file: nested by the dots; environment: GRIDIRON_ and upper case with '_'; --set NAME=VALUE):\n");
+    config_list(&out);
+    buffer_append_text(&out, "\nExamples:\n  gridiron --config node.yaml\n  gridiron --config cluster.yaml --node 2 --data /var/lib/gridiron\n"
+                             "  GRIDIRON_LOG_LEVEL=debug gridiron --config node.yaml --check\n"
+                             "\nExit codes: 0 stopped in order, 1 failed, 2 wrong usage or configuration.");
+    buffer_append_u8(&out, 0);
+    return (char *)out.data; /* argp frees it */
+}
+
+static const struct argp_option options[] = {
+    {"config", 'c', "FILE", 0, "YAML configuration", 0},
+    {"node", 'n', "ID", 0, "id of this node (same as --set node=ID)", 0},
+    {"data", 'd', "DIRECTORY", 0, "data directory (same as --set data=DIRECTORY)", 0},
+    {"set", 's', "NAME=VALUE", 0, "any setting; repeatable; wins over environment and file", 0},
+    {"check", 'k', NULL, 0, "check the configuration and exit", 0},
+    {0}};
+
+const char *argp_program_version = "gridiron 0.1.0";
+
+static int read_config(struct program *program, const struct arguments *arguments)
+{
+    char *note = NULL;
+    config_defaults(&program->config);
+    enum grid_err err = arguments->file ? config_read_file(&program->config, arguments->file, &note) : GRID_ERR_OK;
+    if (err == GRID_ERR_OK)
+        err = config_read_environment(&program->config, (const char *const *)environ, &note);
+    for (size_t i = 0; err == GRID_ERR_OK && i < arguments->sets_count; i++)
+        err = config_assign(&program->config, "command line", arguments->sets[i], &note);
+    if (err == GRID_ERR_OK)
+        err = config_check(&program->config, &note);
+    if (err == GRID_ERR_OK)
+        return EXIT_OK;
+    fprintf(stderr, "gridiron: %s\n", note ? note : grid_err_text(err));
+    memory_free(note);
+    return EXIT_USAGE;
+}
+
+/* ---- life */
+
+static void stop(struct program *program, int exit_code)
+{
+    if (program->stopping)
+        return;
+    program->stopping = true;
+    program->exit_code = exit_code;
+    uv_stop(&program->loop);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct program *program = handle->data;
+    LOG_INFO(&program->logger, "main", "signal %d: stopping", number);
+    stop(program, EXIT_OK);
+}
+
+static void on_fatal(void *context, enum grid_err err, const char *what)
+{
+    struct program *program = context;
+    LOG_ERROR(&program->logger, "main", "stopping: %s (%s)", what, grid_err_text(err));
+    stop(program, EXIT_FAILED);
+}
+
+static void on_metrics(void *context, struct buffer *out)
+{
+    struct program *program = context;
+    node_metrics(program->node, out);
+}
+
+static bool on_ready(void *context)
+{
+    struct program *program = context;
+    return node_ready(program->node);
+}
+
+static enum grid_err open_all(struct program *program, char **ret_note)
+{
+    const struct config *config = &program->config;
+    struct uv_io_options io = {.loop = &program->loop, .directory = config->data,
+                               .ledger = config->payment_ledger[0] ? config->payment_ledger : NULL};
+    enum grid_err err = uv_io_open_options(&io, &program->uv_io, ret_note);
+    if (err != GRID_ERR_OK)
+        return err;
+    struct node_options node = {.io = uv_io_io(program->uv_io), .logger = &program->logger, .metrics = program->metrics,
+                                .settings = &config->node, .fatal = on_fatal, .context = program};
+    err = node_open(&node, &program->node, ret_note);
+    if (err != GRID_ERR_OK || !config->metrics_address[0])
+        return err;
+    program->http = http_open(&(struct http_options){.loop = &program->loop, .address = config->metrics_address,
+                                                     .metrics = on_metrics, .ready = on_ready, .context = program}, ret_note);
+    return program->http ? GRID_ERR_OK : GRID_ERR_IO;
+}
+
+static void close_all(struct program *program)
+{
+    if (program->http)
+        http_close(program->http);
+    if (program->node)
+        node_close(program->node);
+    if (program->uv_io)
+        uv_io_close(program->uv_io);
+    uv_close((uv_handle_t *)&program->interrupt, NULL);
+    uv_close((uv_handle_t *)&program->terminate, NULL);
+    uv_run(&program->loop, UV_RUN_DEFAULT);
+    if (program->http)
+        http_free(program->http);
+    if (program->uv_io)
+        uv_io_free(program->uv_io);
+    metric_registry_close(program->metrics);
+    uv_loop_close(&program->loop);
+}
+
+static int run(struct program *program)
+{
+    char *note = NULL;
+    signal(SIGPIPE, SIG_IGN);
+    uv_loop_init(&program->loop);
+    uv_signal_init(&program->loop, &program->interrupt);
+    uv_signal_init(&program->loop, &program->terminate);
+    program->interrupt.data = program->terminate.data = program;
+    uv_signal_start(&program->interrupt, on_signal, SIGINT);
+    uv_signal_start(&program->terminate, on_signal, SIGTERM);
+    program->metrics = metric_registry_open();
+    enum grid_err err = open_all(program, &note);
+    if (err == GRID_ERR_OK) {
+        LOG_INFO(&program->logger, "main", "node %u of cluster %s: %u partitions, %zu members", program->config.node.self.value,
+                 program->config.node.cluster, program->config.node.partitions, program->config.node.members_count);
+        uv_run(&program->loop, UV_RUN_DEFAULT);
+    } else {
+        LOG_ERROR(&program->logger, "main", "cannot start: %s", note ? note : grid_err_text(err));
+        program->exit_code = err == GRID_ERR_MISMATCH || err == GRID_ERR_INVALID ? EXIT_USAGE : EXIT_FAILED;
+    }
+    memory_free(note);
+    close_all(program);
+    return program->exit_code;
+}
+
+int main(int count, char **values)
+{
+    struct program program = {0};
+    struct arguments arguments = {0};
+    struct argp argp = {.options = options, .parser = parse, .help_filter = help_filter,
+                        .doc = "A node of a Gridiron cluster: a clustered in-memory data grid.\vsettings"};
+    argp_err_exit_status = EXIT_USAGE;
+    if (argp_parse(&argp, count, values, 0, NULL, &arguments) != 0)
+        return EXIT_USAGE;
+    int exit_code = read_config(&program, &arguments);
+    if (exit_code != EXIT_OK)
+        return exit_code;
+    program.logger = (struct logger){.write = write_line, .context = &program};
+    log_level_parse(program.config.log_level, &program.logger.level);
+    program.json = strcmp(program.config.log_format, "json") == 0;
+    if (arguments.check) {
+        printf("configuration is good: node %u of cluster %s\n", program.config.node.self.value, program.config.node.cluster);
+        return EXIT_OK;
+    }
+    return run(&program);
+}
