@@ -105,7 +105,7 @@ static bool on_command(struct client *client, const struct frame *frame)
         client_refuse(client, frame, GRID_ERR_INVALID, "partition: outside the cluster's partitions");
         return true;
     }
-    enum grid_err err = message_check_command(&command, SERVICES_MAX, &note);
+    enum grid_err err = message_check_command(&command, (uint32_t)registry_builtin()->count, &note);
     if (err == GRID_ERR_OK &&
         ((command.kind == COMMAND_MAP && misrouted(node, frame, command.map.key, command.map.affinity)) ||
          (command.kind == COMMAND_SERVICE && misrouted(node, frame, command.service.key, command.service.affinity)))) {

@@ -213,25 +213,29 @@ static enum grid_err read_value(struct yaml_source *source, const char *path, co
     return set_scalar(source->config, setting, origin_of(source, value, origin), scalar_text(value), source->ret_note);
 }
 
-static enum grid_err read_mapping(struct yaml_source *source, const yaml_node_t *mapping, const char *section)
+typedef enum grid_err (*pair_fn)(struct yaml_source *source, const char *path, const yaml_node_t *key, const yaml_node_t *value);
+
+/* Calls `each` for every pair of a mapping, with the path of its key. */
+static enum grid_err read_pairs(struct yaml_source *source, const yaml_node_t *mapping, const char *section, pair_fn each)
 {
-    for (yaml_node_pair_t *pair = mapping->data.mapping.pairs.start; pair < mapping->data.mapping.pairs.top; pair++) {
+    enum grid_err err = GRID_ERR_OK;
+    for (yaml_node_pair_t *pair = mapping->data.mapping.pairs.start; pair < mapping->data.mapping.pairs.top && err == GRID_ERR_OK; pair++) {
         const yaml_node_t *key = yaml_document_get_node(source->document, pair->key);
-        const yaml_node_t *value = yaml_document_get_node(source->document, pair->value);
         char path[PATH_MAX_];
-        enum grid_err err;
         if (key->type != YAML_SCALAR_NODE)
             return yaml_error(source, key, "expected a name", "");
         snprintf(path, sizeof path, "%s%s%s", section, section[0] ? "." : "", scalar_text(key));
-        /* Settings are at most two levels deep. */
-        if (!section[0] && is_section(path) && value->type == YAML_MAPPING_NODE)
-            err = read_mapping(source, value, path);
-        else
-            err = read_value(source, path, key, value);
-        if (err != GRID_ERR_OK)
-            return err;
+        err = each(source, path, key, yaml_document_get_node(source->document, pair->value));
     }
-    return GRID_ERR_OK;
+    return err;
+}
+
+/* Settings are at most two levels deep. */
+static enum grid_err read_top(struct yaml_source *source, const char *path, const yaml_node_t *key, const yaml_node_t *value)
+{
+    if (is_section(path) && value->type == YAML_MAPPING_NODE)
+        return read_pairs(source, value, path, read_value);
+    return read_value(source, path, key, value);
 }
 
 enum grid_err config_read_text(struct config *config, const char *name, struct bytes text, char **ret_note)
@@ -250,7 +254,7 @@ enum grid_err config_read_text(struct config *config, const char *name, struct b
     struct yaml_source source = {.document = &document, .name = name, .config = config, .ret_note = ret_note};
     const yaml_node_t *root = yaml_document_get_root_node(&document);
     if (root && root->type == YAML_MAPPING_NODE)
-        err = read_mapping(&source, root, "");
+        err = read_pairs(&source, root, "", read_top);
     else if (root)
         err = yaml_error(&source, root, "expected settings as name: value", "");
     yaml_document_delete(&document);

@@ -1,5 +1,6 @@
 #include "grid/node/node.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,12 +24,15 @@ static void on_fatal(void *context, enum grid_err err, const char *what)
     node_fail(context, err, what);
 }
 
-static char *note_format(const char *format, const char *a, const char *b)
+static char *note_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static char *note_format(const char *format, ...)
 {
-    struct buffer text = {0};
-    buffer_append_format(&text, format, a, b);
-    buffer_append_u8(&text, 0);
-    return (char *)text.data;
+    va_list arguments;
+    char line[1024];
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    return memory_copy(line, strlen(line) + 1);
 }
 
 /* ---- identity: what this directory belongs to, written at the first start */
@@ -184,7 +188,7 @@ static void open_pipelines(struct node *node)
         .role_changed = on_role_changed, .fatal = on_fatal};
     node->pipelines = memory_zero(node->partitions, sizeof *node->pipelines);
     for (uint32_t i = 0; i < node->partitions; i++)
-        node->pipelines[i] = pipeline_open(&node->shared, (struct partition_id){i}, service_registry());
+        node->pipelines[i] = pipeline_open(&node->shared, (struct partition_id){i}, registry_builtin());
 }
 
 static enum grid_err validate(const struct node_settings *settings, char **ret_note)
@@ -192,8 +196,8 @@ static enum grid_err validate(const struct node_settings *settings, char **ret_n
     if (settings->partitions == 0 || settings->partitions > PARTITIONS_MAX || settings->members_count == 0 ||
         settings->members_count > REPLICAS_MAX || settings->members_count % 2 == 0 || settings->cluster[0] == 0 ||
         !node_settings_member(settings, settings->self)) {
-        *ret_note = note_format("%s%s", "settings: need a cluster id, 1 to 4096 partitions, an odd number of at most 7 members, "
-                                "and this node among them", "");
+        *ret_note = note_format("settings: need a cluster id, 1 to 4096 partitions, an odd number of at most 7 members, "
+                                "and this node among them");
         return GRID_ERR_INVALID;
     }
     return GRID_ERR_OK;
