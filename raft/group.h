@@ -24,7 +24,7 @@ struct group_set;
 enum group_role {
     GROUP_FOLLOWER,
     GROUP_CANDIDATE,
-    GROUP_LEADER,                 /* elected; nothing of its own term is committed yet: no reads, proposals queue behind */
+    GROUP_LEADER,                 /* elected; nothing of its own term is committed yet: no reads, no proposals */
     GROUP_READY,                  /* leader with an entry of its own term committed and applied */
 };
 
@@ -42,6 +42,8 @@ struct group_machine {
 
 /* Shims that simulator runs may switch off to prove that they are needed; bit n = shim number of raft/README.md. */
 struct group_shims { uint64_t disabled; };
+/* The bit of a shim by its name in raft/README.md ("S1", "S1b", ...); false when there is none. */
+bool group_shim_parse(const char *name, uint64_t *ret_bit);
 
 struct group_set_options {
     struct io *io;
@@ -64,14 +66,15 @@ struct group_set_options {
     void *context;
 };
 
-/* Recovers the log and creates the groups, not yet running. Errors: CORRUPT, IO, MISMATCH; *ret_note says what and
- * where (memory_free). Life: open -> group_attach for each -> group_set_start -> ... -> group_set_close. */
+/* Recovers the log and creates the groups, not yet running. Errors: CORRUPT, IO, MISMATCH, INVALID; *ret_note says what
+ * and where (memory_free). Life: open -> group_attach for each -> group_set_start -> ... -> group_set_close. */
 enum grid_err group_set_open(const struct group_set_options *options, struct group_set **ret_set, char **ret_note);
 /* Attaches the machine of a group; required for every group before start. Borrows it until close. */
 void group_attach(struct group *group, const struct group_machine *machine);
-/* Starts all groups (bootstrapping those without state) and listens for peers. */
+/* Listens for peers and starts all groups (bootstrapping those without state) at the end of the loop iteration. */
 enum grid_err group_set_start(struct group_set *set, char **ret_note);
-/* Stops everything at once; every outstanding proposal is dropped, every read fails. Safe after fatal. */
+/* Stops everything at once; every outstanding proposal is dropped, every read ends with CLOSED. Safe after fatal and
+ * inside it. The one place where callbacks run from inside a call. */
 void group_set_close(struct group_set *set);
 struct group *group_set_get(struct group_set *set, struct partition_id partition);
 struct peers *group_set_peers(struct group_set *set);
@@ -82,7 +85,8 @@ enum group_class {
 };
 
 /* Proposes one entry; `command` is copied. OK means queued: exactly one of apply(token) or dropped(token) follows.
- * Errors: NOT_LEADER, LOG_FULL, TOO_LARGE, BUSY (leadership is being transferred). Token must not be NULL. */
+ * Errors: NOT_LEADER (not GROUP_READY), LOG_FULL, TOO_LARGE, BUSY (leadership is being transferred), UNAVAILABLE (after
+ * fatal). Token must not be NULL. */
 enum grid_err group_propose(struct group *group, enum group_class class_, struct bytes command, void *token);
 
 /* A linearizable read point (read index confirmed by a majority at the transport, D9). `done` runs exactly once, when
@@ -94,7 +98,8 @@ struct group_read {
 };
 void group_read(struct group *group, struct group_read *read);
 
-/* Hands leadership to another voter. Errors: NOT_LEADER, INVALID, BUSY. Completion shows as a role change. */
+/* Hands leadership to another voter as soon as that has the whole log; proposals get BUSY meanwhile, for at most two
+ * election timeouts. Errors: NOT_LEADER, INVALID, BUSY. Completion shows as a role change. */
 enum grid_err group_transfer(struct group *group, struct node_id target);
 
 struct group_status {

@@ -36,8 +36,12 @@ typedef bool (*peers_frame_fn)(void *context, struct node_id from, const struct 
 /* A link came up or went down. */
 typedef void (*peers_link_fn)(void *context, struct node_id peer, bool up);
 
+/* Nothing moves before peers_start, so that handlers can be registered. INVALID: self is not a member, an id twice. */
 enum grid_err peers_open(const struct peers_options *options, struct peers **ret_peers);
+/* Listens and connects. Errors as transport_listen. */
+enum grid_err peers_start(struct peers *peers);
 void peers_close(struct peers *peers);
+bool peers_holds(const struct peers *peers);
 void peers_on_frame(struct peers *peers, enum frame_type type, peers_frame_fn handler, void *context);
 void peers_on_link(struct peers *peers, peers_link_fn handler, void *context);   /* up to 4 listeners */
 bool peers_up(const struct peers *peers, struct node_id peer);

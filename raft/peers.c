@@ -1,0 +1,413 @@
+#include "raft/peers.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "grid/base/check.h"
+#include "grid/base/limits.h"
+#include "grid/base/memory.h"
+#include "grid/base/prng.h"
+
+enum {
+    PROTOCOL_VERSION = 1,
+    HELLO_BYTES = 24,
+    LISTENERS_MAX = 4,
+    HANDLERS_MAX = 64,
+    /* Accepted connections that have not said who they are; more are closed at once. */
+    STRANGERS_MAX = 64,
+    HELLO_TIMEOUT_US = 2 * 1000 * 1000,
+    BACKOFF_MIN_US = 50 * 1000,
+    BACKOFF_MAX_US = 1000 * 1000,
+};
+
+struct member;
+
+/* One connection, from dial or accept until the transport says that it is gone. */
+struct wire {
+    struct peers *peers;                 /* NULL once the peers are closed: only on_close is to come */
+    struct conn *conn;
+    struct member *member;               /* NULL for an accepted one before its hello */
+    struct frame_stream stream;
+    struct timer hello_timer;
+    struct wire *next;
+    bool dialed, up, closing;
+};
+
+struct member {
+    struct peers *peers;
+    struct peer_address address;
+    struct wire *up;
+    uint64_t backoff_us;
+    struct timer retry_timer;
+};
+
+struct handler { peers_frame_fn run; void *context; };
+struct link_listener { peers_link_fn run; void *context; };
+
+struct peers {
+    struct io *io;
+    struct logger *logger;
+    struct metric_registry *metrics;
+    struct node_id self;
+    uint64_t cluster_digest, incarnation;
+    char *listen_address;
+    struct listener *listener;
+    struct member *members;
+    size_t members_count;
+    struct wire *wires;
+    size_t strangers;
+    struct handler handlers[HANDLERS_MAX];
+    struct link_listener listeners[LISTENERS_MAX];
+    size_t listeners_count;
+    struct prng prng;
+};
+
+static struct member *find_member(const struct peers *peers, struct node_id id)
+{
+    for (size_t i = 0; i < peers->members_count; i++)
+        if (node_id_equal(peers->members[i].address.id, id))
+            return &peers->members[i];
+    return NULL;
+}
+
+bool peers_holds(const struct peers *peers)
+{
+    size_t strangers = 0;
+    for (const struct wire *wire = peers->wires; wire != NULL; wire = wire->next) {
+        strangers += wire->member == NULL;
+        if (wire->peers != peers || (wire->up && (wire->member == NULL || wire->member->up != wire || wire->closing)))
+            return false;
+    }
+    for (size_t i = 0; i < peers->members_count; i++)
+        if (peers->members[i].up != NULL && !peers->members[i].up->up)
+            return false;
+    return strangers == peers->strangers && find_member(peers, peers->self) != NULL;
+}
+
+/* ---- the end of a connection */
+
+static void tell_listeners(struct peers *peers, struct node_id peer, bool up)
+{
+    for (size_t i = 0; i < peers->listeners_count; i++)
+        peers->listeners[i].run(peers->listeners[i].context, peer, up);
+}
+
+static void take_down(struct wire *wire)
+{
+    if (!wire->up)
+        return;
+    wire->up = false;
+    wire->member->up = NULL;
+    tell_listeners(wire->peers, wire->member->address.id, false);
+}
+
+static void end_wire(struct wire *wire)
+{
+    if (wire->closing)
+        return;
+    struct clock *clock = wire->peers->io->clock;
+    clock_timer_stop(clock, &wire->hello_timer);
+    take_down(wire);
+    wire->closing = true;
+    conn_close(wire->peers->io->transport, wire->conn);
+}
+
+static void count_refused(struct peers *peers, const char *reason)
+{
+    if (peers->metrics == NULL)
+        return;
+    char labels[64];
+    snprintf(labels, sizeof labels, "reason=\"%s\"", reason);
+    metric_counter_add(peers->metrics, "gridiron_peer_refused_total", "Peer connections closed for what they sent.",
+                       labels)->value++;
+}
+
+static void refuse(struct wire *wire, const char *reason)
+{
+    count_refused(wire->peers, reason);
+    LOG_DEBUG(wire->peers->logger, "peers", "connection closed: %s", reason);
+    end_wire(wire);
+}
+
+static void unlink_wire(struct peers *peers, struct wire *wire)
+{
+    struct wire **at = &peers->wires;
+    while (*at != wire)
+        at = &(*at)->next;
+    *at = wire->next;
+    if (wire->member == NULL)
+        peers->strangers--;
+}
+
+static void retry_later(struct member *member)
+{
+    struct peers *peers = member->peers;
+    uint64_t delay_us = prng_range(&peers->prng, member->backoff_us / 2, member->backoff_us);
+    clock_timer_start(peers->io->clock, &member->retry_timer, delay_us);
+    member->backoff_us = member->backoff_us * 2 < BACKOFF_MAX_US ? member->backoff_us * 2 : BACKOFF_MAX_US;
+}
+
+static void on_close(void *context, struct conn *conn, enum grid_err reason)
+{
+    (void)conn;
+    (void)reason;
+    struct wire *wire = context;
+    struct peers *peers = wire->peers;
+    if (peers != NULL) {
+        clock_timer_stop(peers->io->clock, &wire->hello_timer);
+        take_down(wire);
+        unlink_wire(peers, wire);
+        if (wire->dialed)
+            retry_later(wire->member);
+    }
+    frame_stream_close(&wire->stream);
+    memory_free(wire);
+}
+
+/* ---- hello */
+
+static void send_hello(struct wire *wire)
+{
+    const struct peers *peers = wire->peers;
+    struct buffer *out = conn_output(peers->io->transport, wire->conn);
+    size_t mark = frame_begin(out, FRAME_PEER_HELLO, FRAME_PARTITION_NONE, 0);
+    buffer_append_u32(out, PROTOCOL_VERSION);
+    buffer_append_u32(out, peers->self.value);
+    buffer_append_u64(out, peers->cluster_digest);
+    buffer_append_u64(out, peers->incarnation);
+    frame_end(out, mark);
+}
+
+/* NULL when the hello is one of ours, else why not. */
+static const char *check_hello(const struct wire *wire, const struct frame *frame, struct member **ret_member)
+{
+    const struct peers *peers = wire->peers;
+    struct reader reader = reader_of(frame->body);
+    uint32_t version = reader_u32(&reader);
+    struct node_id id = {reader_u32(&reader)};
+    uint64_t digest = reader_u64(&reader);
+    reader_u64(&reader);
+    if (frame->type != FRAME_PEER_HELLO || frame->body.size != HELLO_BYTES || frame->flags != 0)
+        return "hello";
+    if (version != PROTOCOL_VERSION)
+        return "version";
+    if (digest != peers->cluster_digest)
+        return "digest";
+    struct member *member = find_member(peers, id);
+    if (member == NULL || (wire->dialed && member != wire->member) || (!wire->dialed && id.value >= peers->self.value))
+        return "unknown";
+    *ret_member = member;
+    return NULL;
+}
+
+static void come_up(struct wire *wire, struct member *member)
+{
+    struct peers *peers = wire->peers;
+    clock_timer_stop(peers->io->clock, &wire->hello_timer);
+    if (wire->member == NULL)
+        peers->strangers--;
+    wire->member = member;
+    /* The peer has given up its earlier connection; what still stands in it must not be taken for news. */
+    if (member->up != NULL)
+        end_wire(member->up);
+    member->up = wire;
+    member->backoff_us = BACKOFF_MIN_US;
+    wire->up = true;
+    tell_listeners(peers, member->address.id, true);
+}
+
+static bool on_frame(void *context, const struct frame *frame)
+{
+    struct wire *wire = context;
+    struct peers *peers = wire->peers;
+    if (!wire->up) {
+        struct member *member = NULL;
+        const char *reason = check_hello(wire, frame, &member);
+        if (reason != NULL)
+            refuse(wire, reason);
+        else
+            come_up(wire, member);
+        return reason == NULL;
+    }
+    const struct handler *handler = &peers->handlers[frame->type];
+    if (handler->run == NULL)
+        refuse(wire, "type");
+    else if (!handler->run(handler->context, wire->member->address.id, frame))
+        refuse(wire, "malformed");
+    return !wire->closing;
+}
+
+static void on_data(void *context, struct conn *conn, struct bytes data)
+{
+    (void)conn;
+    struct wire *wire = context;
+    if (wire->peers == NULL || wire->closing)
+        return;
+    enum frame_result result = frame_stream_feed(&wire->stream, data, FRAME_BODY_BYTES_MAX, on_frame, wire);
+    if (result != FRAME_OK && !wire->closing)
+        refuse(wire, frame_result_name(result));
+}
+
+static void on_open(void *context, struct conn *conn)
+{
+    (void)conn;
+    struct wire *wire = context;
+    if (wire->peers != NULL && !wire->closing)
+        send_hello(wire);
+}
+
+static void on_hello_timeout(void *context)
+{
+    refuse(context, "timeout");
+}
+
+static const struct conn_events EVENTS = {.on_open = on_open, .on_data = on_data, .on_close = on_close};
+
+/* ---- the beginning of a connection */
+
+static struct wire *new_wire(struct peers *peers, struct member *member)
+{
+    struct wire *wire = memory_zero(1, sizeof *wire);
+    wire->peers = peers;
+    wire->member = member;
+    wire->dialed = member != NULL;
+    wire->hello_timer = (struct timer){.fire = on_hello_timeout, .context = wire};
+    wire->next = peers->wires;
+    peers->wires = wire;
+    peers->strangers += member == NULL;
+    clock_timer_start(peers->io->clock, &wire->hello_timer, HELLO_TIMEOUT_US);
+    return wire;
+}
+
+static void on_accept(void *context, struct conn *conn)
+{
+    struct peers *peers = context;
+    /* Not attaching closes it. */
+    if (peers->strangers >= STRANGERS_MAX) {
+        count_refused(peers, "strangers");
+        return;
+    }
+    struct wire *wire = new_wire(peers, NULL);
+    wire->conn = conn;
+    conn_attach(peers->io->transport, conn, &EVENTS, wire);
+    send_hello(wire);
+}
+
+static void dial(void *context)
+{
+    struct member *member = context;
+    struct peers *peers = member->peers;
+    struct wire *wire = new_wire(peers, member);
+    wire->conn = transport_connect(peers->io->transport, member->address.address, &EVENTS, wire);
+    ENSURE(wire->conn != NULL);
+}
+
+/* ---- life */
+
+static bool members_valid(const struct peers *peers)
+{
+    for (size_t i = 0; i < peers->members_count; i++)
+        if (peers->members[i].address.id.value == 0 ||
+            find_member(peers, peers->members[i].address.id) != &peers->members[i])
+            return false;
+    return find_member(peers, peers->self) != NULL;
+}
+
+enum grid_err peers_open(const struct peers_options *options, struct peers **ret_peers)
+{
+    REQUIRE(options->members_count != 0 && options->io != NULL && options->listen_address != NULL);
+    struct peers *peers = memory_zero(1, sizeof *peers);
+    peers->io = options->io;
+    peers->logger = options->logger;
+    peers->metrics = options->metrics;
+    peers->self = options->self;
+    peers->cluster_digest = options->cluster_digest;
+    peers->incarnation = entropy_u64(options->io->entropy);
+    prng_init(&peers->prng, entropy_u64(options->io->entropy));
+    peers->listen_address = memory_copy(options->listen_address, strlen(options->listen_address) + 1);
+    peers->members = memory_zero(options->members_count, sizeof *peers->members);
+    peers->members_count = options->members_count;
+    for (size_t i = 0; i < options->members_count; i++) {
+        struct member *member = &peers->members[i];
+        member->peers = peers;
+        member->address = options->members[i];
+        member->backoff_us = BACKOFF_MIN_US;
+        member->retry_timer = (struct timer){.fire = dial, .context = member};
+    }
+    if (!members_valid(peers)) {
+        peers_close(peers);
+        return GRID_ERR_INVALID;
+    }
+    *ret_peers = peers;
+    return GRID_ERR_OK;
+}
+
+enum grid_err peers_start(struct peers *peers)
+{
+    REQUIRE(peers->listener == NULL);
+    enum grid_err err = transport_listen(peers->io->transport, peers->listen_address, on_accept, peers, &peers->listener);
+    if (err != GRID_ERR_OK)
+        return err;
+    for (size_t i = 0; i < peers->members_count; i++)
+        if (peers->members[i].address.id.value > peers->self.value)
+            dial(&peers->members[i]);
+    ENSURE(peers_holds(peers));
+    return GRID_ERR_OK;
+}
+
+void peers_close(struct peers *peers)
+{
+    if (peers == NULL)
+        return;
+    struct clock *clock = peers->io->clock;
+    if (peers->listener != NULL)
+        transport_listener_close(peers->io->transport, peers->listener);
+    /* A wire lives on until the transport has let go of it. */
+    while (peers->wires != NULL) {
+        struct wire *wire = peers->wires;
+        peers->wires = wire->next;
+        clock_timer_stop(clock, &wire->hello_timer);
+        wire->peers = NULL;
+        if (!wire->closing)
+            conn_close(peers->io->transport, wire->conn);
+        wire->closing = true;
+    }
+    for (size_t i = 0; i < peers->members_count; i++)
+        clock_timer_stop(clock, &peers->members[i].retry_timer);
+    memory_free(peers->members);
+    memory_free(peers->listen_address);
+    memory_free(peers);
+}
+
+/* ---- for the layers above */
+
+void peers_on_frame(struct peers *peers, enum frame_type type, peers_frame_fn handler, void *context)
+{
+    REQUIRE((size_t)type < HANDLERS_MAX && type != FRAME_PEER_HELLO && handler != NULL);
+    REQUIRE(peers->handlers[type].run == NULL);
+    peers->handlers[type] = (struct handler){handler, context};
+}
+
+void peers_on_link(struct peers *peers, peers_link_fn handler, void *context)
+{
+    REQUIRE(peers->listeners_count < LISTENERS_MAX && handler != NULL);
+    peers->listeners[peers->listeners_count++] = (struct link_listener){handler, context};
+}
+
+bool peers_up(const struct peers *peers, struct node_id peer)
+{
+    const struct member *member = find_member(peers, peer);
+    return member != NULL && member->up != NULL;
+}
+
+struct buffer *peers_output(struct peers *peers, struct node_id peer)
+{
+    const struct member *member = find_member(peers, peer);
+    return member == NULL || member->up == NULL ? NULL : conn_output(peers->io->transport, member->up->conn);
+}
+
+size_t peers_pending(const struct peers *peers, struct node_id peer)
+{
+    const struct member *member = find_member(peers, peer);
+    return member == NULL || member->up == NULL ? 0 : conn_pending(peers->io->transport, member->up->conn);
+}
