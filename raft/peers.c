@@ -24,7 +24,7 @@ struct member;
 
 /* One connection, from dial or accept until the transport says that it is gone. */
 struct wire {
-    struct peers *peers;                 /* NULL once the peers are closed: only on_close is to come */
+    struct peers *peers;
     struct conn *conn;
     struct member *member;               /* NULL for an accepted one before its hello */
     struct frame_stream stream;
@@ -153,13 +153,11 @@ static void on_close(void *context, struct conn *conn, enum grid_err reason)
     (void)reason;
     struct wire *wire = context;
     struct peers *peers = wire->peers;
-    if (peers != NULL) {
-        clock_timer_stop(peers->io->clock, &wire->hello_timer);
-        take_down(wire);
-        unlink_wire(peers, wire);
-        if (wire->dialed)
-            retry_later(wire->member);
-    }
+    clock_timer_stop(peers->io->clock, &wire->hello_timer);
+    take_down(wire);
+    unlink_wire(peers, wire);
+    if (wire->dialed)
+        retry_later(wire->member);
     frame_stream_close(&wire->stream);
     memory_free(wire);
 }
@@ -241,7 +239,7 @@ static void on_data(void *context, struct conn *conn, struct bytes data)
 {
     (void)conn;
     struct wire *wire = context;
-    if (wire->peers == NULL || wire->closing)
+    if (wire->closing)
         return;
     enum frame_result result = frame_stream_feed(&wire->stream, data, FRAME_BODY_BYTES_MAX, on_frame, wire);
     if (result != FRAME_OK && !wire->closing)
@@ -252,7 +250,7 @@ static void on_open(void *context, struct conn *conn)
 {
     (void)conn;
     struct wire *wire = context;
-    if (wire->peers != NULL && !wire->closing)
+    if (!wire->closing)
         send_hello(wire);
 }
 
@@ -261,6 +259,28 @@ static void on_hello_timeout(void *context)
     refuse(context, "timeout");
 }
 
+static void ignore_event(void *context, struct conn *conn)
+{
+    (void)context;
+    (void)conn;
+}
+
+static void ignore_data(void *context, struct conn *conn, struct bytes data)
+{
+    (void)context;
+    (void)conn;
+    (void)data;
+}
+
+static void ignore_close(void *context, struct conn *conn, enum grid_err reason)
+{
+    (void)context;
+    (void)conn;
+    (void)reason;
+}
+
+/* For a connection that outlives us until the transport has let go of it. */
+static const struct conn_events NO_EVENTS = {.on_open = ignore_event, .on_data = ignore_data, .on_close = ignore_close};
 static const struct conn_events EVENTS = {.on_open = on_open, .on_data = on_data, .on_close = on_close};
 
 /* ---- the beginning of a connection */
@@ -362,15 +382,15 @@ void peers_close(struct peers *peers)
     struct clock *clock = peers->io->clock;
     if (peers->listener != NULL)
         transport_listener_close(peers->io->transport, peers->listener);
-    /* A wire lives on until the transport has let go of it. */
     while (peers->wires != NULL) {
         struct wire *wire = peers->wires;
         peers->wires = wire->next;
         clock_timer_stop(clock, &wire->hello_timer);
-        wire->peers = NULL;
+        conn_attach(peers->io->transport, wire->conn, &NO_EVENTS, NULL);
         if (!wire->closing)
             conn_close(peers->io->transport, wire->conn);
-        wire->closing = true;
+        frame_stream_close(&wire->stream);
+        memory_free(wire);
     }
     for (size_t i = 0; i < peers->members_count; i++)
         clock_timer_stop(clock, &peers->members[i].retry_timer);

@@ -1,0 +1,207 @@
+#include "tests/unit/raft/fake_disk.h"
+
+#include "grid/base/check.h"
+#include "grid/base/memory.h"
+
+enum kind { KIND_META, KIND_ENTRY, KIND_TRUNCATE };
+
+struct record {
+    enum kind kind;
+    uint32_t group;
+    uint64_t lsn, term, vote, index;
+    uint16_t type;
+    struct buffer data;
+};
+
+struct wal {
+    struct wal_options options;
+    struct fake_disk *disk;
+    struct deferred sync;
+};
+
+struct fake_disk {
+    struct storage storage;
+    bool manual;
+    struct record *records;
+    size_t count, capacity, durable_count;
+    uint64_t end, durable;
+    struct wal *wal;
+};
+
+struct fake_disk *fake_disk_open(bool manual)
+{
+    struct fake_disk *disk = memory_zero(1, sizeof *disk);
+    disk->manual = manual;
+    return disk;
+}
+
+static void cut_records(struct fake_disk *disk, size_t count)
+{
+    while (disk->count > count)
+        buffer_close(&disk->records[--disk->count].data);
+}
+
+void fake_disk_close(struct fake_disk *disk)
+{
+    REQUIRE(disk->wal == NULL);
+    cut_records(disk, 0);
+    memory_free(disk->records);
+    memory_free(disk);
+}
+
+struct storage *fake_disk_storage(struct fake_disk *disk)
+{
+    return &disk->storage;
+}
+
+void fake_disk_sync(struct fake_disk *disk, size_t count)
+{
+    while (count-- != 0 && disk->durable_count < disk->count && disk->wal != NULL) {
+        disk->durable = disk->records[disk->durable_count++].lsn;
+        disk->wal->options.durable(disk->wal->options.context, disk->durable);
+    }
+}
+
+void fake_disk_sync_all(struct fake_disk *disk)
+{
+    fake_disk_sync(disk, SIZE_MAX);
+}
+
+size_t fake_disk_pending(const struct fake_disk *disk)
+{
+    return disk->count - disk->durable_count;
+}
+
+void fake_disk_fail(struct fake_disk *disk)
+{
+    disk->wal->options.failed(disk->wal->options.context, GRID_ERR_IO, "the disk is broken");
+}
+
+void fake_disk_crash(struct fake_disk *disk)
+{
+    REQUIRE(disk->wal == NULL);
+    cut_records(disk, disk->durable_count);
+    disk->end = disk->durable;
+}
+
+static void run_sync(void *context)
+{
+    fake_disk_sync_all(context);
+}
+
+static uint64_t add(struct wal *wal, struct record record)
+{
+    struct fake_disk *disk = wal->disk;
+    if (disk->count == disk->capacity) {
+        disk->capacity = 2 * disk->capacity + 16;
+        disk->records = memory_resize(disk->records, disk->capacity * sizeof *disk->records);
+    }
+    disk->end += 64;
+    record.lsn = disk->end;
+    disk->records[disk->count++] = record;
+    if (!disk->manual)
+        clock_defer(wal->options.clock, &wal->sync);
+    return record.lsn;
+}
+
+/* ---- raft/wal.h */
+
+enum grid_err wal_open(const struct wal_options *options, struct wal **ret_wal, char **ret_note)
+{
+    *ret_note = NULL;
+    struct fake_disk *disk = (struct fake_disk *)options->storage;
+    REQUIRE(disk->wal == NULL);
+    struct wal *wal = memory_zero(1, sizeof *wal);
+    wal->options = *options;
+    wal->disk = disk;
+    wal->sync = (struct deferred){.run = run_sync, .context = disk};
+    disk->wal = wal;
+    *ret_wal = wal;
+    return GRID_ERR_OK;
+}
+
+void wal_close(struct wal *wal)
+{
+    if (!wal->disk->manual)
+        clock_undefer(wal->options.clock, &wal->sync);
+    wal->disk->wal = NULL;
+    memory_free(wal);
+}
+
+bool wal_empty(const struct wal *wal)
+{
+    return wal->disk->count == 0;
+}
+
+static void cut_entries(struct wal_group_state *state, uint64_t index)
+{
+    while (state->entries_count >= index) {
+        union { const uint8_t *view; void *memory; } data = {.view = state->entries[--state->entries_count].data.data};
+        memory_free(data.memory);
+    }
+}
+
+static void add_entry(struct wal_group_state *state, const struct record *record)
+{
+    REQUIRE(record->index == state->entries_count + 1);
+    state->entries = memory_resize(state->entries, (state->entries_count + 1) * sizeof *state->entries);
+    state->entries[state->entries_count++] = (struct wal_entry){
+        record->term, record->type,
+        bytes_of(memory_copy(record->data.data, record->data.size), record->data.size)};
+}
+
+void wal_take(struct wal *wal, uint32_t group, struct wal_group_state *ret_state)
+{
+    *ret_state = (struct wal_group_state){.first_index = 1};
+    for (size_t i = 0; i < wal->disk->count; i++) {
+        const struct record *record = &wal->disk->records[i];
+        if (record->group != group)
+            continue;
+        if (record->kind == KIND_META) {
+            ret_state->term = record->term;
+            ret_state->vote = record->vote;
+        } else if (record->kind == KIND_TRUNCATE) {
+            cut_entries(ret_state, record->index);
+        } else {
+            add_entry(ret_state, record);
+        }
+    }
+}
+
+uint64_t wal_append_meta(struct wal *wal, uint32_t group, uint64_t term, uint64_t vote)
+{
+    return add(wal, (struct record){.kind = KIND_META, .group = group, .term = term, .vote = vote});
+}
+
+uint64_t wal_append_entries(struct wal *wal, uint32_t group, uint64_t first_index, const struct wal_entry *entries,
+                            size_t count)
+{
+    uint64_t lsn = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct record record = {.kind = KIND_ENTRY, .group = group, .term = entries[i].term, .type = entries[i].type,
+                                .index = first_index + i};
+        buffer_append(&record.data, entries[i].data);
+        lsn = add(wal, record);
+    }
+    return lsn;
+}
+
+uint64_t wal_append_truncate(struct wal *wal, uint32_t group, uint64_t index)
+{
+    return add(wal, (struct record){.kind = KIND_TRUNCATE, .group = group, .index = index});
+}
+
+uint64_t wal_durable(const struct wal *wal)
+{
+    return wal->disk->durable;
+}
+
+uint64_t wal_end(const struct wal *wal)
+{
+    return wal->disk->end;
+}
+
+uint64_t wal_disk_bytes(const struct wal *wal)
+{
+    return wal->disk->end;
+}
