@@ -9,7 +9,7 @@ enum {
     VALUE_BYTES_MAX = 1024 * 1024,
     /* Bytes of a map's name. Past it: TOO_LARGE. */
     MAP_NAME_BYTES_MAX = 128,
-    /* Maps that one partition numbers. Names come from clients and are never forgotten. Past it: LOG_FULL-like refusal BUSY. */
+    /* Maps that one partition numbers. Names come from clients and are never forgotten. Past it: TOO_LARGE. */
     MAPS_PER_PARTITION_MAX = 4096,
     /* Bytes of one frame's body. Past it: the connection is closed. */
     FRAME_BODY_BYTES_MAX = 8 * 1024 * 1024,

@@ -17,6 +17,9 @@
 
 enum { ENTRY_HEADER_BYTES = 24, ENTRY_FORMAT_VERSION = 1, ENTRY_FEATURE_LEVEL = 1 };
 
+/* A log time above it is malformed: durations can be added to any log time without overflow. */
+#define ENTRY_TIME_MS_MAX (UINT64_C(1) << 62)
+
 struct entry_header { uint8_t format, feature; uint32_t commands; uint64_t log_time_ms, wall_time_ms; };
 
 /* Starts an entry in an empty buffer; times and count are filled in by entry_seal just before it is proposed. */

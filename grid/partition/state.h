@@ -18,6 +18,8 @@ struct partition {
     const struct service_registry *services;
     bool born;                         /* Genesis was applied */
     struct buffer genesis;             /* its encoded Command */
+    struct genesis_command genesis_command; /* borrows from genesis and genesis_arena */
+    struct arena genesis_arena;
     uint64_t table_seed;
     uint64_t commits;                  /* grows by one with every command that is applied */
     uint64_t log_time_ms, wall_time_ms;
@@ -29,6 +31,7 @@ struct partition {
     struct timers *timers;
     struct activities *activities;
     struct arena arena;                /* reset before each command */
+    struct buffer answer;              /* encoded, of the command being applied */
     struct partition_stats stats;
 };
 

@@ -1,0 +1,42 @@
+/* The two digests of a partition: the rolling one that replicas exchange, and one of the whole state for tests. */
+#include "grid/base/check.h"
+#include "grid/base/hash.h"
+#include "grid/partition/activities.h"
+#include "grid/partition/inbox.h"
+#include "grid/partition/outbox.h"
+#include "grid/partition/sessions.h"
+#include "grid/partition/state.h"
+#include "grid/partition/timers.h"
+
+void partition_fold(struct partition *partition, struct bytes bytes)
+{
+    partition->digest = hash_xxh3(bytes, partition->digest);
+}
+
+uint64_t partition_digest(const struct partition *partition)
+{
+    return partition->digest;
+}
+
+uint64_t partition_state_digest(const struct partition *partition)
+{
+    REQUIRE(partition != NULL);
+    const uint64_t parts[] = {
+        partition->commits,
+        partition->log_time_ms,
+        partition->wall_time_ms,
+        partition->born ? maps_digest(partition->maps) : 0,
+        sessions_digest(partition->sessions),
+        outbox_digest(partition->outbox),
+        inbox_digest(partition->inbox),
+        timers_digest(partition->timers),
+        activities_digest(partition->activities),
+    };
+    uint64_t digest = hash_xxh3(buffer_bytes(&partition->genesis), partition->id.value);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        uint8_t content[8];
+        put_u64(content, parts[i]);
+        digest = hash_xxh3(bytes_of(content, sizeof content), digest);
+    }
+    return digest;
+}

@@ -1,0 +1,75 @@
+#include "grid/partition/entry.h"
+
+#include "grid/base/check.h"
+#include "grid/base/limits.h"
+
+enum { AT_COMMANDS = 4, AT_LOG_TIME = 8, AT_WALL_TIME = 16, COMMAND_SIZE_BYTES = 4 };
+
+void entry_begin(struct buffer *out)
+{
+    REQUIRE(out->size == 0);
+    buffer_append_u8(out, ENTRY_FORMAT_VERSION);
+    buffer_append_u8(out, ENTRY_FEATURE_LEVEL);
+    buffer_append_u16(out, 0);
+    buffer_append_u32(out, 0);
+    buffer_append_u64(out, 0);
+    buffer_append_u64(out, 0);
+    ENSURE(out->size == ENTRY_HEADER_BYTES);
+}
+
+void entry_add(struct buffer *out, struct bytes command)
+{
+    REQUIRE(out->size >= ENTRY_HEADER_BYTES && command.size <= ENTRY_BYTES_MAX);
+    REQUIRE(entry_commands(out) < ENTRY_COMMANDS_MAX);
+    buffer_append_sized(out, command);
+    put_u32(out->data + AT_COMMANDS, get_u32(out->data + AT_COMMANDS) + 1);
+}
+
+uint32_t entry_commands(const struct buffer *out)
+{
+    return out->size < ENTRY_HEADER_BYTES ? 0 : get_u32(out->data + AT_COMMANDS);
+}
+
+void entry_seal(struct buffer *out, uint64_t log_time_ms, uint64_t wall_time_ms)
+{
+    REQUIRE(entry_commands(out) > 0 && log_time_ms <= ENTRY_TIME_MS_MAX);
+    put_u64(out->data + AT_LOG_TIME, log_time_ms);
+    put_u64(out->data + AT_WALL_TIME, wall_time_ms);
+}
+
+/* An entry is refused as a whole, before its first command, so that none of a damaged one takes effect. */
+static bool commands_are_whole(struct reader reader, uint32_t commands)
+{
+    for (uint32_t i = 0; i < commands; i++)
+        reader_sized(&reader);
+    return !reader.failed && reader_left(&reader) == 0;
+}
+
+enum grid_err entry_open(struct bytes entry, struct entry_header *ret_header, struct reader *ret_commands)
+{
+    struct reader reader = reader_of(entry);
+    struct entry_header header;
+    header.format = reader_u8(&reader);
+    header.feature = reader_u8(&reader);
+    uint16_t zero = reader_u16(&reader);
+    header.commands = reader_u32(&reader);
+    header.log_time_ms = reader_u64(&reader);
+    header.wall_time_ms = reader_u64(&reader);
+    if (reader.failed || header.format != ENTRY_FORMAT_VERSION || header.feature != ENTRY_FEATURE_LEVEL || zero != 0)
+        return GRID_ERR_MALFORMED;
+    if (header.commands == 0 || header.commands > ENTRY_COMMANDS_MAX || header.log_time_ms > ENTRY_TIME_MS_MAX)
+        return GRID_ERR_MALFORMED;
+    if (!commands_are_whole(reader, header.commands))
+        return GRID_ERR_MALFORMED;
+    *ret_header = header;
+    *ret_commands = reader;
+    return GRID_ERR_OK;
+}
+
+bool entry_next(struct reader *commands, struct bytes *ret_command)
+{
+    if (reader_left(commands) < COMMAND_SIZE_BYTES)
+        return false;
+    *ret_command = reader_sized(commands);
+    return !commands->failed;
+}

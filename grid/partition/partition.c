@@ -1,0 +1,312 @@
+#include "grid/partition/partition.h"
+
+#include "grid/base/check.h"
+#include "grid/base/limits.h"
+#include "grid/base/memory.h"
+#include "grid/partition/activities.h"
+#include "grid/partition/entry.h"
+#include "grid/partition/inbox.h"
+#include "grid/partition/outbox.h"
+#include "grid/partition/sessions.h"
+#include "grid/partition/state.h"
+#include "grid/partition/timers.h"
+#include "grid/wire/message_check.h"
+
+enum { ARENA_CHUNK_BYTES = 64 * 1024, SMALL_ARENA_CHUNK_BYTES = 4 * 1024 };
+
+/* ---- life cycle */
+
+struct partition *partition_open(const struct partition_options *options)
+{
+    REQUIRE(options != NULL && options->id.value < PARTITIONS_MAX);
+    struct partition *partition = memory_zero(1, sizeof *partition);
+    partition->id = options->id;
+    partition->services = options->services;
+    partition->sessions = sessions_open();
+    partition->outbox = outbox_open();
+    partition->inbox = inbox_open();
+    partition->timers = timers_open();
+    partition->activities = activities_open();
+    arena_init(&partition->arena, ARENA_CHUNK_BYTES);
+    arena_init(&partition->genesis_arena, SMALL_ARENA_CHUNK_BYTES);
+    return partition;
+}
+
+void partition_close(struct partition *partition)
+{
+    if (partition == NULL)
+        return;
+    maps_close(partition->maps);
+    sessions_close(partition->sessions);
+    outbox_close(partition->outbox);
+    inbox_close(partition->inbox);
+    timers_close(partition->timers);
+    activities_close(partition->activities);
+    arena_close(&partition->arena);
+    arena_close(&partition->genesis_arena);
+    buffer_close(&partition->genesis);
+    buffer_close(&partition->answer);
+    memory_free(partition);
+}
+
+/* ---- commands */
+
+static void fail(struct response *response, enum grid_err err, const char *note)
+{
+    response->err = err;
+    response->note = bytes_of_text(note);
+}
+
+static void apply_genesis(struct partition *partition, struct bytes encoded, struct response *response)
+{
+    if (partition->born) {
+        if (!bytes_equal(encoded, buffer_bytes(&partition->genesis)))
+            fail(response, GRID_ERR_MISMATCH, "genesis: the partition began with other settings");
+        return;
+    }
+    struct command command;
+    buffer_append(&partition->genesis, encoded);
+    enum grid_err err = command_decode(buffer_bytes(&partition->genesis), &partition->genesis_arena, &command);
+    HOLDS(err == GRID_ERR_OK && command.kind == COMMAND_GENESIS);
+    if (command.genesis.partitions > PARTITIONS_MAX || partition->id.value >= command.genesis.partitions) {
+        buffer_clear(&partition->genesis);
+        arena_reset(&partition->genesis_arena);
+        fail(response, GRID_ERR_INVALID, "partitions: this partition is not among them");
+        return;
+    }
+    partition->born = true;
+    partition->genesis_command = command.genesis;
+    partition->table_seed = command.genesis.table_seed;
+    partition->maps = maps_open(partition->table_seed);
+}
+
+/* Commands that only nodes make: they carry their own protection against repetition. */
+static void apply_internal(struct partition *partition, const struct command *command, struct bytes encoded,
+                           struct response *response)
+{
+    switch (command->kind) {
+    case COMMAND_GENESIS: apply_genesis(partition, encoded, response); return;
+    case COMMAND_DELIVER: pipeline_deliver(partition, &command->deliver, response); return;
+    case COMMAND_ACKNOWLEDGE: pipeline_acknowledge(partition, &command->acknowledge, response); return;
+    case COMMAND_ACTIVITY_RESULT: pipeline_activity_result(partition, &command->activity_result, response); return;
+    case COMMAND_TICK:
+        sessions_expire(partition->sessions, partition->log_time_ms, TICK_TIMERS_MAX);
+        pipeline_tick(partition);
+        return;
+    case COMMAND_OPEN_SESSION:
+    case COMMAND_CLOSE_SESSION:
+    case COMMAND_MAP:
+    case COMMAND_SERVICE: break;
+    }
+    UNREACHABLE("decoding gives known kinds only, and those of clients go elsewhere");
+}
+
+static void encode_answer(struct partition *partition, const struct response *response)
+{
+    buffer_clear(&partition->answer);
+    response_encode(response, &partition->answer);
+}
+
+/* A write of a session, applied at most once whatever comes (I11). Leaves the encoded answer. */
+static void apply_write(struct partition *partition, const struct command *command)
+{
+    struct session_request request = {{command->session}, command->sequence, command->acknowledged_below};
+    struct response response = {0};
+    struct bytes kept;
+    switch (sessions_admit(partition->sessions, &request, partition->log_time_ms, &kept)) {
+    case SESSION_NEW:
+        if (command->kind == COMMAND_MAP)
+            maps_command(partition->maps, &command->map, partition->commits, &response);
+        else
+            pipeline_command(partition, &command->service, &response);
+        encode_answer(partition, &response);
+        sessions_keep(partition->sessions, request.session, request.sequence, buffer_bytes(&partition->answer));
+        return;
+    case SESSION_REPEATED:
+        partition->stats.duplicates++;
+        buffer_clear(&partition->answer);
+        buffer_append(&partition->answer, kept);
+        return;
+    case SESSION_NOT_KEPT:
+        partition->stats.duplicates++;
+        response.err = GRID_ERR_RESULT_NOT_KEPT;
+        break;
+    case SESSION_UNKNOWN: response.err = GRID_ERR_NO_SESSION; break;
+    case SESSION_FORGOTTEN: fail(&response, GRID_ERR_INVALID, "sequence: below acknowledged_below"); break;
+    case SESSION_TOO_FAR: fail(&response, GRID_ERR_BUSY, "sequence: too far above acknowledged_below"); break;
+    }
+    encode_answer(partition, &response);
+}
+
+/* Checked at the edge as well, but what is in the log must be harmless whoever wrote it (R8). */
+static void apply_client(struct partition *partition, const struct command *command)
+{
+    struct response response = {0};
+    const char *text;
+    response.err = message_check_command(command, UINT32_MAX, &text);
+    if (response.err != GRID_ERR_OK) {
+        response.note = bytes_of_text(text);
+    } else if (command->kind == COMMAND_OPEN_SESSION) {
+        response.session = partition->commits;
+        sessions_begin(partition->sessions, (struct session_id){partition->commits}, command->open_session.idle_ms,
+                       partition->log_time_ms);
+    } else if (command->kind == COMMAND_CLOSE_SESSION) {
+        bool known = sessions_end(partition->sessions, (struct session_id){command->session});
+        response.err = known ? GRID_ERR_OK : GRID_ERR_NO_SESSION;
+    } else {
+        apply_write(partition, command);
+        return;
+    }
+    encode_answer(partition, &response);
+}
+
+/* Applies one command and leaves its encoded answer. */
+static void apply_command(struct partition *partition, struct bytes encoded)
+{
+    struct response response = {0};
+    struct command command;
+    arena_reset(&partition->arena);
+    partition->commits++;
+    partition->stats.commands++;
+    if (command_decode(encoded, &partition->arena, &command) != GRID_ERR_OK)
+        response.err = GRID_ERR_MALFORMED;
+    else if (!partition->born && command.kind != COMMAND_GENESIS)
+        fail(&response, GRID_ERR_UNAVAILABLE, "the partition has no genesis yet");
+    else if (command.kind < COMMAND_GENESIS) {
+        apply_client(partition, &command);
+        return;
+    } else
+        apply_internal(partition, &command, encoded, &response);
+    encode_answer(partition, &response);
+}
+
+void partition_apply(struct partition *partition, struct bytes entry, partition_answer_fn answer, void *context)
+{
+    REQUIRE(partition != NULL && answer != NULL);
+    struct entry_header header;
+    struct reader commands;
+    struct bytes command;
+    partition_fold(partition, entry);
+    if (entry_open(entry, &header, &commands) != GRID_ERR_OK) {
+        partition->stats.malformed_entries++;
+        return;
+    }
+    /* Log time never turns back, whatever a leader stamped (R14). */
+    if (header.log_time_ms > partition->log_time_ms)
+        partition->log_time_ms = header.log_time_ms;
+    partition->wall_time_ms = header.wall_time_ms;
+    uint32_t ordinal = 0;
+    for (; entry_next(&commands, &command); ordinal++) {
+        apply_command(partition, command);
+        partition_fold(partition, buffer_bytes(&partition->answer));
+        answer(context, ordinal, buffer_bytes(&partition->answer));
+    }
+    ENSURE(ordinal == header.commands);
+}
+
+/* ---- reads */
+
+void partition_query(const struct partition *partition, const struct query *query, struct buffer *out)
+{
+    struct response response = {.index = partition->commits};
+    struct arena arena;
+    const char *text;
+    arena_init(&arena, SMALL_ARENA_CHUNK_BYTES);
+    response.err = message_check_query(query, &text);
+    if (!partition->born)
+        fail(&response, GRID_ERR_UNAVAILABLE, "the partition has no genesis yet");
+    else if (response.err != GRID_ERR_OK)
+        response.note = bytes_of_text(text);
+    else
+        maps_query(partition->maps, query, &arena, &response);
+    response_encode(&response, out);
+    arena_close(&arena);
+}
+
+bool partition_genesis(const struct partition *partition, struct genesis_command *ret_genesis)
+{
+    if (partition->born)
+        *ret_genesis = partition->genesis_command;
+    return partition->born;
+}
+
+uint64_t partition_log_time_ms(const struct partition *partition)
+{
+    return partition->log_time_ms;
+}
+
+uint64_t partition_commits(const struct partition *partition)
+{
+    return partition->commits;
+}
+
+bool partition_next_due_ms(const struct partition *partition, uint64_t *ret_due_ms)
+{
+    uint64_t timer_ms = 0, session_ms = 0;
+    bool timer = timers_next_due_ms(partition->timers, &timer_ms);
+    bool session = sessions_next_due_ms(partition->sessions, &session_ms);
+    if (timer || session)
+        *ret_due_ms = !session || (timer && timer_ms < session_ms) ? timer_ms : session_ms;
+    return timer || session;
+}
+
+/* ---- parts */
+
+void partition_outbox_each(const struct partition *partition, void (*each)(void *context, uint32_t destination, uint64_t first, uint64_t last),
+                           void *context)
+{
+    outbox_each(partition->outbox, each, context);
+}
+
+size_t partition_outbox_read(const struct partition *partition, uint32_t destination, uint64_t sequence, size_t bytes_max,
+                             void (*each)(void *context, uint64_t sequence, struct bytes message), void *context)
+{
+    return outbox_read(partition->outbox, destination, sequence, bytes_max, each, context);
+}
+
+uint64_t partition_outbox_version(const struct partition *partition)
+{
+    return outbox_version(partition->outbox);
+}
+
+uint64_t partition_inbox_last(const struct partition *partition, uint32_t source)
+{
+    return inbox_last(partition->inbox, source);
+}
+
+/* Changes only when a whole cluster is restored from a backup (R4), which cannot be done yet. */
+uint32_t partition_incarnation(const struct partition *partition)
+{
+    REQUIRE(partition != NULL);
+    return 1;
+}
+
+bool partition_activity_next(const struct partition *partition, uint64_t after, struct partition_activity *ret_activity)
+{
+    return activities_next(partition->activities, after, ret_activity);
+}
+
+struct partition_stats partition_stats(const struct partition *partition)
+{
+    struct partition_stats stats = partition->stats;
+    stats.entries = partition->born ? maps_entries(partition->maps) : 0;
+    stats.bytes = partition->born ? maps_bytes(partition->maps) : 0;
+    stats.sessions = sessions_count(partition->sessions);
+    stats.outbox_pending = outbox_pending(partition->outbox);
+    stats.timers = timers_count(partition->timers);
+    stats.activities = activities_count(partition->activities);
+    return stats;
+}
+
+void partition_holds(const struct partition *partition)
+{
+    HOLDS(partition->born == (partition->maps != NULL) && partition->born == (partition->genesis.size != 0));
+    HOLDS(partition->log_time_ms <= ENTRY_TIME_MS_MAX);
+    if (partition->born)
+        maps_holds(partition->maps);
+    sessions_holds(partition->sessions);
+    outbox_holds(partition->outbox);
+    inbox_holds(partition->inbox);
+    timers_holds(partition->timers);
+    activities_holds(partition->activities);
+}
