@@ -5,6 +5,7 @@
 #include "grid/base/hash.h"
 #include "grid/base/memory.h"
 #include "grid/node/inside.h"
+#include "grid/wire/compress.h"
 #include "grid/wire/frame.h"
 #include "grid/wire/message_check.h"
 #include "services/registry.h"
@@ -157,11 +158,16 @@ static bool on_admin(struct client *client, const struct frame *frame)
     return true;
 }
 
-static bool on_frame(void *context, const struct frame *frame)
+static bool on_frame(void *context, const struct frame *received)
 {
     struct client *client = context;
+    struct frame opened = *received, *frame = &opened;
     bool good = false;
     client->node->clients.requests->value++;
+    if (compress_frame_open(frame, FRAME_BODY_BYTES_MAX, &client->node->clients.plain) != GRID_ERR_OK) {
+        client_malformed(client, MALFORMED_BODY);
+        return false;
+    }
     if (!client->greeted)
         good = frame->type == FRAME_HELLO && on_hello(client, frame);
     else if (frame->type == FRAME_COMMAND)
@@ -301,5 +307,6 @@ void clients_close(struct node *node)
     }
     memory_free(clients->slots);
     buffer_close(&clients->scratch);
+    buffer_close(&clients->plain);
     arena_close(&clients->arena);
 }

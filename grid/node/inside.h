@@ -17,7 +17,7 @@ struct clients {
     struct listener *listener;
     struct client_slot *slots;
     uint32_t count, capacity, open;
-    struct buffer scratch;
+    struct buffer scratch, plain;      /* answers being built; bodies unpacked */
     struct arena arena;
     struct metric_counter *accepted, *closed, *requests, *responses, *malformed[8], *refused;
     struct metric_gauge *connected;
