@@ -86,12 +86,12 @@ static void apply_internal(struct partition *partition, const struct command *co
 {
     switch (command->kind) {
     case COMMAND_GENESIS: apply_genesis(partition, encoded, response); return;
-    case COMMAND_DELIVER: pipeline_deliver(partition, &command->deliver, response); return;
-    case COMMAND_ACKNOWLEDGE: pipeline_acknowledge(partition, &command->acknowledge, response); return;
-    case COMMAND_ACTIVITY_RESULT: pipeline_activity_result(partition, &command->activity_result, response); return;
+    case COMMAND_DELIVER: event_pipeline_deliver(partition, &command->deliver, response); return;
+    case COMMAND_ACKNOWLEDGE: event_pipeline_acknowledge(partition, &command->acknowledge, response); return;
+    case COMMAND_ACTIVITY_RESULT: event_pipeline_activity_result(partition, &command->activity_result, response); return;
     case COMMAND_TICK:
         sessions_expire(partition->sessions, partition->log_time_ms, TICK_TIMERS_MAX);
-        pipeline_tick(partition);
+        event_pipeline_tick(partition);
         return;
     case COMMAND_OPEN_SESSION:
     case COMMAND_CLOSE_SESSION:
@@ -118,7 +118,7 @@ static void apply_write(struct partition *partition, const struct command *comma
         if (command->kind == COMMAND_MAP)
             maps_command(partition->maps, &command->map, partition->commits, &response);
         else
-            pipeline_command(partition, &command->service, &response);
+            event_pipeline_command(partition, &command->service, &response);
         encode_answer(partition, &response);
         sessions_keep(partition->sessions, request.session, request.sequence, buffer_bytes(&partition->answer));
         return;

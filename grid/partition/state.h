@@ -39,10 +39,10 @@ struct partition {
 void partition_fold(struct partition *partition, struct bytes bytes);
 
 /* ---- service commands (event_pipeline.c). Fill *response (arena memory); never fail. */
-void pipeline_command(struct partition *partition, const struct service_command *command, struct response *response);
-void pipeline_deliver(struct partition *partition, const struct deliver_command *deliver, struct response *response);
-void pipeline_acknowledge(struct partition *partition, const struct acknowledge_command *acknowledge, struct response *response);
-void pipeline_activity_result(struct partition *partition, const struct activity_result_command *result, struct response *response);
-void pipeline_tick(struct partition *partition);       /* fires due timers, at most TICK_TIMERS_MAX; trims retention */
+void event_pipeline_command(struct partition *partition, const struct service_command *command, struct response *response);
+void event_pipeline_deliver(struct partition *partition, const struct deliver_command *deliver, struct response *response);
+void event_pipeline_acknowledge(struct partition *partition, const struct acknowledge_command *acknowledge, struct response *response);
+void event_pipeline_activity_result(struct partition *partition, const struct activity_result_command *result, struct response *response);
+void event_pipeline_tick(struct partition *partition);       /* fires due timers, at most TICK_TIMERS_MAX; trims retention */
 
 #endif
