@@ -138,6 +138,12 @@ static bool log_full(const struct group_set *set, size_t size)
            set->host.entries_bytes + size + GROUP_IO_ENTRY_BYTES > set->memory_bytes_max;
 }
 
+/* A disk that is really full refuses everybody: what cannot be written cannot be promised (I38). */
+static bool disk_has_room(const struct group_set *set, size_t size)
+{
+    return wal_has_room(set->wal, size + GROUP_IO_ENTRY_BYTES);
+}
+
 enum grid_err group_propose(struct group *group, enum group_class class_, struct bytes command, void *token)
 {
     struct group_set *set = group->set;
@@ -148,7 +154,7 @@ enum grid_err group_propose(struct group *group, enum group_class class_, struct
         return GRID_ERR_NOT_LEADER;
     if (command.size > ENTRY_BYTES_MAX)
         return GRID_ERR_TOO_LARGE;
-    if (class_ == GROUP_CLIENT && log_full(set, command.size))
+    if ((class_ == GROUP_CLIENT && log_full(set, command.size)) || !disk_has_room(set, command.size))
         return GRID_ERR_LOG_FULL;
     if (guard_transferring(&group->guard))
         return GRID_ERR_BUSY;

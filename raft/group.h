@@ -81,11 +81,11 @@ struct peers *group_set_peers(struct group_set *set);
 
 enum group_class {
     GROUP_CLIENT,                 /* refused with LOG_FULL past the bounds */
-    GROUP_INTERNAL,               /* messages between partitions, acknowledgements, timers: never refused for room (R6) */
+    GROUP_INTERNAL,               /* messages between partitions, acknowledgements, timers: never refused for the bounds (R6) */
 };
 
 /* Proposes one entry; `command` is copied. OK means queued: exactly one of apply(token) or dropped(token) follows.
- * Errors: NOT_LEADER (not GROUP_READY), LOG_FULL, TOO_LARGE, BUSY (leadership is being transferred), UNAVAILABLE (after
+ * Errors: NOT_LEADER (not GROUP_READY), LOG_FULL (past the bounds, GROUP_CLIENT only; or the disk is full), TOO_LARGE, BUSY (leadership is being transferred), UNAVAILABLE (after
  * fatal). Token must not be NULL. */
 enum grid_err group_propose(struct group *group, enum group_class class_, struct bytes command, void *token);
 

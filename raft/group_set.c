@@ -175,10 +175,15 @@ static bool on_raft_frame(void *context, struct node_id from, const struct frame
         return false;
     if (!raft_message_decode(frame->body, from, &message))
         return false;
-    if (!set->running || set->failed)
+    if (!set->running || set->failed) {
         raft_message_free(&message);
-    else
-        guard_receive(&set->groups[frame->partition].guard, &message);
+        return true;
+    }
+    /* On a full disk entries are turned away before the library has them; the leader is still heard (I38). */
+    size_t size = raft_message_log_bytes(&message);
+    if (size != 0 && !wal_has_room(set->wal, size))
+        raft_message_strip(&message);
+    guard_receive(&set->groups[frame->partition].guard, &message);
     return true;
 }
 

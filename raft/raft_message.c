@@ -11,6 +11,8 @@ enum {
     /* The library pads an encoded configuration to a multiple of this. */
     CONFIGURATION_ALIGNMENT = 8,
     ENTRY_HEADER_BYTES = 14,
+    /* What an entry takes in the log beside its data. */
+    WAL_ENTRY_BYTES = 16,
     FLAG_DISRUPT = 1,
     FLAG_PRE_VOTE = 2,
     FLAG_GRANTED = 1,
@@ -266,6 +268,24 @@ void raft_message_free(struct raft_message *message)
     raft_free(message->append_entries.entries);
     message->append_entries.entries = NULL;
     message->append_entries.n_entries = 0;
+}
+
+size_t raft_message_log_bytes(const struct raft_message *message)
+{
+    size_t size = 0;
+    if (message->type == RAFT_IO_APPEND_ENTRIES)
+        for (unsigned i = 0; i < message->append_entries.n_entries; i++)
+            size += message->append_entries.entries[i].buf.len + WAL_ENTRY_BYTES;
+    return size;
+}
+
+void raft_message_strip(struct raft_message *message)
+{
+    REQUIRE(message->type == RAFT_IO_APPEND_ENTRIES);
+    raft_message_free(message);
+    struct raft_append_entries *append = &message->append_entries;
+    if (append->leader_commit > append->prev_log_index)
+        append->leader_commit = append->prev_log_index;
 }
 
 /* ---- confirmations */

@@ -26,6 +26,11 @@ bool raft_message_decode(struct bytes body, struct node_id from, struct raft_mes
 /* Frees what raft_message_decode allocated, for a message that is not handed to the library. */
 void raft_message_free(struct raft_message *message);
 
+/* Bytes that the entries of the message take in the shared log (wal_has_room); 0 when it brings none. */
+size_t raft_message_log_bytes(const struct raft_message *message);
+/* Makes an AppendEntries a mere heartbeat: frees its entries and promises nothing beyond what precedes them. */
+void raft_message_strip(struct raft_message *message);
+
 /* Whether `data` is a configuration entry as the library encodes it, complete and with known roles. */
 bool raft_message_configuration_valid(struct bytes data);
 

@@ -21,7 +21,7 @@ struct wal {
 
 struct fake_disk {
     struct storage storage;
-    bool manual;
+    bool manual, full;
     struct record *records;
     size_t count, capacity, durable_count;
     uint64_t end, durable;
@@ -70,6 +70,11 @@ void fake_disk_sync_all(struct fake_disk *disk)
 size_t fake_disk_pending(const struct fake_disk *disk)
 {
     return disk->count - disk->durable_count;
+}
+
+void fake_disk_fill(struct fake_disk *disk, bool full)
+{
+    disk->full = full;
 }
 
 void fake_disk_fail(struct fake_disk *disk)
@@ -204,4 +209,9 @@ uint64_t wal_end(const struct wal *wal)
 uint64_t wal_disk_bytes(const struct wal *wal)
 {
     return wal->disk->end;
+}
+
+bool wal_has_room(struct wal *wal, size_t bytes)
+{
+    return !wal->disk->full || bytes == 0;
 }

@@ -16,6 +16,7 @@ struct storage *fake_disk_storage(struct fake_disk *disk);
 void fake_disk_sync(struct fake_disk *disk, size_t count);
 void fake_disk_sync_all(struct fake_disk *disk);
 size_t fake_disk_pending(const struct fake_disk *disk);
+void fake_disk_fill(struct fake_disk *disk, bool full);
 void fake_disk_fail(struct fake_disk *disk);
 /* Forgets what is not durable. Only while no log is open on it. */
 void fake_disk_crash(struct fake_disk *disk);

@@ -478,3 +478,44 @@ Test(group_set, refuses_to_open_with_other_members)
     memory_free(note);
     cluster_close(&cluster);
 }
+
+/* I38 */
+Test(group_set, a_full_disk_refuses_writes_and_keeps_reading_and_recovers)
+{
+    struct cluster cluster;
+    cluster_open(&cluster, NODES, 12);
+    cluster_start(&cluster);
+    run_for(&cluster, 4 * SECOND_US);
+    struct node *leader = leader_of(&cluster, 0);
+    for (size_t i = 0; i < NODES; i++)
+        fake_disk_fill(cluster.nodes[i].disk, true);
+    cr_assert_eq(propose(&cluster, leader, 0, 1, 1), GRID_ERR_LOG_FULL);
+    cr_assert_eq(propose_as(&cluster, leader, GROUP_INTERNAL, 0, 1, 1), GRID_ERR_LOG_FULL);
+    run_for(&cluster, 4 * SECOND_US);
+    cr_assert_eq(leader_of(&cluster, 0), leader);
+    cr_assert_eq(ask(&cluster, leader, 0, SECOND_US / 2).err, GRID_ERR_OK);
+    for (size_t i = 0; i < NODES; i++)
+        fake_disk_fill(cluster.nodes[i].disk, false);
+    cr_assert_eq(propose(&cluster, leader, 0, 1, 2), GRID_ERR_OK);
+    cr_assert_eq(leader->machines[0].answered, 2u);
+    cluster_close(&cluster);
+}
+
+Test(group_set, a_member_whose_disk_is_full_stays_with_its_leader_and_catches_up)
+{
+    struct cluster cluster;
+    cluster_open(&cluster, NODES, 13);
+    cluster_start(&cluster);
+    run_for(&cluster, 4 * SECOND_US);
+    struct node *leader = leader_of(&cluster, 0), *full = &cluster.nodes[leader == &cluster.nodes[2] ? 1 : 2];
+    fake_disk_fill(full->disk, true);
+    cr_assert_eq(propose(&cluster, leader, 0, 1, 10), GRID_ERR_OK);
+    run_for(&cluster, 4 * SECOND_US);
+    cr_assert_eq(leader->machines[0].answered, 10u);
+    cr_assert_eq(full->machines[0].applied_count, 0u);
+    cr_assert_eq(leader_of(&cluster, 0), leader);
+    fake_disk_fill(full->disk, false);
+    run_for(&cluster, SECOND_US);
+    assert_applied(full, 0, 1, 10);
+    cluster_close(&cluster);
+}
