@@ -6,7 +6,8 @@
  *
  * Shape: the pipeline (grid/partition/event_pipeline.c) unpacks view and command, calls decide, and for every event in
  * turn evolve and react, all inside the application of one log entry. View, command and event bodies are the generated
- * types of proto/service/<name>/v1; `void` pointers here are messages of the descriptors that the table names.
+ * types of proto/service/<name>/v1; `void` pointers here are messages of the descriptors that the table names (the core
+ * knows none of them, ADR 0006).
  *
  * Ownership: everything passed in is borrowed for the call. Messages are built in call->arena and borrowed until the
  * pipeline has applied the command; strings may point into the command, the event or the view.
@@ -18,16 +19,19 @@
 #ifndef SERVICES_SERVICE_H
 #define SERVICES_SERVICE_H
 
-#include <protobuf-c/protobuf-c.h>
-
 #include "grid/base/arena.h"
 #include "grid/base/bytes.h"
 #include "grid/wire/message.h"
 #include "services/refusal_list.h"
 #include "services/service_list.h"
 
+struct ProtobufCMessageDescriptor;
+
 enum {
-    /* Bytes of an aggregate's key. Derived keys (events, reservations) append to it and must stay below KEY_BYTES_MAX. */
+    /* Bytes of an id that a caller chooses: customer, product, order. It is the affinity of what is derived from it. */
+    SERVICE_ID_BYTES_MAX = 240,
+    /* Bytes of an aggregate's key, derived ones too. Keys of events and reservations append to it; all stay far below
+     * KEY_BYTES_MAX. */
     SERVICE_KEY_BYTES_MAX = 256,
     /* Events of one decision, messages of one reaction: an order's lines and a few more. */
     SERVICE_OUTPUTS_MAX = 128,
@@ -47,7 +51,7 @@ struct service_call {
     uint64_t log_time_ms, wall_time_ms;    /* deadlines by the first, stamps for people by the second (R14) */
     struct trace_context trace;
     bool by_hand;                          /* a client asks, not another aggregate */
-    struct bytes event_id;                 /* evolve, react: the event at hand */
+    struct bytes event_id;                 /* decide: of the first event it emits; evolve, react: of the event at hand */
     uint64_t sequence;                     /* evolve, react: its sequence; else of the last event, 0 for none */
     service_peek_fn peek;
     void *peek_context;
@@ -62,7 +66,7 @@ struct service_state {
 
 /* ---- what a decision and a reaction may contain */
 
-struct service_event { uint32_t type; const ProtobufCMessage *body; };
+struct service_event { uint32_t type; const void *body; };
 
 struct service_decision {
     struct arena *arena;
@@ -77,16 +81,20 @@ struct service_decision {
 struct service_message {
     uint32_t service, type;
     struct bytes key, affinity;            /* affinity empty: equals the key */
-    const ProtobufCMessage *body;
+    const void *body;
     uint64_t reference;                    /* not 0: the answer comes to this aggregate, or reply_*, with it */
     uint32_t reply_service; struct bytes reply_key; /* SERVICE_NONE: to the sender; else to a neighbour of same affinity */
 };
+
+/* The numbers of grid/io/sink.h, which a service may not see. */
+enum service_operation { SERVICE_CHARGE = 1, SERVICE_REFUND = 2 };
+enum service_outcome { SERVICE_CAPTURED = 1, SERVICE_DECLINED = 2 };
 
 struct service_timer { uint32_t number; uint64_t due_ms; };        /* due 0: disarm */
 
 struct service_activity {
     uint32_t number;                       /* chosen by the service, comes back with the result */
-    uint32_t operation;                    /* enum payment_operation */
+    enum service_operation operation;
     struct bytes key, order, currency;     /* key: idempotency key, fixed for ever by this call */
     int64_t amount_minor;
 };
@@ -100,9 +108,9 @@ struct service_reaction {
 
 /* What comes back to an aggregate. */
 struct service_answer { uint64_t reference; uint32_t code; };      /* code 0: done */
-struct service_result { uint32_t number, outcome; struct bytes transaction, reason; }; /* enum payment_outcome */
+struct service_result { uint32_t number; enum service_outcome outcome; struct bytes transaction, reason; };
 
-void service_emit(struct service_decision *decision, uint32_t type, const ProtobufCMessage *body);
+void service_emit(struct service_decision *decision, uint32_t type, const void *body);
 /* Refuses; the reason is borrowed text (arena or constant). */
 void service_refuse(struct service_decision *decision, enum refusal refusal, const char *reason);
 void service_same(struct service_decision *decision, const char *event_id);
@@ -126,14 +134,14 @@ enum service_tally {                       /* counted in partition_stats */
 struct service_command_kind {
     uint32_t type;                         /* from 1, never reused */
     const char *name;
-    const ProtobufCMessageDescriptor *descriptor;
+    const struct ProtobufCMessageDescriptor *descriptor;
     bool internal;                         /* only other aggregates may send it */
 };
 
 struct service_event_kind {
     uint32_t type, version;                /* version of the body's meaning, from 1 */
     const char *name;
-    const ProtobufCMessageDescriptor *descriptor;
+    const struct ProtobufCMessageDescriptor *descriptor;
     uint32_t saga_step;                    /* 0: none */
     bool is_compensating;
     enum service_tally tally;
@@ -149,10 +157,10 @@ struct service {
     enum service_affinity affinity;
     const struct service_command_kind *commands; size_t commands_count;
     const struct service_event_kind *events; size_t events_count;
-    const ProtobufCMessageDescriptor *view;
+    const struct ProtobufCMessageDescriptor *view;
     size_t view_sequence_offset;           /* of the view's uint64 sequence, kept by the pipeline */
     const char *part_map;                  /* map of the parts; NULL: this service has none */
-    const ProtobufCMessageDescriptor *part;
+    const struct ProtobufCMessageDescriptor *part;
 
     service_decide_fn decide;
     /* Decisions on what comes back. NULL: this service never asks, arms or starts anything. */

@@ -2,20 +2,8 @@
 #ifndef SERVICES_ACCOUNT_ACCOUNT_H
 #define SERVICES_ACCOUNT_ACCOUNT_H
 
+#include "services/commands.h"
 #include "services/service.h"
-
-enum account_command {                     /* ServiceCommand.type */
-    ACCOUNT_CREATE_CUSTOMER = 1,
-    ACCOUNT_UPDATE_CUSTOMER = 2,
-    ACCOUNT_CHANGE_CUSTOMER_STATUS = 3,
-    ACCOUNT_CHECK_CUSTOMER = 4,            /* internal */
-};
-
-enum account_event {
-    ACCOUNT_CUSTOMER_CREATED = 1,
-    ACCOUNT_CUSTOMER_UPDATED = 2,
-    ACCOUNT_CUSTOMER_STATUS_CHANGED = 3,
-};
 
 extern const struct service account_service;
 

@@ -7,24 +7,8 @@
 #ifndef SERVICES_INVENTORY_INVENTORY_H
 #define SERVICES_INVENTORY_INVENTORY_H
 
+#include "services/commands.h"
 #include "services/service.h"
-
-enum inventory_command {
-    INVENTORY_CREATE_PRODUCT = 1,
-    INVENTORY_REPLENISH_STOCK = 2,
-    INVENTORY_RESERVE_STOCK = 3,
-    INVENTORY_RELEASE_STOCK = 4,
-    INVENTORY_COMMIT_STOCK = 5,
-};
-
-enum inventory_event {
-    INVENTORY_PRODUCT_CREATED = 1,
-    INVENTORY_STOCK_REPLENISHED = 2,
-    INVENTORY_STOCK_RESERVED = 3,
-    INVENTORY_STOCK_RESERVATION_FAILED = 4,
-    INVENTORY_STOCK_RELEASED = 5,
-    INVENTORY_STOCK_COMMITTED = 6,
-};
 
 /* How long a tombstone is kept, in log time: the longest deadline of a saga plus the time that a message may lie apart. */
 #define INVENTORY_TOMBSTONE_MS (60u * 1000 + 10u * 60 * 1000)

@@ -5,21 +5,8 @@
 #ifndef SERVICES_ORDER_ORDER_H
 #define SERVICES_ORDER_ORDER_H
 
+#include "services/commands.h"
 #include "services/service.h"
-
-enum order_command {
-    ORDER_CREATE_ORDER = 1,
-    ORDER_CONFIRM_ORDER = 2,
-    ORDER_CANCEL_ORDER = 3,
-    ORDER_FINISH_CANCELLATION = 4,         /* internal */
-};
-
-enum order_event {
-    ORDER_ORDER_CREATED = 1,
-    ORDER_ORDER_CONFIRMED = 2,
-    ORDER_CANCELLATION_REQUESTED = 3,
-    ORDER_ORDER_CANCELLED = 4,
-};
 
 enum { ORDER_TAX_PERCENT = 10 };
 

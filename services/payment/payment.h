@@ -6,21 +6,8 @@
 #ifndef SERVICES_PAYMENT_PAYMENT_H
 #define SERVICES_PAYMENT_PAYMENT_H
 
+#include "services/commands.h"
 #include "services/service.h"
-
-enum payment_command {
-    PAYMENT_CHARGE_PAYMENT = 1,
-    PAYMENT_REFUND_PAYMENT = 2,
-};
-
-enum payment_event {
-    PAYMENT_PAYMENT_REQUESTED = 1,
-    PAYMENT_REFUND_REQUESTED = 2,
-    PAYMENT_PAYMENT_PROCESSED = 3,
-    PAYMENT_PAYMENT_FAILED = 4,
-    PAYMENT_PAYMENT_REFUNDED = 5,
-    PAYMENT_REFUND_FAILED = 6,
-};
 
 extern const struct service payment_service;
 

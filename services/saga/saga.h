@@ -14,29 +14,8 @@
 #ifndef SERVICES_SAGA_SAGA_H
 #define SERVICES_SAGA_SAGA_H
 
+#include "services/commands.h"
 #include "services/service.h"
-
-enum saga_command {                        /* all internal */
-    SAGA_START_SAGA = 1,
-    SAGA_PAYMENT_SETTLED = 2,
-    SAGA_CANCEL_SAGA = 3,
-};
-
-enum saga_event {
-    SAGA_SAGA_STARTED = 1,
-    SAGA_STEP_RECORDED = 2,
-    SAGA_SAGA_COMPLETED = 3,
-    SAGA_SAGA_COMPENSATED = 4,
-    SAGA_SAGA_FAILED = 5,
-    SAGA_SAGA_TIMED_OUT = 6,
-};
-
-enum saga_step { SAGA_STEP_CREATE = 1, SAGA_STEP_RESERVE = 2, SAGA_STEP_PAY = 3, SAGA_STEP_CONFIRM = 4, SAGA_STEPS = 4 };
-
-/* References of what is asked on the saga's behalf: the question in the upper half, the line in the lower. */
-enum saga_question { SAGA_ASKED_RESERVE = 1, SAGA_ASKED_CHECK = 2, SAGA_ASKED_RELEASE = 3, SAGA_ASKED_CHARGE = 4,
-                     SAGA_ASKED_CONFIRM = 5, SAGA_ASKED_CANCEL = 6, SAGA_ASKED_REFUND = 7 };
-static inline uint64_t saga_reference(enum saga_question question, uint32_t line) { return ((uint64_t)question << 32) | line; }
 
 enum { SAGA_TIMER_DEADLINE = 1 };
 #define SAGA_DEADLINE_MS 60000u            /* log time from OrderCreated */
