@@ -1,0 +1,399 @@
+/* Connections to nodes: dialling, the handshake, frames in both directions, and attempts that take too long. */
+#include "client/inside.h"
+
+#include <string.h>
+
+#include "grid/base/check.h"
+#include "grid/base/memory.h"
+#include "grid/wire/compress.h"
+#include "grid/wire/protobuf_wire.h"
+
+enum {
+    CLIENT_PROTOCOL = 1,
+    GREETING_US = 1000000,                 /* patience with a node that does not answer the handshake */
+    REACH_US = 150000,                     /* then the next address is tried beside the first */
+    UNSENT_BYTES_MAX = 4 * 1024 * 1024,
+    WIRE_SMALL_BYTES = 32,                 /* session, sequence and acknowledged_below */
+};
+
+static const struct conn_events connection_events;
+
+static struct clock *clock_of(const struct connection *connection)
+{
+    return connection->client->io->clock;
+}
+
+/* ---- the end of a connection */
+
+static bool any_ready(const struct client *client)
+{
+    for (const struct connection *each = client->connections; each != NULL; each = each->next)
+        if (each->state == CONNECTION_READY)
+            return true;
+    return false;
+}
+
+/* What was sent and not answered goes back into the queues, with its fate open. */
+static void give_back(struct connection *connection)
+{
+    while (connection->sent.first != NULL) {
+        struct request *request = connection->sent.first;
+        retry_lost(&request->retry);
+        routing_again(request, 0);
+    }
+    /* Whoever asks about a node wants to know that it cannot be reached. */
+    while (connection->waiting.first != NULL)
+        request_fail(connection->waiting.first, GRID_ERR_UNAVAILABLE, "the node cannot be reached");
+}
+
+static void lost(struct connection *connection)
+{
+    struct client *client = connection->client;
+    clock_timer_stop(clock_of(connection), &connection->timer);
+    frame_stream_close(&connection->stream);
+    connection->blocked = connection->bad = false;
+    connection->failures++;
+    give_back(connection);
+    for (uint32_t i = 0; i < client->partitions; i++)
+        if (connection->node != 0 && client->routes[i].leader == connection->node)
+            routing_mark(&client->routes[i]);
+    if (!any_ready(client)) {
+        clock_timer_stop(clock_of(connection), &client->reach);
+        connection_reach(client);
+    }
+}
+
+static void pause_until_retry(struct connection *connection)
+{
+    connection->state = CONNECTION_PAUSED;
+    clock_timer_start(clock_of(connection), &connection->timer,
+                      retry_reconnect_us(connection->failures, &connection->client->prng));
+}
+
+static void give_up(struct connection *connection)
+{
+    if (connection->state == CONNECTION_CLOSING)
+        return;
+    connection->state = CONNECTION_CLOSING;
+    lost(connection);
+    conn_close(connection->client->io->transport, connection->conn);
+}
+
+static void on_close(void *context, struct conn *conn, enum grid_err reason)
+{
+    struct connection *connection = context;
+    (void)conn;
+    (void)reason;
+    connection->conn = NULL;
+    if (connection->state != CONNECTION_CLOSING) {
+        connection->state = CONNECTION_CLOSING;
+        lost(connection);
+    }
+    pause_until_retry(connection);
+}
+
+/* ---- its beginning */
+
+void connection_want(struct connection *connection)
+{
+    struct client *client = connection->client;
+    if (connection->state != CONNECTION_IDLE)
+        return;
+    connection->state = CONNECTION_OPENING;
+    client->totals.connections++;
+    clock_timer_start(clock_of(connection), &connection->timer, GREETING_US);
+    connection->conn = transport_connect(client->io->transport, connection->address, &connection_events, connection);
+}
+
+void connection_reach(struct client *client)
+{
+    if (client->closing || timer_active(&client->reach))
+        return;
+    struct connection *start = client->reaching != NULL ? client->reaching : client->connections;
+    struct connection *each = start;
+    do {
+        if (each->state == CONNECTION_IDLE) {
+            connection_want(each);
+            each = each->next != NULL ? each->next : client->connections;
+            break;
+        }
+        each = each->next != NULL ? each->next : client->connections;
+    } while (each != start);
+    client->reaching = each;
+    clock_timer_start(client->io->clock, &client->reach, REACH_US);
+}
+
+static void on_open(void *context, struct conn *conn)
+{
+    struct connection *connection = context;
+    struct client *client = connection->client;
+    struct message_hello hello = {.protocol = CLIENT_PROTOCOL, .client_name = bytes_of_text(client->name)};
+    if (connection->state != CONNECTION_OPENING)
+        return;
+    struct buffer *out = conn_output(client->io->transport, conn);
+    size_t mark = frame_begin(out, FRAME_HELLO, FRAME_PARTITION_NONE, 0);
+    hello_encode(&hello, out);
+    frame_end(out, mark);
+}
+
+/* The node said who it is. False: this connection is one too many. */
+static bool take_identity(struct connection *connection, uint32_t node)
+{
+    struct client *client = connection->client;
+    struct connection *present = client->nodes[node];
+    if (connection->node != 0 && connection->node != node && client->nodes[connection->node] == connection)
+        client->nodes[connection->node] = NULL;
+    connection->node = node;
+    if (present != NULL && present != connection && present->state == CONNECTION_READY)
+        return false;
+    client->nodes[node] = connection;
+    return true;
+}
+
+static bool on_welcome(struct connection *connection, struct bytes body)
+{
+    struct client *client = connection->client;
+    struct message_welcome welcome;
+    if (connection->state != CONNECTION_OPENING || welcome_decode(body, &client->arena, &welcome) != GRID_ERR_OK)
+        return false;
+    if (welcome.protocol != CLIENT_PROTOCOL || welcome.node.value == 0 || welcome.node.value > NODES_MAX ||
+        welcome.table.partitions == 0 || welcome.table.partitions > PARTITIONS_MAX)
+        return false;
+    if (!take_identity(connection, welcome.node.value))
+        return false;
+    connection->state = CONNECTION_READY;
+    connection->failures = 0;
+    clock_timer_stop(clock_of(connection), &connection->timer);
+    clock_timer_stop(client->io->clock, &client->reach);
+    if (client->cluster == NULL)
+        client->cluster = memory_copy(arena_text(&client->arena, welcome.cluster), welcome.cluster.size + 1);
+    routing_table(connection, &welcome.table);
+    connection_admin(connection);
+    routing_mark_all(client);
+    return true;
+}
+
+/* ---- frames that arrive */
+
+static bool on_table(struct connection *connection, struct bytes body)
+{
+    struct message_table table;
+    if (table_decode(body, &connection->client->arena, &table) != GRID_ERR_OK)
+        return false;
+    if (table.partitions != connection->client->partitions)
+        return false;
+    routing_table(connection, &table);
+    return true;
+}
+
+/* The request that waits for this answer on this connection, or NULL. */
+static struct request *take_answered(struct connection *connection, uint64_t wire_id)
+{
+    struct request *request = request_find(connection->client, wire_id);
+    return request != NULL && request->connection == connection ? request : NULL;
+}
+
+static bool on_response(struct connection *connection, const struct frame *frame)
+{
+    struct response response;
+    if (response_decode(frame->body, &connection->client->arena, &response) != GRID_ERR_OK)
+        return false;
+    struct request *request = take_answered(connection, frame->request);
+    if (request != NULL && request->kind != REQUEST_ADMIN)
+        client_answered(request, &response);
+    return true;
+}
+
+static bool on_admin_response(struct connection *connection, const struct frame *frame)
+{
+    struct client *client = connection->client;
+    struct admin_response admin;
+    static const struct response none;
+    if (admin_response_decode(frame->body, &client->arena, &admin) != GRID_ERR_OK)
+        return false;
+    struct request *request = take_answered(connection, frame->request);
+    if (request == NULL || request->kind != REQUEST_ADMIN)
+        return true;
+    struct client_result result = {.err = admin.err, .response = &none, .note = arena_text(&client->arena, admin.note),
+                                   .admin = admin.err == GRID_ERR_OK ? &admin : NULL};
+    request_finish(request, &result);
+    return true;
+}
+
+static bool on_frame(void *context, const struct frame *whole)
+{
+    struct connection *connection = context;
+    struct client *client = connection->client;
+    struct frame frame = *whole;
+    struct buffer plain = {0};
+    bool good = false;
+    arena_reset(&client->arena);
+    if (compress_frame_open(&frame, FRAME_BODY_BYTES_MAX, &plain) == GRID_ERR_OK) {
+        if (frame.type == FRAME_WELCOME)
+            good = on_welcome(connection, frame.body);
+        else if (connection->state == CONNECTION_READY && frame.type == FRAME_RESPONSE)
+            good = on_response(connection, &frame);
+        else if (connection->state == CONNECTION_READY && frame.type == FRAME_TABLE)
+            good = on_table(connection, frame.body);
+        else if (connection->state == CONNECTION_READY && frame.type == FRAME_ADMIN_RESPONSE)
+            good = on_admin_response(connection, &frame);
+    }
+    buffer_close(&plain);
+    connection->bad = !good;
+    return good;
+}
+
+static void on_data(void *context, struct conn *conn, struct bytes data)
+{
+    struct connection *connection = context;
+    struct client *client = connection->client;
+    (void)conn;
+    if (connection->state != CONNECTION_OPENING && connection->state != CONNECTION_READY)
+        return;
+    connection->heard_us = clock_now_us(client->io->clock);
+    enum frame_result result = frame_stream_feed(&connection->stream, data, FRAME_BODY_BYTES_MAX, on_frame, connection);
+    if (result != FRAME_OK || connection->bad)
+        give_up(connection);
+}
+
+static void on_drain(void *context, struct conn *conn)
+{
+    struct connection *connection = context;
+    (void)conn;
+    if (!connection->blocked)
+        return;
+    connection->blocked = false;
+    routing_mark_all(connection->client);
+}
+
+static const struct conn_events connection_events = {
+    .on_open = on_open, .on_data = on_data, .on_drain = on_drain, .on_close = on_close};
+
+/* ---- frames that leave */
+
+bool connection_full(struct connection *connection)
+{
+    REQUIRE(connection->state == CONNECTION_READY);
+    if (conn_pending(connection->client->io->transport, connection->conn) <= UNSENT_BYTES_MAX)
+        return false;
+    connection->blocked = true;
+    return true;
+}
+
+static void watch_oldest(struct connection *connection)
+{
+    const struct request *oldest = connection->sent.first;
+    if (oldest == NULL || timer_active(&connection->timer))
+        return;
+    uint64_t now = clock_now_us(clock_of(connection));
+    uint64_t due = oldest->sent_us + connection->client->attempt_us;
+    clock_timer_start(clock_of(connection), &connection->timer, due > now ? due - now : 0);
+}
+
+void connection_send(struct connection *connection, struct request *request)
+{
+    static const enum frame_type types[] = {
+        [REQUEST_COMMAND] = FRAME_COMMAND, [REQUEST_SESSION] = FRAME_COMMAND, [REQUEST_QUERY] = FRAME_QUERY,
+        [REQUEST_ADMIN] = FRAME_ADMIN};
+    struct client *client = connection->client;
+    REQUIRE(connection->state == CONNECTION_READY && request->connection == NULL);
+    REQUIRE(request->kind != REQUEST_COMMAND || request->sequence > 0);
+    uint32_t partition = request->kind == REQUEST_ADMIN ? FRAME_PARTITION_NONE : request->partition;
+    struct buffer *out = conn_output(client->io->transport, connection->conn);
+    size_t mark = frame_begin(out, types[request->kind], partition, request_wire_id(request));
+    wire_put_u64(out, 1, request->session);
+    wire_put_u64(out, 2, request->sequence);
+    wire_put_u64(out, 3, request->acknowledged_below);
+    buffer_append(out, buffer_bytes(&request->body));
+    frame_end(out, mark);
+    if (request->list != NULL)
+        request_list_remove(request);
+    request_list_append(&connection->sent, request);
+    request->connection = connection;
+    request->sent_us = clock_now_us(client->io->clock);
+    client->totals.sent++;
+    client->totals.repeated += request->attempts++ > 0;
+    watch_oldest(connection);
+}
+
+void connection_admin(struct connection *connection)
+{
+    while (connection->waiting.first != NULL && connection->state == CONNECTION_READY)
+        connection_send(connection, connection->waiting.first);
+}
+
+/* ---- time */
+
+/* The oldest attempt took too long. A node that has said nothing since then is taken for gone; one that has spoken
+ * cannot serve this partition, and another may. */
+static void attempts_late(struct connection *connection)
+{
+    uint64_t now = clock_now_us(clock_of(connection));
+    const struct request *oldest = connection->sent.first;
+    if (oldest != NULL && oldest->sent_us + connection->client->attempt_us <= now &&
+        connection->heard_us <= oldest->sent_us) {
+        give_up(connection);
+        return;
+    }
+    while (connection->sent.first != NULL && connection->sent.first->sent_us + connection->client->attempt_us <= now) {
+        struct request *request = connection->sent.first;
+        retry_lost(&request->retry);
+        routing_again(request, 0);
+    }
+    watch_oldest(connection);
+}
+
+static void on_timer(void *context)
+{
+    struct connection *connection = context;
+    switch (connection->state) {
+    case CONNECTION_OPENING:
+        give_up(connection);
+        break;
+    case CONNECTION_READY:
+        attempts_late(connection);
+        break;
+    case CONNECTION_PAUSED:
+        connection->state = CONNECTION_IDLE;
+        routing_mark_all(connection->client);
+        if (!any_ready(connection->client))
+            connection_reach(connection->client);
+        break;
+    case CONNECTION_IDLE:
+    case CONNECTION_CLOSING:
+    default:
+        UNREACHABLE("no timer runs in this state");
+    }
+}
+
+/* ---- life */
+
+struct connection *connection_new(struct client *client, const char *address, uint32_t node)
+{
+    struct connection *connection = memory_zero(1, sizeof *connection);
+    connection->client = client;
+    connection->address = memory_copy(address, strlen(address) + 1);
+    connection->node = node;
+    connection->timer = (struct timer){.fire = on_timer, .context = connection};
+    struct connection **last = &client->connections;
+    while (*last != NULL)
+        last = &(*last)->next;
+    *last = connection;
+    return connection;
+}
+
+void connection_free(struct connection *connection)
+{
+    static const struct conn_events nobody = {0};
+    struct transport *transport = connection->client->io->transport;
+    REQUIRE(connection->sent.count == 0 && connection->waiting.count == 0);
+    clock_timer_stop(clock_of(connection), &connection->timer);
+    if (connection->conn != NULL) {
+        conn_attach(transport, connection->conn, &nobody, NULL);
+        conn_close(transport, connection->conn);
+    }
+    frame_stream_close(&connection->stream);
+    memory_free(connection->leaders);
+    memory_free(connection->address);
+    memory_free(connection);
+}

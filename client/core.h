@@ -1,0 +1,103 @@
+/* The client's core: everything between a call of an application and the frames of the wire. Written on grid/io like
+ * the node, so that the simulator runs it; grid_client.h puts the application's faces on top.
+ *
+ * Shape: requests wait in a queue per partition. At the end of the loop iteration each queue is sent, in order, to the
+ * node that leads the partition as far as the pushed table tells; answers come back in any order. A write carries
+ * (session, sequence, acknowledged_below) (R3); the session of a partition is opened with its first write. Per partition
+ * at most CLIENT_WINDOW writes lie between the oldest unanswered one and the newest; more wait.
+ *
+ * Outcomes (R2): a write is repeated with the same session and sequence until it is answered or its deadline passes.
+ * Then it is UNKNOWN when any of its attempts may have reached the log, and UNAVAILABLE (or the error that the node gave
+ * last, LOG_FULL or BUSY) when none did. A session that is gone after such an attempt ends the write as UNKNOWN: it is
+ * never executed again under another session. RESULT_NOT_KEPT means applied, but the answer was lost. Reads are repeated
+ * freely; past their deadline they are UNAVAILABLE.
+ *
+ * Order: requests that are outstanding together are concurrent; wait for the first to order the second behind it.
+ *
+ * Ownership: copies what it is given; what a callback receives is borrowed for the call. Every request's callback runs
+ * exactly once, from the loop, never from inside the call that made the request; client_close runs those that are left.
+ * New requests may be made inside callbacks, except those that client_close runs. Threads: one loop. */
+#ifndef CLIENT_CORE_H
+#define CLIENT_CORE_H
+
+#include "grid/base/limits.h"
+#include "grid/io/io.h"
+#include "grid/wire/message.h"
+
+/* Half of what a session keeps, so that results of repeated writes are still there whatever is in flight. */
+enum { CLIENT_WINDOW = SESSION_RESULTS_MAX / 2 };
+
+struct client;
+
+struct client_options {
+    const char *const *endpoints;          /* "host:port" of any nodes; the others are learned; copied */
+    size_t endpoints_count;
+    const char *name;                      /* for people, in the nodes' logs; NULL: "client" */
+    uint64_t deadline_ms;                  /* of requests that give none; 0: 10 s */
+    uint64_t attempt_ms;                   /* an attempt unanswered for so long is repeated; 0: 2 s */
+    uint64_t session_idle_ms;              /* 0: the cluster's default */
+    size_t pending_max;                    /* requests past it are BUSY; 0: 65536 */
+};
+
+struct client_result {
+    enum grid_err err;
+    const char *note;                      /* for people; never NULL */
+    const struct response *response;       /* never NULL; all zero where no node answered */
+    const struct admin_response *admin;    /* client_admin with OK only, else NULL */
+};
+typedef void (*client_done_fn)(void *context, const struct client_result *result);
+
+struct client_call {
+    client_done_fn done;
+    void *context;
+    uint64_t deadline_ms;                  /* from now; 0: the client's */
+};
+
+/* An entry's identity; an empty affinity equals the key. */
+struct client_key { struct bytes key, affinity; };
+
+/* Connects in the background; requests may be made at once and wait for the first node. Borrows io. */
+struct client *client_open(struct io *io, const struct client_options *options);
+/* Outstanding writes that may have reached a log end as UNKNOWN, everything else as CLOSED, inside this call. */
+void client_close(struct client *client);
+/* True inside the callbacks that client_close runs: these may not make requests. */
+bool client_closing(const struct client *client);
+
+/* ---- requests */
+
+/* Done with OK as soon as a node has answered the handshake. */
+void client_ready(struct client *client, const struct client_call *call);
+void client_map_set(struct client *client, struct bytes map, const struct client_key *key, struct bytes value,
+                    const struct client_call *call);                /* response: version */
+void client_map_remove(struct client *client, struct bytes map, const struct client_key *key,
+                       const struct client_call *call);             /* response: found */
+/* Any map command, for example COMPARE_AND_SET by version (VERSION_CONFLICT with the present version in the response). */
+void client_map_command(struct client *client, const struct map_command *command, const struct client_call *call);
+void client_map_get(struct client *client, struct bytes map, const struct client_key *key, const struct client_call *call);
+/* Any query of one partition: a size or a page of a scan, with the cursor of the page before. */
+void client_query(struct client *client, struct partition_id partition, const struct query *query,
+                  const struct client_call *call);
+/* Entries of a map over all partitions; each is counted at a moment of its own. response: count. */
+void client_map_size(struct client *client, struct bytes map, const struct client_call *call);
+/* A command to a service. REFUSED carries refusal and refusal_code in the response; the note is the reason. */
+void client_service_command(struct client *client, const struct service_command *command, const struct client_call *call);
+/* Asks one node about itself. UNAVAILABLE as soon as it cannot be reached; NOT_FOUND for a node outside the table. */
+void client_admin(struct client *client, struct node_id node, enum admin_kind kind, const struct client_call *call);
+
+/* ---- what is known */
+
+uint32_t client_partitions(const struct client *client);       /* 0 before the first node has answered */
+struct partition_id client_partition_of(const struct client *client, struct bytes affinity); /* needs partitions > 0 */
+size_t client_pending(const struct client *client);            /* requests without an outcome */
+/* Members of the cluster as last told; borrowed until the loop runs on. */
+const struct message_member *client_members(const struct client *client, size_t *ret_count);
+struct node_id client_leader(const struct client *client, struct partition_id partition); /* 0: not known */
+const char *client_cluster(const struct client *client);       /* "" before the first node has answered */
+
+struct client_totals {
+    uint64_t requests, sent, repeated, redirected, unknown, connections, sessions;
+};
+struct client_totals client_totals(const struct client *client);
+void client_holds(const struct client *client);                /* aborts when an invariant is broken; O(requests) */
+
+#endif
