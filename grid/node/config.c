@@ -12,7 +12,7 @@
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
 
-enum setting_type { SETTING_TEXT, SETTING_NUMBER32, SETTING_NUMBER64, SETTING_DURABILITY, SETTING_MEMBERS };
+enum setting_type { SETTING_TEXT, SETTING_ADDRESS, SETTING_NUMBER32, SETTING_NUMBER64, SETTING_DURABILITY, SETTING_MEMBERS };
 
 struct setting {
     const char *path;
@@ -32,7 +32,7 @@ static const struct setting settings[] = {
     {"partitions", SETTING_NUMBER32, FIELD(node.partitions), 1, PARTITIONS_MAX, NULL, "number of partitions, fixed at the first start"},
     {"durability", SETTING_DURABILITY, FIELD(node.sync), 0, 0, " fsync os ", "fsync: synced by a majority; os: written by a majority"},
     {"members", SETTING_MEMBERS, FIELD(node.members), 0, 0, NULL, "list of {id, client, peer}: node ids and their host:port"},
-    {"metrics", SETTING_TEXT, FIELD(metrics_address), 0, 0, NULL, "host:port of /metrics and /health; empty: off"},
+    {"metrics", SETTING_ADDRESS, FIELD(metrics_address), 0, 0, NULL, "host:port of /metrics and /health; empty: off"},
     {"payment.ledger", SETTING_TEXT, FIELD(payment_ledger), 0, 0, NULL, "file of the built-in payment provider; empty: none"},
     {"log.level", SETTING_TEXT, FIELD(log_level), 0, 0, " debug info warn error ", "lines below it are dropped"},
     {"log.format", SETTING_TEXT, FIELD(log_format), 0, 0, " text json ", "of the lines on standard error"},
@@ -43,17 +43,26 @@ static const struct setting settings[] = {
     {"raft.heartbeat_ms", SETTING_NUMBER32, FIELD(node.heartbeat_ms), 10, 60000, NULL, "at most a fifth of the election timeout"},
 };
 
-enum { SETTINGS = sizeof settings / sizeof settings[0], PATH_MAX_ = 128 };
+enum {
+    SETTINGS = sizeof settings / sizeof settings[0],
+    PATH_MAX_ = 128,
+    FILE_NAME_SHOWN = 300,             /* of a longer file name its end is shown, so that line and column always are */
+    ORIGIN_MAX = FILE_NAME_SHOWN + 64,
+};
 
 static char *note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static char *note(const char *format, ...)
 {
-    char text[1024];
-    va_list arguments;
+    va_list arguments, again;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    va_copy(again, arguments);
+    int size = vsnprintf(NULL, 0, format, arguments);
     va_end(arguments);
-    return memory_copy(text, strlen(text) + 1);
+    HOLDS(size >= 0);
+    char *text = memory_alloc((size_t)size + 1);
+    vsnprintf(text, (size_t)size + 1, format, again);
+    va_end(again);
+    return text;
 }
 
 void config_defaults(struct config *config)
@@ -80,7 +89,7 @@ static enum grid_err set_number(void *at, const struct setting *setting, const c
     errno = 0;
     unsigned long long number = strtoull(value, &end, 10);
     if (!isdigit((unsigned char)value[0]) || *end != 0 || errno != 0 || number < setting->low || number > setting->high) {
-        *ret_note = note("%s: %s: \"%s\" is not a whole number from %llu to %llu", origin, setting->path, value,
+        *ret_note = note("%s: %s: \"%.80s\" is not a whole number from %llu to %llu", origin, setting->path, value,
                          (unsigned long long)setting->low, (unsigned long long)setting->high);
         return GRID_ERR_INVALID;
     }
@@ -94,7 +103,17 @@ static enum grid_err set_number(void *at, const struct setting *setting, const c
 static bool is_choice(const char *choices, const char *value)
 {
     char padded[64];
-    return snprintf(padded, sizeof padded, " %s ", value) < (int)sizeof padded && strstr(choices, padded) != NULL;
+    return !strchr(value, ' ') && snprintf(padded, sizeof padded, " %s ", value) < (int)sizeof padded && strstr(choices, padded) != NULL;
+}
+
+/* "host:port", the host possibly an IPv6 address in brackets. */
+static bool is_address(const char *value)
+{
+    const char *colon = strrchr(value, ':');
+    if (!colon || colon == value || strspn(colon + 1, "0123456789") != strlen(colon + 1) || strlen(colon + 1) > 5)
+        return false;
+    unsigned long port = strtoul(colon + 1, NULL, 10);
+    return port >= 1 && port <= 65535;
 }
 
 static enum grid_err set_scalar(struct config *config, const struct setting *setting, const char *origin, const char *value,
@@ -106,7 +125,7 @@ static enum grid_err set_scalar(struct config *config, const struct setting *set
         return GRID_ERR_INVALID;
     }
     if (setting->choices && !is_choice(setting->choices, value)) {
-        *ret_note = note("%s: %s: \"%s\" is not one of:%s", origin, setting->path, value, setting->choices);
+        *ret_note = note("%s: %s: \"%.80s\" is not one of:%s", origin, setting->path, value, setting->choices);
         return GRID_ERR_INVALID;
     }
     if (setting->type == SETTING_NUMBER32 || setting->type == SETTING_NUMBER64)
@@ -114,6 +133,10 @@ static enum grid_err set_scalar(struct config *config, const struct setting *set
     if (setting->type == SETTING_DURABILITY) {
         *(bool *)at = strcmp(value, "fsync") == 0;
         return GRID_ERR_OK;
+    }
+    if (setting->type == SETTING_ADDRESS && value[0] && !is_address(value)) {
+        *ret_note = note("%s: %s: \"%.80s\" is not host:port", origin, setting->path, value);
+        return GRID_ERR_INVALID;
     }
     if (strlen(value) >= setting->size) {
         *ret_note = note("%s: %s: longer than %zu bytes", origin, setting->path, setting->size - 1);
@@ -127,16 +150,22 @@ static enum grid_err set_scalar(struct config *config, const struct setting *set
 
 struct yaml_source { yaml_document_t *document; const char *name; struct config *config; char **ret_note; bool seen[SETTINGS]; };
 
-static const char *origin_of(const struct yaml_source *source, const yaml_node_t *node, char text[PATH_MAX_ * 4])
+static const char *shown_name(const char *name)
 {
-    snprintf(text, PATH_MAX_ * 4, "%s:%zu:%zu", source->name, node->start_mark.line + 1, node->start_mark.column + 1);
+    size_t size = strlen(name);
+    return size > FILE_NAME_SHOWN ? name + size - FILE_NAME_SHOWN : name;
+}
+
+static const char *origin_of(const struct yaml_source *source, const yaml_node_t *node, char text[ORIGIN_MAX])
+{
+    snprintf(text, ORIGIN_MAX, "%s:%zu:%zu", shown_name(source->name), node->start_mark.line + 1, node->start_mark.column + 1);
     return text;
 }
 
 static enum grid_err yaml_error(const struct yaml_source *source, const yaml_node_t *node, const char *what, const char *detail)
 {
-    char origin[PATH_MAX_ * 4];
-    *source->ret_note = note("%s: %s%s%s", origin_of(source, node, origin), what, detail[0] ? ": " : "", detail);
+    char origin[ORIGIN_MAX];
+    *source->ret_note = note("%s: %s%s%.200s", origin_of(source, node, origin), what, detail[0] ? ": " : "", detail);
     return GRID_ERR_INVALID;
 }
 
@@ -145,45 +174,90 @@ static const char *scalar_text(const yaml_node_t *node)
     return (const char *)node->data.scalar.value;
 }
 
+/* A zero byte would cut the value short in silence. */
+static bool has_zero(const yaml_node_t *node)
+{
+    return memchr(node->data.scalar.value, 0, node->data.scalar.length) != NULL;
+}
+
 static enum grid_err read_member_field(const struct yaml_source *source, struct node_member *member, const yaml_node_t *key,
                                        const yaml_node_t *value)
 {
     static const struct setting id_setting = {"members.id", SETTING_NUMBER32, 0, 0, 1, NODES_MAX, NULL, ""};
-    char origin[PATH_MAX_ * 4];
-    if (key->type != YAML_SCALAR_NODE || value->type != YAML_SCALAR_NODE)
+    char origin[ORIGIN_MAX];
+    if (key->type != YAML_SCALAR_NODE || value->type != YAML_SCALAR_NODE || has_zero(value))
         return yaml_error(source, value, "members", "expected {id, client, peer}");
     const char *name = scalar_text(key), *text = scalar_text(value);
-    if (strcmp(name, "id") == 0)
-        return set_number(&member->id.value, &id_setting, origin_of(source, value, origin), text, source->ret_note);
+    bool is_id = strcmp(name, "id") == 0;
     char *target = strcmp(name, "client") == 0 ? member->client_address : strcmp(name, "peer") == 0 ? member->peer_address : NULL;
-    if (!target)
+    if (!is_id && !target)
         return yaml_error(source, key, "unknown key in members (expected id, client, peer)", name);
-    if (strlen(text) >= sizeof member->client_address || !strrchr(text, ':'))
-        return yaml_error(source, value, "expected host:port", text);
+    if (is_id ? member->id.value != 0 : target[0] != 0)
+        return yaml_error(source, key, "set twice in one member", name);
+    if (is_id)
+        return set_number(&member->id.value, &id_setting, origin_of(source, value, origin), text, source->ret_note);
+    if (strlen(text) >= sizeof member->client_address || !is_address(text))
+        return yaml_error(source, value, "members: expected host:port", text);
     memcpy(target, text, strlen(text) + 1);
+    return GRID_ERR_OK;
+}
+
+static enum grid_err read_member(const struct yaml_source *source, const yaml_node_t *row, struct node_member *ret_member)
+{
+    *ret_member = (struct node_member){0};
+    if (row->type != YAML_MAPPING_NODE)
+        return yaml_error(source, row, "members", "expected {id, client, peer}");
+    for (yaml_node_pair_t *pair = row->data.mapping.pairs.start; pair < row->data.mapping.pairs.top; pair++) {
+        enum grid_err err = read_member_field(source, ret_member, yaml_document_get_node(source->document, pair->key),
+                                              yaml_document_get_node(source->document, pair->value));
+        if (err != GRID_ERR_OK)
+            return err;
+    }
+    if (ret_member->id.value == 0 || !ret_member->client_address[0] || !ret_member->peer_address[0])
+        return yaml_error(source, row, "members", "each needs id, client and peer");
+    return GRID_ERR_OK;
+}
+
+static bool shares_address(const struct node_member *a, const struct node_member *b)
+{
+    return strcmp(a->client_address, b->client_address) == 0 || strcmp(a->peer_address, b->peer_address) == 0 ||
+           strcmp(a->client_address, b->peer_address) == 0 || strcmp(a->peer_address, b->client_address) == 0;
+}
+
+/* Keeps the members ordered by id: nodes whose files list them in another order still agree. */
+static enum grid_err add_member(const struct yaml_source *source, const yaml_node_t *row, const struct node_member *member)
+{
+    struct node_settings *node = &source->config->node;
+    if (node->members_count == NODES_MAX)
+        return yaml_error(source, row, "members", "more than 64");
+    if (strcmp(member->client_address, member->peer_address) == 0)
+        return yaml_error(source, row, "members: client and peer need addresses of their own", member->client_address);
+    for (size_t i = 0; i < node->members_count; i++) {
+        if (node_id_equal(node->members[i].id, member->id))
+            return yaml_error(source, row, "members", "this id is given twice");
+        if (shares_address(&node->members[i], member))
+            return yaml_error(source, row, "members", "an address of this member is given twice");
+    }
+    size_t at = node->members_count++;
+    for (; at > 0 && node->members[at - 1].id.value > member->id.value; at--)
+        node->members[at] = node->members[at - 1];
+    node->members[at] = *member;
     return GRID_ERR_OK;
 }
 
 static enum grid_err read_members(const struct yaml_source *source, const yaml_node_t *list)
 {
-    struct node_settings *node = &source->config->node;
     if (list->type != YAML_SEQUENCE_NODE)
         return yaml_error(source, list, "members", "expected a list of {id, client, peer}");
-    node->members_count = 0;
+    source->config->node.members_count = 0;
     for (yaml_node_item_t *item = list->data.sequence.items.start; item < list->data.sequence.items.top; item++) {
+        struct node_member member;
         const yaml_node_t *row = yaml_document_get_node(source->document, *item);
-        if (row->type != YAML_MAPPING_NODE || node->members_count == NODES_MAX)
-            return yaml_error(source, row, "members", "expected {id, client, peer}, at most 64 of them");
-        struct node_member *member = &node->members[node->members_count++];
-        *member = (struct node_member){0};
-        for (yaml_node_pair_t *pair = row->data.mapping.pairs.start; pair < row->data.mapping.pairs.top; pair++) {
-            enum grid_err err = read_member_field(source, member, yaml_document_get_node(source->document, pair->key),
-                                                  yaml_document_get_node(source->document, pair->value));
-            if (err != GRID_ERR_OK)
-                return err;
-        }
-        if (member->id.value == 0 || !member->client_address[0] || !member->peer_address[0])
-            return yaml_error(source, row, "members", "each needs id, client and peer");
+        enum grid_err err = read_member(source, row, &member);
+        if (err == GRID_ERR_OK)
+            err = add_member(source, row, &member);
+        if (err != GRID_ERR_OK)
+            return err;
     }
     return GRID_ERR_OK;
 }
@@ -199,8 +273,10 @@ static bool is_section(const char *path)
 
 static enum grid_err read_value(struct yaml_source *source, const char *path, const yaml_node_t *key, const yaml_node_t *value)
 {
-    char origin[PATH_MAX_ * 4];
+    char origin[ORIGIN_MAX];
     const struct setting *setting = setting_find(path);
+    if (!setting && is_section(path))
+        return yaml_error(source, value, path, "expected settings below it as name: value");
     if (!setting)
         return yaml_error(source, key, "unknown setting", path);
     if (source->seen[setting - settings])
@@ -208,7 +284,7 @@ static enum grid_err read_value(struct yaml_source *source, const char *path, co
     source->seen[setting - settings] = true;
     if (setting->type == SETTING_MEMBERS)
         return read_members(source, value);
-    if (value->type != YAML_SCALAR_NODE)
+    if (value->type != YAML_SCALAR_NODE || has_zero(value))
         return yaml_error(source, value, path, "expected a single value");
     return set_scalar(source->config, setting, origin_of(source, value, origin), scalar_text(value), source->ret_note);
 }
@@ -222,7 +298,7 @@ static enum grid_err read_pairs(struct yaml_source *source, const yaml_node_t *m
     for (yaml_node_pair_t *pair = mapping->data.mapping.pairs.start; pair < mapping->data.mapping.pairs.top && err == GRID_ERR_OK; pair++) {
         const yaml_node_t *key = yaml_document_get_node(source->document, pair->key);
         char path[PATH_MAX_];
-        if (key->type != YAML_SCALAR_NODE)
+        if (key->type != YAML_SCALAR_NODE || has_zero(key))
             return yaml_error(source, key, "expected a name", "");
         snprintf(path, sizeof path, "%s%s%s", section, section[0] ? "." : "", scalar_text(key));
         err = each(source, path, key, yaml_document_get_node(source->document, pair->value));
@@ -238,25 +314,66 @@ static enum grid_err read_top(struct yaml_source *source, const char *path, cons
     return read_value(source, path, key, value);
 }
 
+/* Bytes that are no UTF-8 have an offset and no mark. */
+static yaml_mark_t problem_mark(const yaml_parser_t *parser, struct bytes text)
+{
+    yaml_mark_t mark = parser->problem_mark;
+    if (parser->error != YAML_READER_ERROR)
+        return mark;
+    mark = (yaml_mark_t){0};
+    for (size_t i = 0; i < text.size && i < parser->problem_offset; i++) {
+        mark.column = text.data[i] == '\n' ? 0 : mark.column + 1;
+        mark.line += text.data[i] == '\n';
+    }
+    return mark;
+}
+
+static enum grid_err yaml_damage(const yaml_parser_t *parser, const char *name, struct bytes text, char **ret_note)
+{
+    yaml_mark_t mark = problem_mark(parser, text);
+    *ret_note = note("%s:%zu:%zu: not YAML: %s", shown_name(name), mark.line + 1, mark.column + 1,
+                     parser->problem ? parser->problem : "unreadable");
+    return GRID_ERR_INVALID;
+}
+
+/* "---" alone is a document that says nothing, like an empty file. */
+static bool says_nothing(const yaml_node_t *root)
+{
+    return !root || (root->type == YAML_SCALAR_NODE && root->data.scalar.length == 0);
+}
+
+static enum grid_err read_document(struct yaml_source *source)
+{
+    const yaml_node_t *root = yaml_document_get_root_node(source->document);
+    if (root && root->type == YAML_MAPPING_NODE)
+        return read_pairs(source, root, "", read_top);
+    return says_nothing(root) ? GRID_ERR_OK : yaml_error(source, root, "expected settings as name: value", "");
+}
+
 enum grid_err config_read_text(struct config *config, const char *name, struct bytes text, char **ret_note)
 {
     yaml_parser_t parser;
-    yaml_document_t document;
-    enum grid_err err = GRID_ERR_OK;
+    yaml_document_t document, second;
     HOLDS(yaml_parser_initialize(&parser));
     yaml_parser_set_input_string(&parser, text.data ? text.data : (const uint8_t *)"", text.size);
     if (!yaml_parser_load(&parser, &document)) {
-        *ret_note = note("%s:%zu:%zu: not YAML: %s", name, parser.problem_mark.line + 1, parser.problem_mark.column + 1,
-                         parser.problem ? parser.problem : "unreadable");
+        enum grid_err damage = yaml_damage(&parser, name, text, ret_note);
         yaml_parser_delete(&parser);
-        return GRID_ERR_INVALID;
+        return damage;
     }
     struct yaml_source source = {.document = &document, .name = name, .config = config, .ret_note = ret_note};
-    const yaml_node_t *root = yaml_document_get_root_node(&document);
-    if (root && root->type == YAML_MAPPING_NODE)
-        err = read_pairs(&source, root, "", read_top);
-    else if (root)
-        err = yaml_error(&source, root, "expected settings as name: value", "");
+    enum grid_err err = read_document(&source);
+    if (err == GRID_ERR_OK && yaml_document_get_root_node(&document)) {
+        /* What stands behind the first document must not be ignored in silence. */
+        if (!yaml_parser_load(&parser, &second)) {
+            err = yaml_damage(&parser, name, text, ret_note);
+        } else {
+            const yaml_node_t *root = yaml_document_get_root_node(&second);
+            if (root)
+                err = yaml_error(&source, root, "expected one document", "");
+            yaml_document_delete(&second);
+        }
+    }
     yaml_document_delete(&document);
     yaml_parser_delete(&parser);
     return err;
@@ -347,10 +464,6 @@ enum grid_err config_check(const struct config *config, char **ret_note)
     else if ((uint64_t)node->heartbeat_ms * 5 > node->election_timeout_ms)
         *ret_note = note("raft.heartbeat_ms: %u is more than a fifth of raft.election_timeout_ms (%u)", node->heartbeat_ms,
                          node->election_timeout_ms);
-    for (size_t i = 0; !*ret_note && i < node->members_count; i++)
-        for (size_t j = 0; !*ret_note && j < i; j++)
-            if (node_id_equal(node->members[i].id, node->members[j].id))
-                *ret_note = note("members: id %u is given twice", node->members[i].id.value);
     return *ret_note ? GRID_ERR_INVALID : GRID_ERR_OK;
 }
 

@@ -2,7 +2,8 @@
  *
  * One schema table drives all three: a setting `log.level` is `log: {level: …}` in the file, GRIDIRON_LOG_LEVEL in the
  * environment and --set log.level=… on the command line. Unknown and duplicate keys, wrong types and values out of range
- * are errors that name where they stand (file:line:column, the variable, or the flag) and what is allowed.
+ * are errors that name where they stand (file:line:column, the variable, or the flag) and what is allowed. Variables that
+ * stand for no setting are left alone: other programs use the prefix too. Members are kept ordered by id.
  * Example: examples/node.yaml. */
 #ifndef GRID_NODE_CONFIG_H
 #define GRID_NODE_CONFIG_H
@@ -27,7 +28,7 @@ enum grid_err config_read_text(struct config *config, const char *name, struct b
 enum grid_err config_read_environment(struct config *config, const char *const *environment, char **ret_note);
 /* `assignment` is "path=value", as given to --set; `origin` names where it came from. */
 enum grid_err config_assign(struct config *config, const char *origin, const char *assignment, char **ret_note);
-/* Checks what only the whole can tell: this node is a member, member ids are unique, their number is odd, … */
+/* Checks what only the whole can tell: nothing is missing, this node is a member, their number is odd, … */
 enum grid_err config_check(const struct config *config, char **ret_note);
 void config_list(struct buffer *out);  /* every setting with its meaning, for --help */
 
