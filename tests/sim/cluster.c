@@ -1,0 +1,267 @@
+#include "tests/sim/cluster.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "grid/base/check.h"
+#include "grid/base/memory.h"
+#include "raft/group.h"
+
+enum { NODES_HERE_MAX = 7, WATCH_US = 20000 };
+
+struct member {
+    struct cluster *cluster;
+    struct host *host;
+    struct node *node;
+    struct metric_registry *metrics;
+    struct node_settings settings;
+};
+
+/* Digest of a partition after each commit counter that some replica was seen at. */
+struct truth { uint64_t *digests; size_t count; };
+
+struct cluster {
+    struct run *run;
+    struct world *world;
+    struct member members[NODES_HERE_MAX];
+    struct truth *truths;
+    uint64_t *log_times;               /* per member and partition: last seen in this life */
+};
+
+/* ---- oracles that look at every replica again and again */
+
+static void watch_digest(struct cluster *cluster, const struct member *member, uint32_t number, const struct partition *partition)
+{
+    struct truth *truth = &cluster->truths[number];
+    uint64_t commits = partition_commits(partition), digest = partition_digest(partition);
+    if (commits >= truth->count) {
+        size_t count = truth->count ? truth->count * 2 : 1024;
+        while (count <= commits) {
+            count *= 2;
+        }
+        truth->digests = memory_resize(truth->digests, count * sizeof *truth->digests);
+        for (size_t i = truth->count; i < count; i++) {
+            truth->digests[i] = 0;
+        }
+        truth->count = count;
+    }
+    if (truth->digests[commits] == 0) {
+        truth->digests[commits] = digest;
+    } else if (truth->digests[commits] != digest) {
+        world_fail(cluster->world, "I15: partition %u: %s has another digest after %" PRIu64 " commits than a replica before it",
+                   number, host_name(member->host), commits);
+    }
+}
+
+static void watch_member(struct cluster *cluster, size_t i)
+{
+    struct member *member = &cluster->members[i];
+    for (uint32_t number = 0; number < cluster->run->partitions && member->node; number++) {
+        const struct partition *partition = node_partition(member->node, (struct partition_id){number});
+        uint64_t *seen = &cluster->log_times[i * cluster->run->partitions + number];
+        uint64_t log_time_ms = partition_log_time_ms(partition);
+        watch_digest(cluster, member, number, partition);
+        if (log_time_ms < *seen) {
+            world_fail(cluster->world, "R14: partition %u: log time turned back at %s", number, host_name(member->host));
+        }
+        *seen = log_time_ms;
+        world_trace_fold(cluster->world, partition_digest(partition));
+    }
+}
+
+static void watch(struct world *world, void *context)
+{
+    struct cluster *cluster = context;
+    for (size_t i = 0; i < cluster->run->nodes; i++) {
+        watch_member(cluster, i);
+    }
+    world_at(world, WATCH_US, watch, cluster);
+}
+
+/* ---- life of a node */
+
+static void on_fatal(void *context, enum grid_err err, const char *what)
+{
+    struct member *member = context;
+    world_fail(member->cluster->world, "%s gives up: %s (%s)", host_name(member->host), what, grid_err_name(err));
+}
+
+static void on_open(void *context, struct host *host)
+{
+    struct member *member = context;
+    struct cluster *cluster = member->cluster;
+    char *note = NULL;
+    member->metrics = metric_registry_open();
+    for (uint32_t i = 0; i < cluster->run->partitions; i++) {
+        cluster->log_times[(size_t)(member - cluster->members) * cluster->run->partitions + i] = 0;
+    }
+    enum grid_err err = node_open(&(struct node_options){.io = host_io(host), .logger = world_logger(cluster->world),
+                                                         .metrics = member->metrics, .settings = &member->settings,
+                                                         .fatal = on_fatal, .context = member}, &member->node, &note);
+    if (err != GRID_ERR_OK) {
+        member->node = NULL;
+        world_fail(cluster->world, "%s refuses to start: %s (%s)", host_name(host), note ? note : "", grid_err_name(err));
+        memory_free(note);
+    }
+}
+
+static void on_end(void *context, struct host *host)
+{
+    struct member *member = context;
+    (void)host;
+    if (member->node) {
+        node_close(member->node);
+    }
+    metric_registry_close(member->metrics);
+    member->node = NULL;
+    member->metrics = NULL;
+}
+
+struct cluster *cluster_open(struct run *run)
+{
+    struct cluster *cluster = memory_zero(1, sizeof *cluster);
+    struct prng *prng = world_prng(run->world);
+    uint32_t election_ms = prng_range(prng, 0, 2) == 0 ? 1000 : (uint32_t)prng_range(prng, 150, 500);
+    REQUIRE(run->nodes <= NODES_HERE_MAX);
+    cluster->run = run;
+    cluster->world = run->world;
+    cluster->truths = memory_zero(run->partitions, sizeof *cluster->truths);
+    cluster->log_times = memory_zero((size_t)run->nodes * run->partitions, sizeof *cluster->log_times);
+    for (uint32_t i = 0; i < run->nodes; i++) {
+        struct member *member = &cluster->members[i];
+        struct node_settings *settings = &member->settings;
+        char name[16];
+        snprintf(name, sizeof name, "n%u", i + 1);
+        member->cluster = cluster;
+        member->host = world_add_host(run->world, name, HOST_NODE, &(struct host_owner){on_open, on_end, on_end, member});
+        *settings = (struct node_settings){.cluster = "sim", .self = {i + 1}, .members_count = run->nodes, .sync = true,
+                                           .partitions = run->partitions, .election_timeout_ms = election_ms,
+                                           .heartbeat_ms = election_ms / 10, .segment_bytes = 4 * 1024 * 1024,
+                                           .shims_disabled = run->options->shims_disabled};
+        for (uint32_t j = 0; j < run->nodes; j++) {
+            settings->members[j].id.value = j + 1;
+            snprintf(settings->members[j].client_address, sizeof settings->members[j].client_address, "n%u:7400", j + 1);
+            snprintf(settings->members[j].peer_address, sizeof settings->members[j].peer_address, "n%u:7401", j + 1);
+        }
+    }
+    world_at(run->world, WATCH_US, watch, cluster);
+    return cluster;
+}
+
+void cluster_close(struct cluster *cluster)
+{
+    for (uint32_t i = 0; i < cluster->run->partitions; i++) {
+        memory_free(cluster->truths[i].digests);
+    }
+    memory_free(cluster->truths);
+    memory_free(cluster->log_times);
+    memory_free(cluster);
+}
+
+/* ---- questions */
+
+size_t cluster_nodes(const struct cluster *cluster)
+{
+    return cluster->run->nodes;
+}
+
+struct node *cluster_node(const struct cluster *cluster, size_t number)
+{
+    REQUIRE(number < cluster->run->nodes);
+    return cluster->members[number].node;
+}
+
+const char *cluster_endpoint(const struct cluster *cluster, size_t number)
+{
+    REQUIRE(number < cluster->run->nodes);
+    return cluster->members[0].settings.members[number].client_address;
+}
+
+const struct partition *cluster_partition(const struct cluster *cluster, uint32_t partition)
+{
+    const struct partition *farthest = NULL;
+    for (size_t i = 0; i < cluster->run->nodes; i++) {
+        const struct node *node = cluster->members[i].node;
+        const struct partition *here = node ? node_partition(node, (struct partition_id){partition}) : NULL;
+        if (here && (!farthest || partition_commits(here) > partition_commits(farthest))) {
+            farthest = here;
+        }
+    }
+    return farthest;
+}
+
+static const char *replica_unsettled(const struct node *node, uint32_t number, const struct partition *farthest)
+{
+    const struct partition *partition = node_partition(node, (struct partition_id){number});
+    struct partition_stats stats = partition_stats(partition);
+    if (partition_commits(partition) != partition_commits(farthest)) {
+        return "a replica is behind";
+    }
+    if (stats.outbox_pending > 0) {
+        return "a message is under way";
+    }
+    if (stats.activities > 0) {
+        return "an activity is unfinished";
+    }
+    return NULL;
+}
+
+const char *cluster_unsettled(const struct cluster *cluster)
+{
+    for (size_t i = 0; i < cluster->run->nodes; i++) {
+        const struct node *node = cluster->members[i].node;
+        if (!node || !node_ready(node)) {
+            return node ? "a node knows no leader of a partition" : "a node is down";
+        }
+        for (uint32_t number = 0; number < cluster->run->partitions; number++) {
+            const char *what = replica_unsettled(node, number, cluster_partition(cluster, number));
+            if (what) {
+                return what;
+            }
+        }
+    }
+    return NULL;
+}
+
+static void describe_partition(const struct cluster *cluster, uint32_t number, struct buffer *out)
+{
+    buffer_append_format(out, "\n  partition %u:", number);
+    for (size_t i = 0; i < cluster->run->nodes; i++) {
+        struct node *node = cluster->members[i].node;
+        if (!node) {
+            buffer_append_format(out, " n%zu down;", i + 1);
+            continue;
+        }
+        const struct partition *partition = node_partition(node, (struct partition_id){number});
+        struct group_status status = group_status(node_group(node, (struct partition_id){number}));
+        struct partition_stats stats = partition_stats(partition);
+        buffer_append_format(out, " n%zu role %d term %" PRIu64 " leader %u last %" PRIu64 " commit %" PRIu64 " commits %" PRIu64
+                             " outbox %" PRIu64 " activities %" PRIu64 " timers %" PRIu64 ";", i + 1, (int)status.role, status.term,
+                             status.leader.value, status.last_index, status.commit_index, partition_commits(partition),
+                             stats.outbox_pending, stats.activities, stats.timers);
+    }
+}
+
+void cluster_describe(const struct cluster *cluster, struct buffer *out)
+{
+    const char *what = cluster_unsettled(cluster);
+    buffer_append_text(out, what ? what : "the cluster is settled");
+    for (uint32_t number = 0; number < cluster->run->partitions; number++) {
+        describe_partition(cluster, number, out);
+    }
+}
+
+void cluster_check(const struct cluster *cluster)
+{
+    for (uint32_t number = 0; number < cluster->run->partitions; number++) {
+        uint64_t first = partition_state_digest(node_partition(cluster->members[0].node, (struct partition_id){number}));
+        for (size_t i = 0; i < cluster->run->nodes; i++) {
+            const struct partition *partition = node_partition(cluster->members[i].node, (struct partition_id){number});
+            partition_holds(partition);
+            if (partition_state_digest(partition) != first) {
+                world_fail(cluster->world, "I15: partition %u: the state of %s differs at rest", number,
+                           host_name(cluster->members[i].host));
+            }
+        }
+    }
+}
