@@ -67,6 +67,19 @@ void fake_disk_sync_all(struct fake_disk *disk)
     fake_disk_sync(disk, SIZE_MAX);
 }
 
+uint64_t fake_disk_durable_term(const struct fake_disk *disk, uint64_t index)
+{
+    uint64_t term = 0;
+    for (size_t i = 0; i < disk->durable_count; i++) {
+        const struct record *record = &disk->records[i];
+        if (record->group == 0 && record->kind == KIND_TRUNCATE && record->index <= index)
+            term = 0;
+        if (record->group == 0 && record->kind == KIND_ENTRY && record->index == index)
+            term = record->term;
+    }
+    return term;
+}
+
 size_t fake_disk_pending(const struct fake_disk *disk)
 {
     return disk->count - disk->durable_count;

@@ -15,6 +15,8 @@ struct storage *fake_disk_storage(struct fake_disk *disk);
 /* Makes the `count` oldest records durable, with one report for each; stops when there are no more. */
 void fake_disk_sync(struct fake_disk *disk, size_t count);
 void fake_disk_sync_all(struct fake_disk *disk);
+/* Term of entry `index` of group 0 as a crash now would leave it; 0 when there would be none. */
+uint64_t fake_disk_durable_term(const struct fake_disk *disk, uint64_t index);
 size_t fake_disk_pending(const struct fake_disk *disk);
 void fake_disk_fill(struct fake_disk *disk, bool full);
 void fake_disk_fail(struct fake_disk *disk);
