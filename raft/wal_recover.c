@@ -136,7 +136,7 @@ static bool flush_is_good(const struct scan *scan, const struct wal_flush_header
     if (header->epoch < scan->epoch)
         return stop_at(stop, offset, "a flush left over from an older epoch");
     struct bytes bytes = bytes_from(scan, offset);
-    if (header->size > bytes.size)
+    if (wal_page_align(header->size) > bytes.size)
         return stop_at(stop, offset, "the file ends inside a flush");
     size_t at = WAL_FLUSH_HEADER_BYTES;
     for (uint32_t i = 0; i < header->records; i++) {

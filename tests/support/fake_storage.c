@@ -8,11 +8,17 @@
 
 enum { SECTOR_BYTES = 512, PAGE_BYTES = 4096, NAME_BYTES = 64, SECTORS_PER_PAGE = PAGE_BYTES / SECTOR_BYTES };
 
+enum sector {
+    SECTOR_CLEAN,
+    SECTOR_DIRTY,                             /* not on the platter yet */
+    SECTOR_LOST,                              /* a sync failed: taken for clean, yet never on the platter */
+};
+
 struct file {
     struct file *next;                        /* in name order */
     char name[NAME_BYTES];
     struct buffer cache, platter;
-    struct buffer dirty;                      /* a byte per sector of the cache: not on the platter yet */
+    struct buffer sectors;                    /* enum sector of each sector of the cache */
     bool name_is_durable;
     bool busy;                                /* a write is in flight */
 };
@@ -86,7 +92,7 @@ static void destroy(struct file **at)
     *at = file->next;
     buffer_close(&file->cache);
     buffer_close(&file->platter);
-    buffer_close(&file->dirty);
+    buffer_close(&file->sectors);
     memory_free(file);
 }
 
@@ -101,7 +107,7 @@ static void resize(struct buffer *buffer, size_t size)
 static void resize_cache(struct file *file, size_t size)
 {
     resize(&file->cache, size);
-    resize(&file->dirty, (size + SECTOR_BYTES - 1) / SECTOR_BYTES);
+    resize(&file->sectors, (size + SECTOR_BYTES - 1) / SECTOR_BYTES);
 }
 
 /* Puts the sectors of one page of the cache on the platter; all of them or, when torn, a random choice. */
@@ -109,7 +115,7 @@ static void settle_page(struct fake_storage *fake, struct file *file, size_t pag
 {
     for (size_t i = 0; i < SECTORS_PER_PAGE; i++) {
         size_t sector = page * SECTORS_PER_PAGE + i, start = sector * SECTOR_BYTES;
-        if (sector >= file->dirty.size || file->dirty.data[sector] == 0)
+        if (sector >= file->sectors.size || file->sectors.data[sector] != SECTOR_DIRTY)
             continue;
         if (torn && prng_chance(&fake->prng, 500000))
             continue;
@@ -117,6 +123,7 @@ static void settle_page(struct fake_storage *fake, struct file *file, size_t pag
         if (end > file->platter.size)
             resize(&file->platter, end);
         memcpy(file->platter.data + start, file->cache.data + start, end - start);
+        file->sectors.data[sector] = SECTOR_CLEAN;
     }
 }
 
@@ -129,10 +136,17 @@ static void make_durable(struct fake_storage *fake, struct file *file)
 {
     for (size_t page = 0; page < pages_of(file->cache.size); page++)
         settle_page(fake, file, page, false);
-    if (file->dirty.size > 0)
-        memset(file->dirty.data, 0, file->dirty.size);
     resize(&file->platter, file->cache.size);
     file->name_is_durable = true;
+}
+
+static void drop_cache(struct file *file)
+{
+    resize_cache(file, file->platter.size);
+    if (file->platter.size == 0)
+        return;
+    memcpy(file->cache.data, file->platter.data, file->platter.size);
+    memset(file->sectors.data, SECTOR_CLEAN, file->sectors.size);
 }
 
 /* How likely an unsynced page is to survive differs from crash to crash: all, none and anything between happen. */
@@ -148,8 +162,9 @@ static void settle_randomly(struct fake_storage *fake, struct file *file)
     for (size_t page = 0; page < pages_of(file->cache.size); page++)
         if (prng_chance(&fake->prng, chance))
             settle_page(fake, file, page, prng_chance(&fake->prng, 200000));
-    if (file->dirty.size > 0)
-        memset(file->dirty.data, 0, file->dirty.size);
+    for (size_t sector = 0; sector < file->sectors.size; sector++)
+        if (file->sectors.data[sector] == SECTOR_DIRTY)
+            file->sectors.data[sector] = SECTOR_LOST;
 }
 
 static void write_to_cache(struct file *file, uint64_t offset, struct bytes data)
@@ -160,7 +175,7 @@ static void write_to_cache(struct file *file, uint64_t offset, struct bytes data
         resize_cache(file, (size_t)offset + data.size);
     memcpy(file->cache.data + offset, data.data, data.size);
     for (size_t sector = (size_t)offset / SECTOR_BYTES; sector * SECTOR_BYTES < offset + data.size; sector++)
-        file->dirty.data[sector] = 1;
+        file->sectors.data[sector] = SECTOR_DIRTY;
 }
 
 /* A write that was interrupted: any of its pages made it to the cache. */
@@ -185,7 +200,14 @@ static enum grid_err open_file(struct storage *storage, const char *name, bool m
     struct file *file = *find(fake, name);
     if (!matches(file, name) && !may_create)
         return GRID_ERR_NOT_FOUND;
-    *ret_file = matches(file, name) ? file : create(fake, name);
+    if (!matches(file, name)) {
+        *ret_file = create(fake, name);
+        return GRID_ERR_OK;
+    }
+    for (size_t page = 0; page < pages_of(file->cache.size); page++)
+        settle_page(fake, file, page, false);
+    drop_cache(file);
+    *ret_file = file;
     return GRID_ERR_OK;
 }
 
@@ -396,9 +418,7 @@ static void cut_power(struct fake_storage *fake)
     for (struct file **at = &fake->files; *at != NULL;) {
         struct file *file = *at;
         settle_randomly(fake, file);
-        resize_cache(file, file->platter.size);
-        if (file->platter.size > 0)
-            memcpy(file->cache.data, file->platter.data, file->platter.size);
+        drop_cache(file);
         if (!file->name_is_durable && prng_chance(&fake->prng, 500000)) {
             destroy(at);
             continue;
@@ -489,6 +509,14 @@ void fake_storage_flip(struct fake_storage *fake, const char *name, uint64_t off
     REQUIRE(offset < file->cache.size && offset < file->platter.size && mask != 0);
     file->cache.data[offset] ^= mask;
     file->platter.data[offset] ^= mask;
+}
+
+void fake_storage_patch(struct fake_storage *fake, const char *name, uint64_t offset, struct bytes content)
+{
+    struct file *file = get_existing(fake, name);
+    REQUIRE(offset + content.size <= file->cache.size && offset + content.size <= file->platter.size);
+    memmove(file->cache.data + offset, content.data, content.size);
+    memmove(file->platter.data + offset, file->cache.data + offset, content.size);
 }
 
 void fake_storage_delete(struct fake_storage *fake, const char *name)

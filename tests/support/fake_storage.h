@@ -5,6 +5,7 @@
  * now and then only some of its 512-byte sectors; a killed process leaves what it wrote in the cache, unsynced. All
  * choices come from the seed.
  *
+ * Opening a file syncs it and forgets the cache: what a failed sync left there only is not read as if it were stored.
  * The order in which names become durable: a new file is there for good once anything durable was done to it.
  * Ownership: fake_storage_open to fake_storage_close; every write gets its `done`, at a crash with CLOSED. Close what
  * uses the storage before the crash. Single threaded. */
@@ -50,6 +51,7 @@ bool fake_storage_has(const struct fake_storage *fake, const char *name);
 struct bytes fake_storage_content(const struct fake_storage *fake, const char *name); /* borrows until the next call */
 void fake_storage_store(struct fake_storage *fake, const char *name, struct bytes content); /* creates or replaces */
 void fake_storage_flip(struct fake_storage *fake, const char *name, uint64_t offset, uint8_t mask);
+void fake_storage_patch(struct fake_storage *fake, const char *name, uint64_t offset, struct bytes content);
 void fake_storage_delete(struct fake_storage *fake, const char *name);
 
 #endif

@@ -307,6 +307,22 @@ Test(wal, stops_when_a_segment_cannot_be_prepared)
     cr_assert_lt(wal_durable(fixture.wal), FIXTURE_SEGMENT_BYTES);
 }
 
+Test(wal, never_acknowledges_a_good_write_after_a_failure)
+{
+    open_settled();
+    /* The write is under way when preparing the next segment fails. */
+    fixture_append_sized(&fixture, 0, 1, 10 * WAL_PAGE_BYTES);
+    fake_clock_run(&fixture.clock);
+    uint64_t durable = wal_durable(fixture.wal);
+    cr_assert_eq(fake_storage_pending(fixture.disk), 1);
+    fake_storage_fail(fixture.disk, FAKE_ALLOCATE, 0, 1, GRID_ERR_IO);
+    cr_assert(!wal_has_room(fixture.wal, 12 * WAL_PAGE_BYTES));
+    cr_assert_eq(fixture.failed_calls, 0, "no callback from inside a call");
+    fixture_settle(&fixture);
+    cr_assert_eq(fixture.failed_calls, 1);
+    cr_assert_eq(wal_durable(fixture.wal), durable);
+}
+
 static void append_from_durable(void *context, uint64_t lsn)
 {
     (void)context;
