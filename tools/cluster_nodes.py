@@ -1,0 +1,290 @@
+"""A cluster of gridiron processes on this machine: their files, ports and process ids.
+
+Everything of a cluster stands in one folder: cluster.json (what was asked for), cluster.yaml (what the nodes read), and for
+each node N node-N/ (its data), node-N.log and node-N.pid. Only processes whose id and start time are recorded there are
+ever signalled. Used by tools/cluster, tools/up, tools/down and the integration tests.
+
+    cluster = Cluster("build/cluster", Shape(nodes=3, partitions=16))
+    cluster.start(cluster.ids())
+    cluster.wait_ready(cluster.ids())
+"""
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BINARY = os.path.join(ROOT, "build", "bin", "gridiron")
+POLL_SECONDS = 0.05
+READY_SECONDS = 60
+STOP_SECONDS = 30
+LOG_LINES_SHOWN = 8
+
+
+class ClusterError(Exception):
+    """Something that the user can mend; the text says how."""
+
+
+class Shape:
+    """What a cluster is made of; fixed at its first start."""
+
+    def __init__(self, nodes=3, partitions=128, base_port=7400, name="local"):
+        self.nodes, self.partitions, self.base_port, self.name = nodes, partitions, base_port, name
+
+    def as_dict(self):
+        return dict(self.__dict__)
+
+
+def start_time(pid):
+    """When the process began, in the kernel's ticks; None without such a process (or when it is a zombie)."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            fields = file.read().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] == "Z" else fields[19]
+
+
+def is_paused(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0] == "T"
+    except OSError:
+        return False
+
+
+def wait_exit(pid, seconds):
+    """True when the process ended within the time. A child of ours is reaped."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        ended = bool(select.select([descriptor], [], [], seconds)[0])
+    finally:
+        os.close(descriptor)
+    if ended:
+        try:
+            os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:
+            pass
+    return ended
+
+
+def port_is_free(port):
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def http_get(port, path, seconds=2):
+    """(status, text); status 0 when nobody answers."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=seconds) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+    except (OSError, urllib.error.URLError):
+        return 0, ""
+
+
+class Cluster:
+    def __init__(self, folder, shape=None, binary=BINARY, settings=()):
+        """Without a shape the folder must hold a cluster. `settings` are further NAME=VALUE for every node."""
+        self.folder = os.path.abspath(folder)
+        self.binary = binary
+        self.settings = list(settings)
+        known = self.load()
+        if known is None and shape is None:
+            raise ClusterError(f"there is no cluster in {self.folder}; start one with: tools/cluster start all")
+        if known is not None and shape is not None and known.as_dict() != shape.as_dict():
+            raise ClusterError(f"{self.folder} holds a cluster of another shape ({known.as_dict()}); "
+                               "leave the options out, or choose another --dir, or remove that folder")
+        self.shape = known or shape
+
+    # ---- files
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def load(self):
+        try:
+            with open(self.path("cluster.json"), encoding="utf-8") as file:
+                return Shape(**json.load(file))
+        except FileNotFoundError:
+            return None
+        except (ValueError, TypeError) as error:
+            raise ClusterError(f"{self.path('cluster.json')}: {error}") from error
+
+    def save(self):
+        os.makedirs(self.folder, exist_ok=True)
+        lines = ["# Written by tools/cluster. Node ids, data directories and metrics ports are given to each process by flags.",
+                 f"cluster: {self.shape.name}", f"partitions: {self.shape.partitions}", "members:"]
+        for node in self.ids():
+            lines.append(f"  - {{id: {node}, client: \"127.0.0.1:{self.client_port(node)}\", "
+                         f"peer: \"127.0.0.1:{self.peer_port(node)}\"}}")
+        lines += ["payment:", f"  ledger: {json.dumps(self.ledger())}"]
+        with open(self.path("cluster.yaml"), "w", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
+        with open(self.path("cluster.json"), "w", encoding="utf-8") as file:
+            json.dump(self.shape.as_dict(), file)
+
+    def ledger(self):
+        return self.path("payments.ndjson")
+
+    def log_tail(self, node):
+        try:
+            with open(self.path(f"node-{node}.log"), encoding="utf-8", errors="replace") as file:
+                return "".join("    " + line for line in file.readlines()[-LOG_LINES_SHOWN:])
+        except OSError:
+            return ""
+
+    # ---- what stands where
+
+    def ids(self):
+        return range(1, self.shape.nodes + 1)
+
+    def client_port(self, node):
+        return self.shape.base_port + 10 * (node - 1)
+
+    def peer_port(self, node):
+        return self.client_port(node) + 1
+
+    def metrics_port(self, node):
+        return self.client_port(node) + 2
+
+    def endpoints(self):
+        return ",".join(f"127.0.0.1:{self.client_port(node)}" for node in self.ids())
+
+    # ---- processes
+
+    def pid(self, node):
+        """The running process of a node, or None."""
+        try:
+            with open(self.path(f"node-{node}.pid"), encoding="ascii") as file:
+                pid, began = file.read().split()
+        except (OSError, ValueError):
+            return None
+        return int(pid) if start_time(int(pid)) == began else None
+
+    def running(self):
+        return [node for node in self.ids() if self.pid(node) is not None]
+
+    def start(self, nodes):
+        """Starts the nodes that do not run; does not wait for them. Returns those it started."""
+        if not os.access(self.binary, os.X_OK):
+            raise ClusterError(f"{self.binary} is not built; run: tools/packages && meson setup build --buildtype=release && ninja -C build")
+        self.save()
+        started = [node for node in nodes if self.pid(node) is None]
+        for node in started:
+            for port in (self.client_port(node), self.peer_port(node), self.metrics_port(node)):
+                if not port_is_free(port):
+                    raise ClusterError(f"port {port} (node {node}) is in use by another program; "
+                                       "stop it, or choose other ports with --base-port")
+        for node in started:
+            self.spawn(node)
+        return started
+
+    def command(self, node):
+        line = [self.binary, "--config", self.path("cluster.yaml"), "--node", str(node), "--data", self.path(f"node-{node}"),
+                "--set", f"metrics=127.0.0.1:{self.metrics_port(node)}"]
+        for setting in self.settings:
+            line += ["--set", setting]
+        return line
+
+    def spawn(self, node):
+        with open(self.path(f"node-{node}.log"), "ab") as log:
+            process = subprocess.Popen(self.command(node), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                       cwd=self.folder, start_new_session=True)
+        # It outlives this program on purpose: nobody is to wait for it here.
+        process.returncode = 0
+        began = start_time(process.pid)
+        with open(self.path(f"node-{node}.pid"), "w", encoding="ascii") as file:
+            file.write(f"{process.pid} {began}\n")
+
+    def signal(self, nodes, number):
+        """Signals the nodes that run; returns their process ids."""
+        pids = [self.pid(node) for node in nodes]
+        for pid in pids:
+            if pid is not None:
+                os.kill(pid, number)
+        return [pid for pid in pids if pid is not None]
+
+    def end(self, nodes, number):
+        pids = self.signal(nodes, number)
+        if number == signal.SIGTERM:
+            self.signal(nodes, signal.SIGCONT)
+        deadline = time.monotonic() + STOP_SECONDS
+        for pid in pids:
+            if not wait_exit(pid, max(0.0, deadline - time.monotonic())):
+                raise ClusterError(f"process {pid} did not end within {STOP_SECONDS} s; tools/cluster kill ends it at once")
+        for node in nodes:
+            if self.pid(node) is None and os.path.exists(self.path(f"node-{node}.pid")):
+                os.remove(self.path(f"node-{node}.pid"))
+        return len(pids)
+
+    def stop(self, nodes):
+        return self.end(nodes, signal.SIGTERM)
+
+    def kill(self, nodes):
+        return self.end(nodes, signal.SIGKILL)
+
+    def pause(self, nodes):
+        return len(self.signal(nodes, signal.SIGSTOP))
+
+    def resume(self, nodes):
+        return len(self.signal(nodes, signal.SIGCONT))
+
+    # ---- health
+
+    def is_live(self, node):
+        return http_get(self.metrics_port(node), "/health/live")[0] == 200
+
+    def is_ready(self, node):
+        return http_get(self.metrics_port(node), "/health/ready")[0] == 200
+
+    def wait_for(self, nodes, good, what, seconds=READY_SECONDS):
+        """Waits until `good(node)` for all; a node that ends meanwhile is an error with the end of its log."""
+        deadline = time.monotonic() + seconds
+        waiting = list(nodes)
+        while waiting:
+            waiting = [node for node in waiting if not good(node)]
+            for node in waiting:
+                pid = self.pid(node)
+                if pid is None or wait_exit(pid, POLL_SECONDS / len(waiting)):
+                    raise ClusterError(f"node {node} ended; the end of {self.path(f'node-{node}.log')}:\n{self.log_tail(node)}")
+            if waiting and time.monotonic() > deadline:
+                raise ClusterError(f"node {waiting[0]} is not {what} after {seconds} s; the end of "
+                                   f"{self.path(f'node-{waiting[0]}.log')}:\n{self.log_tail(waiting[0])}")
+
+    def wait_ready(self, nodes, seconds=READY_SECONDS):
+        """Ready means that every partition has a leader; without a majority only life can be waited for."""
+        running = [node for node in self.running() if not is_paused(self.pid(node))]
+        if 2 * len(running) > self.shape.nodes:
+            self.wait_for(nodes, self.is_ready, "ready", seconds)
+        else:
+            self.wait_for(nodes, self.is_live, "alive", seconds)
+
+    def status(self):
+        rows = []
+        for node in self.ids():
+            pid = self.pid(node)
+            if pid is None:
+                state = "stopped"
+            elif is_paused(pid):
+                state = "paused"
+            else:
+                state = "ready" if self.is_ready(node) else "starting" if self.is_live(node) else "not answering"
+            rows.append({"node": node, "state": state, "pid": pid, "client": f"127.0.0.1:{self.client_port(node)}",
+                         "metrics": f"http://127.0.0.1:{self.metrics_port(node)}/metrics",
+                         "log": self.path(f"node-{node}.log")})
+        return rows
