@@ -75,7 +75,7 @@ struct service_decision {
     struct bytes reason;                   /* for people */
     bool same;                             /* asked before with the same content: accepted, nothing new happens */
     struct bytes same_event_id;            /* the event that it caused then */
-    struct bytes saga_id;                  /* not empty: the events begin this saga */
+    struct bytes saga_id, correlation_id;  /* not empty: they stand in the events instead of those of the call */
 };
 
 struct service_message {

@@ -2,6 +2,7 @@
 #include "grid/base/check.h"
 #include "grid/base/hash.h"
 #include "grid/partition/activities.h"
+#include "grid/partition/event_pipeline.h"
 #include "grid/partition/inbox.h"
 #include "grid/partition/outbox.h"
 #include "grid/partition/sessions.h"
@@ -31,6 +32,7 @@ uint64_t partition_state_digest(const struct partition *partition)
         inbox_digest(partition->inbox),
         timers_digest(partition->timers),
         activities_digest(partition->activities),
+        event_pipeline_digest(partition->pipeline),
     };
     uint64_t digest = hash_xxh3(buffer_bytes(&partition->genesis), partition->id.value);
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {

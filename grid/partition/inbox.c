@@ -1,9 +1,14 @@
 #include "grid/partition/inbox.h"
 
+#include <string.h>
+
 #include "grid/base/check.h"
+#include "grid/base/hash.h"
 #include "grid/base/memory.h"
 
-struct inbox { uint64_t count; };
+struct source { uint32_t source, incarnation; uint64_t last; };
+
+struct inbox { struct source *sources; size_t count, capacity; };     /* ordered by source */
 
 struct inbox *inbox_open(void)
 {
@@ -12,22 +17,85 @@ struct inbox *inbox_open(void)
 
 void inbox_close(struct inbox *inbox)
 {
+    if (inbox == NULL)
+        return;
+    memory_free(inbox->sources);
     memory_free(inbox);
+}
+
+static size_t find_place(const struct inbox *inbox, uint32_t source)
+{
+    size_t low = 0, high = inbox->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (inbox->sources[middle].source < source)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static struct source *find_source(const struct inbox *inbox, uint32_t source)
+{
+    size_t place = find_place(inbox, source);
+    bool found = place < inbox->count && inbox->sources[place].source == source;
+    return found ? &inbox->sources[place] : NULL;
+}
+
+enum inbox_verdict inbox_check(const struct inbox *inbox, uint32_t source, uint32_t incarnation, uint64_t sequence)
+{
+    REQUIRE(inbox != NULL);
+    const struct source *known = find_source(inbox, source);
+    uint32_t present = known == NULL ? 1 : known->incarnation;
+    if (incarnation < present)
+        return INBOX_LOWER_INCARNATION;
+    /* A higher incarnation starts again at 1. */
+    uint64_t last = known == NULL || incarnation > present ? 0 : known->last;
+    if (sequence <= last)
+        return INBOX_OLD;
+    return sequence == last + 1 ? INBOX_NEXT : INBOX_GAP;
+}
+
+void inbox_advance(struct inbox *inbox, uint32_t source, uint32_t incarnation, uint64_t sequence)
+{
+    REQUIRE(inbox_check(inbox, source, incarnation, sequence) == INBOX_NEXT);
+    size_t place = find_place(inbox, source);
+    if (place == inbox->count || inbox->sources[place].source != source) {
+        if (inbox->count == inbox->capacity) {
+            inbox->capacity = inbox->capacity == 0 ? 8 : 2 * inbox->capacity;
+            inbox->sources = memory_resize(inbox->sources, inbox->capacity * sizeof *inbox->sources);
+        }
+        memmove(&inbox->sources[place + 1], &inbox->sources[place], (inbox->count - place) * sizeof *inbox->sources);
+        inbox->count++;
+    }
+    inbox->sources[place] = (struct source){.source = source, .incarnation = incarnation, .last = sequence};
 }
 
 uint64_t inbox_last(const struct inbox *inbox, uint32_t source)
 {
     REQUIRE(inbox != NULL);
-    (void)source;
-    return 0;
+    const struct source *known = find_source(inbox, source);
+    return known == NULL ? 0 : known->last;
 }
 
 uint64_t inbox_digest(const struct inbox *inbox)
 {
-    return inbox->count;
+    uint64_t digest = inbox->count;
+    for (size_t i = 0; i < inbox->count; i++) {
+        uint8_t content[16];
+        put_u32(content, inbox->sources[i].source);
+        put_u32(content + 4, inbox->sources[i].incarnation);
+        put_u64(content + 8, inbox->sources[i].last);
+        digest = hash_xxh3(bytes_of(content, sizeof content), digest);
+    }
+    return digest;
 }
 
 void inbox_holds(const struct inbox *inbox)
 {
-    HOLDS(inbox != NULL);
+    for (size_t i = 0; i < inbox->count; i++) {
+        HOLDS(i == 0 || inbox->sources[i - 1].source < inbox->sources[i].source);
+        HOLDS(inbox->sources[i].incarnation >= 1 && inbox->sources[i].last >= 1);
+    }
 }

@@ -5,6 +5,7 @@
 #include "grid/base/memory.h"
 #include "grid/partition/activities.h"
 #include "grid/partition/entry.h"
+#include "grid/partition/event_pipeline.h"
 #include "grid/partition/inbox.h"
 #include "grid/partition/outbox.h"
 #include "grid/partition/sessions.h"
@@ -27,6 +28,7 @@ struct partition *partition_open(const struct partition_options *options)
     partition->inbox = inbox_open();
     partition->timers = timers_open();
     partition->activities = activities_open();
+    partition->pipeline = event_pipeline_open(options->services);
     arena_init(&partition->arena, ARENA_CHUNK_BYTES);
     arena_init(&partition->genesis_arena, SMALL_ARENA_CHUNK_BYTES);
     return partition;
@@ -42,6 +44,7 @@ void partition_close(struct partition *partition)
     inbox_close(partition->inbox);
     timers_close(partition->timers);
     activities_close(partition->activities);
+    event_pipeline_close(partition->pipeline);
     arena_close(&partition->arena);
     arena_close(&partition->genesis_arena);
     buffer_close(&partition->genesis);
@@ -78,6 +81,7 @@ static void apply_genesis(struct partition *partition, struct bytes encoded, str
     partition->genesis_command = command.genesis;
     partition->table_seed = command.genesis.table_seed;
     partition->maps = maps_open(partition->table_seed);
+    event_pipeline_born(partition);
 }
 
 /* Commands that only nodes make: they carry their own protection against repetition. */
@@ -309,4 +313,5 @@ void partition_holds(const struct partition *partition)
     inbox_holds(partition->inbox);
     timers_holds(partition->timers);
     activities_holds(partition->activities);
+    event_pipeline_holds(partition->pipeline);
 }

@@ -12,6 +12,7 @@ struct outbox;
 struct inbox;
 struct timers;
 struct activities;
+struct event_pipeline;
 
 struct partition {
     struct partition_id id;
@@ -30,6 +31,7 @@ struct partition {
     struct inbox *inbox;               /* last applied per source */
     struct timers *timers;
     struct activities *activities;
+    struct event_pipeline *pipeline;   /* what services keep for a while (event_pipeline.h) */
     struct arena arena;                /* reset before each command */
     struct buffer answer;              /* encoded, of the command being applied */
     struct partition_stats stats;

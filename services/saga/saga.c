@@ -70,6 +70,14 @@ static enum stage stage_of(const Saga__V1__Saga *saga)
 
 /* ---- decide */
 
+/* A saga's events name it, whoever caused them: a tick and a person know no saga. */
+static void sign(const struct service_call *call, const Saga__V1__Saga *saga, struct service_decision *decision)
+{
+    decision->saga_id = call->key;
+    if (saga != NULL)
+        decision->correlation_id = bytes_of_text(saga->correlation_id);
+}
+
 static Saga__V1__SagaStepRecorded *record(const struct service_call *call, enum saga_step step, Saga__V1__Change change,
                                           struct service_decision *decision)
 {
@@ -175,6 +183,7 @@ static void decide(const struct service_call *call, const struct service_state *
         service_refuse(decision, REFUSAL_SAGA_NOT_FOUND, "no such saga");
         return;
     }
+    sign(call, state->view, decision);
     switch ((enum saga_command)type) {
     case SAGA_START_SAGA: decide_start(call, state->view, command, decision); break;
     case SAGA_PAYMENT_SETTLED: decide_settled(call, state->view, command, decision); break;
@@ -260,6 +269,7 @@ static void decide_answer(const struct service_call *call, const struct service_
     bool of_line = question == SAGA_ASKED_RESERVE || question == SAGA_ASKED_RELEASE;
     if (saga == NULL || (of_line && (line == 0 || line > saga->n_lines)))
         return;
+    sign(call, saga, decision);
     switch (question) {
     case SAGA_ASKED_RESERVE: line_answered(call, saga, line, code, decision); break;
     case SAGA_ASKED_RELEASE: release_answered(call, saga, line, code, decision); break;
@@ -281,6 +291,7 @@ static void decide_timer(const struct service_call *call, const struct service_s
                          struct service_decision *decision)
 {
     const Saga__V1__Saga *saga = state->view;
+    sign(call, saga, decision);
     if (number == SAGA_TIMER_DEADLINE && saga != NULL && running(saga))
         (void)record(call, (enum saga_step)saga->current_step, CHANGED(DEADLINE_PASSED), decision);
 }

@@ -1,0 +1,157 @@
+#include <string.h>
+
+#include "grid/base/check.h"
+#include "grid/base/limits.h"
+#include "grid/partition/event_work.h"
+#include "grid/partition/retention.h"
+#include "services/message.h"
+
+_Static_assert(2 * SERVICE_KEY_BYTES_MAX + 64 < KEY_BYTES_MAX, "derived keys fit");
+
+static size_t place_of(const struct event_pipeline *pipeline, const struct service *service)
+{
+    size_t place = 0;
+    while (place < pipeline->services->count && pipeline->services->services[place] != service)
+        place++;
+    REQUIRE(place < pipeline->services->count);
+    return place;
+}
+
+static struct map_id map_of(const struct work *work, const struct service *service, uint32_t which)
+{
+    struct map_id id = work->pipeline->map_ids[place_of(work->pipeline, service)][which];
+    REQUIRE(id.value != 0);
+    return id;
+}
+
+static struct map_id number_map(struct partition *partition, const char *name)
+{
+    struct map_id id;
+    enum grid_err err = maps_ensure(partition->maps, bytes_of_text(name), &id);
+    HOLDS(err == GRID_ERR_OK);
+    return id;
+}
+
+void event_store_number_maps(struct partition *partition)
+{
+    static const char *const suffixes[] = {[MAP_EVENTS] = ".events", [MAP_VIEW] = ".view", [MAP_COMPLETIONS] = ".completions"};
+    const struct service_registry *services = partition->pipeline->services;
+    for (size_t i = 0; services != NULL && i < services->count; i++) {
+        const struct service *service = services->services[i];
+        struct map_id *ids = partition->pipeline->map_ids[i];
+        for (uint32_t which = 0; which < MAP_PARTS; which++)
+            ids[which] = number_map(partition, arena_format(&partition->arena, "%s%s", service->name, suffixes[which]));
+        if (service->part_map != NULL)
+            ids[MAP_PARTS] = number_map(partition, service->part_map);
+    }
+}
+
+/* ---- view and part */
+
+uint64_t event_store_sequence(const struct service *service, const void *view)
+{
+    uint64_t sequence = 0;
+    if (view != NULL)
+        memcpy(&sequence, (const uint8_t *)view + service->view_sequence_offset, sizeof sequence);
+    return sequence;
+}
+
+void event_store_set_sequence(const struct service *service, void *view, uint64_t sequence)
+{
+    REQUIRE(view != NULL);
+    memcpy((uint8_t *)view + service->view_sequence_offset, &sequence, sizeof sequence);
+}
+
+static void *load(struct work *work, struct map_id map, const struct ProtobufCMessageDescriptor *descriptor, struct bytes key,
+                  struct bytes affinity)
+{
+    struct table_entry entry;
+    if (!maps_get(work->partition->maps, map, key, affinity, &entry))
+        return NULL;
+    void *message = message_unpack(descriptor, entry.value, work->arena);
+    HOLDS(message != NULL);
+    return message;
+}
+
+void event_store_load(struct work *work, const struct work_item *item, struct bytes part_key, struct service_state *ret_state)
+{
+    const struct service *service = item->service;
+    *ret_state = (struct service_state){0};
+    ret_state->view = load(work, map_of(work, service, MAP_VIEW), service->view, item->key, item->affinity);
+    if (part_key.size != 0)
+        ret_state->part = load(work, map_of(work, service, MAP_PARTS), service->part, part_key, item->affinity);
+}
+
+static void store(struct work *work, struct map_id map, struct bytes key, struct bytes affinity, const void *message)
+{
+    struct buffer *scratch = &work->pipeline->scratch;
+    buffer_clear(scratch);
+    message_pack(message, scratch);
+    maps_set(work->partition->maps, map, key, affinity, buffer_bytes(scratch), work->partition->commits);
+    partition_fold(work->partition, buffer_bytes(scratch));
+}
+
+void event_store_save(struct work *work, const struct work_item *item, struct bytes part_key, const struct service_state *state)
+{
+    const struct service *service = item->service;
+    struct partition *partition = work->partition;
+    REQUIRE(state->view != NULL);
+    service->holds(state);
+    store(work, map_of(work, service, MAP_VIEW), item->key, item->affinity, state->view);
+    if (part_key.size == 0)
+        return;
+    struct map_id parts = map_of(work, service, MAP_PARTS);
+    if (state->part == NULL) {
+        maps_remove(partition->maps, parts, part_key, item->affinity);
+        return;
+    }
+    store(work, parts, part_key, item->affinity, state->part);
+    if (state->part_keep_ms != 0)
+        retention_add(work->pipeline->parts, &(struct retained){
+            .map = parts, .key = part_key, .affinity = item->affinity, .version = partition->commits,
+            .end_ms = partition->log_time_ms + state->part_keep_ms});
+}
+
+const void *event_store_peek(const struct service_call *call, uint32_t service_number, struct bytes key)
+{
+    struct work *work = call->peek_context;
+    const struct service *service = registry_find(work->pipeline->services, service_number);
+    if (service == NULL || key.size == 0 || key.size > SERVICE_KEY_BYTES_MAX)
+        return NULL;
+    return load(work, map_of(work, service, MAP_VIEW), service->view, key, call->affinity);
+}
+
+/* ---- events and completions */
+
+void event_store_append(struct work *work, const struct work_item *item, const struct event_record *event)
+{
+    struct buffer *scratch = &work->pipeline->scratch;
+    struct partition *partition = work->partition;
+    buffer_clear(scratch);
+    event_record_encode(event, scratch);
+    struct bytes key = bytes_of_text(arena_format(work->arena, "%.*s/%llu", (int)item->key.size, (const char *)item->key.data,
+                                                  (unsigned long long)event->sequence));
+    maps_set(partition->maps, map_of(work, item->service, MAP_EVENTS), key, item->affinity, buffer_bytes(scratch),
+             partition->commits);
+    partition_fold(partition, buffer_bytes(scratch));
+    partition->stats.events++;
+}
+
+void event_store_complete(struct work *work, const struct work_item *item, const struct work_outcome *outcome)
+{
+    enum { STATUS_COMPLETED = 1, STATUS_REFUSED = 2 };
+    struct partition *partition = work->partition;
+    struct buffer *scratch = &work->pipeline->scratch;
+    struct completion_record record = {
+        .event_id = outcome->event_id, .status = outcome->refusal == 0 ? STATUS_COMPLETED : STATUS_REFUSED,
+        .refusal_code = outcome->refusal, .refusal_reason = outcome->reason, .log_time_ms = partition->log_time_ms,
+        .sequence = outcome->sequence};
+    buffer_clear(scratch);
+    completion_record_encode(&record, scratch);
+    struct retained retained = {
+        .map = map_of(work, item->service, MAP_COMPLETIONS), .key = outcome->event_id, .affinity = item->affinity,
+        .version = partition->commits, .end_ms = partition->log_time_ms + COMPLETIONS_KEEP_MS};
+    maps_set(partition->maps, retained.map, retained.key, retained.affinity, buffer_bytes(scratch), retained.version);
+    retention_add(work->pipeline->completions, &retained);
+    (void)retention_trim(work->pipeline->completions, partition->maps, partition->log_time_ms, 2);
+}

@@ -1,0 +1,237 @@
+#include "grid/partition/event_work.h"
+
+#include "grid/base/check.h"
+#include "grid/partition/retention.h"
+#include "services/message.h"
+
+struct work event_work_begin(struct partition *partition)
+{
+    REQUIRE(partition->born && partition->pipeline != NULL);
+    return (struct work){.partition = partition, .pipeline = partition->pipeline, .arena = &partition->arena};
+}
+
+char *event_work_id(struct work *work)
+{
+    return arena_format(work->arena, "%u-%llu-%u", (unsigned)work->partition->id.value,
+                        (unsigned long long)work->partition->commits, (unsigned)work->ordinal++);
+}
+
+/* ---- what may be handled at all */
+
+static bool key_clean(struct bytes key, size_t bytes_max)
+{
+    for (size_t i = 0; i < key.size; i++)
+        if (key.data[i] < 0x20 || key.data[i] == 0x7F)
+            return false;
+    return key.size >= 1 && key.size <= bytes_max;
+}
+
+/* A derived aggregate must live beside the one that it is derived from, or requests that name it would miss it. */
+static bool key_belongs(const struct service *service, struct bytes key, struct bytes affinity)
+{
+    if (!key_clean(key, SERVICE_KEY_BYTES_MAX) || !key_clean(affinity, SERVICE_ID_BYTES_MAX))
+        return false;
+    if (service->affinity == SERVICE_AFFINITY_KEY)
+        return bytes_equal(key, affinity);
+    return key.size > affinity.size + 2 && key.data[affinity.size] == '.' &&
+           bytes_equal(bytes_of(key.data, affinity.size), affinity);
+}
+
+static enum grid_err check(const struct work_item *item, const char **ret_note)
+{
+    if (item->service == NULL) {
+        *ret_note = "service: no such service";
+        return GRID_ERR_INVALID;
+    }
+    if (!key_belongs(item->service, item->key, item->affinity)) {
+        *ret_note = "key: not a key of this service under this affinity";
+        return GRID_ERR_INVALID;
+    }
+    if (item->kind != ITEM_COMMAND)
+        return GRID_ERR_OK;
+    const struct service_command_kind *command = registry_command(item->service, item->type);
+    if (command == NULL) {
+        *ret_note = "type: no such command";
+        return GRID_ERR_INVALID;
+    }
+    if (command->internal && item->by_hand) {
+        *ret_note = "type: only other services may send it";
+        return GRID_ERR_DENIED;
+    }
+    return GRID_ERR_OK;
+}
+
+/* ---- one item */
+
+struct handling {
+    const struct work_item *item;
+    struct service_call call;
+    struct service_state state;
+    struct service_decision decision;
+    const void *command;
+    struct bytes part_key;
+};
+
+static enum grid_err decide(struct work *work, struct handling *handling)
+{
+    const struct work_item *item = handling->item;
+    const struct service *service = item->service;
+    struct service_decision *decision = &handling->decision;
+    if (item->kind == ITEM_COMMAND) {
+        const struct ProtobufCMessageDescriptor *descriptor = registry_command(service, item->type)->descriptor;
+        handling->command = item->by_hand ? message_unpack_strict(descriptor, item->body, work->arena)
+                                          : message_unpack(descriptor, item->body, work->arena);
+        if (handling->command == NULL)
+            return GRID_ERR_MALFORMED;
+        if (service->part_key != NULL)
+            handling->part_key = service->part_key(&handling->call, item->type, handling->command);
+        /* An id that is too long for a key names nothing; decide refuses it. */
+        if (handling->part_key.size > 2 * SERVICE_KEY_BYTES_MAX + 16)
+            handling->part_key = BYTES_NONE;
+    }
+    event_store_load(work, item, handling->part_key, &handling->state);
+    handling->call.sequence = event_store_sequence(service, handling->state.view);
+    switch (item->kind) {
+    case ITEM_COMMAND: service->decide(&handling->call, &handling->state, item->type, handling->command, decision); break;
+    case ITEM_ANSWER:
+        if (service->decide_answer != NULL)
+            service->decide_answer(&handling->call, &handling->state, &item->answer, decision);
+        break;
+    case ITEM_TIMER:
+        if (service->decide_timer != NULL)
+            service->decide_timer(&handling->call, &handling->state, item->timer_number, decision);
+        break;
+    case ITEM_RESULT:
+        if (service->decide_result != NULL)
+            service->decide_result(&handling->call, &handling->state, &item->result, decision);
+        break;
+    }
+    return GRID_ERR_OK;
+}
+
+static void tally(struct partition *partition, enum service_tally what)
+{
+    switch (what) {
+    case SERVICE_TALLY_NONE: break;
+    case SERVICE_TALLY_SAGA_STARTED: partition->stats.sagas_started++; break;
+    case SERVICE_TALLY_SAGA_COMPLETED: partition->stats.sagas_completed++; break;
+    case SERVICE_TALLY_SAGA_COMPENSATED: partition->stats.sagas_compensated++; break;
+    case SERVICE_TALLY_SAGA_TIMED_OUT: partition->stats.sagas_timed_out++; break;
+    case SERVICE_TALLY_SAGA_FAILED: partition->stats.sagas_failed++; break;
+    }
+}
+
+static void persist(struct work *work, const struct handling *handling, const struct service_event_kind *kind,
+                    const void *body)
+{
+    const struct service_call *call = &handling->call;
+    bool of_saga = call->trace.saga_id.size != 0;
+    struct event_record record = {
+        .event_id = call->event_id, .service = handling->item->service->number, .type = kind->type, .version = kind->version,
+        .event_type = bytes_of_text(kind->name), .aggregate_type = bytes_of_text(handling->item->service->aggregate),
+        .key = call->key, .sequence = call->sequence, .log_time_ms = call->log_time_ms, .wall_time_ms = call->wall_time_ms,
+        .trace = call->trace, .saga_type = of_saga ? bytes_of_text(SERVICE_SAGA_TYPE) : BYTES_NONE,
+        .saga_step = of_saga ? kind->saga_step : 0, .is_compensating = of_saga && kind->is_compensating,
+        .body = message_pack_arena(body, work->arena)};
+    event_store_append(work, handling->item, &record);
+    tally(work->partition, kind->tally);
+}
+
+/* Enrich, persist, update view, publish: for one event. */
+static void handle_event(struct work *work, struct handling *handling, const struct service_event *event)
+{
+    const struct service *service = handling->item->service;
+    const struct service_event_kind *kind = registry_event(service, event->type);
+    struct service_reaction reaction;
+    REQUIRE(kind != NULL);
+    handling->call.sequence++;
+    persist(work, handling, kind, event->body);
+    service->evolve(&handling->call, &handling->state, event->type, event->body);
+    event_store_set_sequence(service, handling->state.view, handling->call.sequence);
+    if (service->react == NULL)
+        return;
+    reaction.arena = work->arena;
+    reaction.messages_count = reaction.timers_count = reaction.activities_count = 0;
+    service->react(&handling->call, &handling->state, event->type, event->body, &reaction);
+    event_effects_react(work, handling->item, &handling->call, &reaction);
+}
+
+static struct service_call call_of(struct work *work, const struct work_item *item, struct bytes event_id)
+{
+    struct service_call call = {
+        .arena = work->arena, .key = item->key, .affinity = item->affinity, .log_time_ms = work->partition->log_time_ms,
+        .wall_time_ms = work->partition->wall_time_ms, .trace = item->trace, .by_hand = item->by_hand, .event_id = event_id,
+        .peek = event_store_peek, .peek_context = work};
+    if (call.trace.correlation_id.size == 0)
+        call.trace.correlation_id = event_id;
+    return call;
+}
+
+static void apply_events(struct work *work, struct handling *handling)
+{
+    const struct service_decision *decision = &handling->decision;
+    if (decision->events_count == 0)
+        return;
+    if (decision->saga_id.size != 0)
+        handling->call.trace.saga_id = decision->saga_id;
+    if (decision->correlation_id.size != 0)
+        handling->call.trace.correlation_id = decision->correlation_id;
+    for (size_t i = 0; i < decision->events_count; i++) {
+        if (i != 0)
+            handling->call.event_id = bytes_of_text(event_work_id(work));
+        handle_event(work, handling, &decision->events[i]);
+    }
+    event_store_save(work, handling->item, handling->part_key, &handling->state);
+}
+
+static void handle_item(struct work *work, const struct work_item *item, struct work_outcome *ret_outcome)
+{
+    struct handling handling = {.item = item};
+    const char *note = NULL;
+    *ret_outcome = (struct work_outcome){.err = check(item, &note)};
+    if (ret_outcome->err != GRID_ERR_OK) {
+        ret_outcome->reason = bytes_of_text(note);
+        return;
+    }
+    ret_outcome->event_id = bytes_of_text(event_work_id(work));
+    handling.call = call_of(work, item, ret_outcome->event_id);
+    handling.decision.arena = work->arena;
+    ret_outcome->err = decide(work, &handling);
+    if (ret_outcome->err != GRID_ERR_OK) {
+        ret_outcome->reason = bytes_of_text("body: not a message of this command");
+        return;
+    }
+    apply_events(work, &handling);
+    ret_outcome->refusal = handling.decision.refusal;
+    ret_outcome->reason = handling.decision.reason;
+    ret_outcome->same = handling.decision.same;
+    ret_outcome->sequence = handling.call.sequence;
+    bool silent = handling.decision.events_count == 0 && handling.decision.refusal == 0;
+    if (handling.decision.same)
+        ret_outcome->event_id = handling.decision.same_event_id;
+    else if (silent)
+        ret_outcome->event_id = BYTES_NONE;
+    else
+        event_store_complete(work, item, ret_outcome);
+}
+
+void event_work_run(struct work *work, const struct work_item *item, struct work_outcome *ret_outcome)
+{
+    struct work_outcome outcome;
+    REQUIRE(work->first == NULL && work->last == NULL);
+    work->items = 1;
+    handle_item(work, item, ret_outcome);
+    event_effects_reply(work, item, ret_outcome);
+    if (ret_outcome->refusal != 0 || ret_outcome->err != GRID_ERR_OK)
+        work->partition->stats.refusals++;
+    while (work->first != NULL) {
+        const struct work_item *next = work->first;
+        work->first = next->next;
+        if (work->first == NULL)
+            work->last = NULL;
+        handle_item(work, next, &outcome);
+        event_effects_reply(work, next, &outcome);
+        if (outcome.refusal != 0 || outcome.err != GRID_ERR_OK)
+            work->partition->stats.refusals++;
+    }
+}
