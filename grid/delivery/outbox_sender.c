@@ -73,10 +73,18 @@ static void send_window(struct outbox_sender *sender, struct outbox_link *link)
     while (link->sent < link->last && link->sent - link->applied < OUTBOX_WINDOW_MESSAGES) {
         struct batch batch = {.next = link->sent + 1};
         sender->host->read(sender->host->context, link->destination, link->sent + 1, OUTBOX_BATCH_BYTES, collect, &batch);
-        if (batch.count == 0 || !sender->host->send(sender->host->context, link->destination, batch.messages, batch.count))
+        if (batch.count == 0)
             return;
+        /* Counted first: a destination on this node answers from inside the call. */
+        uint64_t before = link->sent;
         link->sent += batch.count;
+        if (!sender->host->send(sender->host->context, link->destination, batch.messages, batch.count)) {
+            link->sent = before;
+            return;
+        }
         link->moved_us = sender->now_us;
+        if (link->sent <= before)
+            return; /* it reported a gap: the next run goes back, or this one might never end */
     }
 }
 

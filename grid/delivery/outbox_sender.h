@@ -5,7 +5,8 @@
  * for RESEND_US, or after outbox_sender_rewind. It never decides what is acknowledged: it collects answers, and the
  * owner proposes them as Acknowledge commands with the next entry, or alone after ACK_DELAY_US.
  *
- * The host below is the partition and the network; borrowed. Single threaded; time is an argument. */
+ * The host below is the partition and the network; borrowed. `send` may call outbox_sender_answer before it returns (a
+ * destination on the same node). Single threaded; time is an argument. */
 #ifndef GRID_DELIVERY_OUTBOX_SENDER_H
 #define GRID_DELIVERY_OUTBOX_SENDER_H
 

@@ -1,0 +1,216 @@
+#include <criterion/criterion.h>
+
+#include "grid/base/memory.h"
+#include "grid/delivery/activity_runner.h"
+#include "tests/support/fake_clock.h"
+
+enum { CALLS_MAX = 512 };
+
+/* A provider that answers when the test says so. */
+struct fake_provider {
+    struct sink sink;
+    struct payment_request *waiting[CALLS_MAX];
+    size_t waiting_count, calls, cancels;
+    char last_key[64];
+};
+
+struct scene {
+    struct fake_clock clock;
+    struct fake_provider provider;
+    struct prng prng;
+    struct activity_runner *runner;
+    uint64_t answered_id;
+    size_t answered_count;
+    enum payment_outcome outcome;
+    char transaction[32], reason[32];
+};
+
+static void payment(struct sink *sink, struct payment_request *request)
+{
+    struct fake_provider *provider = (struct fake_provider *)sink;
+    provider->waiting[provider->waiting_count++] = request;
+    provider->calls++;
+    cr_assert_lt(request->key.size, sizeof provider->last_key);
+    memcpy(provider->last_key, request->key.data, request->key.size);
+    provider->last_key[request->key.size] = 0;
+}
+
+static void payment_cancel(struct sink *sink, struct payment_request *request)
+{
+    struct fake_provider *provider = (struct fake_provider *)sink;
+    provider->cancels++;
+    for (size_t i = 0; i < provider->waiting_count; i++)
+        if (provider->waiting[i] == request) {
+            provider->waiting[i] = provider->waiting[--provider->waiting_count];
+            return;
+        }
+    cr_assert_fail("only a request under way is cancelled");
+}
+
+static void on_answered(void *context, uint64_t id, enum payment_outcome outcome, struct bytes transaction, struct bytes reason)
+{
+    struct scene *scene = context;
+    scene->answered_id = id;
+    scene->answered_count++;
+    scene->outcome = outcome;
+    memcpy(scene->transaction, transaction.data, transaction.size);
+    scene->transaction[transaction.size] = 0;
+    memcpy(scene->reason, reason.data, reason.size);
+    scene->reason[reason.size] = 0;
+}
+
+static void scene_open(struct scene *scene)
+{
+    *scene = (struct scene){.provider = {.sink = {payment, payment_cancel}}};
+    fake_clock_init(&scene->clock);
+    prng_init(&scene->prng, 1);
+    scene->runner = activity_runner_open(&(struct activity_runner_options){
+        .clock = &scene->clock.clock, .sink = &scene->provider.sink, .jitter = &scene->prng, .answered = on_answered, .context = scene});
+}
+
+static void scene_close(struct scene *scene)
+{
+    if (scene->runner)
+        activity_runner_close(scene->runner);
+    fake_clock_close(&scene->clock);
+}
+
+static bool start(struct scene *scene, uint64_t id, const char *key)
+{
+    /* Gone right after the call: the runner keeps copies. */
+    char *shortlived = memory_copy(key, strlen(key) + 1);
+    bool started = activity_runner_start(scene->runner, &(struct activity){
+        .id = id, .operation = PAYMENT_CHARGE, .key = bytes_of_text(shortlived), .order = bytes_of_text("o-1"),
+        .currency = bytes_of_text("EUR"), .amount_minor = 4200});
+    memset(shortlived, '#', strlen(key));
+    memory_free(shortlived);
+    return started;
+}
+
+static void reply(struct scene *scene, enum grid_err err, enum payment_outcome outcome)
+{
+    cr_assert_gt(scene->provider.waiting_count, 0);
+    struct payment_request *request = scene->provider.waiting[0];
+    scene->provider.waiting[0] = scene->provider.waiting[--scene->provider.waiting_count];
+    request->done(request->context, err, outcome, bytes_of_text("tx-1"), bytes_of_text("because"));
+}
+
+Test(activity_runner, asks_at_once_with_everything_that_the_log_says)
+{
+    struct scene scene;
+    scene_open(&scene);
+    cr_assert(start(&scene, 7, "s1.charge"));
+    cr_assert_eq(scene.provider.calls, 1);
+    const struct payment_request *request = scene.provider.waiting[0];
+    cr_assert_eq(request->operation, PAYMENT_CHARGE);
+    cr_assert_eq(request->amount_minor, 4200);
+    cr_assert(bytes_equal(request->key, bytes_of_text("s1.charge")));
+    cr_assert(bytes_equal(request->order, bytes_of_text("o-1")));
+    cr_assert(bytes_equal(request->currency, bytes_of_text("EUR")));
+    scene_close(&scene);
+}
+
+Test(activity_runner, hands_a_definite_answer_back_once_and_waits_for_the_log)
+{
+    struct scene scene;
+    scene_open(&scene);
+    start(&scene, 7, "s1.charge");
+    reply(&scene, GRID_ERR_OK, PAYMENT_DECLINED);
+    cr_assert_eq(scene.answered_count, 1);
+    cr_assert_eq(scene.answered_id, 7);
+    cr_assert_eq(scene.outcome, PAYMENT_DECLINED);
+    cr_assert_str_eq(scene.transaction, "tx-1");
+    cr_assert_str_eq(scene.reason, "because");
+    fake_clock_advance(&scene.clock, 60ull * 1000 * 1000);
+    cr_assert_eq(scene.provider.calls, 1, "answered is answered");
+    cr_assert_eq(activity_runner_count(scene.runner), 1);
+    /* The log still lists it until its result is applied. */
+    cr_assert(start(&scene, 7, "s1.charge"));
+    cr_assert_eq(scene.provider.calls, 1);
+    activity_runner_finish(scene.runner, 7);
+    cr_assert_eq(activity_runner_count(scene.runner), 0);
+    scene_close(&scene);
+}
+
+/* No definite answer is never a decline (R9). */
+Test(activity_runner, asks_again_with_the_same_key_until_there_is_an_answer)
+{
+    struct scene scene;
+    scene_open(&scene);
+    start(&scene, 7, "s1.charge");
+    uint64_t delay_us = ACTIVITY_RETRY_FIRST_US;
+    for (size_t attempt = 1; attempt <= 8; attempt++) {
+        reply(&scene, attempt % 2 ? GRID_ERR_UNAVAILABLE : GRID_ERR_TIMEOUT, PAYMENT_DECLINED);
+        cr_assert_eq(scene.answered_count, 0);
+        fake_clock_advance(&scene.clock, delay_us - 1);
+        cr_assert_eq(scene.provider.calls, attempt, "not before its time");
+        fake_clock_advance(&scene.clock, delay_us / 4 + 1);
+        cr_assert_eq(scene.provider.calls, attempt + 1, "at most a quarter later");
+        cr_assert_str_eq(scene.provider.last_key, "s1.charge");
+        delay_us = delay_us * 2 < ACTIVITY_RETRY_LAST_US ? delay_us * 2 : ACTIVITY_RETRY_LAST_US;
+    }
+    cr_assert_eq(delay_us, ACTIVITY_RETRY_LAST_US);
+    cr_assert_eq(activity_runner_retries(scene.runner), 8);
+    reply(&scene, GRID_ERR_OK, PAYMENT_CAPTURED);
+    cr_assert_eq(scene.answered_count, 1);
+    cr_assert_eq(scene.outcome, PAYMENT_CAPTURED);
+    scene_close(&scene);
+}
+
+Test(activity_runner, spreads_the_retries_of_many)
+{
+    enum { MANY = 64 };
+    struct scene scene;
+    scene_open(&scene);
+    for (uint64_t id = 1; id <= MANY; id++)
+        start(&scene, id, "key");
+    while (scene.provider.waiting_count > 0)
+        reply(&scene, GRID_ERR_UNAVAILABLE, PAYMENT_DECLINED);
+    fake_clock_advance(&scene.clock, ACTIVITY_RETRY_FIRST_US + ACTIVITY_RETRY_FIRST_US / 8);
+    cr_assert_gt(scene.provider.calls, MANY + 5);
+    cr_assert_lt(scene.provider.calls, 2 * MANY - 5);
+    scene_close(&scene);
+}
+
+Test(activity_runner, runs_a_bounded_number_at_a_time)
+{
+    struct scene scene;
+    scene_open(&scene);
+    for (uint64_t id = 1; id <= ACTIVITIES_RUNNING_MAX; id++)
+        cr_assert(start(&scene, id, "key"));
+    cr_assert_not(start(&scene, 1000, "key"));
+    cr_assert(start(&scene, 5, "key"), "a known one is no further one");
+    cr_assert_eq(scene.provider.calls, ACTIVITIES_RUNNING_MAX);
+    activity_runner_finish(scene.runner, 9);
+    cr_assert(start(&scene, 1000, "key"));
+    scene_close(&scene);
+}
+
+Test(activity_runner, finishing_one_under_way_cancels_its_call)
+{
+    struct scene scene;
+    scene_open(&scene);
+    start(&scene, 1, "a");
+    start(&scene, 2, "b");
+    activity_runner_finish(scene.runner, 1);
+    cr_assert_eq(scene.provider.cancels, 1);
+    cr_assert_eq(scene.provider.waiting_count, 1);
+    activity_runner_finish(scene.runner, 77);
+    cr_assert_eq(activity_runner_count(scene.runner), 1);
+    scene_close(&scene);
+}
+
+Test(activity_runner, the_end_of_leadership_cancels_calls_and_retries)
+{
+    struct scene scene;
+    scene_open(&scene);
+    start(&scene, 1, "a");
+    reply(&scene, GRID_ERR_UNAVAILABLE, PAYMENT_DECLINED);
+    start(&scene, 2, "b");
+    activity_runner_close(scene.runner);
+    scene.runner = NULL;
+    cr_assert_eq(scene.provider.cancels, 1, "the one that waits for its retry has no call");
+    fake_clock_advance(&scene.clock, 60ull * 1000 * 1000);
+    cr_assert_eq(scene.provider.calls, 2);
+    scene_close(&scene);
+}

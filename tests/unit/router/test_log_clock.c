@@ -1,0 +1,104 @@
+#include <criterion/criterion.h>
+
+#include "grid/base/prng.h"
+#include "grid/router/log_clock.h"
+
+#define SECOND_US 1000000ull
+#define HOUR_MS 3600000ull
+#define WALL_MS 1700000000000ull
+
+Test(log_clock, begins_with_wall_time_in_a_new_partition)
+{
+    struct log_clock clock;
+    log_clock_start(&clock, 0, 5, WALL_MS);
+    cr_assert_eq(log_clock_read(&clock, 5, WALL_MS), WALL_MS);
+}
+
+Test(log_clock, goes_on_from_the_log_and_not_from_the_wall)
+{
+    struct log_clock clock;
+    log_clock_start(&clock, WALL_MS, 0, WALL_MS + HOUR_MS);
+    cr_assert_eq(log_clock_read(&clock, 0, WALL_MS + HOUR_MS), WALL_MS);
+}
+
+Test(log_clock, follows_monotonic_time_when_both_agree)
+{
+    struct log_clock clock;
+    log_clock_start(&clock, WALL_MS, 0, WALL_MS);
+    for (uint64_t ms = 1; ms <= 100000; ms++)
+        cr_assert_eq(log_clock_read(&clock, ms * 1000, WALL_MS + ms), WALL_MS + ms);
+}
+
+/* A leader whose wall clock is an hour ahead must not fire every timer at once. */
+Test(log_clock, an_hour_ahead_goes_at_most_a_tenth_faster)
+{
+    struct log_clock clock;
+    log_clock_start(&clock, WALL_MS, 0, WALL_MS + HOUR_MS);
+    for (uint64_t s = 1; s <= 600; s++) {
+        uint64_t now = log_clock_read(&clock, s * SECOND_US, WALL_MS + HOUR_MS + s * 1000);
+        cr_assert_eq(now, WALL_MS + s * 1100, "after %lu s", (unsigned long)s);
+    }
+}
+
+/* Nor may one an hour behind freeze time: deadlines still pass. */
+Test(log_clock, an_hour_behind_goes_at_most_a_tenth_slower)
+{
+    struct log_clock clock;
+    log_clock_start(&clock, WALL_MS, 0, WALL_MS - HOUR_MS);
+    for (uint64_t s = 1; s <= 600; s++) {
+        uint64_t now = log_clock_read(&clock, s * SECOND_US, WALL_MS - HOUR_MS + s * 1000);
+        cr_assert_eq(now, WALL_MS + s * 900, "after %lu s", (unsigned long)s);
+    }
+}
+
+Test(log_clock, does_not_round_the_slew_away_when_read_often)
+{
+    struct log_clock clock;
+    log_clock_start(&clock, WALL_MS, 0, WALL_MS + HOUR_MS);
+    uint64_t now = 0;
+    for (uint64_t us = 1; us <= SECOND_US; us += 7)
+        now = log_clock_read(&clock, us, WALL_MS + HOUR_MS + us / 1000);
+    /* A tenth of 7 us is rounded down to nothing: at least time itself must not be lost. */
+    cr_assert_geq(now, WALL_MS + 999);
+    cr_assert_leq(now, WALL_MS + 1100);
+}
+
+Test(log_clock, reaches_the_wall_and_stays_with_it)
+{
+    struct log_clock clock;
+    log_clock_start(&clock, WALL_MS, 0, WALL_MS + 5000);
+    for (uint64_t ms = 100; ms <= 120000; ms += 100) {
+        uint64_t now = log_clock_read(&clock, ms * 1000, WALL_MS + 5000 + ms);
+        if (ms >= 60000)
+            cr_assert(now + 1 >= WALL_MS + 5000 + ms && now <= WALL_MS + 5000 + ms + 1);
+    }
+}
+
+Test(log_clock, never_turns_back_whatever_the_clocks_say)
+{
+    struct prng prng;
+    prng_init(&prng, 7);
+    for (int round = 0; round < 200; round++) {
+        struct log_clock clock;
+        uint64_t mono = prng_range(&prng, 0, SECOND_US), wall = WALL_MS, last = WALL_MS;
+        log_clock_start(&clock, last, mono, wall);
+        for (int step = 0; step < 200; step++) {
+            uint64_t elapsed = prng_range(&prng, 0, 3 * SECOND_US);
+            mono += elapsed;
+            wall = prng_chance(&prng, 100000) ? prng_range(&prng, 0, 2 * WALL_MS) : wall + elapsed / 1000;
+            uint64_t now = log_clock_read(&clock, mono, wall);
+            cr_assert_geq(now, last);
+            cr_assert_leq(now, last + elapsed / 1000 + elapsed / 10000 + 2);
+            cr_assert_geq(now + elapsed / 10000 + 2, last + elapsed / 1000);
+            last = now;
+        }
+    }
+}
+
+Test(log_clock, stands_still_when_the_monotonic_clock_does)
+{
+    struct log_clock clock;
+    log_clock_start(&clock, WALL_MS, 9 * SECOND_US, WALL_MS);
+    cr_assert_eq(log_clock_read(&clock, 9 * SECOND_US, WALL_MS + HOUR_MS), WALL_MS);
+    cr_assert_eq(log_clock_read(&clock, 8 * SECOND_US, WALL_MS + HOUR_MS), WALL_MS);
+}
