@@ -1,0 +1,207 @@
+/* The blocking face: a loop of its own that runs inside each call. */
+#include <string.h>
+#include <uv.h>
+
+#include "client/face.h"
+#include "grid/base/check.h"
+#include "grid/base/memory.h"
+
+struct grid_blocking {
+    uv_loop_t loop;
+    struct grid_client *client;
+};
+
+struct grid_result { struct grid_reply reply; struct arena arena; };
+
+/* A call that somebody waits for. */
+struct wait { bool done; enum grid_outcome outcome; struct grid_result *result; uint64_t count; };
+
+/* ---- results */
+
+static struct grid_bytes keep(struct arena *arena, struct grid_bytes from)
+{
+    struct bytes kept = arena_copy(arena, face_bytes(from));
+    return (struct grid_bytes){kept.data, kept.size};
+}
+
+static struct grid_result *result_of(const struct grid_reply *reply)
+{
+    struct grid_result *result = memory_zero(1, sizeof *result);
+    arena_init(&result->arena, 512);
+    result->reply = (struct grid_reply){
+        .outcome = reply->outcome, .note = arena_text(&result->arena, bytes_of_text(reply->note)),
+        .found = reply->found, .value = keep(&result->arena, reply->value), .version = reply->version,
+        .count = reply->count, .refusal_code = reply->refusal_code, .sequence = reply->sequence,
+        .refusal = arena_text(&result->arena, bytes_of_text(reply->refusal)),
+        .event_id = arena_text(&result->arena, bytes_of_text(reply->event_id))};
+    return result;
+}
+
+const struct grid_reply *grid_result_reply(const struct grid_result *result)
+{
+    return &result->reply;
+}
+
+void grid_result_close(struct grid_result *result)
+{
+    if (result == NULL)
+        return;
+    arena_close(&result->arena);
+    memory_free(result);
+}
+
+/* ---- waiting */
+
+static void replied(void *context, const struct grid_reply *reply)
+{
+    struct wait *wait = context;
+    wait->done = true;
+    wait->outcome = reply->outcome;
+    wait->count = reply->count;
+    wait->result = result_of(reply);
+}
+
+static struct grid_call call_of(struct wait *wait)
+{
+    *wait = (struct wait){0};
+    return (struct grid_call){.done = replied, .context = wait};
+}
+
+static void wait_for(struct grid_blocking *client, const bool *done)
+{
+    /* Every call has a deadline, so the loop always has something to wait for. */
+    while (!*done)
+        HOLDS(uv_run(&client->loop, UV_RUN_ONCE) != 0 || *done);
+}
+
+static enum grid_outcome finish(struct grid_blocking *client, struct wait *wait, struct grid_result **ret)
+{
+    wait_for(client, &wait->done);
+    if (ret != NULL)
+        *ret = wait->result;
+    else
+        grid_result_close(wait->result);
+    return wait->outcome;
+}
+
+/* ---- calls */
+
+enum grid_outcome grid_blocking_set(struct grid_blocking *client, const char *map, const struct grid_key *key,
+                                    struct grid_bytes value, struct grid_result **ret)
+{
+    struct wait wait;
+    struct grid_call call = call_of(&wait);
+    grid_client_set(client->client, map, key, value, &call);
+    return finish(client, &wait, ret);
+}
+
+enum grid_outcome grid_blocking_get(struct grid_blocking *client, const char *map, const struct grid_key *key,
+                                    struct grid_result **ret)
+{
+    struct wait wait;
+    struct grid_call call = call_of(&wait);
+    grid_client_get(client->client, map, key, &call);
+    return finish(client, &wait, ret);
+}
+
+enum grid_outcome grid_blocking_remove(struct grid_blocking *client, const char *map, const struct grid_key *key,
+                                       struct grid_result **ret)
+{
+    struct wait wait;
+    struct grid_call call = call_of(&wait);
+    grid_client_remove(client->client, map, key, &call);
+    return finish(client, &wait, ret);
+}
+
+enum grid_outcome grid_blocking_compare_and_set(struct grid_blocking *client, const char *map,
+                                                const struct grid_entry *entry, struct grid_result **ret)
+{
+    struct wait wait;
+    struct grid_call call = call_of(&wait);
+    grid_client_compare_and_set(client->client, map, entry, &call);
+    return finish(client, &wait, ret);
+}
+
+enum grid_outcome grid_blocking_size(struct grid_blocking *client, const char *map, uint64_t *ret_size)
+{
+    struct wait wait;
+    struct grid_call call = call_of(&wait);
+    grid_client_size(client->client, map, &call);
+    enum grid_outcome outcome = finish(client, &wait, NULL);
+    if (outcome == GRID_OUTCOME_OK)
+        *ret_size = wait.count;
+    return outcome;
+}
+
+enum grid_outcome grid_blocking_command(struct grid_blocking *client, const struct grid_command *command,
+                                        struct grid_result **ret)
+{
+    struct wait wait;
+    struct grid_call call = call_of(&wait);
+    grid_client_command(client->client, command, &call);
+    return finish(client, &wait, ret);
+}
+
+/* ---- scans */
+
+struct show { bool done, more, go_on; enum grid_outcome outcome; grid_entry_fn each; void *context; };
+
+static void show_page(void *context, const struct grid_reply *reply)
+{
+    struct show *show = context;
+    show->done = true;
+    show->outcome = reply->outcome;
+    show->more = reply->more;
+    for (size_t i = 0; i < reply->entries_count && show->go_on; i++)
+        show->go_on = show->each(show->context, &reply->entries[i]);
+}
+
+enum grid_outcome grid_blocking_scan(struct grid_blocking *client, const struct grid_scan_options *options,
+                                     grid_entry_fn each, void *context)
+{
+    struct grid_scan *scan = grid_scan_open(client->client, options);
+    struct show show = {.go_on = true, .each = each, .context = context};
+    struct grid_call call = {.done = show_page, .context = &show};
+    do {
+        show.done = false;
+        grid_scan_next(scan, &call);
+        wait_for(client, &show.done);
+    } while (show.outcome == GRID_OUTCOME_OK && show.more && show.go_on);
+    grid_scan_close(scan);
+    return show.outcome;
+}
+
+/* ---- life */
+
+static void on_closed(void *context)
+{
+    *(bool *)context = true;
+}
+
+void grid_blocking_close(struct grid_blocking *client)
+{
+    bool closed = false;
+    grid_client_close(client->client, on_closed, &closed);
+    while (!closed)
+        uv_run(&client->loop, UV_RUN_ONCE);
+    /* A name that is still being looked up comes back here. */
+    uv_run(&client->loop, UV_RUN_DEFAULT);
+    HOLDS(uv_loop_close(&client->loop) == 0);
+    memory_free(client);
+}
+
+enum grid_outcome grid_blocking_open(const struct grid_options *options, struct grid_blocking **ret)
+{
+    struct grid_blocking *client = memory_zero(1, sizeof *client);
+    struct wait wait;
+    struct grid_call call = call_of(&wait);
+    HOLDS(uv_loop_init(&client->loop) == 0);
+    client->client = grid_client_open(&client->loop, options);
+    grid_client_ready(client->client, &call);
+    enum grid_outcome outcome = finish(client, &wait, NULL);
+    if (outcome == GRID_OUTCOME_OK)
+        *ret = client;
+    else
+        grid_blocking_close(client);
+    return outcome;
+}

@@ -1,0 +1,14 @@
+/* Inside of the faces: replies made of the core's results. Shared by face.c, scan.c and blocking.c only. */
+#ifndef CLIENT_FACE_H
+#define CLIENT_FACE_H
+
+#include "client/core.h"
+#include "client/grid_client.h"
+
+struct client *face_core(struct grid_client *client);
+struct arena *face_arena(struct grid_client *client);
+/* The reply of a result, in the client's arena: valid until the next one. */
+void face_reply(struct grid_client *client, const struct client_result *result, struct grid_reply *ret_reply);
+struct bytes face_bytes(struct grid_bytes bytes);
+
+#endif
