@@ -52,7 +52,7 @@ PERMITTED = [
     ("grid/uv/loop.c", "grid/io/clock.h"),
     ("grid/node/node.c", "grid/uv/loop.h"),
     ("grid/node/node.c", "raft/group.h"),
-    ("client/blocking.c", "grid/uv/loop.h"),
+    ("client/face.c", "grid/uv/loop.h"),
     ("client/routing.c", "grid/io/clock.h"),
     ("tools/gridctl/main.c", "client/grid_client.h"),
     ("tests/sim/world.c", "raft/group.h"),
