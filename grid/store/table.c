@@ -11,7 +11,8 @@ enum {
     CAPACITY_MIN = 8,
     MOVES_PER_CHANGE = 16,             /* a resize ends after one change in 16 entries: the load stays below 0.85 */
     VISITS_PER_MOVE = 256,             /* slots looked at, for arrays that are mostly empty */
-    PREFETCH_AHEAD = 8,
+    PREFETCH_AHEAD = 8,                /* slots; a record's line comes while the ones before are moved */
+    SCAN_AHEAD = 6,
 };
 
 struct table {
@@ -279,6 +280,8 @@ bool table_next(const struct table *table, uint64_t after_hash, struct bytes aft
     }
     if (some) {
         const struct record *record = slots_record(slots, position);
+        /* Who asks for the next will mostly ask on. */
+        slots_prefetch(slots, position + SCAN_AHEAD);
         *ret_entry = entry_of(record, slots_hash(slots, record));
     }
     return some;
