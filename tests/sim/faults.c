@@ -192,7 +192,7 @@ static void act_reset(struct world *world)
 static void act_slow_receiver(struct world *world)
 {
     struct host *host = any_host(world, HOST_NODE);
-    host->net.slow_until_us = world->now_us + chance(world, 100000, world->plan.cut_us);
+    host->net.slow_until_us = world->now_us + chance(world, 50000, world->plan.cut_us);
 }
 
 static void act_slow_disk(struct world *world)
