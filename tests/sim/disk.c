@@ -20,6 +20,7 @@ struct disk_write {
     bool sync;
     enum grid_err err;
     struct buffer data;
+    struct disk_write *next_orphan;
 };
 
 struct disk_file {
@@ -313,7 +314,12 @@ static void disk_write(struct storage *storage, struct file *handle, struct stor
     world->totals.disk_writes++;
     world->totals.disk_bytes += caller->data.size;
     struct event event = {.host = disk->host, .run = run_written, .discard = discard_write, .context = write};
-    world_push(world, &event, write_latency(disk, caller->data.size));
+    uint64_t latency_us = write_latency(disk, caller->data.size);
+    world_push(world, &event, latency_us);
+    if (disk->host->doom.armed) {
+        disk->host->doom.armed = false;
+        world_at(world, world_draw(world, CONCERN_DISK, 0, latency_us), fault_crash, disk->host);
+    }
 }
 
 static enum grid_err disk_allocate(struct storage *storage, struct file *handle, uint64_t size)
@@ -460,7 +466,11 @@ static void file_abandon(struct world *world, struct disk_file *file)
 {
     struct disk_write *write = file->flying;
     file->flying = NULL;
-    if (write && world_draw_percent(world, CONCERN_DISK, 70)) {
+    if (write) {
+        write->next_orphan = write->disk->orphans;
+        write->disk->orphans = write;
+    }
+    if (write && world_draw_percent(world, CONCERN_DISK, 85)) {
         size_t size = write->data.size;
         if (world_draw_percent(world, CONCERN_DISK, 50)) {
             size = (size_t)world_draw(world, CONCERN_DISK, 0, size);
@@ -499,6 +509,17 @@ void sim_disk_crash(struct sim_disk *disk, enum crash_kind kind)
         } else {
             i++;
         }
+    }
+}
+
+/* The caller lent its request until `done`; a process that ends is given it back. */
+void sim_disk_return(struct sim_disk *disk)
+{
+    REQUIRE(disk->host->closing);
+    while (disk->orphans) {
+        struct disk_write *write = disk->orphans;
+        disk->orphans = write->next_orphan; /* the pending event frees it */
+        write->write->done(write->write->context, GRID_ERR_CLOSED);
     }
 }
 

@@ -4,6 +4,9 @@
 /* Drawing: each allowed class is on or off for the whole run, then its rates are drawn. Acting: at random moments one
  * of the classes that act does something. Rates of faults on single frames and writes are applied by net and disk. */
 
+/* The longest row of faults without calm. */
+enum { FAULTS_AT_ONE_GO_US = 6000000 };
+
 const char *fault_name(enum fault fault)
 {
     static const char *const names[] = {
@@ -46,9 +49,11 @@ void plan_draw(struct world *world)
     plan->gap_low_us = draw(world, 20000, 200000);
     plan->gap_high_us = plan->gap_low_us + draw(world, 100000, harsh ? 600000 : 3000000);
     plan->down_us = draw(world, 10000, 4000000);
-    plan->cut_us = draw(world, 50000, 6000000);
+    plan->cut_us = draw(world, 200000, 6000000);
     plan->pause_us = draw(world, 1000000, 8000000);
     plan->power_percent = (uint32_t)draw(world, 0, 100);
+    plan->actions_in_a_row = draw(world, 2, harsh ? 20 : 8);
+    plan->calm_us = draw(world, 2000000, 5000000);
 }
 
 /* ---- actions ---- */
@@ -89,11 +94,29 @@ static void crash_for(struct world *world, struct host *host, enum crash_kind ki
     }
 }
 
+void fault_crash(struct world *world, void *context)
+{
+    struct host *host = context;
+    if (world->faults_active) {
+        crash_for(world, host, host->doom.kind, host->doom.down_us);
+    }
+}
+
+/* The dangerous moments are those at which a write is under way (F19): most deaths wait for one. */
+static void crash_at_write_or_now(struct world *world, struct host *host, enum crash_kind kind, uint64_t down_us)
+{
+    if (host_up(host) && world_draw_percent(world, CONCERN_FAULTS, 70)) {
+        host->doom = (struct doom){true, kind, down_us};
+    } else {
+        crash_for(world, host, kind, down_us);
+    }
+}
+
 static void act_crash(struct world *world, enum host_kind kind)
 {
     struct host *host = any_host(world, kind);
     if (host) {
-        crash_for(world, host, any_crash(world), chance(world, 1000, world->plan.down_us));
+        crash_at_write_or_now(world, host, any_crash(world), chance(world, 1000, world->plan.down_us));
     }
 }
 
@@ -103,7 +126,7 @@ static void act_crash_all(struct world *world)
     enum crash_kind kind = any_crash(world);
     for (size_t i = 0; i < world->hosts_count; i++) {
         if (world->hosts[i]->kind == HOST_NODE) {
-            crash_for(world, world->hosts[i], kind, chance(world, 1000, 500000));
+            crash_at_write_or_now(world, world->hosts[i], kind, chance(world, 1000, 500000));
         }
     }
 }
@@ -192,7 +215,7 @@ static void act_reset(struct world *world)
 static void act_slow_receiver(struct world *world)
 {
     struct host *host = any_host(world, HOST_NODE);
-    host->net.slow_until_us = world->now_us + chance(world, 50000, world->plan.cut_us);
+    host->net.slow_until_us = world->now_us + chance(world, 100000, world->plan.cut_us);
 }
 
 static void act_slow_disk(struct world *world)
@@ -237,6 +260,21 @@ static const enum fault actions[] = {FAULT_CRASH, FAULT_CLIENT_CRASH, FAULT_CRAS
                                      FAULT_ONE_WAY, FAULT_SPLIT, FAULT_ISOLATE, FAULT_RESET, FAULT_SLOW_RECEIVER,
                                      FAULT_SLOW_DISK, FAULT_JUMP};
 
+/* Faults come in rows with calm between: a cluster that is never left alone does nothing that could go wrong. */
+static uint64_t calm_down(struct world *world)
+{
+    world_say(world, "calm");
+    uint64_t calm_us = chance(world, world->plan.calm_us / 2, world->plan.calm_us);
+    world->calm_since_us = world->now_us + calm_us;
+    if (world_draw_percent(world, CONCERN_FAULTS, 70)) {
+        net_mend(world);
+        for (size_t i = 0; i < world->hosts_count; i++) {
+            host_resume(world->hosts[i]);
+        }
+    }
+    return calm_us;
+}
+
 static void run_faults(struct world *world, void *context)
 {
     (void)context;
@@ -250,10 +288,16 @@ static void run_faults(struct world *world, void *context)
             enabled[count++] = actions[i];
         }
     }
-    if (count > 0) {
-        act(world, enabled[chance(world, 0, count - 1)]);
-        world_at(world, chance(world, world->plan.gap_low_us, world->plan.gap_high_us), run_faults, NULL);
+    if (count == 0) {
+        return;
     }
+    act(world, enabled[chance(world, 0, count - 1)]);
+    uint64_t gap_us = chance(world, world->plan.gap_low_us, world->plan.gap_high_us);
+    bool late = world->now_us - world->calm_since_us > FAULTS_AT_ONE_GO_US;
+    if (late || chance(world, 1, world->plan.actions_in_a_row) == 1) {
+        gap_us += calm_down(world);
+    }
+    world_at(world, gap_us, run_faults, NULL);
 }
 
 void faults_begin(struct world *world)
@@ -276,6 +320,7 @@ void faults_heal(struct world *world)
         struct host *host = world->hosts[i];
         disk_break(host, DISK_SOUND);
         host->disk.slow_until_us = host->net.slow_until_us = 0;
+        host->doom.armed = false;
         host_resume(host);
         host_start(host);
     }

@@ -35,12 +35,14 @@ struct sim_clock {
 struct sim_entropy { struct entropy entropy; struct prng prng; };
 
 struct disk_file;
+struct disk_write;
 struct sim_disk {
     struct storage storage;
     struct host *host;
     struct disk_file **files;              /* in name order */
     size_t files_count;
     struct disk_file *removed;             /* while somebody has them open */
+    struct disk_write *orphans;            /* under way when the process ended */
     uint64_t capacity_bytes;
     bool fail_write_once, fail_write_always, fail_sync_once, full;
     uint64_t slow_until_us;
@@ -65,6 +67,9 @@ struct sim_net {
     uint64_t slow_until_us;                /* F09 */
 };
 
+/* A death that waits for the next write to be under way. */
+struct doom { bool armed; enum crash_kind kind; uint64_t down_us; };
+
 struct host {
     struct world *world;
     char name[64];
@@ -73,6 +78,7 @@ struct host {
     struct host_owner owner;
     bool up, closing;                      /* closing: the owner frees; no effect reaches the world */
     uint64_t incarnation, paused_until_us;
+    struct doom doom;
     struct event *waiting;                 /* what came during a pause, in order */
     size_t waiting_count, waiting_capacity;
     struct io io;
@@ -94,6 +100,7 @@ struct plan {
     uint64_t gap_low_us, gap_high_us;      /* between fault actions */
     uint64_t down_us, cut_us, pause_us;    /* upper bounds of durations */
     uint32_t power_percent;                /* of crashes that are power cuts */
+    uint64_t actions_in_a_row, calm_us;
 };
 
 struct link;
@@ -113,6 +120,7 @@ struct world {
     struct link *links;
     struct plan plan;
     bool faults_active;
+    uint64_t calm_since_us;                /* when the last calm ended or will end */
     struct ledger *ledger;
     struct world_totals totals;
     struct sometimes sometimes[SOMETIMES_MAX];
@@ -150,6 +158,7 @@ struct host *net_host_of(struct world *world, const char *address);
 /* disk.c */
 void sim_disk_init(struct sim_disk *disk, struct host *host);
 void sim_disk_crash(struct sim_disk *disk, enum crash_kind kind);
+void sim_disk_return(struct sim_disk *disk);           /* after the owner freed what it had */
 void sim_disk_close(struct sim_disk *disk);
 
 /* provider.c */
@@ -159,5 +168,6 @@ void ledger_close(struct ledger *ledger);
 
 /* faults.c */
 void plan_draw(struct world *world);
+void fault_crash(struct world *world, void *context);  /* the host's doom comes true */
 
 #endif

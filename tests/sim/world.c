@@ -366,6 +366,21 @@ static void end_life(struct host *host)
     sim_clock_forget(&host->clock);
 }
 
+/* The owner frees its part; nothing that it does or is told meanwhile has an effect. */
+static void end_process(struct host *host, void (*owner)(void *context, struct host *host), enum crash_kind kind)
+{
+    host->closing = true;
+    host->world->running = host;
+    if (owner) {
+        owner(host->owner.context, host);
+    }
+    sim_disk_return(&host->disk);
+    host->world->running = NULL;
+    host->closing = false;
+    sim_net_crash(&host->net, kind);
+    host->up = false;
+}
+
 void host_crash(struct host *host, enum crash_kind kind)
 {
     if (!host->up) {
@@ -377,13 +392,7 @@ void host_crash(struct host *host, enum crash_kind kind)
     host->world->totals.crashes++;
     sim_disk_crash(&host->disk, kind);
     end_life(host);
-    host->closing = true;
-    host->world->running = host;
-    host->owner.crash(host->owner.context, host);
-    host->world->running = NULL;
-    host->closing = false;
-    sim_net_crash(&host->net, kind);
-    host->up = false;
+    end_process(host, host->owner.crash, kind);
 }
 
 static void run_stop(struct world *world, void *context)
@@ -406,10 +415,9 @@ void host_stop(struct host *host)
     world_trace_event(host->world, TRACE_CRASH, host->number, 9);
     host->world->totals.stops++;
     host_iterate(host, run_stop, host);
-    sim_net_crash(&host->net, CRASH_KILL);
     sim_disk_crash(&host->disk, CRASH_KILL);
     end_life(host);
-    host->up = false;
+    end_process(host, NULL, CRASH_KILL);
 }
 
 static void run_resume(struct world *world, void *context)

@@ -6,8 +6,8 @@
  * that the same seed gives the same run and a changed concern does not move the others.
  *
  * Hosts: nodes and clients alike. The owner of a host gives three callbacks; `crash` must free everything that the
- * owner built on host_io() and nothing of the world reacts to what it does meanwhile. After it no timer, write or
- * connection of that life ever reports again.
+ * owner built on host_io() and nothing of the world reacts to what it does meanwhile. Requests lent to the storage are
+ * given back at once by their `done` (CLOSED); after that no timer, write or connection of that life reports again.
  *
  * Failing: world_fail() keeps the first reason and ends the run. Threads: one. */
 #ifndef TESTS_SIM_WORLD_H

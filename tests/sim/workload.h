@@ -1,0 +1,70 @@
+/* A workload: what runs on the hosts of the world, what is asked of it, and what must hold.
+ *
+ * Life of one run: open (adds hosts) -> every host starts -> faults begin -> `seconds` of virtual time -> heal -> drain
+ * -> until settled, within a bound -> all nodes lose power and start again -> until settled -> check -> close.
+ * Oracles call world_fail at the moment they see a violation. `state` is what open returned.
+ *
+ * Adding one: a file workload_<name>.c with a constant struct workload, and a line in workload.c. */
+#ifndef TESTS_SIM_WORKLOAD_H
+#define TESTS_SIM_WORKLOAD_H
+
+#include "tests/sim/world.h"
+
+struct run_options {
+    uint64_t seed;
+    uint64_t seconds;              /* of faults; 0: the workload's default */
+    uint32_t nodes;                /* 0: the seed chooses 3 or 5 */
+    uint32_t partitions;           /* 0: the seed chooses 4 to 8 */
+    uint64_t shims_disabled;       /* bits of struct group_shims */
+    uint32_t faults_allowed;
+    bool verbose;
+};
+
+/* Named sums of a batch: commits, reads, ... */
+enum { TALLIES_MAX = 32 };
+struct tally { char name[32]; uint64_t count; };
+
+struct run {
+    struct world *world;
+    const struct run_options *options;
+    uint32_t nodes, partitions;    /* as chosen */
+    struct tally tallies[TALLIES_MAX];
+    size_t tallies_count;
+};
+
+void run_count(struct run *run, const char *name, uint64_t amount);
+uint64_t run_counted(const struct run *run, const char *name);
+
+struct workload {
+    const char *name, *summary;
+    uint64_t seconds;              /* of faults, by default */
+    uint64_t settle_seconds;       /* virtual bound on settling once all is healed */
+    const char *const *sometimes;  /* names that a batch is expected to reach, NULL at the end */
+    void *(*open)(struct run *run);
+    void (*drain)(void *state);    /* healed (called again after the last power cut): no new load except what shows
+                                    * that everything works again */
+    bool (*settled)(void *state);
+    void (*describe)(void *state, struct buffer *out);  /* what is not settled, for people */
+    void (*check)(void *state);    /* at rest, after all nodes lost their power once more */
+    void (*enough)(void *state);   /* fails the run when too little work was done to mean anything */
+    void (*close)(void *state);    /* after the world is closed */
+};
+
+const struct workload *workload_find(const char *name);
+const struct workload *workload_get(size_t number);     /* NULL past the last */
+extern const struct workload workload_counter;
+
+/* One run of one seed (tests/sim/run.c). */
+struct run_result {
+    bool failed;
+    char reason[WORLD_REASON_BYTES];
+    uint64_t trace, virtual_us;
+    struct world_totals totals;
+    struct tally tallies[TALLIES_MAX];
+    size_t tallies_count;
+    struct sometimes sometimes[SOMETIMES_MAX];
+    size_t sometimes_count;
+};
+void run_seed(const struct workload *workload, const struct run_options *options, struct run_result *ret_result);
+
+#endif
