@@ -11,6 +11,7 @@ struct batch {
     struct bytes messages[BATCH_MESSAGES];
     size_t count;
     uint64_t next;                     /* sequence that must come next */
+    bool broken;                       /* another one came */
 };
 
 void outbox_sender_init(struct outbox_sender *sender, const struct outbox_host *host)
@@ -61,9 +62,9 @@ static struct outbox_link *link_add(struct outbox_sender *sender, uint32_t desti
 static void collect(void *context, uint64_t sequence, struct bytes message)
 {
     struct batch *batch = context;
-    if (batch->count == BATCH_MESSAGES)
+    batch->broken |= sequence != batch->next && batch->count == 0;
+    if (batch->count == BATCH_MESSAGES || sequence != batch->next)
         return;
-    HOLDS(sequence == batch->next);
     batch->messages[batch->count++] = message;
     batch->next = sequence + 1;
 }
@@ -162,6 +163,14 @@ bool outbox_sender_waiting(const struct outbox_sender *sender)
         if (sender->links[i].applied < sender->links[i].last)
             return true;
     return sender->ack_since_us != 0;
+}
+
+size_t outbox_sender_stopped(const struct outbox_sender *sender)
+{
+    size_t stopped = 0;
+    for (size_t i = 0; i < sender->count; i++)
+        stopped += sender->links[i].stopped;
+    return stopped;
 }
 
 void outbox_sender_holds(const struct outbox_sender *sender)

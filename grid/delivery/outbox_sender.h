@@ -25,6 +25,7 @@ struct outbox_host {
     size_t (*read)(void *context, uint32_t destination, uint64_t sequence, size_t bytes_max,
                    void (*each)(void *batch, uint64_t sequence, struct bytes message), void *batch);
     /* Hands `count` encoded messages to the destination's leader; false when none is known or the link is down. */
+    /* The destination may be led here too and answer inside the call. */
     bool (*send)(void *context, uint32_t destination, const struct bytes *messages, size_t count);
 };
 
@@ -35,6 +36,7 @@ struct outbox_link {
     uint64_t applied;                  /* newest that the destination said it has applied */
     uint64_t acknowledged;             /* newest proposed as Acknowledge */
     uint64_t moved_us;                 /* when `sent` or `applied` last grew */
+    bool stopped;                      /* the destination misses what the outbox no longer has (R4): a person must look */
 };
 
 struct outbox_sender {
@@ -58,6 +60,7 @@ size_t outbox_sender_take_acks(struct outbox_sender *sender, void (*each)(void *
 bool outbox_sender_ack_due(const struct outbox_sender *sender, uint64_t now_us);
 /* True while messages wait for an answer: the owner must run the sender again in time. */
 bool outbox_sender_waiting(const struct outbox_sender *sender);
+size_t outbox_sender_stopped(const struct outbox_sender *sender); /* links that need a person */
 void outbox_sender_holds(const struct outbox_sender *sender);
 
 #endif
