@@ -55,13 +55,20 @@ static enum grid_err write_all(int fd, uint64_t offset, struct bytes data)
 
 /* ---- files */
 
+/* After a failed sync the system takes pages for clean that never reached the disk. A process that starts again must not
+ * read them as if they were stored: what is still dirty is synced, and everything is read from the disk. */
+static bool forget_cache(int fd)
+{
+    return fdatasync(fd) == 0 && posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0;
+}
+
 static enum grid_err open_(struct storage *base, const char *name, bool create, struct file **ret_file)
 {
     struct uv_storage *storage = storage_of(base);
     int fd = openat(storage->directory_fd, name, O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0640);
     if (fd < 0)
         return err_of_errno();
-    if (create && sync_directory(storage) != GRID_ERR_OK) {
+    if (create ? sync_directory(storage) != GRID_ERR_OK : !forget_cache(fd)) {
         close(fd);
         return GRID_ERR_IO;
     }
