@@ -4,13 +4,15 @@
  * The file is NDJSON, one effect a line: {"operation","key","order","amountMinor","currency","outcome","transaction","reason"}.
  * A repeated key is answered with its first outcome and writes nothing. Amounts above DECLINE_ABOVE_MINOR are declined.
  * Requests queue while a batch is at work in the thread pool; each batch takes the lock once, reads what others
- * appended, appends its own lines in one write and syncs. */
+ * appended, appends its own lines in one write and syncs. A line without an end was never answered (its writer died, or
+ * its disk was full) and is cut off by whoever has the lock next. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "grid/base/check.h"
@@ -19,7 +21,7 @@
 #include "grid/store/table.h"
 #include "grid/uv/inside.h"
 
-enum { DECLINE_ABOVE_MINOR = 1000000, TEXT_MAX = 96 };
+enum { DECLINE_ABOVE_MINOR = 1000000, TEXT_MAX = 96, LEARN_BYTES = 64 * 1024 };
 
 struct call {
     struct call *next;
@@ -40,7 +42,6 @@ struct uv_ledger {
     struct table *known;               /* key -> outcome line; touched by the batch at work only */
     struct call *waiting, **waiting_last, *working;
     uv_work_t work;
-    bool closed;
 };
 
 /* ---- in the thread pool */
@@ -55,30 +56,31 @@ static void remember(struct uv_ledger *ledger, struct bytes key, enum payment_ou
 
 static void learn_line(struct uv_ledger *ledger, struct bytes line)
 {
-    json_t *json = json_loadb((const char *)line.data, line.size, 0, NULL);
-    const char *key = json_string_value(json_object_get(json, "key"));
+    json_t *json = json_loadb((const char *)line.data, line.size, JSON_ALLOW_NUL, NULL);
+    const json_t *key = json_object_get(json, "key");
     const char *outcome = json_string_value(json_object_get(json, "outcome"));
     const char *transaction = json_string_value(json_object_get(json, "transaction"));
     const char *reason = json_string_value(json_object_get(json, "reason"));
-    if (key && outcome && transaction && reason)
-        remember(ledger, bytes_of_text(key), strcmp(outcome, "CAPTURED") == 0 ? PAYMENT_CAPTURED : PAYMENT_DECLINED, transaction, reason);
+    if (json_string_length(key) > 0 && outcome && transaction && reason)
+        remember(ledger, bytes_of(json_string_value(key), json_string_length(key)),
+                 strcmp(outcome, "CAPTURED") == 0 ? PAYMENT_CAPTURED : PAYMENT_DECLINED, transaction, reason);
     json_decref(json);
 }
 
-/* Reads what was appended since the last batch, by whichever node. Only whole lines count: the lock is held. */
+static enum grid_err cut(struct uv_ledger *ledger, uint64_t size)
+{
+    return ftruncate(ledger->fd, (off_t)size) == 0 ? GRID_ERR_OK : GRID_ERR_IO;
+}
+
+/* Reads what was appended since the last batch, by whichever node. The lock is held. */
 static enum grid_err learn(struct uv_ledger *ledger)
 {
-    enum { PART = 64 * 1024 };
     struct buffer text = {0};
     ssize_t got = 1;
     while (got > 0) {
         size_t before = text.size;
-        got = pread(ledger->fd, buffer_extend(&text, PART), PART, (off_t)(ledger->read_to + before));
+        got = pread(ledger->fd, buffer_extend(&text, LEARN_BYTES), LEARN_BYTES, (off_t)(ledger->read_to + before));
         buffer_truncate(&text, before + (got > 0 ? (size_t)got : 0));
-    }
-    if (got < 0) {
-        buffer_close(&text);
-        return GRID_ERR_IO;
     }
     size_t start = 0;
     for (size_t i = 0; i < text.size; i++)
@@ -87,28 +89,37 @@ static enum grid_err learn(struct uv_ledger *ledger)
             start = i + 1;
         }
     ledger->read_to += start;
+    bool torn = start < text.size;
     buffer_close(&text);
-    return GRID_ERR_OK;
+    if (got < 0)
+        return GRID_ERR_IO;
+    return torn ? cut(ledger, ledger->read_to) : GRID_ERR_OK;
 }
 
-static void append_line(const struct call *call, struct buffer *out)
+/* NULL when one of the texts is not UTF-8: JSON could not hold it, and the charge could not be found again. */
+static json_t *line_of(const struct call *call)
 {
-    enum { LINE_MAX_ = 8 * 1024 };
     json_t *json = json_object();
-    json_object_set_new(json, "operation", json_string(call->operation == PAYMENT_CHARGE ? "CHARGE" : "REFUND"));
-    json_object_set_new(json, "key", json_stringn((const char *)call->key.data, call->key.size));
-    json_object_set_new(json, "order", json_stringn((const char *)call->order.data, call->order.size));
-    json_object_set_new(json, "amountMinor", json_integer(call->amount_minor));
-    json_object_set_new(json, "currency", json_stringn((const char *)call->currency.data, call->currency.size));
-    json_object_set_new(json, "outcome", json_string(call->outcome == PAYMENT_CAPTURED ? "CAPTURED" : "DECLINED"));
-    json_object_set_new(json, "transaction", json_string(call->transaction));
-    json_object_set_new(json, "reason", json_string(call->reason));
-    size_t before = out->size;
-    size_t size = json_dumpb(json, (char *)buffer_extend(out, LINE_MAX_), LINE_MAX_, JSON_COMPACT);
-    HOLDS(size > 0 && size < LINE_MAX_); /* keys and order ids are bounded far below */
-    buffer_truncate(out, before + size);
-    buffer_append_u8(out, '\n');
+    int failed = 0;
+    failed |= json_object_set_new(json, "operation", json_string(call->operation == PAYMENT_CHARGE ? "CHARGE" : "REFUND"));
+    failed |= json_object_set_new(json, "key", json_stringn((const char *)call->key.data, call->key.size));
+    failed |= json_object_set_new(json, "order", json_stringn((const char *)call->order.data, call->order.size));
+    failed |= json_object_set_new(json, "amountMinor", json_integer(call->amount_minor));
+    failed |= json_object_set_new(json, "currency", json_stringn((const char *)call->currency.data, call->currency.size));
+    failed |= json_object_set_new(json, "outcome", json_string(call->outcome == PAYMENT_CAPTURED ? "CAPTURED" : "DECLINED"));
+    failed |= json_object_set_new(json, "transaction", json_string(call->transaction));
+    failed |= json_object_set_new(json, "reason", json_string(call->reason));
+    if (!failed)
+        return json;
     json_decref(json);
+    return NULL;
+}
+
+static void append_line(const json_t *json, struct buffer *out)
+{
+    size_t size = json_dumpb(json, NULL, 0, JSON_COMPACT);
+    HOLDS(size > 0 && json_dumpb(json, (char *)buffer_extend(out, size), size, JSON_COMPACT) == size);
+    buffer_append_u8(out, '\n');
 }
 
 static void decide(struct uv_ledger *ledger, struct call *call, struct buffer *lines)
@@ -125,13 +136,20 @@ static void decide(struct uv_ledger *ledger, struct call *call, struct buffer *l
     if (!declined)
         snprintf(call->transaction, TEXT_MAX, "tx-%016" PRIx64, hash_xxh3(buffer_bytes(&call->key), 0));
     snprintf(call->reason, TEXT_MAX, "%s", declined ? "amount above the limit" : "");
-    append_line(call, lines);
+    json_t *line = line_of(call);
+    if (!line) {
+        call->outcome = PAYMENT_DECLINED;
+        call->transaction[0] = 0;
+        snprintf(call->reason, TEXT_MAX, "not UTF-8");
+        return;
+    }
+    append_line(line, lines);
+    json_decref(line);
     remember(ledger, buffer_bytes(&call->key), call->outcome, call->transaction, call->reason);
 }
 
-static enum grid_err append(struct uv_ledger *ledger, struct bytes lines)
+static enum grid_err write_lines(struct uv_ledger *ledger, struct bytes lines)
 {
-    ledger->read_to += lines.size;
     while (lines.size > 0) {
         ssize_t written = write(ledger->fd, lines.data, lines.size);
         if (written < 0 && errno == EINTR)
@@ -144,18 +162,41 @@ static enum grid_err append(struct uv_ledger *ledger, struct bytes lines)
     return fdatasync(ledger->fd) == 0 ? GRID_ERR_OK : GRID_ERR_IO;
 }
 
+static enum grid_err append(struct uv_ledger *ledger, struct bytes lines)
+{
+    enum grid_err err = write_lines(ledger, lines);
+    if (err == GRID_ERR_OK) {
+        ledger->read_to += lines.size;
+        return GRID_ERR_OK;
+    }
+    /* Nothing of the batch was answered: none of it may stay, and what was decided is read again from the start. */
+    (void)cut(ledger, ledger->read_to);
+    table_close(ledger->known);
+    ledger->known = table_open(0);
+    ledger->read_to = 0;
+    return err;
+}
+
+/* A lock of the open file, not of the process: several ledgers of one process exclude each other too. */
+static bool lock_file(struct uv_ledger *ledger)
+{
+    int result;
+    do
+        result = flock(ledger->fd, LOCK_EX);
+    while (result != 0 && errno == EINTR);
+    return result == 0;
+}
+
 static void batch_work(uv_work_t *work)
 {
     struct uv_ledger *ledger = work->data;
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     struct buffer lines = {0};
-    enum grid_err err = fcntl(ledger->fd, F_SETLKW, &lock) == 0 ? learn(ledger) : GRID_ERR_IO;
+    enum grid_err err = lock_file(ledger) ? learn(ledger) : GRID_ERR_IO;
     for (struct call *call = ledger->working; call && err == GRID_ERR_OK; call = call->next)
         decide(ledger, call, &lines);
     if (err == GRID_ERR_OK)
         err = append(ledger, buffer_bytes(&lines));
-    lock.l_type = F_UNLCK;
-    fcntl(ledger->fd, F_SETLK, &lock);
+    flock(ledger->fd, LOCK_UN);
     for (struct call *call = ledger->working; call; call = call->next)
         call->err = err == GRID_ERR_OK ? GRID_ERR_OK : GRID_ERR_UNAVAILABLE;
     buffer_close(&lines);
@@ -193,7 +234,7 @@ static void batch_done(uv_work_t *work, int status)
 
 static void batch_start(struct uv_ledger *ledger)
 {
-    if (ledger->working || !ledger->waiting || ledger->closed)
+    if (ledger->working || !ledger->waiting)
         return;
     ledger->working = ledger->waiting;
     ledger->waiting = NULL;

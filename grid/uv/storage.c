@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -192,10 +193,12 @@ static enum grid_err put(struct storage *base, const char *name, struct bytes co
     if (err == GRID_ERR_OK && fsync(fd) != 0)
         err = GRID_ERR_IO;
     close(fd);
-    if (err != GRID_ERR_OK)
+    if (err == GRID_ERR_OK && renameat(storage->directory_fd, temporary, storage->directory_fd, name) != 0)
+        err = GRID_ERR_IO;
+    if (err != GRID_ERR_OK) {
+        unlinkat(storage->directory_fd, temporary, 0);
         return err;
-    if (renameat(storage->directory_fd, temporary, storage->directory_fd, name) != 0)
-        return GRID_ERR_IO;
+    }
     return sync_directory(storage);
 }
 
@@ -267,10 +270,10 @@ enum grid_err uv_storage_init(struct uv_storage *storage, uv_loop_t *loop, const
         return GRID_ERR_IO;
     }
     storage->directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    /* One node per directory: two on the same log would destroy it. */
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    /* One node per directory: two on the same log would destroy it. The lock is of the open file: it also keeps two of
+     * one process apart, and ends with the process. */
     int lock_fd = storage->directory_fd < 0 ? -1 : openat(storage->directory_fd, ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-    if (lock_fd < 0 || fcntl(lock_fd, F_SETLK, &lock) != 0) {
+    if (lock_fd < 0 || flock(lock_fd, LOCK_EX | LOCK_NB) != 0) {
         *ret_note = uv_note("data directory %s: %s", directory,
                             lock_fd < 0 ? strerror(errno) : "another process uses it; stop that one or choose another directory");
         if (lock_fd >= 0)

@@ -19,7 +19,7 @@ struct conn {
     struct buffer output;              /* appended to by the owner */
     struct buffer flying;              /* handed to the system */
     size_t flown;                      /* of `flying`, already taken by the system */
-    bool dirty, busy, up, closing, paused, resolving_now;
+    bool dirty, busy, up, closing, closed, paused, resolving_now;
     enum grid_err reason;
 };
 
@@ -38,16 +38,23 @@ static struct uv_transport *transport_of(struct transport *transport)
 
 /* ---- end of a connection */
 
-static void conn_closed(uv_handle_t *handle)
+/* The end comes when the system has let go of the handle and the resolver of its request, whichever is later. */
+static void conn_finish(struct conn *conn)
 {
-    struct conn *conn = handle->data;
-    if (conn->resolving_now)
-        return; /* the resolver still points here; it comes back */
+    if (!conn->closed || conn->resolving_now)
+        return;
     if (conn->events && conn->events->on_close)
         conn->events->on_close(conn->context, conn, conn->reason);
     buffer_close(&conn->output);
     buffer_close(&conn->flying);
     memory_free(conn);
+}
+
+static void conn_closed(uv_handle_t *handle)
+{
+    struct conn *conn = handle->data;
+    conn->closed = true;
+    conn_finish(conn);
 }
 
 static void conn_end(struct conn *conn, enum grid_err reason)
@@ -158,7 +165,11 @@ void uv_transport_flush(struct uv_transport *transport)
         struct conn *conn = transport->dirty;
         transport->dirty = conn->dirty_next;
         conn->dirty = false;
+        bool waited = conn->up && !conn->busy && !conn->closing && conn->output.size > 0;
         conn_flush(conn);
+        /* When the system took everything at once nobody else would tell. */
+        if (waited && !conn->busy && !conn->closing && conn->output.size == 0 && conn->events->on_drain)
+            conn->events->on_drain(conn->context, conn);
     }
 }
 
@@ -236,7 +247,7 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
     struct conn *conn = request->data;
     conn->resolving_now = false;
     if (conn->closing)
-        conn_closed((uv_handle_t *)&conn->tcp);
+        conn_finish(conn);
     else if (status < 0 || !found)
         conn_end(conn, GRID_ERR_UNAVAILABLE);
     else

@@ -1,0 +1,357 @@
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+#include "grid/base/memory.h"
+#include "tests/unit/uv/uv_fixture.h"
+
+/* One end of a connection and everything that it heard. */
+struct end {
+    struct scene *scene;
+    struct conn *conn;
+    bool echo, opened, closed, inside_call, close_on_data;
+    size_t received, drains;
+    uint64_t mismatches;
+    enum grid_err reason;
+};
+
+struct scene {
+    struct uv_fixture fixture;
+    char address[32];
+    struct listener *listener;
+    struct end client, server;
+    bool reject;
+};
+
+/* The byte at a position of the endless test stream: no part of it equals another. */
+static uint8_t byte_at(size_t at)
+{
+    return (uint8_t)((at * 2654435761u) >> 13 ^ at >> 8);
+}
+
+static void append_stream(struct buffer *out, size_t from, size_t size)
+{
+    uint8_t *at = buffer_extend(out, size);
+    for (size_t i = 0; i < size; i++)
+        at[i] = byte_at(from + i);
+}
+
+static void on_open(void *context, struct conn *conn)
+{
+    struct end *end = context;
+    cr_assert_eq(end->conn, conn);
+    cr_assert_not(end->inside_call);
+    end->opened = true;
+}
+
+static void on_data(void *context, struct conn *conn, struct bytes data)
+{
+    struct end *end = context;
+    cr_assert_not(end->closed);
+    for (size_t i = 0; i < data.size; i++)
+        end->mismatches += data.data[i] != byte_at(end->received + i);
+    end->received += data.size;
+    if (end->echo)
+        buffer_append(conn_output(end->scene->fixture.io->transport, conn), data);
+    if (end->close_on_data) {
+        end->inside_call = true;
+        conn_close(end->scene->fixture.io->transport, conn);
+        end->inside_call = false;
+    }
+}
+
+static void on_drain(void *context, struct conn *conn)
+{
+    struct end *end = context;
+    cr_assert_eq(conn_pending(end->scene->fixture.io->transport, conn), 0);
+    end->drains++;
+}
+
+static void on_close(void *context, struct conn *conn, enum grid_err reason)
+{
+    struct end *end = context;
+    (void)conn;
+    cr_assert_not(end->closed, "closed twice");
+    cr_assert_not(end->inside_call, "closed from inside the call");
+    end->closed = true;
+    end->conn = NULL;
+    end->reason = reason;
+}
+
+static const struct conn_events events = {on_open, on_data, on_drain, on_close};
+
+static void on_accept(void *context, struct conn *conn)
+{
+    struct scene *scene = context;
+    if (scene->reject)
+        return;
+    scene->server.conn = conn;
+    scene->server.opened = true;
+    conn_attach(scene->fixture.io->transport, conn, &events, &scene->server);
+}
+
+static void scene_open(struct scene *scene)
+{
+    *scene = (struct scene){0};
+    scene->client.scene = scene->server.scene = scene;
+    uv_fixture_open(&scene->fixture, NULL, NULL);
+    uv_free_address(scene->address);
+    cr_assert_eq(transport_listen(scene->fixture.io->transport, scene->address, on_accept, scene, &scene->listener), GRID_ERR_OK);
+}
+
+static void dial(struct scene *scene, const char *address)
+{
+    scene->client.inside_call = true;
+    scene->client.conn = transport_connect(scene->fixture.io->transport, address, &events, &scene->client);
+    scene->client.inside_call = false;
+}
+
+static void connect_both(struct scene *scene)
+{
+    dial(scene, scene->address);
+    uv_fixture_wait(&scene->fixture, &scene->client.opened);
+    uv_fixture_wait(&scene->fixture, &scene->server.opened);
+}
+
+static void write_stream(struct scene *scene, struct end *end, size_t from, size_t size)
+{
+    append_stream(conn_output(scene->fixture.io->transport, end->conn), from, size);
+}
+
+Test(uv_transport, carries_bytes_there_and_back)
+{
+    struct scene scene;
+    scene_open(&scene);
+    scene.server.echo = true;
+    connect_both(&scene);
+    write_stream(&scene, &scene.client, 0, 10);
+    write_stream(&scene, &scene.client, 10, 90);
+    uv_fixture_wait_count(&scene.fixture, &scene.client.received, 100);
+    cr_assert_eq(scene.client.received, 100);
+    cr_assert_eq(scene.client.mismatches + scene.server.mismatches, 0);
+    uv_fixture_close(&scene.fixture);
+    cr_assert(scene.client.closed && scene.server.closed, "the end of the transport is the end of its connections");
+}
+
+Test(uv_transport, what_is_written_before_it_is_up_leaves_when_it_is)
+{
+    struct scene scene;
+    scene_open(&scene);
+    dial(&scene, scene.address);
+    write_stream(&scene, &scene.client, 0, 5000);
+    cr_assert_eq(conn_pending(scene.fixture.io->transport, scene.client.conn), 5000);
+    uv_fixture_wait_count(&scene.fixture, &scene.server.received, 5000);
+    cr_assert(scene.client.opened);
+    cr_assert_eq(scene.server.mismatches, 0);
+    uv_fixture_close(&scene.fixture);
+}
+
+Test(uv_transport, carries_more_than_the_system_buffers_in_order)
+{
+    enum { SIZE = 48 * 1024 * 1024 };
+    struct scene scene;
+    scene_open(&scene);
+    connect_both(&scene);
+    write_stream(&scene, &scene.client, 0, SIZE / 2);
+    uv_fixture_turn(&scene.fixture);
+    cr_assert_gt(conn_pending(scene.fixture.io->transport, scene.client.conn), 0, "a part of it had to wait");
+    write_stream(&scene, &scene.client, SIZE / 2, SIZE / 2);
+    uv_fixture_wait_count(&scene.fixture, &scene.server.received, SIZE);
+    cr_assert_eq(scene.server.received, SIZE);
+    cr_assert_eq(scene.server.mismatches, 0);
+    cr_assert_eq(conn_pending(scene.fixture.io->transport, scene.client.conn), 0);
+    uv_fixture_wait_count(&scene.fixture, &scene.client.drains, 1);
+    uv_fixture_close(&scene.fixture);
+}
+
+/* Whoever waits for the drain must hear of it also when the system took everything at once. */
+Test(uv_transport, tells_that_it_drained_even_when_nothing_had_to_wait)
+{
+    struct scene scene;
+    scene_open(&scene);
+    connect_both(&scene);
+    write_stream(&scene, &scene.client, 0, 100);
+    uv_fixture_wait_count(&scene.fixture, &scene.client.drains, 1);
+    write_stream(&scene, &scene.client, 100, 100);
+    uv_fixture_wait_count(&scene.fixture, &scene.client.drains, 2);
+    uv_fixture_wait_count(&scene.fixture, &scene.server.received, 200);
+    uv_fixture_turn(&scene.fixture);
+    cr_assert_eq(scene.client.drains, 2, "once per time that something waited");
+    uv_fixture_close(&scene.fixture);
+}
+
+Test(uv_transport, a_paused_reader_gets_nothing_and_later_everything)
+{
+    enum { SIZE = 32 * 1024 * 1024 };
+    struct scene scene;
+    scene_open(&scene);
+    connect_both(&scene);
+    conn_pause(scene.fixture.io->transport, scene.server.conn, true);
+    conn_pause(scene.fixture.io->transport, scene.server.conn, true);
+    write_stream(&scene, &scene.client, 0, SIZE);
+    for (int i = 0; i < 50; i++)
+        uv_fixture_turn(&scene.fixture);
+    cr_assert_eq(scene.server.received, 0);
+    cr_assert_gt(conn_pending(scene.fixture.io->transport, scene.client.conn), 0, "it presses back on the writer");
+    conn_pause(scene.fixture.io->transport, scene.server.conn, false);
+    uv_fixture_wait_count(&scene.fixture, &scene.server.received, SIZE);
+    cr_assert_eq(scene.server.mismatches, 0);
+    uv_fixture_close(&scene.fixture);
+}
+
+Test(uv_transport, pausing_before_it_is_up_holds_from_the_start)
+{
+    struct scene scene;
+    scene_open(&scene);
+    dial(&scene, scene.address);
+    conn_pause(scene.fixture.io->transport, scene.client.conn, true);
+    uv_fixture_wait(&scene.fixture, &scene.server.opened);
+    uv_fixture_wait(&scene.fixture, &scene.client.opened);
+    write_stream(&scene, &scene.server, 0, 100);
+    uv_fixture_wait_count(&scene.fixture, &scene.server.drains, 1);
+    for (int i = 0; i < 20; i++)
+        uv_fixture_turn(&scene.fixture);
+    cr_assert_eq(scene.client.received, 0);
+    conn_pause(scene.fixture.io->transport, scene.client.conn, false);
+    uv_fixture_wait_count(&scene.fixture, &scene.client.received, 100);
+    uv_fixture_close(&scene.fixture);
+}
+
+Test(uv_transport, a_refused_connection_closes_without_having_opened)
+{
+    struct scene scene;
+    scene_open(&scene);
+    char nobody[32];
+    uv_free_address(nobody);
+    dial(&scene, nobody);
+    write_stream(&scene, &scene.client, 0, 10);
+    uv_fixture_wait(&scene.fixture, &scene.client.closed);
+    cr_assert_not(scene.client.opened);
+    cr_assert_eq(scene.client.reason, GRID_ERR_UNAVAILABLE);
+    uv_fixture_close(&scene.fixture);
+}
+
+Test(uv_transport, an_address_that_cannot_be_read_closes_later_and_not_inside)
+{
+    static const char *const bad[] = {"", ":", "127.0.0.1", "127.0.0.1:", ":7400", "127.0.0.1:65536", "127.0.0.1:http", "127.0.0.1:-1"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct scene scene;
+        struct listener *listener = NULL;
+        scene_open(&scene);
+        dial(&scene, bad[i]);
+        cr_assert_not(scene.client.closed);
+        uv_fixture_wait(&scene.fixture, &scene.client.closed);
+        cr_assert_eq(scene.client.reason, GRID_ERR_INVALID, "%s", bad[i]);
+        cr_assert_eq(transport_listen(scene.fixture.io->transport, bad[i], on_accept, &scene, &listener), GRID_ERR_INVALID);
+        uv_fixture_close(&scene.fixture);
+    }
+}
+
+Test(uv_transport, reads_names_and_addresses_in_brackets)
+{
+    struct scene scene;
+    scene_open(&scene);
+    char named[64];
+    snprintf(named, sizeof named, "localhost%s", strrchr(scene.address, ':'));
+    scene.server.echo = true;
+    dial(&scene, named);
+    uv_fixture_wait(&scene.fixture, &scene.client.opened);
+    write_stream(&scene, &scene.client, 0, 10);
+    uv_fixture_wait_count(&scene.fixture, &scene.client.received, 10);
+    uv_fixture_close(&scene.fixture);
+}
+
+Test(uv_transport, a_name_that_nobody_has_is_unavailable)
+{
+    struct scene scene;
+    scene_open(&scene);
+    dial(&scene, "no-such-host.invalid:7400");
+    uv_fixture_wait(&scene.fixture, &scene.client.closed);
+    cr_assert_eq(scene.client.reason, GRID_ERR_UNAVAILABLE);
+    uv_fixture_close(&scene.fixture);
+}
+
+static void post(uv_work_t *work)
+{
+    uv_sem_post(work->data);
+}
+
+static void posted(uv_work_t *work, int status)
+{
+    (void)work;
+    (void)status;
+}
+
+/* The resolver's answer and the closing of the handle arrive in the same iteration. */
+Test(uv_transport, may_be_closed_while_the_name_is_looked_up)
+{
+    struct scene scene;
+    uv_sem_t behind;
+    uv_work_t work = {.data = &behind};
+    setenv("UV_THREADPOOL_SIZE", "1", 1);
+    scene_open(&scene);
+    uv_sem_init(&behind, 0);
+    dial(&scene, "localhost:1");
+    conn_close(scene.fixture.io->transport, scene.client.conn);
+    uv_queue_work(&scene.fixture.loop, &work, post, posted);
+    uv_sem_wait(&behind); /* one thread, first come first served: the look-up is done */
+    uv_fixture_wait(&scene.fixture, &scene.client.closed);
+    cr_assert_eq(scene.client.reason, GRID_ERR_CLOSED);
+    uv_fixture_close(&scene.fixture);
+    uv_sem_destroy(&behind);
+}
+
+Test(uv_transport, closing_ends_both_sides_after_what_was_written)
+{
+    struct scene scene;
+    scene_open(&scene);
+    connect_both(&scene);
+    write_stream(&scene, &scene.client, 0, 1000);
+    scene.client.inside_call = true;
+    conn_close(scene.fixture.io->transport, scene.client.conn);
+    conn_close(scene.fixture.io->transport, scene.client.conn);
+    scene.client.inside_call = false;
+    uv_fixture_wait(&scene.fixture, &scene.client.closed);
+    uv_fixture_wait(&scene.fixture, &scene.server.closed);
+    cr_assert_eq(scene.server.received, 1000);
+    cr_assert_eq(scene.client.reason, GRID_ERR_CLOSED);
+    cr_assert_eq(scene.server.reason, GRID_ERR_CLOSED);
+    uv_fixture_close(&scene.fixture);
+}
+
+Test(uv_transport, may_be_closed_from_inside_its_own_data)
+{
+    struct scene scene;
+    scene_open(&scene);
+    scene.server.close_on_data = true;
+    connect_both(&scene);
+    write_stream(&scene, &scene.client, 0, 3 * 1024 * 1024);
+    uv_fixture_wait(&scene.fixture, &scene.server.closed);
+    uv_fixture_wait(&scene.fixture, &scene.client.closed);
+    cr_assert_leq(scene.server.received, 256u * 1024, "nothing more after the close");
+    uv_fixture_close(&scene.fixture);
+}
+
+Test(uv_transport, closes_whom_nobody_attached)
+{
+    struct scene scene;
+    scene_open(&scene);
+    scene.reject = true;
+    dial(&scene, scene.address);
+    uv_fixture_wait(&scene.fixture, &scene.client.closed);
+    cr_assert(scene.client.opened);
+    cr_assert_not(scene.server.opened);
+    uv_fixture_close(&scene.fixture);
+}
+
+Test(uv_transport, a_taken_port_is_an_error_and_a_closed_listener_frees_it)
+{
+    struct scene scene;
+    struct listener *second = NULL;
+    scene_open(&scene);
+    cr_assert_eq(transport_listen(scene.fixture.io->transport, scene.address, on_accept, &scene, &second), GRID_ERR_IO);
+    cr_assert_null(second);
+    transport_listener_close(scene.fixture.io->transport, scene.listener);
+    uv_fixture_turn(&scene.fixture);
+    cr_assert_eq(transport_listen(scene.fixture.io->transport, scene.address, on_accept, &scene, &second), GRID_ERR_OK);
+    uv_fixture_close(&scene.fixture);
+}
