@@ -7,7 +7,8 @@
 #include "tests/sim/inside.h"
 
 /* Latencies of the provider. */
-enum { CALL_LOW_US = 1000, CALL_HIGH_US = 60000, CALL_SLOW_US = 4000000, TIMEOUT_LOW_US = 1000000, TIMEOUT_HIGH_US = 5000000 };
+enum { CALL_LOW_US = 1000, CALL_HIGH_US = 60000, CALL_SLOW_US = 4000000,
+       OUTAGE_BEGIN_US = 20000000, OUTAGE_END_US = 95000000, TIMEOUT_LOW_US = 1000000, TIMEOUT_HIGH_US = 5000000 };
 
 struct row {
     struct payment_record record;
@@ -162,6 +163,13 @@ static void run_effect(struct world *world, void *context)
     world_push(world, &event, call->answer_us);
 }
 
+/* In every other world whose provider goes down it also gives no answer for more than a minute. */
+static bool outage(const struct world *world)
+{
+    return fault_on(world, FAULT_PROVIDER_DOWN) && world_seed(world) % 2 == 0 && world->now_us >= OUTAGE_BEGIN_US &&
+           world->now_us < OUTAGE_END_US;
+}
+
 static uint64_t call_fate(struct world *world, struct call *call)
 {
     uint64_t high_us = CALL_HIGH_US;
@@ -171,7 +179,11 @@ static uint64_t call_fate(struct world *world, struct call *call)
         high_us = CALL_SLOW_US;
     }
     call->answer_us = world_draw(world, CONCERN_PROVIDER, CALL_LOW_US, high_us);
-    if (fault_on(world, FAULT_PROVIDER_DOWN) && (world->now_us / 4000000) % 4 == 3) {
+    if (outage(world)) {
+        /* Longer than any deadline: what it does meanwhile is learned when the saga has long given up. */
+        call->err = GRID_ERR_TIMEOUT;
+        call->effect = world_draw_percent(world, CONCERN_PROVIDER, 50);
+    } else if (fault_on(world, FAULT_PROVIDER_DOWN) && (world->now_us / 4000000) % 4 == 3) {
         call->err = GRID_ERR_UNAVAILABLE;
         call->effect = false;
     } else if (fault_on(world, FAULT_PROVIDER_TIMEOUT) && world_draw_percent(world, CONCERN_PROVIDER, 8)) {

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-static const struct workload *const workloads[] = {&workload_counter};
+static const struct workload *const workloads[] = {&workload_counter, &workload_map, &workload_orders};
 
 const struct workload *workload_get(size_t number)
 {

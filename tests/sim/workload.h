@@ -52,7 +52,7 @@ struct workload {
 
 const struct workload *workload_find(const char *name);
 const struct workload *workload_get(size_t number);     /* NULL past the last */
-extern const struct workload workload_counter;
+extern const struct workload workload_counter, workload_map, workload_orders;
 
 /* One run of one seed (tests/sim/run.c). */
 struct run_result {

@@ -22,7 +22,7 @@
 struct world;
 struct host;
 
-enum { HOSTS_MAX = 24, SOMETIMES_MAX = 64, WORLD_REASON_BYTES = 512 };
+enum { HOSTS_MAX = 24, SOMETIMES_MAX = 64, WORLD_REASON_BYTES = 4096 };
 
 /* Classes of faults (the numbers F.. of the fault list). A seed switches each allowed class on or off, then draws rates. */
 #define FAULT_LIST(X)                                                                                          \

@@ -1,0 +1,445 @@
+/* Maps through whole nodes: clients read and write a few keys while everything fails; the history must be linearizable.
+ *
+ * Oracles: histories of every key are linearizable (I23), which includes that nothing acknowledged is lost (I10), nothing
+ * is applied twice (I11), no read is stale (I24) and one of two racing compare-and-sets wins (I14); scans give every
+ * entry that was there all the time exactly once, across resizes and changes of leader; replicas are equal (I15). */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/core.h"
+#include "grid/base/check.h"
+#include "grid/base/memory.h"
+#include "tests/sim/cluster.h"
+#include "tests/support/wgl.h"
+
+enum { CLIENTS_MAX = 4, WORKERS_MAX = 6, KEYS_MAX = 24, STABLE_MAX = 120, KEY_BYTES = 16, ENDPOINTS_MAX = 7 };
+
+static const char map_name[] = "registers", stable_name[] = "stable";
+
+struct workload_map;
+
+/* Does one operation after the other. */
+struct worker {
+    struct map_client *client;
+    uint32_t number;
+    struct wgl_operation operation;        /* under way */
+    bool busy;
+    uint64_t seen_version[KEYS_MAX];       /* what this worker last saw: compare-and-set builds on it */
+};
+
+/* Walks through the stable entries of one partition, page by page. */
+struct scanner {
+    struct map_client *client;
+    uint32_t partition;
+    bool busy;
+    uint64_t cursor_hash;
+    struct buffer cursor_key;
+    uint8_t counts[STABLE_MAX];
+};
+
+struct map_client {
+    struct workload_map *workload;
+    struct host *host;
+    struct client *client;
+    bool closing;
+    struct worker workers[WORKERS_MAX];
+    struct scanner scanner;
+};
+
+struct workload_map {
+    struct run *run;
+    struct world *world;
+    struct cluster *cluster;
+    struct map_client clients[CLIENTS_MAX];
+    uint32_t clients_count, workers_count, keys_count, stable_count, stable_written;
+    uint64_t gap_us, values;
+    struct wgl_operation *history;
+    size_t history_count, history_capacity;
+    bool draining, stable_done;
+    bool key_read[KEYS_MAX];       /* after the last drain began */
+    const char *endpoints[ENDPOINTS_MAX];
+};
+
+static uint64_t draw(struct workload_map *workload, uint64_t low, uint64_t high)
+{
+    return prng_range(world_prng(workload->world), low, high);
+}
+
+static struct bytes key_name(char text[KEY_BYTES], const char *prefix, uint32_t number)
+{
+    snprintf(text, KEY_BYTES, "%s-%u", prefix, number);
+    return bytes_of_text(text);
+}
+
+static uint64_t value_of(struct bytes bytes)
+{
+    return bytes.size == 8 ? get_u64(bytes.data) : 0;
+}
+
+/* ---- operations on registers */
+
+static void worker_again(struct worker *worker);
+
+static void record(struct workload_map *workload, const struct wgl_operation *operation)
+{
+    if (workload->history_count == workload->history_capacity) {
+        workload->history_capacity = workload->history_capacity ? workload->history_capacity * 2 : 1024;
+        workload->history = memory_resize(workload->history, workload->history_capacity * sizeof *workload->history);
+    }
+    workload->history[workload->history_count++] = *operation;
+}
+
+/* Fills in what was answered. False: the operation certainly did nothing. */
+static bool answer_of(const struct client_result *result, struct wgl_operation *operation)
+{
+    const struct response *response = result->response;
+    if (result->err == GRID_ERR_UNKNOWN || result->err == GRID_ERR_RESULT_NOT_KEPT) {
+        operation->returned = WGL_NEVER;
+        return operation->kind != WGL_GET;
+    }
+    operation->conflict = result->err == GRID_ERR_VERSION_CONFLICT;
+    if (result->err != GRID_ERR_OK && !operation->conflict) {
+        return false;
+    }
+    operation->found = response->found;
+    operation->version = operation->kind == WGL_REMOVE ? 0 : response->version;
+    if (operation->kind == WGL_GET) {
+        operation->value = response->found ? value_of(response->value) : 0;
+    }
+    return true;
+}
+
+static void on_done(void *context, const struct client_result *result)
+{
+    struct worker *worker = context;
+    struct workload_map *workload = worker->client->workload;
+    struct wgl_operation *operation = &worker->operation;
+    worker->busy = false;
+    operation->returned = world_now_us(workload->world);
+    bool happened = answer_of(result, operation), answered = happened && operation->returned != WGL_NEVER;
+    run_count(workload->run, answered ? "operations done" : happened ? "operations unknown" : "operations failed", 1);
+    if (!answered && operation->kind != WGL_GET) {
+        world_say(workload->world, "client %u: key %u: %s of %" PRIu64 " called at %" PRIu64 ": %s: %s", operation->client, (unsigned)operation->key, operation->kind == WGL_REMOVE ? "remove" : "write", operation->value, operation->called, grid_err_name(result->err), result->note);
+    }
+    if (result->err == GRID_ERR_RESULT_NOT_KEPT) {
+        world_fail(workload->world, "a result of a few bytes was not kept for a repeat");
+    }
+    if (happened) {
+        record(workload, operation);
+    }
+    if (answered && operation->kind != WGL_REMOVE) {
+        worker->seen_version[operation->key] = operation->version;
+        workload->key_read[operation->key] |= workload->draining;
+    }
+    if (answered && operation->conflict) {
+        SOMETIMES(workload->world, "a compare-and-set loses");
+    } else if (happened && !answered) {
+        SOMETIMES(workload->world, "a write stays unknown");
+    }
+    if (!worker->client->closing) {
+        worker_again(worker);
+    }
+}
+
+static void operate(struct worker *worker, uint32_t number)
+{
+    struct workload_map *workload = worker->client->workload;
+    struct client *client = worker->client->client;
+    struct client_call call = {.done = on_done, .context = worker};
+    char text[KEY_BYTES];
+    struct client_key key = {.key = key_name(text, "r", number)};
+    struct bytes map = bytes_of_text(map_name);
+    uint64_t dice = workload->draining ? 0 : draw(workload, 0, 99);
+    uint8_t value[8];
+    put_u64(value, ++workload->values);
+    worker->busy = true;
+    worker->operation = (struct wgl_operation){.client = worker->number, .key = number, .called = world_now_us(workload->world),
+                                               .value = workload->values};
+    run_count(workload->run, "operations", 1);
+    if (dice < 40) {
+        worker->operation.kind = WGL_GET;
+        client_map_get(client, map, &key, &call);
+    } else if (dice < 72) {
+        worker->operation.kind = WGL_SET;
+        client_map_set(client, map, &key, bytes_of(value, sizeof value), &call);
+    } else if (dice < 80) {
+        worker->operation.kind = WGL_REMOVE;
+        client_map_remove(client, map, &key, &call);
+    } else {
+        worker->operation.kind = WGL_COMPARE_AND_SET;
+        worker->operation.expected = worker->seen_version[number];
+        struct map_command command = {.operation = MAP_COMPARE_AND_SET, .map = map, .key = key.key,
+                                      .value = bytes_of(value, sizeof value), .expected_version = worker->seen_version[number]};
+        client_map_command(client, &command, &call);
+    }
+}
+
+/* After the faults: every key is read again. */
+static uint32_t next_key(struct workload_map *workload)
+{
+    uint32_t key = (uint32_t)draw(workload, 0, workload->keys_count - 1);
+    for (uint32_t i = 0; workload->draining && workload->key_read[key] && i < workload->keys_count; i++) {
+        key = (key + 1) % workload->keys_count;
+    }
+    return key;
+}
+
+static void worker_step(struct world *world, void *context)
+{
+    struct worker *worker = context;
+    (void)world;
+    if (!worker->busy) {
+        operate(worker, next_key(worker->client->workload));
+    }
+}
+
+static void worker_again(struct worker *worker)
+{
+    struct workload_map *workload = worker->client->workload;
+    host_at(worker->client->host, draw(workload, 1, 2 * workload->gap_us), worker_step, worker);
+}
+
+/* ---- stable entries: written once at the beginning, scanned all the time */
+
+static void stable_next(struct map_client *client);
+
+static void on_stable_written(void *context, const struct client_result *result)
+{
+    struct map_client *client = context;
+    struct workload_map *workload = client->workload;
+    if (result->err == GRID_ERR_OK) {
+        workload->stable_written++;
+    }
+    workload->stable_done = workload->stable_written == workload->stable_count;
+    if (!client->closing) {
+        stable_next(client);
+    }
+}
+
+/* One client writes them one after the other; a write of unknown fate is simply written again. */
+static void stable_next(struct map_client *client)
+{
+    struct workload_map *workload = client->workload;
+    char text[KEY_BYTES];
+    if (workload->stable_done || client != &workload->clients[0]) {
+        return;
+    }
+    struct client_key key = {.key = key_name(text, "s", workload->stable_written)};
+    client_map_set(client->client, bytes_of_text(stable_name), &key, key.key,
+                   &(struct client_call){.done = on_stable_written, .context = client});
+}
+
+static void scan_page(struct world *world, void *context);
+
+static void judge_scan(struct scanner *scanner)
+{
+    struct workload_map *workload = scanner->client->workload;
+    for (uint32_t i = 0; i < workload->stable_count; i++) {
+        char text[KEY_BYTES];
+        bool here = client_partition_of(scanner->client->client, key_name(text, "s", i)).value == scanner->partition;
+        if (scanner->counts[i] != (here ? 1 : 0)) {
+            world_fail(workload->world, "a scan of partition %u gave entry s-%u %u times", scanner->partition, i, scanner->counts[i]);
+        }
+    }
+    run_count(workload->run, "scans", 1);
+}
+
+static void scan_restart(struct scanner *scanner)
+{
+    scanner->cursor_hash = 0;
+    buffer_clear(&scanner->cursor_key);
+    memset(scanner->counts, 0, sizeof scanner->counts);
+    scanner->partition = (uint32_t)draw(scanner->client->workload, 0, scanner->client->workload->run->partitions - 1);
+}
+
+static void on_page(void *context, const struct client_result *result)
+{
+    struct scanner *scanner = context;
+    struct workload_map *workload = scanner->client->workload;
+    const struct response *response = result->response;
+    scanner->busy = false;
+    for (size_t i = 0; result->err == GRID_ERR_OK && i < response->entries_count; i++) {
+        unsigned number;
+        char text[KEY_BYTES] = {0};
+        memcpy(text, response->entries[i].key.data, response->entries[i].key.size < KEY_BYTES ? response->entries[i].key.size : KEY_BYTES - 1);
+        number = (unsigned)strtoul(text + 2, NULL, 10); /* "s-<number>" */
+        if (number < STABLE_MAX) {
+            scanner->counts[number]++;
+        }
+    }
+    if (result->err == GRID_ERR_OK) {
+        scanner->cursor_hash = response->cursor_hash;
+        buffer_clear(&scanner->cursor_key);
+        buffer_append(&scanner->cursor_key, response->cursor_key);
+    }
+    if (result->err == GRID_ERR_OK && !response->more) {
+        judge_scan(scanner);
+        scan_restart(scanner);
+    }
+    if (!scanner->client->closing) {
+        host_at(scanner->client->host, draw(workload, 1, 4 * workload->gap_us), scan_page, scanner);
+    }
+}
+
+static void scan_page(struct world *world, void *context)
+{
+    struct scanner *scanner = context;
+    struct map_client *client = scanner->client;
+    struct workload_map *workload = client->workload;
+    (void)world;
+    if (scanner->busy) {
+        return;
+    }
+    if (!workload->stable_done || client_partitions(client->client) == 0) {
+        host_at(client->host, 100000, scan_page, scanner);
+        return;
+    }
+    struct query query = {.kind = QUERY_SCAN, .map = bytes_of_text(stable_name), .limit = (uint32_t)draw(workload, 1, 9),
+                          .cursor_hash = scanner->cursor_hash, .cursor_key = buffer_bytes(&scanner->cursor_key)};
+    scanner->busy = true;
+    client_query(client->client, (struct partition_id){scanner->partition}, &query,
+                 &(struct client_call){.done = on_page, .context = scanner});
+}
+
+/* ---- life of a client */
+
+static void on_open(void *context, struct host *host)
+{
+    struct map_client *client = context;
+    struct workload_map *workload = client->workload;
+    struct client_options options = {.endpoints = workload->endpoints, .endpoints_count = workload->run->nodes,
+                                     .deadline_ms = 8000, .attempt_ms = 1500};
+    client->closing = false;
+    client->client = client_open(host_io(host), &options);
+    for (uint32_t i = 0; i < workload->workers_count; i++) {
+        client->workers[i] = (struct worker){.client = client, .number = (uint32_t)host_number(host) * WORKERS_MAX + i};
+        worker_again(&client->workers[i]);
+    }
+    client->scanner.busy = false;
+    scan_restart(&client->scanner);
+    host_at(host, draw(workload, 1, 200000), scan_page, &client->scanner);
+    stable_next(client);
+}
+
+static void on_end(void *context, struct host *host)
+{
+    struct map_client *client = context;
+    (void)host;
+    client->closing = true;
+    client_holds(client->client);
+    client_close(client->client);
+    client->client = NULL;
+}
+
+/* ---- the workload */
+
+static void *map_open(struct run *run)
+{
+    struct workload_map *workload = memory_zero(1, sizeof *workload);
+    workload->run = run;
+    workload->world = run->world;
+    workload->cluster = cluster_open(run);
+    workload->clients_count = (uint32_t)draw(workload, 2, CLIENTS_MAX);
+    workload->workers_count = (uint32_t)draw(workload, 2, WORKERS_MAX);
+    workload->keys_count = (uint32_t)draw(workload, 4, KEYS_MAX);
+    workload->stable_count = (uint32_t)draw(workload, 20, STABLE_MAX);
+    workload->gap_us = draw(workload, 3000, 60000);
+    for (uint32_t i = 0; i < run->nodes; i++) {
+        workload->endpoints[i] = cluster_endpoint(workload->cluster, i);
+    }
+    for (uint32_t i = 0; i < workload->clients_count; i++) {
+        struct map_client *client = &workload->clients[i];
+        char name[16];
+        snprintf(name, sizeof name, "c%u", i + 1);
+        client->workload = workload;
+        client->scanner.client = client;
+        client->host = world_add_host(run->world, name, HOST_CLIENT, &(struct host_owner){on_open, on_end, on_end, client});
+    }
+    return workload;
+}
+
+static void map_drain(void *state)
+{
+    struct workload_map *workload = state;
+    workload->draining = true;
+    memset(workload->key_read, 0, sizeof workload->key_read);
+}
+
+static const char *map_unsettled(struct workload_map *workload)
+{
+    for (uint32_t i = 0; i < workload->keys_count; i++) {
+        if (!workload->key_read[i]) {
+            return "a key was not read since the faults ended";
+        }
+    }
+    return workload->stable_done ? cluster_unsettled(workload->cluster) : "the stable entries are not written";
+}
+
+static bool map_settled(void *state)
+{
+    return !map_unsettled(state);
+}
+
+static void map_describe(void *state, struct buffer *out)
+{
+    struct workload_map *workload = state;
+    buffer_append_format(out, "%s; ", map_unsettled(workload));
+    cluster_describe(workload->cluster, out);
+}
+
+/* A write that still waits for its answer may have happened. */
+static void record_unanswered(struct workload_map *workload)
+{
+    for (uint32_t i = 0; i < workload->clients_count * WORKERS_MAX; i++) {
+        struct worker *worker = &workload->clients[i / WORKERS_MAX].workers[i % WORKERS_MAX];
+        if (worker->busy && worker->operation.kind != WGL_GET) {
+            worker->operation.returned = WGL_NEVER;
+            record(workload, &worker->operation);
+        }
+    }
+}
+
+static void map_check(void *state)
+{
+    struct workload_map *workload = state;
+    cluster_check(workload->cluster);
+    record_unanswered(workload);
+    struct wgl_report report = {0};
+    enum wgl_verdict verdict = wgl_check(workload->history, workload->history_count, &report);
+    run_count(workload->run, verdict == WGL_TOO_HARD ? "histories too hard" : "histories checked", 1);
+    if (verdict == WGL_VIOLATION) {
+        buffer_append_u8(&report.text, 0);
+        world_fail(workload->world, "I23: key r-%" PRIu64 " is not linearizable: %s", report.key, (const char *)report.text.data);
+    }
+    wgl_report_close(&report);
+}
+
+static void map_enough(void *state)
+{
+    struct workload_map *workload = state;
+    uint64_t all = run_counted(workload->run, "operations"), done = run_counted(workload->run, "operations done");
+    if (done * 10 < all * 3 || done < 50) {
+        world_fail(workload->world, "too little work done: %" PRIu64 " of %" PRIu64 " operations", done, all);
+    }
+}
+
+static void map_close(void *state)
+{
+    struct workload_map *workload = state;
+    memory_free(workload->history);
+    for (uint32_t i = 0; i < workload->clients_count; i++) {
+        buffer_close(&workload->clients[i].scanner.cursor_key);
+    }
+    cluster_close(workload->cluster);
+    memory_free(workload);
+}
+
+static const char *const sometimes[] = {"a compare-and-set loses", "a write stays unknown", NULL};
+
+const struct workload workload_map = {
+    .name = "map", .summary = "clients read, write and compare-and-set registers and scan through whole nodes",
+    .seconds = 20, .settle_seconds = 30, .sometimes = sometimes,
+    .open = map_open, .drain = map_drain, .settled = map_settled, .describe = map_describe,
+    .check = map_check, .enough = map_enough, .close = map_close};
