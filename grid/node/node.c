@@ -232,6 +232,11 @@ enum grid_err node_open(const struct node_options *options, struct node **ret_no
         open_pipelines(node);
         links_open(node);
         err = group_set_start(node->groups, ret_note);
+        if (err != GRID_ERR_OK) {
+            memory_free(*ret_note);
+            *ret_note = note_format("peer port: cannot listen on %s (%s)",
+                                    node_settings_member(node->settings, node->settings->self)->peer_address, grid_err_text(err));
+        }
     }
     if (err == GRID_ERR_OK && (err = clients_open(node)) != GRID_ERR_OK)
         *ret_note = note_format("client port: cannot listen on %s (%s)",

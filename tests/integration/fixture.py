@@ -1,0 +1,90 @@
+"""Clusters for the integration tests: free ports, a folder that goes away, and only processes of their own.
+
+    with cluster(programs, nodes=3, partitions=8) as nodes:
+        nodes.start(nodes.ids())
+        nodes.wait_ready(nodes.ids())
+"""
+import contextlib
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "..", "tools"))
+sys.path.insert(0, os.path.join(HERE, "..", "support"))
+from cluster_nodes import Cluster, ClusterError, Shape, http_get, port_is_free, wait_exit  # noqa: E402,F401
+from tap import Tap  # noqa: E402,F401
+
+# Below the range from which the system takes ports for outgoing connections.
+PORT_LOW, PORT_HIGH = 12000, 31000
+COMMAND_SECONDS = 120
+
+
+class Programs:
+    """Where the build's programs are: the first argument of every test is the folder of programs, the second that of
+    the tests' own; a third says that the build is slow (sanitizers)."""
+
+    def __init__(self, argv):
+        self.bin, self.own = os.path.abspath(argv[1]), os.path.abspath(argv[2])
+        self.slow = len(argv) > 3 and argv[3] == "slow"
+
+    def path(self, name):
+        return os.path.join(self.bin, name)
+
+
+def free_base_port(nodes):
+    """The first of ten ports a node that all are free now."""
+    while True:
+        base = random.randrange(PORT_LOW, PORT_HIGH, 100)
+        if all(port_is_free(base + 10 * node + i) for node in range(nodes) for i in range(3)):
+            return base
+
+
+@contextlib.contextmanager
+def cluster(programs, nodes=3, partitions=8, settings=()):
+    """A cluster that is gone at the end of the block; its logs are shown when the block fails."""
+    folder = tempfile.mkdtemp(prefix="gridiron-test-")
+    shape = Shape(nodes=nodes, partitions=partitions, base_port=free_base_port(nodes), name="test")
+    made = Cluster(folder, shape, binary=programs.path("gridiron"), settings=settings)
+    try:
+        yield made
+    except BaseException:
+        for node in made.ids():
+            print(f"node {node}:\n{made.log_tail(node)}", file=sys.stderr)
+        raise
+    finally:
+        made.kill(made.ids())
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def run(arguments, text=None, environment=None):
+    """(status, standard output, standard error) of a command."""
+    done = subprocess.run(arguments, input=text, capture_output=True, encoding="utf-8", errors="replace",
+                          timeout=COMMAND_SECONDS, check=False, env={**os.environ, **(environment or {})})
+    return done.returncode, done.stdout, done.stderr
+
+
+def metric(nodes, node, name):
+    """Sum of a metric's samples on one node; `name` may have labels. 0 when there is none."""
+    status, text = http_get(nodes.metrics_port(node), "/metrics")
+    assert status == 200, status
+    total = 0.0
+    for line in text.splitlines():
+        sample, _, value = line.rpartition(" ")
+        if sample == name or (sample.startswith(name + "{") and "{" not in name):
+            total += float(value)
+    return total
+
+
+def gridctl(programs, nodes, *arguments, text=None):
+    return run([programs.path("gridctl"), *arguments, "--endpoints", nodes.endpoints()], text=text)
+
+
+def gridctl_json(programs, nodes, *arguments):
+    status, out, error = gridctl(programs, nodes, *arguments, "-o", "json")
+    assert status == 0, f"{arguments}: {status}: {error}"
+    return json.loads(out)

@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+"""One process: how it starts, refuses to start, stops, and what it says of itself over HTTP."""
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+from fixture import Programs, Tap, cluster, http_get, run, wait_exit
+
+PROGRAMS = Programs(sys.argv)
+GOOD = 'cluster: test\nnode: 1\nmembers:\n  - {id: 1, client: "127.0.0.1:%d", peer: "127.0.0.1:%d"}\n'
+
+
+def refuses(folder, text, *expected, flags=(), environment=None, status=2):
+    """(good, note): the program ends with the status and a line on standard error that has every expected part."""
+    path = os.path.join(folder, "bad.yaml")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    found, _, error = run([PROGRAMS.path("gridiron"), "--config", path, *flags], environment=environment)
+    missing = [part for part in expected if part.replace("FILE", path) not in error]
+    return found == status and not missing, f"status {found}, missing {missing} in: {error}"
+
+
+def bad_configuration(tap):
+    with cluster(PROGRAMS, nodes=1) as nodes:
+        os.makedirs(nodes.folder, exist_ok=True)
+        good = GOOD % (nodes.client_port(1), nodes.peer_port(1))
+        data = ["--data", nodes.path("data")]
+        checks = {
+            "a malformed file": ("cluster: [\n", ["FILE:2:1: not YAML"], data, None),
+            "an unknown setting": (good + "colour: red\n", ["FILE:5:1: unknown setting: colour"], data, None),
+            "a wrong type": (good + "log: {level: loud}\n", ["FILE:5:14: log.level: \"loud\" is not one of"], data, None),
+            "a number out of range": (good + "partitions: 0\n", ["FILE:5:13: partitions: \"0\" is not a whole number"], data, None),
+            "a bad variable": (good, ["GRIDIRON_PARTITIONS: partitions: \"x\""], data, {"GRIDIRON_PARTITIONS": "x"}),
+            "a bad flag": (good, ["command line: log.level: \"loud\""], data + ["--set", "log.level=loud"], None),
+            "a foreign node id": (good, ["node: 2 is not among the members"], data + ["--node", "2"], None),
+            "no data directory": (good, ["data: missing"], [], None),
+        }
+        for name, (text, expected, flags, environment) in checks.items():
+            tap.run(f"{name} is refused with status 2 and its place",
+                    lambda: refuses(nodes.folder, text, *expected, flags=flags, environment=environment))
+        missing = run([PROGRAMS.path("gridiron"), "--config", nodes.path("none.yaml")])
+        tap.check("a missing file is refused with status 2 and its name",
+                  missing[0] == 2 and "none.yaml: No such file" in missing[2], missing[2])
+        usage = run([PROGRAMS.path("gridiron"), "--colour"])
+        tap.check("an unknown option is refused with status 2", usage[0] == 2 and "--colour" in usage[2], usage[2])
+        shown = run([PROGRAMS.path("gridiron"), "--help"])
+        tap.check("help lists every setting", shown[0] == 0 and "raft.election_timeout_ms" in shown[1], shown[1])
+        with open(nodes.path("good.yaml"), "w", encoding="utf-8") as file:
+            file.write(good)
+        checked = run([PROGRAMS.path("gridiron"), "--config", nodes.path("good.yaml"), *data, "--check"])
+        tap.check("--check accepts a good file and leaves no data directory behind",
+                  checked[0] == 0 and not os.path.exists(nodes.path("data")), checked[2])
+
+
+def start_and_stop(tap):
+    with cluster(PROGRAMS, nodes=1) as nodes:
+        nodes.start([1])
+        nodes.wait_ready([1])
+        tap.check("a single node becomes ready", nodes.is_ready(1))
+        pid = nodes.pid(1)
+        os.kill(pid, signal.SIGTERM)
+        descriptor_closed = wait_exit_status(pid)
+        tap.check("SIGTERM ends it with status 0", descriptor_closed == 0, str(descriptor_closed))
+        nodes.start([1])
+        nodes.wait_ready([1])
+        tap.check("it starts again on its data", nodes.is_ready(1))
+        os.kill(nodes.pid(1), signal.SIGINT)
+        tap.check("SIGINT ends it too", wait_exit(nodes.pid(1), 30))
+
+
+def wait_exit_status(pid):
+    """The status of a child of this process."""
+    _, status = os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(status)
+
+
+def foreground(nodes, *flags):
+    """A further process on the files of node 1; it must end by itself."""
+    done = subprocess.run([*nodes.command(1), *flags], capture_output=True, encoding="utf-8", timeout=60, check=False)
+    return done.returncode, done.stderr
+
+
+def refusals_at_start(tap):
+    with cluster(PROGRAMS, nodes=1) as nodes:
+        nodes.start([1])
+        nodes.wait_ready([1])
+        status, error = foreground(nodes)
+        tap.check("a second process on the same data directory is refused", status == 1 and "another process uses it" in error, error)
+        status, error = foreground(nodes, "--data", nodes.path("other"))
+        tap.check("a taken port is refused and named",
+                  status == 1 and f"peer port: cannot listen on 127.0.0.1:{nodes.peer_port(1)}" in error, error)
+        nodes.stop([1])
+        status, error = foreground(nodes, "--set", "partitions=9")
+        tap.check("another number of partitions is refused with what differs",
+                  status == 2 and "partitions 8" in error and "partitions 9" in error, f"{status}: {error}")
+        status, error = foreground(nodes, "--set", "durability=os")
+        tap.check("another durability is refused", status == 2 and "durability fsync" in error, f"{status}: {error}")
+        status, error = foreground(nodes, "--set", "cluster=other")
+        tap.check("another cluster id is refused", status == 2 and "cluster test" in error, f"{status}: {error}")
+        nodes.start([1])
+        nodes.wait_ready([1])
+        tap.check("the refused starts changed nothing", nodes.is_ready(1))
+
+
+def http(tap):
+    with cluster(PROGRAMS, nodes=1) as nodes:
+        nodes.start([1])
+        nodes.wait_ready([1])
+        port = nodes.metrics_port(1)
+        status, text = http_get(port, "/metrics")
+        tap.check("/metrics answers", status == 200 and "gridiron_partitions_led 8" in text, text[:500])
+        if shutil.which("promtool"):
+            found = run(["promtool", "check", "metrics"], text=text)
+            tap.check("promtool finds nothing wrong with the metrics", found[0] == 0 and not found[1] + found[2], found[1] + found[2])
+        else:
+            tap.check("promtool is installed (tools/packages)", False)
+        repeated = http_get(port, "/metrics")[1]
+        names = [line.split()[2] for line in repeated.splitlines() if line.startswith("# TYPE")]
+        tap.check("a second reading has every metric once", len(names) == len(set(names)) and len(names) >= 20, str(len(names)))
+        tap.check("/health/live answers", http_get(port, "/health/live") == (200, '{"status":"UP"}\n'))
+        tap.check("/health/ready answers", http_get(port, "/health/ready") == (200, '{"status":"UP"}\n'))
+        status, text = http_get(port, "/nothing")
+        tap.check("an unknown path is 404 and names the known ones", status == 404 and "/health/ready" in text, text)
+
+
+def main():
+    tap = Tap()
+    for part in (bad_configuration, start_and_stop, refusals_at_start, http):
+        try:
+            part(tap)
+        except Exception as error:  # the other parts still run
+            tap.check(part.__name__, False, repr(error))
+    return tap.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
