@@ -41,10 +41,10 @@ static bool corpus_read(struct corpus *corpus, const char *folder)
         if (names[i]->d_name[0] != '.' && corpus->count < FILES_MAX &&
             read_file(folder, names[i]->d_name, &corpus->files[corpus->count]))
             corpus->count++;
-        free(names[i]);
+        memory_free(names[i]);         /* scandir takes from the same heap */
     }
     if (count >= 0)
-        free(names);
+        memory_free(names);
     return corpus->count != 0;
 }
 
