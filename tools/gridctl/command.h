@@ -1,0 +1,92 @@
+/* What every command of gridctl is made of: one table drives parsing, checks, help and completion.
+ *
+ * A command is a row of command_list.c. Its run function finds arguments and options parsed in struct ctl, writes its
+ * result to ctl->out (flushed to standard output by main) and returns an exit code. */
+#ifndef TOOLS_GRIDCTL_COMMAND_H
+#define TOOLS_GRIDCTL_COMMAND_H
+
+#include <uv.h>
+
+#include "client/grid_client.h"
+#include "grid/base/bytes.h"
+#include "services/edge/json.h"
+
+enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_UNAVAILABLE = 3, EXIT_UNKNOWN = 4 };
+
+enum { ENDPOINTS_MAX = 64, ARGUMENTS_MAX = 4, OPTIONS_MAX = 16 };
+
+struct option_row {
+    const char *name;                      /* without the dashes */
+    char letter;                           /* 0: none */
+    const char *value;                     /* what stands for its value in help; NULL: a flag */
+    const char *help;
+};
+
+struct ctl;
+struct command_row {
+    const char *group, *name;
+    const char *arguments;                 /* for help: "KEY VALUE" */
+    int arguments_min, arguments_max;
+    const char *summary;
+    const struct option_row *options;      /* closed by a row without a name; NULL: none of its own */
+    const char *examples;                  /* lines, without "gridctl" */
+    int (*run)(struct ctl *ctl);
+};
+
+struct ctl {
+    const struct command_row *command;
+    const char *arguments[ARGUMENTS_MAX];
+    int arguments_count;
+    const char *values[OPTIONS_MAX];       /* of the command's options, by row; flags: "" */
+    const char *endpoints[ENDPOINTS_MAX];
+    size_t endpoints_count;
+    char *endpoints_text;
+    uint64_t timeout_ms;
+    bool json, color;
+    uv_loop_t loop;
+    struct grid_client *client;            /* NULL until ctl_connect */
+    struct buffer out;
+};
+
+/* ---- the table (command_list.c) */
+extern const struct command_row COMMANDS[];
+extern const size_t COMMANDS_COUNT;
+extern const struct option_row COMMON_OPTIONS[];
+
+/* ---- parsing (parse.c) */
+enum parse_result { PARSE_RUN, PARSE_HELP, PARSE_USAGE };
+/* PARSE_HELP: the help that was asked for stands in `text`. PARSE_USAGE: what is wrong does. `text` is one that the
+ * caller closes. `endpoints`: from the environment, or NULL. */
+enum parse_result parse(struct ctl *ctl, int count, char *const *arguments, const char *endpoints, struct buffer *text);
+void parse_close(struct ctl *ctl);
+const char *ctl_option(const struct ctl *ctl, const char *name, const char *otherwise);
+bool ctl_flag(const struct ctl *ctl, const char *name);
+/* An option's number; false, with a message, when it is none or above `most`. */
+bool ctl_number(const struct ctl *ctl, const char *name, uint64_t otherwise, uint64_t most, uint64_t *ret_number);
+
+/* ---- connection (session.c) */
+/* Connects and waits for the first node; an exit code. */
+int ctl_connect(struct ctl *ctl);
+void ctl_close(struct ctl *ctl);
+/* Runs the loop until *done. */
+void ctl_wait(struct ctl *ctl, const bool *done);
+int ctl_exit_code(enum grid_outcome outcome);
+/* Says on standard error what failed; returns the exit code. `what` may be NULL. */
+int ctl_failed(const struct ctl *ctl, const char *what, const struct grid_reply *reply);
+int ctl_complain(const struct ctl *ctl, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+struct json ctl_json(struct ctl *ctl);     /* writes to ctl->out */
+void ctl_json_end(struct ctl *ctl);        /* closing newline */
+
+/* ---- commands */
+int cluster_status(struct ctl *ctl);
+int member_list(struct ctl *ctl);
+int partition_list(struct ctl *ctl);
+int map_set(struct ctl *ctl);
+int map_get(struct ctl *ctl);
+int map_remove(struct ctl *ctl);
+int map_cas(struct ctl *ctl);
+int map_size(struct ctl *ctl);
+int map_scan(struct ctl *ctl);
+int map_load(struct ctl *ctl);
+
+#endif

@@ -1,0 +1,51 @@
+/* Every command of gridctl. */
+#include "tools/gridctl/command.h"
+
+const struct option_row COMMON_OPTIONS[] = {
+    {"endpoints", 'e', "HOST:PORT,...", "nodes to connect to (GRIDIRON_ENDPOINTS; default 127.0.0.1:7400,:7410,:7420)"},
+    {"output", 'o', "table|json", "how results are shown (default table)"},
+    {"timeout", 't', "MS", "how long one request may take (default 10000)"},
+    {"help", 'h', NULL, "this help"},
+    {0},
+};
+
+#define MAP_OPTION {"map", 'm', "NAME", "the map (default \"default\")"}
+#define AFFINITY_OPTION {"affinity", 'a', "TEXT", "places the key, and is part of its identity (default: the key)"}
+#define BULK_OPTIONS                                                                \
+    {"file", 'f', "FILE|-", "newline-delimited JSON; - is standard input"},         \
+    {"strict", 0, NULL, "stop at the first line that is rejected"},                 \
+    {"progress", 0, NULL, "draw a progress bar on standard error"}
+
+static const struct option_row key_options[] = {MAP_OPTION, AFFINITY_OPTION, {0}};
+static const struct option_row map_options[] = {MAP_OPTION, {0}};
+static const struct option_row cas_options[] = {
+    MAP_OPTION, AFFINITY_OPTION, {"version", 'v', "N", "the version that the entry must have; 0: it must not exist"}, {0}};
+static const struct option_row scan_options[] = {
+    MAP_OPTION,
+    {"affinity", 'a', "TEXT", "only entries of this affinity"},
+    {"prefix", 'p', "TEXT", "only keys that begin so"},
+    {"limit", 'n', "N", "at most so many entries; 0: all (default 100)"},
+    {0}};
+static const struct option_row load_options[] = {MAP_OPTION, BULK_OPTIONS, {0}};
+
+const struct command_row COMMANDS[] = {
+    {"cluster", "status", "", 0, 0, "Nodes, leaders, and whether every partition is served.", NULL,
+     "cluster status\ncluster status -o json --endpoints 10.0.0.1:7400", cluster_status},
+    {"member", "list", "", 0, 0, "The members, with version, uptime and size of the log.", NULL,
+     "member list\nmember list -o json", member_list},
+    {"partition", "list", "", 0, 0, "Every partition: its leader, progress and contents.", NULL,
+     "partition list\npartition list -o json", partition_list},
+    {"map", "set", "KEY VALUE", 2, 2, "Writes an entry and prints its new version.", key_options,
+     "map set greeting hello\nmap set 42 '{\"a\":1}' --map things --affinity customer-7", map_set},
+    {"map", "get", "KEY", 1, 1, "Prints an entry's value (linearizable).", key_options,
+     "map get greeting\nmap get greeting -o json", map_get},
+    {"map", "remove", "KEY", 1, 1, "Removes an entry.", key_options, "map remove greeting --map things", map_remove},
+    {"map", "cas", "KEY VALUE", 2, 2, "Writes an entry only if it has the given version.", cas_options,
+     "map cas greeting hello --version 0\nmap cas greeting goodbye --version 17", map_cas},
+    {"map", "size", "", 0, 0, "Counts the entries of a map.", map_options, "map size --map things", map_size},
+    {"map", "scan", "", 0, 0, "Shows entries of a map, in the order of the partitions.", scan_options,
+     "map scan --map things --limit 0 -o json\nmap scan --prefix user-", map_scan},
+    {"map", "load", "", 0, 0, "Writes many entries, one {\"key\":...,\"value\":...} a line.", load_options,
+     "map load --file entries.ndjson --map things\nmap load --file - < entries.ndjson", map_load},
+};
+const size_t COMMANDS_COUNT = sizeof COMMANDS / sizeof *COMMANDS;

@@ -1,0 +1,41 @@
+/* gridctl: the command line of a cluster. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "tools/gridctl/command.h"
+
+static bool wants_color(void)
+{
+    const char *no_color = getenv("NO_COLOR");
+    return isatty(STDOUT_FILENO) && (no_color == NULL || no_color[0] == 0);
+}
+
+static bool flush_output(struct buffer *out, FILE *to)
+{
+    bool written = out->size == 0 || fwrite(out->data, 1, out->size, to) == out->size;
+    buffer_close(out);
+    return fflush(to) == 0 && written;
+}
+
+int main(int count, char **arguments)
+{
+    struct ctl ctl = {.color = wants_color()};
+    struct buffer text = {0};
+    /* A reader that went away (gridctl | head) shows as a failed write. */
+    signal(SIGPIPE, SIG_IGN);
+    enum parse_result parsed = parse(&ctl, count, arguments, getenv("GRIDIRON_ENDPOINTS"), &text);
+    int code = parsed == PARSE_HELP ? EXIT_DONE : EXIT_USAGE;
+    if (parsed != PARSE_RUN) {
+        flush_output(&text, parsed == PARSE_HELP ? stdout : stderr);
+    } else {
+        code = ctl.command->run(&ctl);
+        if (!flush_output(&ctl.out, stdout) && code == EXIT_DONE)
+            code = EXIT_FAILED;
+        ctl_close(&ctl);
+    }
+    buffer_close(&text);
+    parse_close(&ctl);
+    return code;
+}
