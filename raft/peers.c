@@ -118,7 +118,17 @@ static void count_refused(struct peers *peers, const char *reason)
         return;
     char labels[64];
     snprintf(labels, sizeof labels, "reason=\"%s\"", reason);
-    metric_counter_add(peers->metrics, "gridiron_peer_refused_total", "Peer connections closed for what they sent.",
+    metric_counter_add(peers->metrics, "gridiron_peer_refused_total", "Peer connections closed for who they are.",
+                       labels)->value++;
+}
+
+static void count_malformed(struct peers *peers, const char *reason)
+{
+    if (peers->metrics == NULL)
+        return;
+    char labels[64];
+    snprintf(labels, sizeof labels, "port=\"peer\",reason=\"%s\"", reason);
+    metric_counter_add(peers->metrics, "gridiron_malformed_frames_total", "Malformed frames; each closed its connection.",
                        labels)->value++;
 }
 
@@ -126,6 +136,13 @@ static void refuse(struct wire *wire, const char *reason)
 {
     count_refused(wire->peers, reason);
     LOG_DEBUG(wire->peers->logger, "peers", "connection closed: %s", reason);
+    end_wire(wire);
+}
+
+static void refuse_malformed(struct wire *wire, const char *reason)
+{
+    count_malformed(wire->peers, reason);
+    LOG_DEBUG(wire->peers->logger, "peers", "connection closed: malformed frame: %s", reason);
     end_wire(wire);
 }
 
@@ -229,9 +246,9 @@ static bool on_frame(void *context, const struct frame *frame)
     }
     const struct handler *handler = &peers->handlers[frame->type];
     if (handler->run == NULL)
-        refuse(wire, "type");
+        refuse_malformed(wire, "type");
     else if (!handler->run(handler->context, wire->member->address.id, frame))
-        refuse(wire, "malformed");
+        refuse_malformed(wire, "body");
     return !wire->closing;
 }
 
@@ -243,7 +260,7 @@ static void on_data(void *context, struct conn *conn, struct bytes data)
         return;
     enum frame_result result = frame_stream_feed(&wire->stream, data, FRAME_BODY_BYTES_MAX, on_frame, wire);
     if (result != FRAME_OK && !wire->closing)
-        refuse(wire, frame_result_name(result));
+        refuse_malformed(wire, frame_result_name(result));
 }
 
 static void on_open(void *context, struct conn *conn)
