@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""Three nodes: they elect, go on without one of them, freeze and thaw, keep strangers out, and say when the log is full."""
+import subprocess
+import sys
+import time
+
+from fixture import Programs, Tap, cluster, metric, wait_exit
+
+PROGRAMS = Programs(sys.argv)
+PARTITIONS = 12
+STALL_SECONDS = 20 if PROGRAMS.slow else 8
+
+
+def start_load(nodes, map_name, first, count):
+    return subprocess.Popen([f"{PROGRAMS.own}/keys", "load", nodes.endpoints(), map_name, str(first), str(count)],
+                            stdout=subprocess.PIPE, encoding="ascii")
+
+
+def outcomes_of(process, at=None, do=None):
+    """({outcome: numbers}, longest time without an answer after `at` answers, when `do` was called)."""
+    outcomes, answered, longest, last = {}, 0, 0.0, None
+    with process:
+        for line in process.stdout:
+            outcome, number = line.split()
+            outcomes.setdefault(outcome, []).append(number)
+            answered += 1
+            now = time.monotonic()
+            longest = max(longest, now - last) if last else longest
+            if answered == at:
+                do()
+            if at and answered >= at:
+                last = now
+    return outcomes, longest
+
+
+def missing(nodes, map_name, numbers):
+    done = subprocess.run([f"{PROGRAMS.own}/keys", "check", nodes.endpoints(), map_name], input="".join(f"{n}\n" for n in numbers),
+                          capture_output=True, encoding="ascii", timeout=300, check=False)
+    return done.stdout if done.returncode == 0 or done.stdout else f"status {done.returncode}: {done.stderr}"
+
+
+def counts(outcomes):
+    return str({outcome: len(numbers) for outcome, numbers in outcomes.items()})
+
+
+def led(nodes):
+    return {node: metric(nodes, node, "gridiron_partitions_led") for node in nodes.ids()}
+
+
+def elections(tap, nodes):
+    leaders = led(nodes)
+    tap.check("every partition is led by exactly one of three nodes", sum(leaders.values()) == PARTITIONS, str(leaders))
+    outcomes, _ = outcomes_of(start_load(nodes, "first", 0, 2000))
+    tap.check("2,000 keys are set", len(outcomes.get("OK", [])) == 2000, counts(outcomes))
+    tap.check("and read back", missing(nodes, "first", range(2000)) == "")
+
+
+def leader_killed(tap, nodes):
+    leaders = led(nodes)
+    victim = max(leaders, key=leaders.get)
+    outcomes, stall = outcomes_of(start_load(nodes, "kill", 0, 20000), at=2000, do=lambda: nodes.kill([victim]))
+    tap.check(f"writes go on after the kill of the node that led {leaders[victim]:.0f} partitions",
+              len(outcomes.get("OK", [])) + len(outcomes.get("UNKNOWN", [])) == 20000 and len(outcomes.get("OK", [])) > 18000, counts(outcomes))
+    print(f"longest time without an answer: {stall:.2f} s", file=sys.stderr)
+    tap.check(f"within {STALL_SECONDS} s", stall < STALL_SECONDS, f"{stall:.1f} s")
+    lost = missing(nodes, "kill", outcomes.get("OK", []))
+    tap.check("every acknowledged key is there on the other two", lost == "", lost[:1000])
+    nodes.start([victim])
+    nodes.wait_ready([victim])
+    tap.check("the killed node comes back", nodes.is_ready(victim))
+
+
+def node_paused(tap, nodes):
+    leaders = led(nodes)
+    victim = max(leaders, key=leaders.get)
+    outcomes, stall = outcomes_of(start_load(nodes, "pause", 0, 10000), at=1000, do=lambda: nodes.pause([victim]))
+    tap.check("writes go on while a leader is frozen", len(outcomes.get("OK", [])) > 9000 and stall < STALL_SECONDS,
+              f"{counts(outcomes)}, {stall:.1f} s")
+    nodes.resume([victim])
+    nodes.wait_ready([victim])
+    lost = missing(nodes, "pause", outcomes.get("OK", []))
+    tap.check("the thawed node serves no old values", lost == "", lost[:1000])
+
+
+def stranger(tap, nodes):
+    """Node 3 with another cluster's settings and an empty directory: the others do not let it in."""
+    nodes.stop([3])
+    with subprocess.Popen([*nodes.command(3), "--data", nodes.path("stranger"), "--set", "partitions=5"],
+                          stderr=subprocess.DEVNULL) as process:
+        before = metric(nodes, 1, 'gridiron_peer_refused_total{reason="digest"}')
+        deadline = time.monotonic() + 20
+        # The metric is the event: node 3 is dialled or dials, and is refused.
+        while metric(nodes, 1, 'gridiron_peer_refused_total{reason="digest"}') == before and time.monotonic() < deadline:
+            wait_exit(process.pid, 0.05)
+        tap.check("a node with other settings is refused by its peers",
+                  metric(nodes, 1, 'gridiron_peer_refused_total{reason="digest"}') > before)
+        tap.check("the two others stay ready", nodes.is_ready(1) and nodes.is_ready(2))
+        process.kill()
+    nodes.start([3])
+    nodes.wait_ready([3])
+
+
+def minority(tap, nodes):
+    """One node of three can neither write nor read; the other two suffice."""
+    nodes.stop([1, 2])
+    nodes.wait_for([3], lambda node: not nodes.is_ready(node), "without leaders")
+    tap.check("alone it is alive and not ready", nodes.is_live(3) and not nodes.is_ready(3))
+    nodes.start([1])
+    nodes.wait_ready([1, 3])
+    tap.check("two of three are ready", nodes.is_ready(1) and nodes.is_ready(3))
+    tap.check("and still have everything", missing(nodes, "first", range(2000)) == "")
+
+
+def log_full(tap, name, settings):
+    with cluster(PROGRAMS, nodes=3, partitions=4, settings=settings) as nodes:
+        nodes.start(nodes.ids())
+        nodes.wait_ready(nodes.ids())
+        outcomes, _ = outcomes_of(start_load(nodes, "full", 0, 60000))
+        good, full = outcomes.get("OK", []), outcomes.get("LOG_FULL", [])
+        tap.check(f"{name}: past the bound writes are answered LOG_FULL and nothing else",
+                  good and full and len(good) + len(full) == 60000, counts(outcomes))
+        tap.check(f"{name}: reads go on", missing(nodes, "full", good) == "")
+        tap.check(f"{name}: it is counted", sum(metric(nodes, node, "gridiron_log_full_total") for node in nodes.ids()) >= len(full))
+        nodes.kill(nodes.ids())
+        nodes.start(nodes.ids())
+        nodes.wait_ready(nodes.ids())
+        tap.check(f"{name}: a restart loses nothing", missing(nodes, "full", good) == "")
+        again, _ = outcomes_of(start_load(nodes, "full", 60000, 50))
+        tap.check(f"{name}: and the log is still full", len(again.get("LOG_FULL", [])) == 50, counts(again))
+
+
+def main():
+    tap = Tap()
+    with cluster(PROGRAMS, nodes=3, partitions=PARTITIONS) as nodes:
+        nodes.start(nodes.ids())
+        nodes.wait_ready(nodes.ids())
+        for part in (elections, leader_killed, node_paused, stranger, minority):
+            part(tap, nodes)
+    log_full(tap, "small memory", ["log.memory_bytes=1048576"])
+    log_full(tap, "small disk", ["log.disk_bytes=2097152", "log.segment_bytes=1048576"])
+    return tap.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
