@@ -31,8 +31,11 @@ struct activity_runner *activity_runner_open(const struct activity_runner_option
 static void running_free(struct running *running)
 {
     struct activity_runner_options *options = &running->runner->options;
-    if (running->asking)
+    if (running->asking) {
         options->sink->payment_cancel(options->sink, &running->request);
+        if (options->breaker)
+            breaker_forget(options->breaker);
+    }
     clock_timer_stop(options->clock, &running->retry);
     struct bytes owned[] = {running->request.key, running->request.order, running->request.currency};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
@@ -53,8 +56,15 @@ void activity_runner_close(struct activity_runner *runner)
 static void ask(void *context)
 {
     struct running *running = context;
-    struct sink *sink = running->runner->options.sink;
+    struct activity_runner_options *options = &running->runner->options;
+    struct sink *sink = options->sink;
     REQUIRE(!running->asking);
+    uint64_t now_us = clock_now_us(options->clock);
+    if (options->breaker && !breaker_allow(options->breaker, now_us)) {
+        uint64_t wait_us = breaker_retry_us(options->breaker, now_us);
+        clock_timer_start(options->clock, &running->retry, wait_us + prng_range(options->jitter, 0, ACTIVITY_RETRY_FIRST_US));
+        return;
+    }
     running->asking = true;
     sink->payment(sink, &running->request);
 }
@@ -65,6 +75,8 @@ static void answered(void *context, enum grid_err err, enum payment_outcome outc
     struct activity_runner *runner = running->runner;
     REQUIRE(running->asking);
     running->asking = false;
+    if (runner->options.breaker)
+        breaker_report(runner->options.breaker, err == GRID_ERR_OK, clock_now_us(runner->options.clock));
     if (err == GRID_ERR_OK) {
         runner->options.answered(runner->options.context, running->id, outcome, transaction, reason);
         return;

@@ -2,13 +2,15 @@
  *
  * Every unfinished activity is asked at the sink with its key from the log, at least once, until a definite answer
  * comes; the answer is handed back to be proposed as a command. No answer, a timeout or an unavailable provider is never
- * a decline: it is asked again with the same key, after 500 ms doubling to 8 s, with jitter. Leadership lost: calls are
- * cancelled; the next leader asks again. Single threaded. */
+ * a decline: it is asked again with the same key, after 500 ms doubling to 8 s, with jitter; while the provider's breaker
+ * is open it waits for that, and is never lost. Leadership lost: calls are cancelled; the next leader asks again. Single
+ * threaded. */
 #ifndef GRID_DELIVERY_ACTIVITY_RUNNER_H
 #define GRID_DELIVERY_ACTIVITY_RUNNER_H
 
 #include "grid/base/bytes.h"
 #include "grid/base/prng.h"
+#include "grid/delivery/breaker.h"
 #include "grid/io/clock.h"
 #include "grid/io/sink.h"
 
@@ -27,6 +29,7 @@ struct activity_runner_options {
     struct clock *clock;
     struct sink *sink;
     struct prng *jitter;               /* borrowed */
+    struct breaker *breaker;           /* of the provider, shared by the node's runners; borrowed; NULL: none */
     /* A definite answer; the activity stays known until activity_runner_finish. */
     void (*answered)(void *context, uint64_t id, enum payment_outcome outcome, struct bytes transaction, struct bytes reason);
     void *context;

@@ -33,6 +33,7 @@ struct node {
     bool failed;
     uint64_t digest, opened_us, ticks;
     struct prng prng;
+    struct breaker breaker;            /* of the payment provider */
     struct group_set *groups;
     struct peers *peers;
     struct pipeline **pipelines;

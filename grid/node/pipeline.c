@@ -333,7 +333,8 @@ static void run_activities(struct pipeline *pipeline)
     while (partition_activity_next(pipeline->partition, pipeline->activity_seen, &next)) {
         if (!pipeline->runner)
             pipeline->runner = activity_runner_open(&(struct activity_runner_options){
-                .clock = pipeline->shared->io->clock, .sink = pipeline->shared->io->sink, .jitter = pipeline->shared->prng,
+                .clock = pipeline->shared->io->clock, .sink = pipeline->shared->io->sink,
+                .jitter = pipeline->shared->prng, .breaker = pipeline->shared->breaker,
                 .answered = activity_answered, .context = pipeline});
         struct activity activity = {.id = next.id, .operation = (enum payment_operation)next.operation, .key = next.key,
                                     .order = next.order, .currency = next.currency, .amount_minor = next.amount_minor};

@@ -38,6 +38,7 @@ struct pipeline_shared {
     struct io *io;
     struct logger *logger;
     struct prng *prng;
+    struct breaker *breaker;           /* of the payment provider */
     struct pipeline_counters *counters;
     struct group_set *groups;
     struct node_id self;

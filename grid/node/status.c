@@ -101,6 +101,16 @@ static void gauge(struct node *node, const char *name, const char *help, uint64_
     metric_gauge_add(node->metrics, name, help, NULL)->value = (int64_t)value;
 }
 
+/* One series per state, 1 for the present one, so that a panel can show it without a legend of numbers. */
+static void expose_breaker(struct node *node)
+{
+    static const char *const labels[] = {"name=\"payment\",state=\"closed\"", "name=\"payment\",state=\"open\"",
+                                         "name=\"payment\",state=\"half_open\""};
+    for (int state = BREAKER_CLOSED; state <= BREAKER_HALF_OPEN; state++)
+        metric_gauge_add(node->metrics, "circuit_breaker_state", "1 for the present state of a destination's breaker.",
+                         labels[state])->value = (int)node->breaker.state == state;
+}
+
 static void total(struct node *node, const char *name, const char *help, uint64_t value)
 {
     metric_counter_add(node->metrics, name, help, NULL)->value = value;
@@ -145,5 +155,6 @@ void status_refresh(struct node *node)
     total(node, "eventsourcing_events_failed_total", "Service commands refused by replicas on this node.", sum.refusals);
     total(node, "idempotency_duplicates_total", "Commands answered from a session's kept results.", sum.duplicates);
     total(node, "gridiron_malformed_entries_total", "Committed entries that could not be read.", sum.malformed_entries);
+    expose_breaker(node);
     node->clients.connected->value = (int64_t)node->clients.open;
 }

@@ -171,7 +171,7 @@ static uint32_t invent_order(struct workload_orders *workload)
     order->customer = order->kind == ORDER_UNKNOWN_CUSTOMER ? shop->customers_count + 1 : (uint32_t)draw(workload, 0, shop->customers_count - 1);
     order->lines_count = (uint32_t)draw(workload, 1, ORDER_LINES_HERE_MAX);
     for (uint32_t i = 0; i < order->lines_count; i++) {
-        order->lines[i] = (struct order_line){(uint32_t)draw(workload, 0, shop->products_count - 1), (int64_t)draw(workload, 1, 3)};
+        order->lines[i] = (struct order_line){(uint32_t)draw(workload, 0, shop->products_count - 2), (int64_t)draw(workload, 1, 3)};
     }
     struct order_line *odd = &order->lines[draw(workload, 0, order->lines_count - 1)];
     if (order->kind == ORDER_UNKNOWN_PRODUCT) {
@@ -387,10 +387,10 @@ static void invent_shop(struct workload_orders *workload)
 {
     struct shop *shop = &workload->shop;
     shop->customers_count = (uint32_t)draw(workload, 2, CUSTOMERS_MAX);
-    shop->products_count = (uint32_t)draw(workload, 3, PRODUCTS_MAX);
+    shop->products_count = (uint32_t)draw(workload, 4, PRODUCTS_MAX);
     for (uint32_t i = 0; i < shop->products_count; i++) {
         shop->price_minor[i] = (int64_t)draw(workload, 1, CHEAP_MINOR);
-        shop->stock[i] = (int64_t)(draw(workload, 0, 3) == 0 ? draw(workload, 0, 10) : draw(workload, 100, 5000));
+        shop->stock[i] = (int64_t)(i > 0 && draw(workload, 0, 5) == 0 ? draw(workload, 0, 10) : draw(workload, 300, 5000));
     }
     /* The last product is what expensive orders buy. */
     shop->price_minor[shop->products_count - 1] = EXPENSIVE_MINOR;

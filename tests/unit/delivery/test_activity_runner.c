@@ -18,6 +18,7 @@ struct scene {
     struct fake_clock clock;
     struct fake_provider provider;
     struct prng prng;
+    struct breaker breaker;
     struct activity_runner *runner;
     uint64_t answered_id;
     size_t answered_count;
@@ -59,13 +60,19 @@ static void on_answered(void *context, uint64_t id, enum payment_outcome outcome
     scene->reason[reason.size] = 0;
 }
 
-static void scene_open(struct scene *scene)
+static void scene_open_with(struct scene *scene, bool breaker)
 {
     *scene = (struct scene){.provider = {.sink = {payment, payment_cancel}}};
     fake_clock_init(&scene->clock);
     prng_init(&scene->prng, 1);
     scene->runner = activity_runner_open(&(struct activity_runner_options){
-        .clock = &scene->clock.clock, .sink = &scene->provider.sink, .jitter = &scene->prng, .answered = on_answered, .context = scene});
+        .clock = &scene->clock.clock, .sink = &scene->provider.sink, .jitter = &scene->prng, .breaker = breaker ? &scene->breaker : NULL,
+        .answered = on_answered, .context = scene});
+}
+
+static void scene_open(struct scene *scene)
+{
+    scene_open_with(scene, false);
 }
 
 static void scene_close(struct scene *scene)
@@ -212,5 +219,29 @@ Test(activity_runner, the_end_of_leadership_cancels_calls_and_retries)
     cr_assert_eq(scene.provider.cancels, 1, "the one that waits for its retry has no call");
     fake_clock_advance(&scene.clock, 60ull * 1000 * 1000);
     cr_assert_eq(scene.provider.calls, 2);
+    scene_close(&scene);
+}
+
+Test(activity_runner, waits_while_the_breaker_is_open_and_loses_nothing)
+{
+    struct scene scene;
+    scene_open_with(&scene, true);
+    for (uint64_t id = 1; id <= BREAKER_CALLS_MIN; id++)
+        start(&scene, id, "key");
+    for (int i = 0; i < BREAKER_CALLS_MIN; i++)
+        reply(&scene, GRID_ERR_UNAVAILABLE, 0);
+    size_t calls = scene.provider.calls;
+    start(&scene, 99, "late");
+    fake_clock_advance(&scene.clock, 9ull * 1000 * 1000);
+    cr_assert_eq(scene.provider.calls, calls, "nothing is asked while it is open");
+    fake_clock_advance(&scene.clock, 3ull * 1000 * 1000);
+    cr_assert_eq(scene.provider.calls, calls + BREAKER_TRIALS, "then as many as there are trials");
+    while (scene.answered_count < BREAKER_CALLS_MIN + 1) {
+        while (scene.provider.waiting_count > 0)
+            reply(&scene, GRID_ERR_OK, PAYMENT_CAPTURED);
+        fake_clock_advance(&scene.clock, 1000 * 1000);
+        cr_assert_lt(scene.provider.calls, 100);
+    }
+    cr_assert_eq(scene.breaker.state, BREAKER_CLOSED);
     scene_close(&scene);
 }
