@@ -261,7 +261,10 @@ static void write_finish(struct disk_write *write)
 {
     write->file->flying = NULL;
     write->err = write_error(write->disk, write);
-    if (write->err == GRID_ERR_OK) {
+    if (write->err != GRID_ERR_OK) {
+        write->disk->failed = true;
+        write->disk->host->world->totals.disk_errors++;
+    } else {
         file_put(write->file, write->offset, buffer_bytes(&write->data));
         if (write->sync) {
             file_sync(write->file);
@@ -428,6 +431,8 @@ void disk_break(struct host *host, enum disk_error error)
     disk->full = error == DISK_FULL || (error != DISK_SOUND && disk->full);
 }
 
+bool disk_failed(const struct host *host) { return host->disk.failed; }
+
 /* ---- crashes ---- */
 
 static void page_lose(struct world *world, struct page *page)
@@ -491,6 +496,7 @@ static void free_removed(struct sim_disk *disk)
 void sim_disk_crash(struct sim_disk *disk, enum crash_kind kind)
 {
     struct world *world = disk->host->world;
+    disk->failed = disk->fail_write_once = disk->fail_sync_once = false;
     free_removed(disk);
     for (size_t i = 0; i < disk->files_count;) {
         struct disk_file *file = disk->files[i];

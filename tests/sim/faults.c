@@ -233,6 +233,29 @@ static void act_jump(struct world *world)
     host->clock.wall_skew_ms += jump_ms;
 }
 
+static void act_disk_error(struct world *world)
+{
+    struct host *host = any_host(world, HOST_NODE);
+    bool sync = world_draw_percent(world, CONCERN_FAULTS, 50);
+    world_say(world, "the next %s of %s fails", sync ? "sync" : "write", host->name);
+    disk_break(host, sync ? DISK_SYNC_ONCE : DISK_WRITE_ONCE);
+}
+
+static void run_room(struct world *world, void *context)
+{
+    struct host *host = context;
+    world_say(world, "the disk of %s has room again", host->name);
+    disk_break(host, DISK_SOUND);
+}
+
+static void act_disk_full(struct world *world)
+{
+    struct host *host = any_host(world, HOST_NODE);
+    world_say(world, "the disk of %s is full", host->name);
+    disk_break(host, DISK_FULL);
+    world_at(world, chance(world, 100000, 4000000), run_room, host);
+}
+
 static void act(struct world *world, enum fault fault)
 {
     switch (fault) {
@@ -249,6 +272,8 @@ static void act(struct world *world, enum fault fault)
     case FAULT_SLOW_RECEIVER: act_slow_receiver(world); break;
     case FAULT_SLOW_DISK: act_slow_disk(world); break;
     case FAULT_JUMP: act_jump(world); break;
+    case FAULT_DISK_ERROR: act_disk_error(world); break;
+    case FAULT_DISK_FULL: act_disk_full(world); break;
     case FAULT_DROP: case FAULT_DUPLICATE: case FAULT_DELAY: case FAULT_CHUNKS: case FAULT_LOST_PAGES:
     case FAULT_TORN_SECTOR: case FAULT_SKEW: case FAULT_DRIFT: case FAULT_PROVIDER_SLOW: case FAULT_PROVIDER_TIMEOUT:
     case FAULT_PROVIDER_DOWN: case FAULT_COUNT:
@@ -258,7 +283,7 @@ static void act(struct world *world, enum fault fault)
 
 static const enum fault actions[] = {FAULT_CRASH, FAULT_CLIENT_CRASH, FAULT_CRASH_ALL, FAULT_STORM, FAULT_STOP, FAULT_PAUSE,
                                      FAULT_ONE_WAY, FAULT_SPLIT, FAULT_ISOLATE, FAULT_RESET, FAULT_SLOW_RECEIVER,
-                                     FAULT_SLOW_DISK, FAULT_JUMP};
+                                     FAULT_SLOW_DISK, FAULT_JUMP, FAULT_DISK_ERROR, FAULT_DISK_FULL};
 
 /* Faults come in rows with calm between: a cluster that is never left alone does nothing that could go wrong. */
 static uint64_t calm_down(struct world *world)

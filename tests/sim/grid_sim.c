@@ -26,6 +26,7 @@ static const char usage[] =
     "  --partitions N       groups (default: the seed chooses 4 to 8)\n"
     "  --disable-shim NAME  switches a shim of the consensus guard off, to see what it prevents (repeatable)\n"
     "  --only-fault NAME    allows only this class of faults (repeatable)\n"
+    "  --with-fault NAME    allows this class as well (repeatable); disk-error and disk-full are off otherwise\n"
     "  --no-fault NAME      forbids this class of faults (repeatable); --list names the classes\n"
     "  --twice N            every Nth seed is run twice and the traces compared (default 10; 0: none)\n"
     "  --jobs N             processes (default 2; 0: in this process, for a debugger)\n"
@@ -85,6 +86,8 @@ static bool set_fault(struct settings *settings, const char *name, const char *v
     }
     if (strcmp(name, "--no-fault") == 0) {
         run->faults_allowed &= ~bit;
+    } else if (strcmp(name, "--with-fault") == 0) {
+        run->faults_allowed |= bit;
     } else {
         run->faults_allowed = (settings->only_some ? run->faults_allowed : 0) | bit;
         settings->only_some = true;
@@ -113,7 +116,7 @@ static bool set_run_option(struct settings *settings, const char *name, const ch
     } else if (strcmp(name, "--workload") == 0) {
         settings->batch.workload = workload_find(value);
         good = settings->batch.workload != NULL;
-    } else if (strcmp(name, "--no-fault") == 0 || strcmp(name, "--only-fault") == 0) {
+    } else if (strcmp(name, "--no-fault") == 0 || strcmp(name, "--only-fault") == 0 || strcmp(name, "--with-fault") == 0) {
         good = set_fault(settings, name, value);
     } else {
         *ret_known = false;
@@ -255,7 +258,7 @@ static double seconds_now(void)
 int main(int count, char **arguments)
 {
     struct settings settings = {.batch = {.workload = &workload_counter, .from = 1, .seeds = 100, .jobs = 2,
-                                          .twice_every = TWICE_EVERY_DEFAULT, .run = {.faults_allowed = FAULTS_ALL}}};
+                                          .twice_every = TWICE_EVERY_DEFAULT, .run = {.faults_allowed = FAULTS_DEFAULT}}};
     int status = parse(&settings, count, arguments);
     if (status >= 0) {
         return status;

@@ -44,7 +44,7 @@ struct sim_disk {
     struct disk_file *removed;             /* while somebody has them open */
     struct disk_write *orphans;            /* under way when the process ended */
     uint64_t capacity_bytes;
-    bool fail_write_once, fail_write_always, fail_sync_once, full;
+    bool fail_write_once, fail_write_always, fail_sync_once, full, failed;
     uint64_t slow_until_us;
 };
 

@@ -222,6 +222,29 @@ static void on_read(void *context, enum grid_err err, uint64_t index)
     query_end(query);
 }
 
+static void query(struct counter_node *node, uint32_t group)
+{
+    struct query *query = memory_zero(1, sizeof *query);
+    *query = (struct query){.read = {.done = on_read, .context = query}, .node = node, .group = group,
+                            .floor = node->counter->truths[group].seen, .next = node->queries};
+    if (node->queries) {
+        node->queries->before = query;
+    }
+    node->queries = query;
+    run_count(node->counter->run, "reads asked", 1);
+    group_read(group_set_get(node->set, (struct partition_id){group}), &query->read);
+}
+
+/* A new leader knows least of what is committed: the moment at which a hasty read would be stale. */
+static void run_first_read(struct world *world, void *context)
+{
+    const struct replica *replica = context;
+    (void)world;
+    if (!replica->node->counter->draining) {
+        query(replica->node, replica->group);
+    }
+}
+
 /* ---- the replicated machine ---- */
 
 static void on_apply(void *context, uint64_t index, uint64_t term, struct bytes command, void *token)
@@ -261,6 +284,7 @@ static void on_role(void *context, enum group_role role, uint64_t term)
     if ((role == GROUP_LEADER || role == GROUP_READY) && replica->role < GROUP_LEADER) {
         run_count(counter->run, "elections", 1);
         judge_leader(replica, term);
+        host_at(replica->node->host, draw(counter, 0, 3000), run_first_read, replica);
     }
     if (role < GROUP_LEADER && replica->role >= GROUP_LEADER) {
         SOMETIMES(counter->world, "a leader steps down");
@@ -294,27 +318,14 @@ static void propose(struct counter_node *node, uint32_t group, bool closing)
     if (err != GRID_ERR_OK) {
         run_count(counter->run, "proposals refused", 1);
         node->refusal = err;
-        if (err == GRID_ERR_LOG_FULL) {
-            SOMETIMES(counter->world, "a log is full");
+        if (err == GRID_ERR_LOG_FULL || err == GRID_ERR_NO_SPACE) {
+            SOMETIMES(counter->world, counter->log_memory_bytes ? "a log is full" : "a disk is full");
         }
         if (closing && err == GRID_ERR_LOG_FULL) {
             world_fail(counter->world, "group %u: %s refuses an internal proposal for room", group, host_name(node->host));
         }
         proposal_end(proposal);
     }
-}
-
-static void query(struct counter_node *node, uint32_t group)
-{
-    struct query *query = memory_zero(1, sizeof *query);
-    *query = (struct query){.read = {.done = on_read, .context = query}, .node = node, .group = group,
-                            .floor = node->counter->truths[group].seen, .next = node->queries};
-    if (node->queries) {
-        node->queries->before = query;
-    }
-    node->queries = query;
-    run_count(node->counter->run, "reads asked", 1);
-    group_read(group_set_get(node->set, (struct partition_id){group}), &query->read);
 }
 
 static void transfer(struct counter_node *node, uint32_t group)
@@ -366,6 +377,11 @@ static void run_load(struct world *world, void *context)
 static void on_fatal(void *context, enum grid_err err, const char *what)
 {
     struct counter_node *node = context;
+    if (disk_failed(node->host)) {
+        SOMETIMES(node->counter->world, "a node gives up because of its disk");
+        host_crash_soon(node->host, draw(node->counter, 1000, 2000000));
+        return;
+    }
     world_fail(node->counter->world, "%s gives up without a reason to: %s (%s)", host_name(node->host), what,
                grid_err_name(err));
 }

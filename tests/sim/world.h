@@ -43,6 +43,8 @@ enum { HOSTS_MAX = 24, SOMETIMES_MAX = 64, WORLD_REASON_BYTES = 4096 };
     X(LOST_PAGES, "lost-pages")         /* F31 a crash loses a random subset of unsynced pages */               \
     X(TORN_SECTOR, "torn-sector")       /* F30 pages tear into sectors */                                       \
     X(SLOW_DISK, "slow-disk")           /* F35 writes take up to 400 ms */                                      \
+    X(DISK_ERROR, "disk-error")         /* F26, F28 a write or a sync fails once */                             \
+    X(DISK_FULL, "disk-full")           /* F29 no room for a while */                                           \
     X(SKEW, "clock-skew")               /* F57 wall clocks differ */                                            \
     X(DRIFT, "clock-drift")             /* F58 clocks run at different rates */                                 \
     X(JUMP, "clock-jump")               /* F56 a wall clock jumps by up to an hour */                           \
@@ -59,6 +61,8 @@ enum fault {
 };
 
 #define FAULTS_ALL ((1u << FAULT_COUNT) - 1)
+/* Without those after which a node gives up or refuses by design: a workload must be ready for them. */
+#define FAULTS_DEFAULT (FAULTS_ALL & ~(1u << FAULT_DISK_ERROR | 1u << FAULT_DISK_FULL))
 const char *fault_name(enum fault fault);
 
 struct world_options {
@@ -72,7 +76,7 @@ struct world_options {
 #define TOTAL_LIST(X)                                                                                              \
     X(events) X(iterations) X(frames) X(frames_dropped) X(frames_duplicated) X(connections) X(connects_refused)        \
     X(resets) X(cuts) X(crashes) X(crashes_of_all) X(stops) X(pauses) X(disk_writes) X(disk_bytes) X(pages_lost)       \
-    X(pages_torn) X(clock_jumps) X(payments)
+    X(pages_torn) X(disk_errors) X(clock_jumps) X(payments)
 struct world_totals {
 #define X(name) uint64_t name;
     TOTAL_LIST(X)
@@ -156,6 +160,7 @@ void net_mend(struct world *world);
 void net_reset_all(struct world *world, struct host *host);
 enum disk_error { DISK_WRITE_ONCE, DISK_WRITE_ALWAYS, DISK_SYNC_ONCE, DISK_FULL, DISK_SOUND };
 void disk_break(struct host *host, enum disk_error error);     /* F26 .. F29; DISK_SOUND ends all of them */
+bool disk_failed(const struct host *host);             /* an error was reported in this life: the process may give up */
 
 /* ---- payment provider (tests/sim/provider.c) ---- */
 struct payment_record {
