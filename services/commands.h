@@ -87,6 +87,12 @@ static inline uint64_t saga_reference(enum saga_question question, uint32_t line
     return ((uint64_t)question << 32) | line;
 }
 
-enum saga_step { SAGA_STEP_CREATE = 1, SAGA_STEP_RESERVE = 2, SAGA_STEP_PAY = 3, SAGA_STEP_CONFIRM = 4, SAGA_STEPS = 4 };
+enum saga_step {
+    SAGA_STEP_CREATE = 1,
+    SAGA_STEP_RESERVE = 2,
+    SAGA_STEP_PAY = 3,
+    SAGA_STEP_CONFIRM = 4,
+    SAGA_STEPS = 4,
+};
 
 #endif

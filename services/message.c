@@ -26,7 +26,11 @@ void *message_unpack(const struct ProtobufCMessageDescriptor *descriptor, struct
 }
 
 /* Messages still to be looked at. Types are not recursive, so a message holds few levels and the list stays short. */
-struct pending { const ProtobufCMessage **messages; size_t count, capacity; struct arena *arena; };
+struct pending {
+    const ProtobufCMessage **messages;
+    size_t count, capacity;
+    struct arena *arena;
+};
 
 static void push(struct pending *pending, const ProtobufCMessage *message)
 {

@@ -21,7 +21,7 @@ enum money_result money_percent(struct money amount, uint32_t percent, struct mo
 bool money_currency_valid(const char *currency);
 /* Digits behind the point: 2, but 0 and 3 for the currencies that have so. */
 uint32_t money_digits(const char *currency);
-/* Strict: digits, then optionally a point and 1..digits more; no sign, no spaces. False: not such text, or too large. */
+/* Strict: digits, then optionally a point and 1..digits more; no sign, no spaces. False: no such text, or too large. */
 bool money_parse(struct bytes text, const char *currency, int64_t *ret_minor);
 /* Writes at most MONEY_TEXT_BYTES with the closing zero, always with all digits behind the point. */
 void money_format(int64_t minor, const char *currency, char *ret_text);

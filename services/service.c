@@ -57,7 +57,8 @@ void service_start(struct service_reaction *reaction, const struct service_activ
 const char *refusal_name(uint32_t code)
 {
     switch (code) {
-#define X(number, name) case number: return #name;
+#define X(number, name) \
+    case number: return #name;
         REFUSAL_LIST(X)
 #undef X
     default: return "REFUSED";

@@ -51,7 +51,7 @@ struct service_call {
     uint64_t log_time_ms, wall_time_ms;    /* deadlines by the first, stamps for people by the second (R14) */
     struct trace_context trace;
     bool by_hand;                          /* a client asks, not another aggregate */
-    struct bytes event_id;                 /* decide: of the first event it emits; evolve, react: of the event at hand */
+    struct bytes event_id;                 /* decide: of its first event; evolve, react: of the event at hand */
     uint64_t sequence;                     /* evolve, react: its sequence; else of the last event, 0 for none */
     service_peek_fn peek;
     void *peek_context;
@@ -83,7 +83,7 @@ struct service_message {
     struct bytes key, affinity;            /* affinity empty: equals the key */
     const void *body;
     uint64_t reference;                    /* not 0: the answer comes to this aggregate, or reply_*, with it */
-    uint32_t reply_service; struct bytes reply_key; /* SERVICE_NONE: to the sender; else to a neighbour of same affinity */
+    uint32_t reply_service; struct bytes reply_key; /* SERVICE_NONE: to the sender; else a neighbour under its affinity */
 };
 
 /* The numbers of grid/io/sink.h, which a service may not see. */

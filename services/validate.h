@@ -1,4 +1,4 @@
-/* Checks of a command's fields: collects what is wrong and refuses with VALIDATION_ERROR and "field: bound; field: bound".
+/* Checks of a command's fields: collects failures and refuses with VALIDATION_ERROR and "field: bound; field: bound".
  *
  * Text is valid UTF-8 already; lengths are in characters. Pure. */
 #ifndef SERVICES_VALIDATE_H

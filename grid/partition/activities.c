@@ -18,7 +18,7 @@ struct started {
 };
 
 struct activities {
-    struct started **list;             /* ordered by id; finished ones are taken out */
+    struct started **list; /* ordered by id; finished ones are taken out */
     size_t count, capacity;
     uint64_t ids;
 };
@@ -40,17 +40,25 @@ void activities_close(struct activities *activities)
 
 static void texts_of(struct activity_record *record, struct bytes **ret_texts)
 {
-    struct bytes *texts[TEXTS] = {
-        &record->key, &record->affinity, &record->token, &record->order, &record->currency, &record->trace.correlation_id,
-        &record->trace.causation_id, &record->trace.saga_id, &record->trace.traceparent};
+    struct bytes *texts[TEXTS] = {&record->key,
+                                  &record->affinity,
+                                  &record->token,
+                                  &record->order,
+                                  &record->currency,
+                                  &record->trace.correlation_id,
+                                  &record->trace.causation_id,
+                                  &record->trace.saga_id,
+                                  &record->trace.traceparent};
     memcpy(ret_texts, texts, sizeof texts);
 }
 
 /* Views into the activity. */
 static struct activity_record record_of(const struct started *activity)
 {
-    struct activity_record record = {.service = activity->service, .number = activity->number,
-                                     .operation = activity->operation, .amount_minor = activity->amount_minor};
+    struct activity_record record = {.service = activity->service,
+                                     .number = activity->number,
+                                     .operation = activity->operation,
+                                     .amount_minor = activity->amount_minor};
     struct bytes *texts[TEXTS];
     texts_of(&record, texts);
     size_t at = 0;
@@ -71,8 +79,12 @@ uint64_t activities_start(struct activities *activities, const struct activity_r
     for (size_t i = 0; i < TEXTS; i++)
         total += texts[i]->size;
     struct started *activity = memory_alloc(sizeof *activity + total);
-    *activity = (struct started){.id = ++activities->ids, .service = record->service, .number = record->number,
-                                 .operation = record->operation, .amount_minor = record->amount_minor, .total = total};
+    *activity = (struct started){.id = ++activities->ids,
+                                 .service = record->service,
+                                 .number = record->number,
+                                 .operation = record->operation,
+                                 .amount_minor = record->amount_minor,
+                                 .total = total};
     size_t at = 0;
     for (size_t i = 0; i < TEXTS; i++) {
         activity->sizes[i] = texts[i]->size;
@@ -102,7 +114,8 @@ static size_t first_above(const struct activities *activities, uint64_t after)
     return low;
 }
 
-bool activities_finish(struct activities *activities, uint64_t id, struct arena *arena, struct activity_record *ret_record)
+bool activities_finish(struct activities *activities, uint64_t id, struct arena *arena,
+                       struct activity_record *ret_record)
 {
     REQUIRE(activities != NULL && ret_record != NULL);
     if (id == 0)
@@ -117,7 +130,8 @@ bool activities_finish(struct activities *activities, uint64_t id, struct arena 
     for (size_t i = 0; i < TEXTS; i++)
         *texts[i] = arena_copy(arena, *texts[i]);
     activities->count--;
-    memmove(&activities->list[place], &activities->list[place + 1], (activities->count - place) * sizeof(struct started *));
+    memmove(&activities->list[place], &activities->list[place + 1],
+            (activities->count - place) * sizeof(struct started *));
     memory_free(activity);
     return true;
 }
@@ -135,9 +149,12 @@ bool activities_next(const struct activities *activities, uint64_t after, struct
         return false;
     const struct started *activity = activities->list[place];
     struct activity_record record = record_of(activity);
-    *ret_activity = (struct partition_activity){
-        .id = activity->id, .operation = record.operation, .key = record.token, .order = record.order,
-        .currency = record.currency, .amount_minor = record.amount_minor};
+    *ret_activity = (struct partition_activity){.id = activity->id,
+                                                .operation = record.operation,
+                                                .key = record.token,
+                                                .order = record.order,
+                                                .currency = record.currency,
+                                                .amount_minor = record.amount_minor};
     return true;
 }
 

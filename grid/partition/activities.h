@@ -21,9 +21,11 @@ struct activity_record {
 
 struct activities *activities_open(void);
 void activities_close(struct activities *activities);
-uint64_t activities_start(struct activities *activities, const struct activity_record *record); /* copies; returns the id */
+/* Copies; returns the id. */
+uint64_t activities_start(struct activities *activities, const struct activity_record *record);
 /* Takes an unfinished activity out; the record is copied into the arena. False: unknown or finished before. */
-bool activities_finish(struct activities *activities, uint64_t id, struct arena *arena, struct activity_record *ret_record);
+bool activities_finish(struct activities *activities, uint64_t id, struct arena *arena,
+                       struct activity_record *ret_record);
 uint64_t activities_count(const struct activities *activities);
 bool activities_next(const struct activities *activities, uint64_t after, struct partition_activity *ret_activity);
 uint64_t activities_digest(const struct activities *activities);

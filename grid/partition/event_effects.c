@@ -9,7 +9,8 @@
 #include "grid/wire/message_check.h"
 #include "services/message.h"
 
-_Static_assert((int)SERVICE_CHARGE == (int)PAYMENT_CHARGE && (int)SERVICE_REFUND == (int)PAYMENT_REFUND, "one numbering");
+_Static_assert((int)SERVICE_CHARGE == (int)PAYMENT_CHARGE && (int)SERVICE_REFUND == (int)PAYMENT_REFUND,
+               "one numbering");
 _Static_assert((int)SERVICE_CAPTURED == (int)PAYMENT_CAPTURED && (int)SERVICE_DECLINED == (int)PAYMENT_DECLINED,
                "one numbering");
 
@@ -67,16 +68,20 @@ static struct bytes affinity_or_none(struct bytes key, struct bytes affinity)
 static void send(struct work *work, const struct work_item *item, const struct service_call *call,
                  const struct service_message *sent)
 {
-    struct link_message message = {
-        .command = {.service = sent->service, .type = sent->type, .key = sent->key,
-                    .affinity = affinity_or_none(sent->key, sent->affinity),
-                    .body = message_pack_arena(sent->body, work->arena), .trace = call->trace}};
+    struct link_message message = {.command = {.service = sent->service,
+                                               .type = sent->type,
+                                               .key = sent->key,
+                                               .affinity = affinity_or_none(sent->key, sent->affinity),
+                                               .body = message_pack_arena(sent->body, work->arena),
+                                               .trace = call->trace}};
     message.command.trace.causation_id = call->event_id;
     if (sent->reference != 0) {
         bool neighbour = sent->reply_service != SERVICE_NONE;
         struct bytes key = neighbour ? sent->reply_key : item->key;
-        message.reply_to = (struct reply_to){.service = neighbour ? sent->reply_service : item->service->number, .key = key,
-                                             .affinity = affinity_or_none(key, item->affinity), .reference = sent->reference};
+        message.reply_to = (struct reply_to){.service = neighbour ? sent->reply_service : item->service->number,
+                                             .key = key,
+                                             .affinity = affinity_or_none(key, item->affinity),
+                                             .reference = sent->reference};
     }
     route(work, item, &message);
 }
@@ -88,10 +93,13 @@ void event_effects_reply(struct work *work, const struct work_item *item, const 
     uint32_t code = outcome->refusal;
     if (code == 0 && outcome->err != GRID_ERR_OK)
         code = REFUSAL_UNPROCESSABLE;
-    struct link_message message = {
-        .command = {.service = item->reply_to.service, .key = item->reply_to.key, .affinity = item->reply_to.affinity,
-                    .trace = item->trace},
-        .is_answer = true, .answer_code = code, .answer_reference = item->reply_to.reference};
+    struct link_message message = {.command = {.service = item->reply_to.service,
+                                               .key = item->reply_to.key,
+                                               .affinity = item->reply_to.affinity,
+                                               .trace = item->trace},
+                                   .is_answer = true,
+                                   .answer_code = code,
+                                   .answer_reference = item->reply_to.reference};
     if (outcome->event_id.size != 0)
         message.command.trace.causation_id = outcome->event_id;
     route(work, item, &message);
@@ -101,8 +109,8 @@ void event_effects_reply(struct work *work, const struct work_item *item, const 
 
 static void set_timer(struct work *work, const struct work_item *item, const struct service_timer *timer)
 {
-    struct timer_owner owner = {.service = item->service->number, .number = timer->number, .key = item->key,
-                                .affinity = item->affinity};
+    struct timer_owner owner = {
+        .service = item->service->number, .number = timer->number, .key = item->key, .affinity = item->affinity};
     if (timer->due_ms == 0)
         (void)timers_disarm(work->partition->timers, &owner);
     else
@@ -112,10 +120,16 @@ static void set_timer(struct work *work, const struct work_item *item, const str
 static void start_activity(struct work *work, const struct work_item *item, const struct service_call *call,
                            const struct service_activity *activity)
 {
-    struct activity_record record = {
-        .service = item->service->number, .number = activity->number, .operation = (uint32_t)activity->operation,
-        .key = item->key, .affinity = item->affinity, .token = activity->key, .order = activity->order,
-        .currency = activity->currency, .amount_minor = activity->amount_minor, .trace = call->trace};
+    struct activity_record record = {.service = item->service->number,
+                                     .number = activity->number,
+                                     .operation = (uint32_t)activity->operation,
+                                     .key = item->key,
+                                     .affinity = item->affinity,
+                                     .token = activity->key,
+                                     .order = activity->order,
+                                     .currency = activity->currency,
+                                     .amount_minor = activity->amount_minor,
+                                     .trace = call->trace};
     record.trace.causation_id = call->event_id;
     (void)activities_start(work->partition->activities, &record);
     partition_fold(work->partition, activity->key);

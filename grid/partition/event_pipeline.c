@@ -65,10 +65,13 @@ static bool trace_fits(const struct trace_context *trace)
 
 static struct work_item item_of(const struct partition *partition, const struct service_command *command)
 {
-    return (struct work_item){
-        .kind = ITEM_COMMAND, .service = registry_find(partition->services, command->service), .type = command->type,
-        .key = command->key, .affinity = message_affinity(command->key, command->affinity), .body = command->body,
-        .trace = command->trace};
+    return (struct work_item){.kind = ITEM_COMMAND,
+                              .service = registry_find(partition->services, command->service),
+                              .type = command->type,
+                              .key = command->key,
+                              .affinity = message_affinity(command->key, command->affinity),
+                              .body = command->body,
+                              .trace = command->trace};
 }
 
 static void forget_old(struct partition *partition)
@@ -91,7 +94,8 @@ static void answer(const struct work_outcome *outcome, struct response *response
     response->refusal = bytes_of_text(refusal_name(outcome->refusal));
 }
 
-void event_pipeline_command(struct partition *partition, const struct service_command *command, struct response *response)
+void event_pipeline_command(struct partition *partition, const struct service_command *command,
+                            struct response *response)
 {
     REQUIRE(partition != NULL && command != NULL);
     if (partition->services == NULL) {
@@ -107,7 +111,7 @@ void event_pipeline_command(struct partition *partition, const struct service_co
     struct work_item item = item_of(partition, command);
     struct work_outcome outcome;
     item.by_hand = true;
-    item.trace.saga_id = BYTES_NONE;       /* a client's command belongs to no saga, whatever it says */
+    item.trace.saga_id = BYTES_NONE; /* a client's command belongs to no saga, whatever it says */
     event_work_run(&work, &item, &outcome);
     answer(&outcome, response);
     forget_old(partition);
@@ -134,7 +138,8 @@ static enum grid_err check_delivery(const struct partition *partition, const str
     return GRID_ERR_OK;
 }
 
-void event_pipeline_deliver(struct partition *partition, const struct deliver_command *deliver, struct response *response)
+void event_pipeline_deliver(struct partition *partition, const struct deliver_command *deliver,
+                            struct response *response)
 {
     REQUIRE(partition != NULL && deliver != NULL);
     response->err = check_delivery(partition, deliver);
@@ -176,7 +181,7 @@ void event_pipeline_activity_result(struct partition *partition, const struct ac
     REQUIRE(partition != NULL && result != NULL);
     struct activity_record record;
     if (result->outcome != PAYMENT_CAPTURED && result->outcome != PAYMENT_DECLINED) {
-        response->err = GRID_ERR_INVALID;  /* not a definite answer: the activity goes on asking */
+        response->err = GRID_ERR_INVALID; /* not a definite answer: the activity goes on asking */
         return;
     }
     response->found = activities_finish(partition->activities, result->activity, &partition->arena, &record);
@@ -186,11 +191,15 @@ void event_pipeline_activity_result(struct partition *partition, const struct ac
     }
     struct work work = event_work_begin(partition);
     struct work_outcome outcome;
-    struct work_item item = {
-        .kind = ITEM_RESULT, .service = registry_find(partition->services, record.service), .key = record.key,
-        .affinity = record.affinity, .trace = record.trace,
-        .result = {.number = record.number, .outcome = (enum service_outcome)result->outcome,
-                   .transaction = result->transaction, .reason = result->reason}};
+    struct work_item item = {.kind = ITEM_RESULT,
+                             .service = registry_find(partition->services, record.service),
+                             .key = record.key,
+                             .affinity = record.affinity,
+                             .trace = record.trace,
+                             .result = {.number = record.number,
+                                        .outcome = (enum service_outcome)result->outcome,
+                                        .transaction = result->transaction,
+                                        .reason = result->reason}};
     event_work_run(&work, &item, &outcome);
     forget_old(partition);
 }
@@ -204,8 +213,11 @@ void event_pipeline_tick(struct partition *partition)
         if (!timers_pop(partition->timers, partition->log_time_ms, &partition->arena, &owner))
             break;
         struct work_outcome outcome;
-        struct work_item item = {.kind = ITEM_TIMER, .service = registry_find(partition->services, owner.service),
-                                 .timer_number = owner.number, .key = owner.key, .affinity = owner.affinity};
+        struct work_item item = {.kind = ITEM_TIMER,
+                                 .service = registry_find(partition->services, owner.service),
+                                 .timer_number = owner.number,
+                                 .key = owner.key,
+                                 .affinity = owner.affinity};
         event_work_run(&work, &item, &outcome);
     }
     forget_old(partition);

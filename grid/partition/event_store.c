@@ -34,7 +34,8 @@ static struct map_id number_map(struct partition *partition, const char *name)
 
 void event_store_number_maps(struct partition *partition)
 {
-    static const char *const suffixes[] = {[MAP_EVENTS] = ".events", [MAP_VIEW] = ".view", [MAP_COMPLETIONS] = ".completions"};
+    static const char *const suffixes[] = {
+        [MAP_EVENTS] = ".events", [MAP_VIEW] = ".view", [MAP_COMPLETIONS] = ".completions"};
     const struct service_registry *services = partition->pipeline->services;
     for (size_t i = 0; services != NULL && i < services->count; i++) {
         const struct service *service = services->services[i];
@@ -62,8 +63,8 @@ void event_store_set_sequence(const struct service *service, void *view, uint64_
     memcpy((uint8_t *)view + service->view_sequence_offset, &sequence, sizeof sequence);
 }
 
-static void *load(struct work *work, struct map_id map, const struct ProtobufCMessageDescriptor *descriptor, struct bytes key,
-                  struct bytes affinity)
+static void *load(struct work *work, struct map_id map, const struct ProtobufCMessageDescriptor *descriptor,
+                  struct bytes key, struct bytes affinity)
 {
     struct table_entry entry;
     if (!maps_get(work->partition->maps, map, key, affinity, &entry))
@@ -73,7 +74,8 @@ static void *load(struct work *work, struct map_id map, const struct ProtobufCMe
     return message;
 }
 
-void event_store_load(struct work *work, const struct work_item *item, struct bytes part_key, struct service_state *ret_state)
+void event_store_load(struct work *work, const struct work_item *item, struct bytes part_key,
+                      struct service_state *ret_state)
 {
     const struct service *service = item->service;
     *ret_state = (struct service_state){0};
@@ -91,7 +93,8 @@ static void store(struct work *work, struct map_id map, struct bytes key, struct
     partition_fold(work->partition, buffer_bytes(scratch));
 }
 
-void event_store_save(struct work *work, const struct work_item *item, struct bytes part_key, const struct service_state *state)
+void event_store_save(struct work *work, const struct work_item *item, struct bytes part_key,
+                      const struct service_state *state)
 {
     const struct service *service = item->service;
     struct partition *partition = work->partition;
@@ -107,9 +110,12 @@ void event_store_save(struct work *work, const struct work_item *item, struct by
     }
     store(work, parts, part_key, item->affinity, state->part);
     if (state->part_keep_ms != 0)
-        retention_add(work->pipeline->parts, &(struct retained){
-            .map = parts, .key = part_key, .affinity = item->affinity, .version = partition->commits,
-            .end_ms = partition->log_time_ms + state->part_keep_ms});
+        retention_add(work->pipeline->parts,
+                      &(struct retained){.map = parts,
+                                         .key = part_key,
+                                         .affinity = item->affinity,
+                                         .version = partition->commits,
+                                         .end_ms = partition->log_time_ms + state->part_keep_ms});
 }
 
 const void *event_store_peek(const struct service_call *call, uint32_t service_number, struct bytes key)
@@ -129,8 +135,8 @@ void event_store_append(struct work *work, const struct work_item *item, const s
     struct partition *partition = work->partition;
     buffer_clear(scratch);
     event_record_encode(event, scratch);
-    struct bytes key = bytes_of_text(arena_format(work->arena, "%.*s/%llu", (int)item->key.size, (const char *)item->key.data,
-                                                  (unsigned long long)event->sequence));
+    struct bytes key = bytes_of_text(arena_format(work->arena, "%.*s/%llu", (int)item->key.size,
+                                                  (const char *)item->key.data, (unsigned long long)event->sequence));
     maps_set(partition->maps, map_of(work, item->service, MAP_EVENTS), key, item->affinity, buffer_bytes(scratch),
              partition->commits);
     partition_fold(partition, buffer_bytes(scratch));
@@ -142,15 +148,19 @@ void event_store_complete(struct work *work, const struct work_item *item, const
     enum { STATUS_COMPLETED = 1, STATUS_REFUSED = 2 };
     struct partition *partition = work->partition;
     struct buffer *scratch = &work->pipeline->scratch;
-    struct completion_record record = {
-        .event_id = outcome->event_id, .status = outcome->refusal == 0 ? STATUS_COMPLETED : STATUS_REFUSED,
-        .refusal_code = outcome->refusal, .refusal_reason = outcome->reason, .log_time_ms = partition->log_time_ms,
-        .sequence = outcome->sequence};
+    struct completion_record record = {.event_id = outcome->event_id,
+                                       .status = outcome->refusal == 0 ? STATUS_COMPLETED : STATUS_REFUSED,
+                                       .refusal_code = outcome->refusal,
+                                       .refusal_reason = outcome->reason,
+                                       .log_time_ms = partition->log_time_ms,
+                                       .sequence = outcome->sequence};
     buffer_clear(scratch);
     completion_record_encode(&record, scratch);
-    struct retained retained = {
-        .map = map_of(work, item->service, MAP_COMPLETIONS), .key = outcome->event_id, .affinity = item->affinity,
-        .version = partition->commits, .end_ms = partition->log_time_ms + COMPLETIONS_KEEP_MS};
+    struct retained retained = {.map = map_of(work, item->service, MAP_COMPLETIONS),
+                                .key = outcome->event_id,
+                                .affinity = item->affinity,
+                                .version = partition->commits,
+                                .end_ms = partition->log_time_ms + COMPLETIONS_KEEP_MS};
     maps_set(partition->maps, retained.map, retained.key, retained.affinity, buffer_bytes(scratch), retained.version);
     retention_add(work->pipeline->completions, &retained);
     (void)retention_trim(work->pipeline->completions, partition->maps, partition->log_time_ms, 2);

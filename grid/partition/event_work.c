@@ -92,7 +92,9 @@ static enum grid_err decide(struct work *work, struct handling *handling)
     event_store_load(work, item, handling->part_key, &handling->state);
     handling->call.sequence = event_store_sequence(service, handling->state.view);
     switch (item->kind) {
-    case ITEM_COMMAND: service->decide(&handling->call, &handling->state, item->type, handling->command, decision); break;
+    case ITEM_COMMAND:
+        service->decide(&handling->call, &handling->state, item->type, handling->command, decision);
+        break;
     case ITEM_ANSWER:
         if (service->decide_answer != NULL)
             service->decide_answer(&handling->call, &handling->state, &item->answer, decision);
@@ -126,13 +128,21 @@ static void persist(struct work *work, const struct handling *handling, const st
 {
     const struct service_call *call = &handling->call;
     bool of_saga = call->trace.saga_id.size != 0;
-    struct event_record record = {
-        .event_id = call->event_id, .service = handling->item->service->number, .type = kind->type, .version = kind->version,
-        .event_type = bytes_of_text(kind->name), .aggregate_type = bytes_of_text(handling->item->service->aggregate),
-        .key = call->key, .sequence = call->sequence, .log_time_ms = call->log_time_ms, .wall_time_ms = call->wall_time_ms,
-        .trace = call->trace, .saga_type = of_saga ? bytes_of_text(SERVICE_SAGA_TYPE) : BYTES_NONE,
-        .saga_step = of_saga ? kind->saga_step : 0, .is_compensating = of_saga && kind->is_compensating,
-        .body = message_pack_arena(body, work->arena)};
+    struct event_record record = {.event_id = call->event_id,
+                                  .service = handling->item->service->number,
+                                  .type = kind->type,
+                                  .version = kind->version,
+                                  .event_type = bytes_of_text(kind->name),
+                                  .aggregate_type = bytes_of_text(handling->item->service->aggregate),
+                                  .key = call->key,
+                                  .sequence = call->sequence,
+                                  .log_time_ms = call->log_time_ms,
+                                  .wall_time_ms = call->wall_time_ms,
+                                  .trace = call->trace,
+                                  .saga_type = of_saga ? bytes_of_text(SERVICE_SAGA_TYPE) : BYTES_NONE,
+                                  .saga_step = of_saga ? kind->saga_step : 0,
+                                  .is_compensating = of_saga && kind->is_compensating,
+                                  .body = message_pack_arena(body, work->arena)};
     event_store_append(work, handling->item, &record);
     tally(work->partition, kind->tally);
 }
@@ -158,10 +168,16 @@ static void handle_event(struct work *work, struct handling *handling, const str
 
 static struct service_call call_of(struct work *work, const struct work_item *item, struct bytes event_id)
 {
-    struct service_call call = {
-        .arena = work->arena, .key = item->key, .affinity = item->affinity, .log_time_ms = work->partition->log_time_ms,
-        .wall_time_ms = work->partition->wall_time_ms, .trace = item->trace, .by_hand = item->by_hand, .event_id = event_id,
-        .peek = event_store_peek, .peek_context = work};
+    struct service_call call = {.arena = work->arena,
+                                .key = item->key,
+                                .affinity = item->affinity,
+                                .log_time_ms = work->partition->log_time_ms,
+                                .wall_time_ms = work->partition->wall_time_ms,
+                                .trace = item->trace,
+                                .by_hand = item->by_hand,
+                                .event_id = event_id,
+                                .peek = event_store_peek,
+                                .peek_context = work};
     if (call.trace.correlation_id.size == 0)
         call.trace.correlation_id = event_id;
     return call;

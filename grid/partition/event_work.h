@@ -64,8 +64,10 @@ char *event_work_id(struct work *work);    /* a fresh event id */
 
 /* ---- event_store.c */
 void event_store_number_maps(struct partition *partition);
-void event_store_load(struct work *work, const struct work_item *item, struct bytes part_key, struct service_state *ret_state);
-void event_store_save(struct work *work, const struct work_item *item, struct bytes part_key, const struct service_state *state);
+void event_store_load(struct work *work, const struct work_item *item, struct bytes part_key,
+                      struct service_state *ret_state);
+void event_store_save(struct work *work, const struct work_item *item, struct bytes part_key,
+                      const struct service_state *state);
 void event_store_append(struct work *work, const struct work_item *item, const struct event_record *event);
 void event_store_complete(struct work *work, const struct work_item *item, const struct work_outcome *outcome);
 const void *event_store_peek(const struct service_call *call, uint32_t service, struct bytes key);

@@ -6,9 +6,15 @@
 #include "grid/base/hash.h"
 #include "grid/base/memory.h"
 
-struct source { uint32_t source, incarnation; uint64_t last; };
+struct source {
+    uint32_t source, incarnation;
+    uint64_t last;
+};
 
-struct inbox { struct source *sources; size_t count, capacity; };     /* ordered by source */
+struct inbox {
+    struct source *sources;
+    size_t count, capacity;
+}; /* ordered by source */
 
 struct inbox *inbox_open(void)
 {

@@ -6,17 +6,20 @@
 #include "grid/base/hash.h"
 #include "grid/base/memory.h"
 
-struct message { uint8_t *data; size_t size; };
+struct message {
+    uint8_t *data;
+    size_t size;
+};
 
 struct link {
     uint32_t destination;
-    uint64_t first;                    /* sequence of the oldest kept message */
-    size_t head, count, capacity;      /* ring of messages; capacity is a power of two */
+    uint64_t first;               /* sequence of the oldest kept message */
+    size_t head, count, capacity; /* ring of messages; capacity is a power of two */
     struct message *ring;
 };
 
 struct outbox {
-    struct link *links;                /* ordered by destination */
+    struct link *links; /* ordered by destination */
     size_t count, capacity;
     uint64_t pending, version;
 };

@@ -10,11 +10,11 @@ struct kept {
     struct map_id map;
     uint64_t version, end_ms;
     size_t key_size, affinity_size;
-    uint8_t *texts;                    /* key, then affinity */
+    uint8_t *texts; /* key, then affinity */
 };
 
 struct retention {
-    struct kept *ring;                 /* capacity is a power of two */
+    struct kept *ring; /* capacity is a power of two */
     size_t head, count, capacity;
     uint64_t count_max;
 };
@@ -58,8 +58,11 @@ void retention_add(struct retention *retention, const struct retained *entry)
     REQUIRE(retention != NULL && entry->map.value != 0 && entry->key.size != 0);
     if (retention->count == retention->capacity)
         grow(retention);
-    struct kept kept = {.map = entry->map, .version = entry->version, .end_ms = entry->end_ms,
-                        .key_size = entry->key.size, .affinity_size = entry->affinity.size};
+    struct kept kept = {.map = entry->map,
+                        .version = entry->version,
+                        .end_ms = entry->end_ms,
+                        .key_size = entry->key.size,
+                        .affinity_size = entry->affinity.size};
     kept.texts = memory_alloc(kept.key_size + kept.affinity_size);
     memcpy(kept.texts, entry->key.data, entry->key.size);
     if (entry->affinity.size != 0)
@@ -106,7 +109,8 @@ uint64_t retention_digest(const struct retention *retention)
         put_u32(head, kept->map.value);
         put_u64(head + 4, kept->version);
         put_u64(head + 12, kept->end_ms);
-        digest = hash_xxh3(bytes_of(kept->texts, kept->key_size + kept->affinity_size), hash_xxh3(bytes_of(head, sizeof head), digest));
+        digest = hash_xxh3(bytes_of(kept->texts, kept->key_size + kept->affinity_size),
+                           hash_xxh3(bytes_of(head, sizeof head), digest));
     }
     return digest;
 }

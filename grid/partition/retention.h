@@ -1,5 +1,5 @@
-/* Map entries that are kept for a while only: completions and tombstones. Bounded by log time and by count, both decided
- * by what is applied, so that every replica forgets the same entry at the same moment.
+/* Map entries that are kept for a while only: completions and tombstones. Bounded by log time and count, both decided by
+ * what is applied, so that every replica forgets the same entry at the same moment.
  *
  * Shape: a first-in first-out queue of (map, key, version, end). An entry that was overwritten since is left alone.
  * Entries leave in the order in which they came, so a shorter time behind a longer one waits for it.

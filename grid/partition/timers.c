@@ -10,7 +10,7 @@
 /* One allocation with the identity behind it: u32 service, u32 number, u32 affinity size, affinity, key. */
 struct armed {
     uint64_t due_ms, id;
-    size_t slot;                       /* in the heap */
+    size_t slot; /* in the heap */
     size_t identity_size;
     uint8_t identity[];
 };
@@ -21,7 +21,7 @@ struct timers {
     struct armed **heap;
     size_t count, capacity;
     uint64_t ids;
-    struct table *index;               /* identity -> pointer; opened with the first timer */
+    struct table *index; /* identity -> pointer; opened with the first timer */
 };
 
 struct timers *timers_open(void)

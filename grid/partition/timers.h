@@ -1,6 +1,6 @@
 /* Timers of services, fired by Tick entries in (due, id) order (R14).
  *
- * Shape: a binary heap by (due, id) and an index by owner. Ids are given in the order of arming. Copies the owner's bytes.
+ * Shape: a binary heap by (due, id) and an index by owner. Ids follow the order of arming. Copies the owner's bytes.
  * Single threaded; time is log time, given by the caller. */
 #ifndef GRID_PARTITION_TIMERS_H
 #define GRID_PARTITION_TIMERS_H
@@ -17,7 +17,7 @@ struct timer_owner { uint32_t service, number; struct bytes key, affinity; };
 
 struct timers *timers_open(void);
 void timers_close(struct timers *timers);
-/* Arms, or moves a timer that is armed. The seed (the partition's) is used for the index when the first one is armed. */
+/* Arms, or moves a timer that is armed. The seed (the partition's) is the index's, used with the first timer. */
 void timers_arm(struct timers *timers, const struct timer_owner *owner, uint64_t due_ms, uint64_t seed);
 bool timers_disarm(struct timers *timers, const struct timer_owner *owner);          /* false: was not armed */
 /* Takes the first timer that is due; its owner is copied into the arena. */

@@ -158,18 +158,32 @@ static const struct service_command_kind commands[] = {
 };
 
 static const struct service_event_kind events[] = {
-    {.type = ACCOUNT_CUSTOMER_CREATED, .version = 1, .name = "CustomerCreated",
+    {.type = ACCOUNT_CUSTOMER_CREATED,
+     .version = 1,
+     .name = "CustomerCreated",
      .descriptor = &account__v1__customer_created__descriptor},
-    {.type = ACCOUNT_CUSTOMER_UPDATED, .version = 1, .name = "CustomerUpdated",
+    {.type = ACCOUNT_CUSTOMER_UPDATED,
+     .version = 1,
+     .name = "CustomerUpdated",
      .descriptor = &account__v1__customer_updated__descriptor},
-    {.type = ACCOUNT_CUSTOMER_STATUS_CHANGED, .version = 1, .name = "CustomerStatusChanged",
+    {.type = ACCOUNT_CUSTOMER_STATUS_CHANGED,
+     .version = 1,
+     .name = "CustomerStatusChanged",
      .descriptor = &account__v1__customer_status_changed__descriptor},
 };
 
 const struct service account_service = {
-    .number = SERVICE_NUMBER_account, .name = "account", .aggregate = "customer", .affinity = SERVICE_AFFINITY_KEY,
-    .commands = commands, .commands_count = sizeof commands / sizeof commands[0],
-    .events = events, .events_count = sizeof events / sizeof events[0],
-    .view = &account__v1__customer__descriptor, .view_sequence_offset = offsetof(Account__V1__Customer, sequence),
-    .decide = decide, .evolve = evolve, .holds = holds,
+    .number = SERVICE_NUMBER_account,
+    .name = "account",
+    .aggregate = "customer",
+    .affinity = SERVICE_AFFINITY_KEY,
+    .commands = commands,
+    .commands_count = sizeof commands / sizeof commands[0],
+    .events = events,
+    .events_count = sizeof events / sizeof events[0],
+    .view = &account__v1__customer__descriptor,
+    .view_sequence_offset = offsetof(Account__V1__Customer, sequence),
+    .decide = decide,
+    .evolve = evolve,
+    .holds = holds,
 };

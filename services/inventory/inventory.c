@@ -114,9 +114,9 @@ static void refuse_reservation(const struct service_call *call, const Inventory_
     event->reason = arena_text(call->arena, bytes_of_text(refusal_name((uint32_t)refusal)));
     service_emit(decision, INVENTORY_STOCK_RESERVATION_FAILED, event);
     service_refuse(decision, refusal,
-                   arena_format(call->arena, "product %s, order %s line %u: %lld requested, %lld on hand", product->product_id,
-                                command->order_id, (unsigned)command->line, (long long)command->quantity,
-                                (long long)product->quantity_on_hand));
+                   arena_format(call->arena, "product %s, order %s line %u: %lld requested, %lld on hand",
+                                product->product_id, command->order_id, (unsigned)command->line,
+                                (long long)command->quantity, (long long)product->quantity_on_hand));
 }
 
 static enum refusal reservation_refusal(const struct service_call *call, const Inventory__V1__Product *product,
@@ -141,7 +141,8 @@ static void decide_reserve(const struct service_call *call, const struct service
         service_refuse(decision, REFUSAL_RESERVATION_RELEASED, "its release came first");
         return;
     }
-    if (reservation != NULL && (reservation->quantity != command->quantity || (bool)reservation->by_hand != call->by_hand)) {
+    if (reservation != NULL &&
+        (reservation->quantity != command->quantity || (bool)reservation->by_hand != call->by_hand)) {
         service_refuse(decision, REFUSAL_RESERVATION_EXISTS, "this reservation exists with other content");
         return;
     }
@@ -183,7 +184,7 @@ static void decide_release(const struct service_call *call, const struct service
         return;
     }
     if (!found && reservation != NULL)
-        return;                        /* a tombstone already, or somebody's by hand: nothing of a saga's to undo */
+        return; /* a tombstone already, or somebody's by hand: nothing of a saga's to undo */
     Inventory__V1__StockReleased *event = arena_alloc(call->arena, sizeof *event);
     inventory__v1__stock_released__init(event);
     event->order_id = command->order_id;
@@ -227,7 +228,7 @@ static bool check_stock_command(const struct service_call *call, const Inventory
         return decision->refusal == REFUSAL_NONE;
     if (call->by_hand)
         service_refuse(decision, REFUSAL_PRODUCT_NOT_FOUND, "no such product");
-    else if (type != INVENTORY_RELEASE_STOCK)  /* what never existed is released by doing nothing */
+    else if (type != INVENTORY_RELEASE_STOCK) /* what never existed is released by doing nothing */
         service_refuse(decision, REFUSAL_UNKNOWN_PRODUCT, "no such product");
     return false;
 }
@@ -339,8 +340,7 @@ static struct bytes part_key(const struct service_call *call, uint32_t type, con
     uint32_t line = 0;
     switch ((enum inventory_command)type) {
     case INVENTORY_CREATE_PRODUCT:
-    case INVENTORY_REPLENISH_STOCK:
-        return BYTES_NONE;
+    case INVENTORY_REPLENISH_STOCK: return BYTES_NONE;
     case INVENTORY_RESERVE_STOCK:
         order_id = ((const Inventory__V1__ReserveStock *)command)->order_id;
         line = ((const Inventory__V1__ReserveStock *)command)->line;
@@ -363,7 +363,8 @@ static void holds(const struct service_state *state)
 {
     const Inventory__V1__Product *product = state->view;
     HOLDS(product->quantity_on_hand >= 0 && product->quantity_reserved >= 0 && product->quantity_sold >= 0);
-    HOLDS(product->quantity_on_hand + product->quantity_reserved + product->quantity_sold == product->quantity_received);
+    HOLDS(product->quantity_on_hand + product->quantity_reserved + product->quantity_sold ==
+          product->quantity_received);
 }
 
 static const struct service_command_kind commands[] = {
@@ -375,25 +376,52 @@ static const struct service_command_kind commands[] = {
 };
 
 static const struct service_event_kind events[] = {
-    {.type = INVENTORY_PRODUCT_CREATED, .version = 1, .name = "ProductCreated",
+    {.type = INVENTORY_PRODUCT_CREATED,
+     .version = 1,
+     .name = "ProductCreated",
      .descriptor = &inventory__v1__product_created__descriptor},
-    {.type = INVENTORY_STOCK_REPLENISHED, .version = 1, .name = "StockReplenished",
+    {.type = INVENTORY_STOCK_REPLENISHED,
+     .version = 1,
+     .name = "StockReplenished",
      .descriptor = &inventory__v1__stock_replenished__descriptor},
-    {.type = INVENTORY_STOCK_RESERVED, .version = 1, .name = "StockReserved",
-     .descriptor = &inventory__v1__stock_reserved__descriptor, .saga_step = SAGA_STEP_RESERVE},
-    {.type = INVENTORY_STOCK_RESERVATION_FAILED, .version = 1, .name = "StockReservationFailed",
-     .descriptor = &inventory__v1__stock_reservation_failed__descriptor, .saga_step = SAGA_STEP_RESERVE},
-    {.type = INVENTORY_STOCK_RELEASED, .version = 1, .name = "StockReleased",
-     .descriptor = &inventory__v1__stock_released__descriptor, .saga_step = SAGA_STEP_RESERVE, .is_compensating = true},
-    {.type = INVENTORY_STOCK_COMMITTED, .version = 1, .name = "StockCommitted",
-     .descriptor = &inventory__v1__stock_committed__descriptor, .saga_step = SAGA_STEP_CONFIRM},
+    {.type = INVENTORY_STOCK_RESERVED,
+     .version = 1,
+     .name = "StockReserved",
+     .descriptor = &inventory__v1__stock_reserved__descriptor,
+     .saga_step = SAGA_STEP_RESERVE},
+    {.type = INVENTORY_STOCK_RESERVATION_FAILED,
+     .version = 1,
+     .name = "StockReservationFailed",
+     .descriptor = &inventory__v1__stock_reservation_failed__descriptor,
+     .saga_step = SAGA_STEP_RESERVE},
+    {.type = INVENTORY_STOCK_RELEASED,
+     .version = 1,
+     .name = "StockReleased",
+     .descriptor = &inventory__v1__stock_released__descriptor,
+     .saga_step = SAGA_STEP_RESERVE,
+     .is_compensating = true},
+    {.type = INVENTORY_STOCK_COMMITTED,
+     .version = 1,
+     .name = "StockCommitted",
+     .descriptor = &inventory__v1__stock_committed__descriptor,
+     .saga_step = SAGA_STEP_CONFIRM},
 };
 
 const struct service inventory_service = {
-    .number = SERVICE_NUMBER_inventory, .name = "inventory", .aggregate = "product", .affinity = SERVICE_AFFINITY_KEY,
-    .commands = commands, .commands_count = sizeof commands / sizeof commands[0],
-    .events = events, .events_count = sizeof events / sizeof events[0],
-    .view = &inventory__v1__product__descriptor, .view_sequence_offset = offsetof(Inventory__V1__Product, sequence),
-    .part_map = "inventory.reservations.view", .part = &inventory__v1__reservation__descriptor,
-    .decide = decide, .evolve = evolve, .part_key = part_key, .holds = holds,
+    .number = SERVICE_NUMBER_inventory,
+    .name = "inventory",
+    .aggregate = "product",
+    .affinity = SERVICE_AFFINITY_KEY,
+    .commands = commands,
+    .commands_count = sizeof commands / sizeof commands[0],
+    .events = events,
+    .events_count = sizeof events / sizeof events[0],
+    .view = &inventory__v1__product__descriptor,
+    .view_sequence_offset = offsetof(Inventory__V1__Product, sequence),
+    .part_map = "inventory.reservations.view",
+    .part = &inventory__v1__reservation__descriptor,
+    .decide = decide,
+    .evolve = evolve,
+    .part_key = part_key,
+    .holds = holds,
 };

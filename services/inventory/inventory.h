@@ -2,15 +2,15 @@
  * Commands, events and views: proto/service/inventory/v1/inventory.proto.
  *
  * Reserve moves on_hand to reserved, release moves it back, commit moves reserved to sold; checking and reserving are
- * one step, so nothing is oversold (I02). A release that finds no reservation leaves a tombstone, so that a reserve that
- * comes later has no effect (I09). What a saga reserved can be released or committed by a saga only. */
+ * one step, so nothing is oversold (I02). A release that finds no reservation leaves a tombstone, so that a reserve
+ * that comes later has no effect (I09). What a saga reserved can be released or committed by a saga only. */
 #ifndef SERVICES_INVENTORY_INVENTORY_H
 #define SERVICES_INVENTORY_INVENTORY_H
 
 #include "services/commands.h"
 #include "services/service.h"
 
-/* How long a tombstone is kept, in log time: the longest deadline of a saga plus the time that a message may lie apart. */
+/* How long tombstones are kept, in log time: the longest deadline of a saga plus the time that a message may wait. */
 #define INVENTORY_TOMBSTONE_MS (60u * 1000 + 10u * 60 * 1000)
 
 extern const struct service inventory_service;

@@ -21,7 +21,8 @@ _Static_assert(ORDER_LINES_MAX + 2 <= SERVICE_OUTPUTS_MAX, "an order's messages 
 /* Ids that are derived from the order's: <order_id>.s1, <order_id>.p1. */
 static struct bytes derived_id(const struct service_call *call, const char *suffix)
 {
-    return bytes_of_text(arena_format(call->arena, "%.*s%s", (int)call->key.size, (const char *)call->key.data, suffix));
+    return bytes_of_text(
+        arena_format(call->arena, "%.*s%s", (int)call->key.size, (const char *)call->key.data, suffix));
 }
 
 /* ---- decide: create */
@@ -79,7 +80,8 @@ static bool check_order(const struct service_call *call, const Order__V1__Create
 }
 
 /* Fills lines and sums; false: the sum does not fit. */
-static bool add_up(const struct service_call *call, const Order__V1__CreateOrder *command, Order__V1__OrderCreated *event)
+static bool add_up(const struct service_call *call, const Order__V1__CreateOrder *command,
+                   Order__V1__OrderCreated *event)
 {
     struct money subtotal = {.minor = 0, .currency = command->currency}, tax, total;
     event->n_lines = command->n_lines;
@@ -139,9 +141,11 @@ static void decide_create(const struct service_call *call, const Order__V1__Orde
 
 /* ---- decide: confirm and cancel */
 
-static void refuse_state(const struct service_call *call, const Order__V1__Order *order, struct service_decision *decision)
+static void refuse_state(const struct service_call *call, const Order__V1__Order *order,
+                         struct service_decision *decision)
 {
-    const ProtobufCEnumValue *status = protobuf_c_enum_descriptor_get_value(&order__v1__order_status__descriptor, (int)order->status);
+    const ProtobufCEnumValue *status =
+        protobuf_c_enum_descriptor_get_value(&order__v1__order_status__descriptor, (int)order->status);
     const char *name = status == NULL ? "unknown" : status->name + strlen("ORDER_STATUS_");
     service_refuse(decision, REFUSAL_INVALID_ORDER_STATE,
                    arena_format(call->arena, "the order is %s%s", name,
@@ -164,7 +168,8 @@ static bool saga_allows_confirm(const struct service_call *call)
     return true;
 }
 
-static void decide_confirm(const struct service_call *call, const Order__V1__Order *order, struct service_decision *decision)
+static void decide_confirm(const struct service_call *call, const Order__V1__Order *order,
+                           struct service_decision *decision)
 {
     if (order->status != ORDER_PENDING || order->cancellation_requested) {
         refuse_state(call, order, decision);
@@ -182,7 +187,8 @@ static void decide_confirm(const struct service_call *call, const Order__V1__Ord
     }
     Order__V1__OrderConfirmed *event = arena_alloc(call->arena, sizeof *event);
     order__v1__order_confirmed__init(event);
-    event->confirmation_number = arena_format(call->arena, "CNF-%.*s", (int)call->event_id.size, (const char *)call->event_id.data);
+    event->confirmation_number =
+        arena_format(call->arena, "CNF-%.*s", (int)call->event_id.size, (const char *)call->event_id.data);
     service_emit(decision, ORDER_ORDER_CONFIRMED, event);
 }
 
@@ -250,7 +256,8 @@ static void decide(const struct service_call *call, const struct service_state *
 
 /* ---- evolve */
 
-static void evolve_created(const struct service_call *call, struct service_state *state, const Order__V1__OrderCreated *event)
+static void evolve_created(const struct service_call *call, struct service_state *state,
+                           const Order__V1__OrderCreated *event)
 {
     Order__V1__Order *order = state->view = arena_alloc(call->arena, sizeof *order);
     order__v1__order__init(order);
@@ -284,9 +291,7 @@ static void evolve(const struct service_call *call, struct service_state *state,
         order->status = ORDER_CONFIRMED;
         order->confirmation_number = ((const Order__V1__OrderConfirmed *)body)->confirmation_number;
         break;
-    case ORDER_CANCELLATION_REQUESTED:
-        order->cancellation_requested = true;
-        break;
+    case ORDER_CANCELLATION_REQUESTED: order->cancellation_requested = true; break;
     case ORDER_ORDER_CANCELLED:
         order->status = ORDER_CANCELLED;
         order->cancel_reason = ((const Order__V1__OrderCancelled *)body)->reason;
@@ -297,7 +302,8 @@ static void evolve(const struct service_call *call, struct service_state *state,
 
 /* ---- react */
 
-static void start_saga(const struct service_call *call, const Order__V1__Order *order, struct service_reaction *reaction)
+static void start_saga(const struct service_call *call, const Order__V1__Order *order,
+                       struct service_reaction *reaction)
 {
     Saga__V1__StartSaga *start = arena_alloc(call->arena, sizeof *start);
     saga__v1__start_saga__init(start);
@@ -312,8 +318,11 @@ static void start_saga(const struct service_call *call, const Order__V1__Order *
     start->payment_method = order->payment_method;
     start->mode = order->mode;
     start->initiating_event_id = order->created_event_id;
-    service_send(reaction, &(struct service_message){.service = SERVICE_NUMBER_saga, .type = SAGA_START_SAGA,
-                                                     .key = derived_id(call, ".s1"), .affinity = call->affinity, .body = start});
+    service_send(reaction, &(struct service_message){.service = SERVICE_NUMBER_saga,
+                                                     .type = SAGA_START_SAGA,
+                                                     .key = derived_id(call, ".s1"),
+                                                     .affinity = call->affinity,
+                                                     .body = start});
 }
 
 static void ask_product(const struct service_call *call, const Order__V1__Order *order, size_t index,
@@ -327,32 +336,42 @@ static void ask_product(const struct service_call *call, const Order__V1__Order 
     reserve->quantity = line->quantity;
     reserve->currency = order->currency;
     reserve->price_minor = line->unit_price_minor;
-    service_send(reaction, &(struct service_message){
-        .service = SERVICE_NUMBER_inventory, .type = INVENTORY_RESERVE_STOCK, .key = bytes_of_text(line->product_id),
-        .body = reserve, .reference = saga_reference(SAGA_ASKED_RESERVE, reserve->line),
-        .reply_service = SERVICE_NUMBER_saga, .reply_key = derived_id(call, ".s1")});
+    service_send(reaction, &(struct service_message){.service = SERVICE_NUMBER_inventory,
+                                                     .type = INVENTORY_RESERVE_STOCK,
+                                                     .key = bytes_of_text(line->product_id),
+                                                     .body = reserve,
+                                                     .reference = saga_reference(SAGA_ASKED_RESERVE, reserve->line),
+                                                     .reply_service = SERVICE_NUMBER_saga,
+                                                     .reply_key = derived_id(call, ".s1")});
 }
 
-static void ask_customer(const struct service_call *call, const Order__V1__Order *order, struct service_reaction *reaction)
+static void ask_customer(const struct service_call *call, const Order__V1__Order *order,
+                         struct service_reaction *reaction)
 {
     Account__V1__CheckCustomer *check = arena_alloc(call->arena, sizeof *check);
     account__v1__check_customer__init(check);
     check->order_id = order->order_id;
-    service_send(reaction, &(struct service_message){
-        .service = SERVICE_NUMBER_account, .type = ACCOUNT_CHECK_CUSTOMER, .key = bytes_of_text(order->customer_id),
-        .body = check, .reference = saga_reference(SAGA_ASKED_CHECK, 0),
-        .reply_service = SERVICE_NUMBER_saga, .reply_key = derived_id(call, ".s1")});
+    service_send(reaction, &(struct service_message){.service = SERVICE_NUMBER_account,
+                                                     .type = ACCOUNT_CHECK_CUSTOMER,
+                                                     .key = bytes_of_text(order->customer_id),
+                                                     .body = check,
+                                                     .reference = saga_reference(SAGA_ASKED_CHECK, 0),
+                                                     .reply_service = SERVICE_NUMBER_saga,
+                                                     .reply_key = derived_id(call, ".s1")});
 }
 
-static void commit_lines(const struct service_call *call, const Order__V1__Order *order, struct service_reaction *reaction)
+static void commit_lines(const struct service_call *call, const Order__V1__Order *order,
+                         struct service_reaction *reaction)
 {
     for (size_t i = 0; i < order->n_lines; i++) {
         Inventory__V1__CommitStock *commit = arena_alloc(call->arena, sizeof *commit);
         inventory__v1__commit_stock__init(commit);
         commit->order_id = order->order_id;
         commit->line = (uint32_t)i + 1;
-        service_send(reaction, &(struct service_message){.service = SERVICE_NUMBER_inventory, .type = INVENTORY_COMMIT_STOCK,
-                                                         .key = bytes_of_text(order->lines[i]->product_id), .body = commit});
+        service_send(reaction, &(struct service_message){.service = SERVICE_NUMBER_inventory,
+                                                         .type = INVENTORY_COMMIT_STOCK,
+                                                         .key = bytes_of_text(order->lines[i]->product_id),
+                                                         .body = commit});
     }
 }
 
@@ -363,8 +382,11 @@ static void cancel_saga(const struct service_call *call, const Order__V1__OrderC
     saga__v1__cancel_saga__init(cancel);
     cancel->reason = event->reason;
     cancel->cancelled_by = event->cancelled_by;
-    service_send(reaction, &(struct service_message){.service = SERVICE_NUMBER_saga, .type = SAGA_CANCEL_SAGA,
-                                                     .key = derived_id(call, ".s1"), .affinity = call->affinity, .body = cancel});
+    service_send(reaction, &(struct service_message){.service = SERVICE_NUMBER_saga,
+                                                     .type = SAGA_CANCEL_SAGA,
+                                                     .key = derived_id(call, ".s1"),
+                                                     .affinity = call->affinity,
+                                                     .body = cancel});
 }
 
 static void react(const struct service_call *call, const struct service_state *state, uint32_t type, const void *event,
@@ -400,20 +422,41 @@ static const struct service_command_kind commands[] = {
 };
 
 static const struct service_event_kind events[] = {
-    {.type = ORDER_ORDER_CREATED, .version = 1, .name = "OrderCreated",
-     .descriptor = &order__v1__order_created__descriptor, .saga_step = SAGA_STEP_CREATE},
-    {.type = ORDER_ORDER_CONFIRMED, .version = 1, .name = "OrderConfirmed",
-     .descriptor = &order__v1__order_confirmed__descriptor, .saga_step = SAGA_STEP_CONFIRM},
-    {.type = ORDER_CANCELLATION_REQUESTED, .version = 1, .name = "OrderCancellationRequested",
+    {.type = ORDER_ORDER_CREATED,
+     .version = 1,
+     .name = "OrderCreated",
+     .descriptor = &order__v1__order_created__descriptor,
+     .saga_step = SAGA_STEP_CREATE},
+    {.type = ORDER_ORDER_CONFIRMED,
+     .version = 1,
+     .name = "OrderConfirmed",
+     .descriptor = &order__v1__order_confirmed__descriptor,
+     .saga_step = SAGA_STEP_CONFIRM},
+    {.type = ORDER_CANCELLATION_REQUESTED,
+     .version = 1,
+     .name = "OrderCancellationRequested",
      .descriptor = &order__v1__order_cancellation_requested__descriptor},
-    {.type = ORDER_ORDER_CANCELLED, .version = 1, .name = "OrderCancelled",
-     .descriptor = &order__v1__order_cancelled__descriptor, .saga_step = SAGA_STEP_CREATE, .is_compensating = true},
+    {.type = ORDER_ORDER_CANCELLED,
+     .version = 1,
+     .name = "OrderCancelled",
+     .descriptor = &order__v1__order_cancelled__descriptor,
+     .saga_step = SAGA_STEP_CREATE,
+     .is_compensating = true},
 };
 
 const struct service order_service = {
-    .number = SERVICE_NUMBER_order, .name = "order", .aggregate = "order", .affinity = SERVICE_AFFINITY_KEY,
-    .commands = commands, .commands_count = sizeof commands / sizeof commands[0],
-    .events = events, .events_count = sizeof events / sizeof events[0],
-    .view = &order__v1__order__descriptor, .view_sequence_offset = offsetof(Order__V1__Order, sequence),
-    .decide = decide, .evolve = evolve, .react = react, .holds = holds,
+    .number = SERVICE_NUMBER_order,
+    .name = "order",
+    .aggregate = "order",
+    .affinity = SERVICE_AFFINITY_KEY,
+    .commands = commands,
+    .commands_count = sizeof commands / sizeof commands[0],
+    .events = events,
+    .events_count = sizeof events / sizeof events[0],
+    .view = &order__v1__order__descriptor,
+    .view_sequence_offset = offsetof(Order__V1__Order, sequence),
+    .decide = decide,
+    .evolve = evolve,
+    .react = react,
+    .holds = holds,
 };

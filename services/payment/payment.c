@@ -129,7 +129,8 @@ static void decide_refund(const struct service_call *call, const Payment__V1__Pa
     if (!validation_end(&validation, decision))
         return;
     if (payment->status != CAPTURED || payment->refund_pending_minor != 0) {
-        service_refuse(decision, REFUSAL_INVALID_PAYMENT_STATE, "only a captured payment without a refund under way is refunded");
+        service_refuse(decision, REFUSAL_INVALID_PAYMENT_STATE,
+                       "only a captured payment without a refund under way is refunded");
         return;
     }
     int64_t rest = payment->amount_minor - payment->refunded_minor;
@@ -285,8 +286,8 @@ static void evolve(const struct service_call *call, struct service_state *state,
 
 /* ---- react */
 
-static void tell_saga(const struct service_call *call, const Payment__V1__Payment *payment, Saga__V1__Settlement settlement,
-                      struct service_reaction *reaction)
+static void tell_saga(const struct service_call *call, const Payment__V1__Payment *payment,
+                      Saga__V1__Settlement settlement, struct service_reaction *reaction)
 {
     if (payment->saga_id[0] == '\0')
         return;
@@ -296,8 +297,10 @@ static void tell_saga(const struct service_call *call, const Payment__V1__Paymen
     settled->settlement = settlement;
     settled->transaction_id = payment->transaction_id;
     settled->reason = payment->failure_reason;
-    service_send(reaction, &(struct service_message){.service = SERVICE_NUMBER_saga, .type = SAGA_PAYMENT_SETTLED,
-                                                     .key = bytes_of_text(payment->saga_id), .affinity = call->affinity,
+    service_send(reaction, &(struct service_message){.service = SERVICE_NUMBER_saga,
+                                                     .type = SAGA_PAYMENT_SETTLED,
+                                                     .key = bytes_of_text(payment->saga_id),
+                                                     .affinity = call->affinity,
                                                      .body = settled});
 }
 
@@ -305,7 +308,8 @@ static void react(const struct service_call *call, const struct service_state *s
                   struct service_reaction *reaction)
 {
     const Payment__V1__Payment *payment = state->view;
-    struct service_activity activity = {.order = bytes_of_text(payment->order_id), .currency = bytes_of_text(payment->currency)};
+    struct service_activity activity = {.order = bytes_of_text(payment->order_id),
+                                        .currency = bytes_of_text(payment->currency)};
     switch ((enum payment_event)type) {
     case PAYMENT_PAYMENT_REQUESTED:
         activity.number = ACTIVITY_CHARGE;
@@ -321,10 +325,14 @@ static void react(const struct service_call *call, const struct service_state *s
         activity.key = bytes_of_text(((const Payment__V1__RefundRequested *)body)->idempotency_key);
         service_start(reaction, &activity);
         break;
-    case PAYMENT_PAYMENT_PROCESSED: tell_saga(call, payment, SAGA__V1__SETTLEMENT__SETTLEMENT_CAPTURED, reaction); break;
+    case PAYMENT_PAYMENT_PROCESSED:
+        tell_saga(call, payment, SAGA__V1__SETTLEMENT__SETTLEMENT_CAPTURED, reaction);
+        break;
     case PAYMENT_PAYMENT_FAILED: tell_saga(call, payment, SAGA__V1__SETTLEMENT__SETTLEMENT_DECLINED, reaction); break;
     case PAYMENT_PAYMENT_REFUNDED: tell_saga(call, payment, SAGA__V1__SETTLEMENT__SETTLEMENT_REFUNDED, reaction); break;
-    case PAYMENT_REFUND_FAILED: tell_saga(call, payment, SAGA__V1__SETTLEMENT__SETTLEMENT_REFUND_FAILED, reaction); break;
+    case PAYMENT_REFUND_FAILED:
+        tell_saga(call, payment, SAGA__V1__SETTLEMENT__SETTLEMENT_REFUND_FAILED, reaction);
+        break;
     }
 }
 
@@ -342,24 +350,55 @@ static const struct service_command_kind commands[] = {
 };
 
 static const struct service_event_kind events[] = {
-    {.type = PAYMENT_PAYMENT_REQUESTED, .version = 1, .name = "PaymentRequested",
-     .descriptor = &payment__v1__payment_requested__descriptor, .saga_step = SAGA_STEP_PAY},
-    {.type = PAYMENT_REFUND_REQUESTED, .version = 1, .name = "RefundRequested",
-     .descriptor = &payment__v1__refund_requested__descriptor, .saga_step = SAGA_STEP_PAY, .is_compensating = true},
-    {.type = PAYMENT_PAYMENT_PROCESSED, .version = 1, .name = "PaymentProcessed",
-     .descriptor = &payment__v1__payment_processed__descriptor, .saga_step = SAGA_STEP_PAY},
-    {.type = PAYMENT_PAYMENT_FAILED, .version = 1, .name = "PaymentFailed",
-     .descriptor = &payment__v1__payment_failed__descriptor, .saga_step = SAGA_STEP_PAY},
-    {.type = PAYMENT_PAYMENT_REFUNDED, .version = 1, .name = "PaymentRefunded",
-     .descriptor = &payment__v1__payment_refunded__descriptor, .saga_step = SAGA_STEP_PAY, .is_compensating = true},
-    {.type = PAYMENT_REFUND_FAILED, .version = 1, .name = "RefundFailed",
-     .descriptor = &payment__v1__refund_failed__descriptor, .saga_step = SAGA_STEP_PAY, .is_compensating = true},
+    {.type = PAYMENT_PAYMENT_REQUESTED,
+     .version = 1,
+     .name = "PaymentRequested",
+     .descriptor = &payment__v1__payment_requested__descriptor,
+     .saga_step = SAGA_STEP_PAY},
+    {.type = PAYMENT_REFUND_REQUESTED,
+     .version = 1,
+     .name = "RefundRequested",
+     .descriptor = &payment__v1__refund_requested__descriptor,
+     .saga_step = SAGA_STEP_PAY,
+     .is_compensating = true},
+    {.type = PAYMENT_PAYMENT_PROCESSED,
+     .version = 1,
+     .name = "PaymentProcessed",
+     .descriptor = &payment__v1__payment_processed__descriptor,
+     .saga_step = SAGA_STEP_PAY},
+    {.type = PAYMENT_PAYMENT_FAILED,
+     .version = 1,
+     .name = "PaymentFailed",
+     .descriptor = &payment__v1__payment_failed__descriptor,
+     .saga_step = SAGA_STEP_PAY},
+    {.type = PAYMENT_PAYMENT_REFUNDED,
+     .version = 1,
+     .name = "PaymentRefunded",
+     .descriptor = &payment__v1__payment_refunded__descriptor,
+     .saga_step = SAGA_STEP_PAY,
+     .is_compensating = true},
+    {.type = PAYMENT_REFUND_FAILED,
+     .version = 1,
+     .name = "RefundFailed",
+     .descriptor = &payment__v1__refund_failed__descriptor,
+     .saga_step = SAGA_STEP_PAY,
+     .is_compensating = true},
 };
 
 const struct service payment_service = {
-    .number = SERVICE_NUMBER_payment, .name = "payment", .aggregate = "payment", .affinity = SERVICE_AFFINITY_PREFIX,
-    .commands = commands, .commands_count = sizeof commands / sizeof commands[0],
-    .events = events, .events_count = sizeof events / sizeof events[0],
-    .view = &payment__v1__payment__descriptor, .view_sequence_offset = offsetof(Payment__V1__Payment, sequence),
-    .decide = decide, .decide_result = decide_result, .evolve = evolve, .react = react, .holds = holds,
+    .number = SERVICE_NUMBER_payment,
+    .name = "payment",
+    .aggregate = "payment",
+    .affinity = SERVICE_AFFINITY_PREFIX,
+    .commands = commands,
+    .commands_count = sizeof commands / sizeof commands[0],
+    .events = events,
+    .events_count = sizeof events / sizeof events[0],
+    .view = &payment__v1__payment__descriptor,
+    .view_sequence_offset = offsetof(Payment__V1__Payment, sequence),
+    .decide = decide,
+    .decide_result = decide_result,
+    .evolve = evolve,
+    .react = react,
+    .holds = holds,
 };

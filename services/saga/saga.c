@@ -90,7 +90,8 @@ static Saga__V1__SagaStepRecorded *record(const struct service_call *call, enum 
 }
 
 static Saga__V1__SagaStepRecorded *record_refusal(const struct service_call *call, enum saga_step step,
-                                                  Saga__V1__Change change, uint32_t code, struct service_decision *decision)
+                                                  Saga__V1__Change change, uint32_t code,
+                                                  struct service_decision *decision)
 {
     Saga__V1__SagaStepRecorded *event = record(call, step, change, decision);
     event->refusal_code = code;
@@ -98,7 +99,8 @@ static Saga__V1__SagaStepRecorded *record_refusal(const struct service_call *cal
     return event;
 }
 
-static void fail(const struct service_call *call, const char *what, const char *reason, struct service_decision *decision)
+static void fail(const struct service_call *call, const char *what, const char *reason,
+                 struct service_decision *decision)
 {
     Saga__V1__SagaFailed *event = arena_alloc(call->arena, sizeof *event);
     saga__v1__saga_failed__init(event);
@@ -106,8 +108,8 @@ static void fail(const struct service_call *call, const char *what, const char *
     service_emit(decision, SAGA_SAGA_FAILED, event);
 }
 
-static void decide_start(const struct service_call *call, const Saga__V1__Saga *saga, const Saga__V1__StartSaga *command,
-                         struct service_decision *decision)
+static void decide_start(const struct service_call *call, const Saga__V1__Saga *saga,
+                         const Saga__V1__StartSaga *command, struct service_decision *decision)
 {
     if (saga != NULL || command->n_product_ids == 0 || command->n_product_ids > ORDER_LINES_MAX) {
         service_refuse(decision, saga != NULL ? REFUSAL_ALREADY_EXISTS : REFUSAL_VALIDATION_ERROR, "cannot start");
@@ -130,8 +132,8 @@ static void decide_start(const struct service_call *call, const Saga__V1__Saga *
     service_emit(decision, SAGA_SAGA_STARTED, event);
 }
 
-static void decide_settled(const struct service_call *call, const Saga__V1__Saga *saga, const Saga__V1__PaymentSettled *command,
-                           struct service_decision *decision)
+static void decide_settled(const struct service_call *call, const Saga__V1__Saga *saga,
+                           const Saga__V1__PaymentSettled *command, struct service_decision *decision)
 {
     Saga__V1__SagaStepRecorded *event = NULL;
     bool asked = saga->charge == CHARGE_ASKED, refunding = saga->charge == CHARGE_REFUNDING;
@@ -156,9 +158,7 @@ static void decide_settled(const struct service_call *call, const Saga__V1__Saga
         break;
     case SAGA__V1__SETTLEMENT__SETTLEMENT_UNSPECIFIED:
     case _SAGA__V1__SETTLEMENT_IS_INT_SIZE:
-    default:
-        service_refuse(decision, REFUSAL_UNPROCESSABLE, "an unknown settlement");
-        break;
+    default: service_refuse(decision, REFUSAL_UNPROCESSABLE, "an unknown settlement"); break;
     }
     if (event != NULL) {
         event->transaction_id = command->transaction_id;
@@ -166,12 +166,13 @@ static void decide_settled(const struct service_call *call, const Saga__V1__Saga
     }
 }
 
-static void decide_cancel(const struct service_call *call, const Saga__V1__Saga *saga, const Saga__V1__CancelSaga *command,
-                          struct service_decision *decision)
+static void decide_cancel(const struct service_call *call, const Saga__V1__Saga *saga,
+                          const Saga__V1__CancelSaga *command, struct service_decision *decision)
 {
     if (!running(saga))
         return;
-    Saga__V1__SagaStepRecorded *event = record(call, (enum saga_step)saga->current_step, CHANGED(CANCEL_REQUESTED), decision);
+    Saga__V1__SagaStepRecorded *event =
+        record(call, (enum saga_step)saga->current_step, CHANGED(CANCEL_REQUESTED), decision);
     event->reason = command->reason;
     event->actor = command->cancelled_by;
 }
@@ -197,7 +198,7 @@ static void line_answered(const struct service_call *call, const Saga__V1__Saga 
                           struct service_decision *decision)
 {
     if (!running(saga) || saga->lines[line - 1]->state != LINE_ASKED)
-        return;                        /* its release is on the way behind this answer */
+        return; /* its release is on the way behind this answer */
     if (code == 0)
         record(call, SAGA_STEP_RESERVE, CHANGED(LINE_RESERVED), decision)->line = line;
     else
@@ -276,7 +277,7 @@ static void decide_answer(const struct service_call *call, const struct service_
     case SAGA_ASKED_CHECK: check_answered(call, saga, code, decision); break;
     case SAGA_ASKED_CONFIRM: confirm_answered(call, saga, code, decision); break;
     case SAGA_ASKED_CANCEL: cancel_answered(call, saga, code, decision); break;
-    case SAGA_ASKED_CHARGE:            /* done: the request is logged; how it ends the payment tells */
+    case SAGA_ASKED_CHARGE: /* done: the request is logged; how it ends the payment tells */
         if (code != 0 && saga->charge == CHARGE_ASKED)
             (void)record_refusal(call, SAGA_STEP_PAY, CHANGED(CHARGE_DECLINED), code, decision);
         break;
@@ -298,7 +299,9 @@ static void decide_timer(const struct service_call *call, const struct service_s
 
 /* ---- evolve */
 
-struct step_text { const char *name, *service, *event_type; };
+struct step_text {
+    const char *name, *service, *event_type;
+};
 
 static const struct step_text step_texts[SAGA_STEPS] = {
     {"CreateOrder", "order", "OrderCreated"},
@@ -312,7 +315,8 @@ static char *text(const struct service_call *call, const char *constant)
     return arena_text(call->arena, bytes_of_text(constant));
 }
 
-static void mark_step(const struct service_call *call, Saga__V1__Saga *saga, enum saga_step number, Saga__V1__StepStatus status)
+static void mark_step(const struct service_call *call, Saga__V1__Saga *saga, enum saga_step number,
+                      Saga__V1__StepStatus status)
 {
     Saga__V1__SagaStep *step = saga->steps[number - 1];
     step->status = status;
@@ -327,7 +331,8 @@ static void begin_step(const struct service_call *call, Saga__V1__Saga *saga, en
     mark_step(call, saga, number, STEP_PENDING);
 }
 
-static void add_steps_and_lines(const struct service_call *call, Saga__V1__Saga *saga, const Saga__V1__SagaStarted *event)
+static void add_steps_and_lines(const struct service_call *call, Saga__V1__Saga *saga,
+                                const Saga__V1__SagaStarted *event)
 {
     saga->n_steps = SAGA_STEPS;
     saga->steps = arena_alloc(call->arena, SAGA_STEPS * sizeof *saga->steps);
@@ -350,7 +355,8 @@ static void add_steps_and_lines(const struct service_call *call, Saga__V1__Saga 
     }
 }
 
-static void evolve_started(const struct service_call *call, struct service_state *state, const Saga__V1__SagaStarted *event)
+static void evolve_started(const struct service_call *call, struct service_state *state,
+                           const Saga__V1__SagaStarted *event)
 {
     Saga__V1__Saga *saga = state->view = arena_alloc(call->arena, sizeof *saga);
     saga__v1__saga__init(saga);
@@ -378,7 +384,8 @@ static void evolve_started(const struct service_call *call, struct service_state
 }
 
 /* Enters the compensation; the step at hand failed. */
-static void begin_compensation(const struct service_call *call, Saga__V1__Saga *saga, Saga__V1__Cause cause, char *reason)
+static void begin_compensation(const struct service_call *call, Saga__V1__Saga *saga, Saga__V1__Cause cause,
+                               char *reason)
 {
     enum saga_step step = (enum saga_step)saga->current_step;
     saga->status = COMPENSATING;
@@ -429,9 +436,15 @@ static char *reason_of(const struct service_call *call, const Saga__V1__SagaStep
     case CHANGED(ORDER_REFUSED): return arena_format(call->arena, "order: %s", event->reason);
     case CHANGED(DEADLINE_PASSED): return text(call, "deadline passed");
     case CHANGED(CANCEL_REQUESTED):
-        return event->reason[0] == '\0' ? text(call, "cancelled") : arena_format(call->arena, "cancelled: %s", event->reason);
-    case CHANGED(LINE_RESERVED): case CHANGED(CUSTOMER_PASSED): case CHANGED(CHARGE_CAPTURED): case CHANGED(CHARGE_REFUNDED):
-    case CHANGED(LINE_RELEASED): case CHANGED(UNSPECIFIED): case _SAGA__V1__CHANGE_IS_INT_SIZE:
+        return event->reason[0] == '\0' ? text(call, "cancelled")
+                                        : arena_format(call->arena, "cancelled: %s", event->reason);
+    case CHANGED(LINE_RESERVED):
+    case CHANGED(CUSTOMER_PASSED):
+    case CHANGED(CHARGE_CAPTURED):
+    case CHANGED(CHARGE_REFUNDED):
+    case CHANGED(LINE_RELEASED):
+    case CHANGED(UNSPECIFIED):
+    case _SAGA__V1__CHANGE_IS_INT_SIZE:
     default: return text(call, "");
     }
 }
@@ -439,12 +452,19 @@ static char *reason_of(const struct service_call *call, const Saga__V1__SagaStep
 static Saga__V1__Cause cause_of(Saga__V1__Change change)
 {
     switch (change) {
-    case CHANGED(LINE_REFUSED): case CHANGED(CUSTOMER_REFUSED): case CHANGED(ORDER_REFUSED): return CAUSE(REFUSED);
+    case CHANGED(LINE_REFUSED):
+    case CHANGED(CUSTOMER_REFUSED):
+    case CHANGED(ORDER_REFUSED): return CAUSE(REFUSED);
     case CHANGED(CHARGE_DECLINED): return CAUSE(DECLINED);
     case CHANGED(DEADLINE_PASSED): return CAUSE(DEADLINE);
     case CHANGED(CANCEL_REQUESTED): return CAUSE(CANCELLED);
-    case CHANGED(LINE_RESERVED): case CHANGED(CUSTOMER_PASSED): case CHANGED(CHARGE_CAPTURED): case CHANGED(CHARGE_REFUNDED):
-    case CHANGED(LINE_RELEASED): case CHANGED(UNSPECIFIED): case _SAGA__V1__CHANGE_IS_INT_SIZE:
+    case CHANGED(LINE_RESERVED):
+    case CHANGED(CUSTOMER_PASSED):
+    case CHANGED(CHARGE_CAPTURED):
+    case CHANGED(CHARGE_REFUNDED):
+    case CHANGED(LINE_RELEASED):
+    case CHANGED(UNSPECIFIED):
+    case _SAGA__V1__CHANGE_IS_INT_SIZE:
     default: return CAUSE(UNSPECIFIED);
     }
 }
@@ -471,8 +491,11 @@ static void note_change(const struct service_call *call, Saga__V1__Saga *saga, c
         saga->charge = CHARGE_REFUNDED;
         mark_step(call, saga, SAGA_STEP_PAY, STEP_COMPENSATED);
         break;
-    case CHANGED(ORDER_REFUSED): case CHANGED(DEADLINE_PASSED): case CHANGED(CANCEL_REQUESTED):
-    case CHANGED(UNSPECIFIED): case _SAGA__V1__CHANGE_IS_INT_SIZE:
+    case CHANGED(ORDER_REFUSED):
+    case CHANGED(DEADLINE_PASSED):
+    case CHANGED(CANCEL_REQUESTED):
+    case CHANGED(UNSPECIFIED):
+    case _SAGA__V1__CHANGE_IS_INT_SIZE:
     default: break;
     }
 }
@@ -517,8 +540,8 @@ static void evolve(const struct service_call *call, struct service_state *state,
         end(call, saga, TIMED_OUT);
         break;
     case SAGA_SAGA_FAILED:
-        saga->failure_reason = arena_format(call->arena, "%s; %s", saga->failure_reason,
-                                            ((const Saga__V1__SagaFailed *)body)->reason);
+        saga->failure_reason =
+            arena_format(call->arena, "%s; %s", saga->failure_reason, ((const Saga__V1__SagaFailed *)body)->reason);
         end(call, saga, FAILED);
         break;
     }
@@ -527,8 +550,8 @@ static void evolve(const struct service_call *call, struct service_state *state,
 /* ---- react */
 
 /* Tells the order or the payment, which live beside the saga, and wants to hear. */
-static void ask_neighbour(const struct service_call *call, const struct service_message *what, enum saga_question question,
-                          struct service_reaction *reaction)
+static void ask_neighbour(const struct service_call *call, const struct service_message *what,
+                          enum saga_question question, struct service_reaction *reaction)
 {
     struct service_message message = *what;
     message.affinity = call->affinity;
@@ -545,8 +568,11 @@ static void ask_charge(const struct service_call *call, const Saga__V1__Saga *sa
     charge->amount_minor = saga->total_minor;
     charge->currency = saga->currency;
     charge->method = saga->payment_method;
-    ask_neighbour(call, &(struct service_message){.service = SERVICE_NUMBER_payment, .type = PAYMENT_CHARGE_PAYMENT,
-                                                  .key = bytes_of_text(saga->payment_id), .body = charge},
+    ask_neighbour(call,
+                  &(struct service_message){.service = SERVICE_NUMBER_payment,
+                                            .type = PAYMENT_CHARGE_PAYMENT,
+                                            .key = bytes_of_text(saga->payment_id),
+                                            .body = charge},
                   SAGA_ASKED_CHARGE, reaction);
 }
 
@@ -554,8 +580,11 @@ static void ask_confirm(const struct service_call *call, const Saga__V1__Saga *s
 {
     Order__V1__ConfirmOrder *confirm = arena_alloc(call->arena, sizeof *confirm);
     order__v1__confirm_order__init(confirm);
-    ask_neighbour(call, &(struct service_message){.service = SERVICE_NUMBER_order, .type = ORDER_CONFIRM_ORDER,
-                                                  .key = bytes_of_text(saga->order_id), .body = confirm},
+    ask_neighbour(call,
+                  &(struct service_message){.service = SERVICE_NUMBER_order,
+                                            .type = ORDER_CONFIRM_ORDER,
+                                            .key = bytes_of_text(saga->order_id),
+                                            .body = confirm},
                   SAGA_ASKED_CONFIRM, reaction);
 }
 
@@ -564,8 +593,11 @@ static void ask_refund(const struct service_call *call, const Saga__V1__Saga *sa
     Payment__V1__RefundPayment *refund = arena_alloc(call->arena, sizeof *refund);
     payment__v1__refund_payment__init(refund);
     refund->reason = saga->failure_reason;
-    ask_neighbour(call, &(struct service_message){.service = SERVICE_NUMBER_payment, .type = PAYMENT_REFUND_PAYMENT,
-                                                  .key = bytes_of_text(saga->payment_id), .body = refund},
+    ask_neighbour(call,
+                  &(struct service_message){.service = SERVICE_NUMBER_payment,
+                                            .type = PAYMENT_REFUND_PAYMENT,
+                                            .key = bytes_of_text(saga->payment_id),
+                                            .body = refund},
                   SAGA_ASKED_REFUND, reaction);
 }
 
@@ -580,10 +612,12 @@ static void ask_releases(const struct service_call *call, const Saga__V1__Saga *
         release->order_id = saga->order_id;
         release->line = (uint32_t)i + 1;
         release->reason = saga->failure_reason;
-        service_send(reaction, &(struct service_message){
-            .service = SERVICE_NUMBER_inventory, .type = INVENTORY_RELEASE_STOCK,
-            .key = bytes_of_text(saga->lines[i]->product_id), .body = release,
-            .reference = saga_reference(SAGA_ASKED_RELEASE, release->line)});
+        service_send(reaction,
+                     &(struct service_message){.service = SERVICE_NUMBER_inventory,
+                                               .type = INVENTORY_RELEASE_STOCK,
+                                               .key = bytes_of_text(saga->lines[i]->product_id),
+                                               .body = release,
+                                               .reference = saga_reference(SAGA_ASKED_RELEASE, release->line)});
     }
 }
 
@@ -593,13 +627,16 @@ static void ask_cancel(const struct service_call *call, const Saga__V1__Saga *sa
     order__v1__finish_cancellation__init(finish);
     finish->reason = saga->failure_reason;
     finish->cancelled_by = saga->cancelled_by[0] != '\0' ? saga->cancelled_by : text(call, "saga");
-    ask_neighbour(call, &(struct service_message){.service = SERVICE_NUMBER_order, .type = ORDER_FINISH_CANCELLATION,
-                                                  .key = bytes_of_text(saga->order_id), .body = finish},
+    ask_neighbour(call,
+                  &(struct service_message){.service = SERVICE_NUMBER_order,
+                                            .type = ORDER_FINISH_CANCELLATION,
+                                            .key = bytes_of_text(saga->order_id),
+                                            .body = finish},
                   SAGA_ASKED_CANCEL, reaction);
 }
 
-static void react_undo(const struct service_call *call, const Saga__V1__Saga *saga, const Saga__V1__SagaStepRecorded *event,
-                       struct service_reaction *reaction)
+static void react_undo(const struct service_call *call, const Saga__V1__Saga *saga,
+                       const Saga__V1__SagaStepRecorded *event, struct service_reaction *reaction)
 {
     if (cause_of(event->change) != CAUSE(UNSPECIFIED))
         service_disarm(reaction, SAGA_TIMER_DEADLINE);
@@ -615,8 +652,8 @@ static void react_undo(const struct service_call *call, const Saga__V1__Saga *sa
     }
 }
 
-static void react_step(const struct service_call *call, const Saga__V1__Saga *saga, const Saga__V1__SagaStepRecorded *event,
-                       struct service_reaction *reaction)
+static void react_step(const struct service_call *call, const Saga__V1__Saga *saga,
+                       const Saga__V1__SagaStepRecorded *event, struct service_reaction *reaction)
 {
     if (saga->status == COMPENSATING)
         react_undo(call, saga, event, reaction);
@@ -636,8 +673,7 @@ static void react(const struct service_call *call, const struct service_state *s
     case SAGA_SAGA_COMPLETED: service_disarm(reaction, SAGA_TIMER_DEADLINE); break;
     case SAGA_SAGA_COMPENSATED:
     case SAGA_SAGA_TIMED_OUT:
-    case SAGA_SAGA_FAILED:
-        break;
+    case SAGA_SAGA_FAILED: break;
     }
 }
 
@@ -659,25 +695,55 @@ static const struct service_command_kind commands[] = {
 };
 
 static const struct service_event_kind events[] = {
-    {.type = SAGA_SAGA_STARTED, .version = 1, .name = "SagaStarted", .descriptor = &saga__v1__saga_started__descriptor,
+    {.type = SAGA_SAGA_STARTED,
+     .version = 1,
+     .name = "SagaStarted",
+     .descriptor = &saga__v1__saga_started__descriptor,
      .tally = SERVICE_TALLY_SAGA_STARTED},
-    {.type = SAGA_STEP_RECORDED, .version = 1, .name = "SagaStepRecorded",
+    {.type = SAGA_STEP_RECORDED,
+     .version = 1,
+     .name = "SagaStepRecorded",
      .descriptor = &saga__v1__saga_step_recorded__descriptor},
-    {.type = SAGA_SAGA_COMPLETED, .version = 1, .name = "SagaCompleted", .descriptor = &saga__v1__saga_completed__descriptor,
+    {.type = SAGA_SAGA_COMPLETED,
+     .version = 1,
+     .name = "SagaCompleted",
+     .descriptor = &saga__v1__saga_completed__descriptor,
      .tally = SERVICE_TALLY_SAGA_COMPLETED},
-    {.type = SAGA_SAGA_COMPENSATED, .version = 1, .name = "SagaCompensated",
-     .descriptor = &saga__v1__saga_compensated__descriptor, .is_compensating = true, .tally = SERVICE_TALLY_SAGA_COMPENSATED},
-    {.type = SAGA_SAGA_FAILED, .version = 1, .name = "SagaFailed", .descriptor = &saga__v1__saga_failed__descriptor,
-     .is_compensating = true, .tally = SERVICE_TALLY_SAGA_FAILED},
-    {.type = SAGA_SAGA_TIMED_OUT, .version = 1, .name = "SagaTimedOut", .descriptor = &saga__v1__saga_timed_out__descriptor,
-     .is_compensating = true, .tally = SERVICE_TALLY_SAGA_TIMED_OUT},
+    {.type = SAGA_SAGA_COMPENSATED,
+     .version = 1,
+     .name = "SagaCompensated",
+     .descriptor = &saga__v1__saga_compensated__descriptor,
+     .is_compensating = true,
+     .tally = SERVICE_TALLY_SAGA_COMPENSATED},
+    {.type = SAGA_SAGA_FAILED,
+     .version = 1,
+     .name = "SagaFailed",
+     .descriptor = &saga__v1__saga_failed__descriptor,
+     .is_compensating = true,
+     .tally = SERVICE_TALLY_SAGA_FAILED},
+    {.type = SAGA_SAGA_TIMED_OUT,
+     .version = 1,
+     .name = "SagaTimedOut",
+     .descriptor = &saga__v1__saga_timed_out__descriptor,
+     .is_compensating = true,
+     .tally = SERVICE_TALLY_SAGA_TIMED_OUT},
 };
 
 const struct service saga_service = {
-    .number = SERVICE_NUMBER_saga, .name = "saga", .aggregate = "saga", .affinity = SERVICE_AFFINITY_PREFIX,
-    .commands = commands, .commands_count = sizeof commands / sizeof commands[0],
-    .events = events, .events_count = sizeof events / sizeof events[0],
-    .view = &saga__v1__saga__descriptor, .view_sequence_offset = offsetof(Saga__V1__Saga, sequence),
-    .decide = decide, .decide_answer = decide_answer, .decide_timer = decide_timer,
-    .evolve = evolve, .react = react, .holds = holds,
+    .number = SERVICE_NUMBER_saga,
+    .name = "saga",
+    .aggregate = "saga",
+    .affinity = SERVICE_AFFINITY_PREFIX,
+    .commands = commands,
+    .commands_count = sizeof commands / sizeof commands[0],
+    .events = events,
+    .events_count = sizeof events / sizeof events[0],
+    .view = &saga__v1__saga__descriptor,
+    .view_sequence_offset = offsetof(Saga__V1__Saga, sequence),
+    .decide = decide,
+    .decide_answer = decide_answer,
+    .decide_timer = decide_timer,
+    .evolve = evolve,
+    .react = react,
+    .holds = holds,
 };

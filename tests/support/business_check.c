@@ -17,16 +17,25 @@
 struct order {
     Order__V1__Order *view;
     uint32_t confirmed, cancelled, captures;
-    int64_t captured_minor, refunded_minor;    /* by the ledger */
+    int64_t captured_minor, refunded_minor; /* by the ledger */
     uint64_t refunded_ms, first_release_ms, last_release_ms, cancelled_ms;
     Saga__V1__Saga *saga;
 };
 
-struct line { uint32_t reserved, released, committed; int64_t quantity; };
-struct aggregate { uint64_t events, highest, view; };
+struct line {
+    uint32_t reserved, released, committed;
+    int64_t quantity;
+};
+struct aggregate {
+    uint64_t events, highest, view;
+};
 
 /* Things by name: an index into an array of equal elements. */
-struct names { struct table *index; uint8_t *elements; size_t size, count, capacity; };
+struct names {
+    struct table *index;
+    uint8_t *elements;
+    size_t size, count, capacity;
+};
 
 struct inspection {
     const struct business_facts *facts;
@@ -82,8 +91,8 @@ static void *names_ensure(struct names *names, struct bytes name)
 
 typedef void (*visit_fn)(struct inspection *inspection, const struct service *service, struct map_entry entry);
 
-static void scan_partition(struct inspection *inspection, const struct partition *partition, const struct service *service,
-                           const char *map, visit_fn visit)
+static void scan_partition(struct inspection *inspection, const struct partition *partition,
+                           const struct service *service, const char *map, visit_fn visit)
 {
     struct query query = {.kind = QUERY_SCAN, .map = bytes_of_text(map)};
     struct response response = {.more = true};
@@ -112,10 +121,12 @@ static void scan(struct inspection *inspection, uint32_t number, const char *suf
 
 static struct bytes aggregate_name(struct inspection *inspection, uint32_t service, struct bytes key)
 {
-    return bytes_of_text(arena_format(&inspection->arena, "%u:%.*s", (unsigned)service, (int)key.size, (const char *)key.data));
+    return bytes_of_text(
+        arena_format(&inspection->arena, "%u:%.*s", (unsigned)service, (int)key.size, (const char *)key.data));
 }
 
-static void *unpack(struct inspection *inspection, const struct ProtobufCMessageDescriptor *descriptor, struct bytes value)
+static void *unpack(struct inspection *inspection, const struct ProtobufCMessageDescriptor *descriptor,
+                    struct bytes value)
 {
     return message_unpack(descriptor, value, &inspection->arena);
 }
@@ -123,7 +134,8 @@ static void *unpack(struct inspection *inspection, const struct ProtobufCMessage
 static void *note_view(struct inspection *inspection, const struct service *service, struct map_entry entry)
 {
     void *view = unpack(inspection, service->view, entry.value);
-    struct aggregate *aggregate = names_ensure(&inspection->aggregates, aggregate_name(inspection, service->number, entry.key));
+    struct aggregate *aggregate =
+        names_ensure(&inspection->aggregates, aggregate_name(inspection, service->number, entry.key));
     memcpy(&aggregate->view, (uint8_t *)view + service->view_sequence_offset, sizeof aggregate->view);
     return view;
 }
@@ -159,7 +171,8 @@ static void visit_product(struct inspection *inspection, const struct service *s
         product->quantity_on_hand + product->quantity_reserved + product->quantity_sold != product->quantity_received)
         violated(inspection, "I02: stock of %s does not add up", product->product_id);
     if (inspection->facts->at_rest && product->quantity_reserved != 0)
-        violated(inspection, "I04: %lld of %s stay reserved at rest", (long long)product->quantity_reserved, product->product_id);
+        violated(inspection, "I04: %lld of %s stay reserved at rest", (long long)product->quantity_reserved,
+                 product->product_id);
 }
 
 /* ---- events */
@@ -173,15 +186,18 @@ static struct line *line_of(struct inspection *inspection, const char *order_id,
 static void note_stock_event(struct inspection *inspection, const struct event_record *event)
 {
     if (event->type == INVENTORY_STOCK_RESERVED) {
-        const Inventory__V1__StockReserved *body = unpack(inspection, &inventory__v1__stock_reserved__descriptor, event->body);
+        const Inventory__V1__StockReserved *body =
+            unpack(inspection, &inventory__v1__stock_reserved__descriptor, event->body);
         struct line *line = line_of(inspection, body->order_id, body->line);
         line->reserved++;
         line->quantity = body->quantity;
     } else if (event->type == INVENTORY_STOCK_COMMITTED) {
-        const Inventory__V1__StockCommitted *body = unpack(inspection, &inventory__v1__stock_committed__descriptor, event->body);
+        const Inventory__V1__StockCommitted *body =
+            unpack(inspection, &inventory__v1__stock_committed__descriptor, event->body);
         line_of(inspection, body->order_id, body->line)->committed++;
     } else if (event->type == INVENTORY_STOCK_RELEASED) {
-        const Inventory__V1__StockReleased *body = unpack(inspection, &inventory__v1__stock_released__descriptor, event->body);
+        const Inventory__V1__StockReleased *body =
+            unpack(inspection, &inventory__v1__stock_released__descriptor, event->body);
         struct order *order = names_find(&inspection->orders, bytes_of_text(body->order_id));
         line_of(inspection, body->order_id, body->line)->released += body->quantity != 0;
         if (order != NULL && (order->first_release_ms == 0 || event->log_time_ms < order->first_release_ms))
@@ -209,7 +225,8 @@ static void visit_event(struct inspection *inspection, const struct service *ser
         violated(inspection, "an event of %s cannot be read", service->name);
         return;
     }
-    struct aggregate *aggregate = names_ensure(&inspection->aggregates, aggregate_name(inspection, service->number, event.key));
+    struct aggregate *aggregate =
+        names_ensure(&inspection->aggregates, aggregate_name(inspection, service->number, event.key));
     aggregate->events++;
     aggregate->highest = event.sequence > aggregate->highest ? event.sequence : aggregate->highest;
     inspection->report->events++;
@@ -246,7 +263,8 @@ static void judge_ledger(struct inspection *inspection)
         const struct business_charge *charge = &facts->charges[i];
         struct order *order = names_find(&inspection->orders, charge->order);
         if (!table_set(keys, charge->key, bytes_of_text("x"), 0))
-            violated(inspection, "I01: the ledger has key %.*s twice", (int)charge->key.size, (const char *)charge->key.data);
+            violated(inspection, "I01: the ledger has key %.*s twice", (int)charge->key.size,
+                     (const char *)charge->key.data);
         if (order == NULL) {
             violated(inspection, "I01: a charge without an order");
         } else if (charge->accepted) {
@@ -264,11 +282,12 @@ static void judge_lines(struct inspection *inspection, const struct order *order
     bool confirmed = view->status == ORDER__V1__ORDER_STATUS__ORDER_STATUS_CONFIRMED;
     for (size_t i = 0; i < view->n_lines; i++) {
         const struct line *line = line_of(inspection, view->order_id, (uint32_t)i + 1);
-        bool once = line->reserved == 1 && line->committed == 1 && line->released == 0 && line->quantity == view->lines[i]->quantity;
+        bool once = line->reserved == 1 && line->committed == 1 && line->released == 0 &&
+                    line->quantity == view->lines[i]->quantity;
         bool none = line->reserved == line->released && line->committed == 0;
         if (confirmed ? !once : !none)
-            violated(inspection, "I06: order %s line %zu is %s: %u reserved, %u released, %u committed", view->order_id, i + 1,
-                     confirmed ? "CONFIRMED" : "CANCELLED", line->reserved, line->released, line->committed);
+            violated(inspection, "I06: order %s line %zu is %s: %u reserved, %u released, %u committed", view->order_id,
+                     i + 1, confirmed ? "CONFIRMED" : "CANCELLED", line->reserved, line->released, line->committed);
     }
 }
 
@@ -278,14 +297,19 @@ static void judge_end(struct inspection *inspection, const struct order *order)
     Saga__V1__SagaStatus status = order->saga->status;
     bool confirmed = order->view->status == ORDER__V1__ORDER_STATUS__ORDER_STATUS_CONFIRMED;
     bool completed = status == SAGA__V1__SAGA_STATUS__SAGA_STATUS_COMPLETED;
-    bool undone = status == SAGA__V1__SAGA_STATUS__SAGA_STATUS_COMPENSATED || status == SAGA__V1__SAGA_STATUS__SAGA_STATUS_TIMED_OUT;
+    bool undone = status == SAGA__V1__SAGA_STATUS__SAGA_STATUS_COMPENSATED ||
+                  status == SAGA__V1__SAGA_STATUS__SAGA_STATUS_TIMED_OUT;
     if (!completed && !undone)
         violated(inspection, "I07: the saga of order %s has status %d at rest", id, (int)status);
     else if (confirmed != completed)
         violated(inspection, "I07: order %s and its saga ended differently (%d)", id, (int)status);
+    if (completed && inspection->facts->tick_ms_max != 0 &&
+        order->saga->ended_log_ms > order->saga->deadline_ms + inspection->facts->tick_ms_max)
+        violated(inspection, "I07: the saga of order %s went on past its deadline", id);
     if (order->captured_minor - order->refunded_minor != (confirmed ? order->view->total_minor : 0))
-        violated(inspection, "I01: order %s: captured %lld, refunded %lld, total %lld, %s", id, (long long)order->captured_minor,
-                 (long long)order->refunded_minor, (long long)order->view->total_minor, confirmed ? "CONFIRMED" : "CANCELLED");
+        violated(inspection, "I01: order %s: captured %lld, refunded %lld, total %lld, %s", id,
+                 (long long)order->captured_minor, (long long)order->refunded_minor,
+                 (long long)order->view->total_minor, confirmed ? "CONFIRMED" : "CANCELLED");
     if (order->captures > 1 || (confirmed && order->captures != 1))
         violated(inspection, "I06: order %s has %u captures", id, order->captures);
     if (order->refunded_ms != 0 && order->first_release_ms != 0 && order->refunded_ms > order->first_release_ms)
@@ -307,7 +331,8 @@ static void judge_orders(struct inspection *inspection)
         bool confirmed = order->view->status == ORDER__V1__ORDER_STATUS__ORDER_STATUS_CONFIRMED;
         bool cancelled = order->view->status == ORDER__V1__ORDER_STATUS__ORDER_STATUS_CANCELLED;
         if (order->confirmed + order->cancelled > 1 || order->confirmed != confirmed || order->cancelled != cancelled)
-            violated(inspection, "I05: order %s: %u confirmed, %u cancelled", order->view->order_id, order->confirmed, order->cancelled);
+            violated(inspection, "I05: order %s: %u confirmed, %u cancelled", order->view->order_id, order->confirmed,
+                     order->cancelled);
         if (order->refunded_minor > order->captured_minor)
             violated(inspection, "I01: order %s: more refunded than captured", order->view->order_id);
         inspection->report->confirmed += confirmed;

@@ -1,7 +1,7 @@
 /* The invariants of the business, looked up in the partitions' maps and the provider's ledger (I01, I02, I04-I08, I13).
  *
- * Reads through partition_query only, so it judges whatever drives the partitions: a harness, the simulator, one replica
- * of a real cluster. Reservations and payments by hand are the caller's to avoid or to account for. */
+ * Reads through partition_query only, so it judges whatever drives the partitions: a harness, the simulator, a
+ * replica of a real cluster. Reservations and payments by hand are the caller's to avoid or to account for. */
 #ifndef TESTS_SUPPORT_BUSINESS_CHECK_H
 #define TESTS_SUPPORT_BUSINESS_CHECK_H
 
@@ -16,6 +16,8 @@ struct business_facts {
     const struct business_charge *charges;
     size_t charges_count;
     bool at_rest;                          /* faults stopped long ago: every saga ended, nothing is under way */
+    uint64_t tick_ms_max;                  /* how late a due tick may come; no saga completes later than that past its
+                                              deadline (I07). 0: not checked */
 };
 
 struct business_report {

@@ -13,14 +13,28 @@
 #include "services/commands.h"
 #include "services/message.h"
 
-enum { POLL_MS = 200, ASK_AGAIN_MS = 400, START_MS = 1000000, DECLINED_ABOVE_MINOR = 1000000, SEND_BYTES = 2048,
-       UNREADABLE_TYPE = 9999 };
+enum {
+    POLL_MS = 200,
+    ASK_AGAIN_MS = 400,
+    START_MS = 1000000,
+    DECLINED_ABOVE_MINOR = 1000000,
+    SEND_BYTES = 2048,
+    UNREADABLE_TYPE = 9999
+};
 
 enum happening_kind { PROPOSE, POLL };
 
-struct happening { uint64_t due_ms, order; enum happening_kind kind; uint32_t partition; struct buffer command; };
+struct happening {
+    uint64_t due_ms, order;
+    enum happening_kind kind;
+    uint32_t partition;
+    struct buffer command;
+};
 
-struct parked { uint32_t destination; struct buffer message; };
+struct parked {
+    uint32_t destination;
+    struct buffer message;
+};
 
 struct member {
     struct partition *partition, *replica;
@@ -30,13 +44,13 @@ struct member {
 
 struct harness {
     struct harness_options options;
-    uint32_t partitions, genesis_partitions;   /* one more when messages are parked: the source of replays */
+    uint32_t partitions, genesis_partitions; /* one more when messages are parked: the source of replays */
     struct member members[HARNESS_PARTITIONS_MAX];
     struct prng prng;
     uint64_t now_ms, orders;
     struct happening *heap;
     size_t heap_count, heap_capacity;
-    struct table *asked;                   /* (partition, activity) -> when to ask again */
+    struct table *asked; /* (partition, activity) -> when to ask again */
     struct business_charge *ledger;
     size_t ledger_count, ledger_capacity;
     struct table *ledger_keys;
@@ -148,11 +162,12 @@ struct sending {
     bool stopped;
 };
 
-static bool parks(struct harness *harness, const struct sending *sending, uint64_t sequence, const struct link_message *message)
+static bool parks(struct harness *harness, const struct sending *sending, uint64_t sequence,
+                  const struct link_message *message)
 {
     uint8_t name[16];
-    if (harness->options.parked_ppm == 0 || message->is_answer || message->command.service != SERVICE_NUMBER_inventory ||
-        message->command.type != INVENTORY_RESERVE_STOCK)
+    if (harness->options.parked_ppm == 0 || message->is_answer ||
+        message->command.service != SERVICE_NUMBER_inventory || message->command.type != INVENTORY_RESERVE_STOCK)
         return false;
     put_u32(name, sending->source);
     put_u32(name + 4, sending->destination);
@@ -210,8 +225,12 @@ static void send(struct harness *harness, uint32_t source, uint32_t destination,
     uint64_t last = sending.messages[sending.count - 1].sequence;
     if (last > member->sent[destination])
         member->sent[destination] = last;
-    struct command command = {.kind = COMMAND_DELIVER, .deliver = {.source = source, .incarnation = 1, .destination = destination,
-                                                                   .messages = sending.messages, .messages_count = sending.count}};
+    struct command command = {.kind = COMMAND_DELIVER,
+                              .deliver = {.source = source,
+                                          .incarnation = 1,
+                                          .destination = destination,
+                                          .messages = sending.messages,
+                                          .messages_count = sending.count}};
     for (uint32_t copies = chance(harness, harness->options.repeated_ppm) ? 2 : 1; copies != 0; copies--) {
         if (chance(harness, harness->options.lost_ppm))
             continue;
@@ -224,7 +243,11 @@ static void send(struct harness *harness, uint32_t source, uint32_t destination,
     }
 }
 
-struct ranges { uint32_t destinations[HARNESS_PARTITIONS_MAX]; uint64_t first[HARNESS_PARTITIONS_MAX], last[HARNESS_PARTITIONS_MAX]; size_t count; };
+struct ranges {
+    uint32_t destinations[HARNESS_PARTITIONS_MAX];
+    uint64_t first[HARNESS_PARTITIONS_MAX], last[HARNESS_PARTITIONS_MAX];
+    size_t count;
+};
 
 static void note_range(void *context, uint32_t destination, uint64_t first, uint64_t last)
 {
@@ -261,9 +284,11 @@ static void delivered(struct harness *harness, const struct deliver_command *del
     if (deliver->source >= harness->partitions || chance(harness, harness->options.lost_ppm))
         return;
     if (response->sequence != 0) {
-        struct command command = {.kind = COMMAND_ACKNOWLEDGE, .acknowledge = {.destination = deliver->destination, .incarnation = 1,
-                                                                               .sequence = response->sequence}};
-        propose_later(harness, deliver->source, &command, harness->now_ms + delay(harness, harness->options.delay_ms_max));
+        struct command command = {
+            .kind = COMMAND_ACKNOWLEDGE,
+            .acknowledge = {.destination = deliver->destination, .incarnation = 1, .sequence = response->sequence}};
+        propose_later(harness, deliver->source, &command,
+                      harness->now_ms + delay(harness, harness->options.delay_ms_max));
     }
     if (response->err == GRID_ERR_GAP)
         send(harness, deliver->source, deliver->destination, response->sequence + 1);
@@ -284,10 +309,12 @@ static const struct business_charge *perform(struct harness *harness, const stru
     put_u32(number, (uint32_t)harness->ledger_count);
     table_set(harness->ledger_keys, activity->key, bytes_of(number, sizeof number), 0);
     struct business_charge *charge = &harness->ledger[harness->ledger_count++];
-    *charge = (struct business_charge){
-        .key = arena_copy(&harness->arena, activity->key), .order = arena_copy(&harness->arena, activity->order),
-        .amount_minor = activity->amount_minor, .refund = activity->operation == PAYMENT_REFUND,
-        .accepted = activity->operation == PAYMENT_REFUND || activity->amount_minor <= DECLINED_ABOVE_MINOR};
+    *charge = (struct business_charge){.key = arena_copy(&harness->arena, activity->key),
+                                       .order = arena_copy(&harness->arena, activity->order),
+                                       .amount_minor = activity->amount_minor,
+                                       .refund = activity->operation == PAYMENT_REFUND,
+                                       .accepted = activity->operation == PAYMENT_REFUND ||
+                                                   activity->amount_minor <= DECLINED_ABOVE_MINOR};
     return charge;
 }
 
@@ -300,10 +327,12 @@ static void ask_provider(struct harness *harness, uint32_t partition, const stru
     const struct business_charge *charge = perform(harness, activity);
     if (silent)
         return;
-    struct command command = {.kind = COMMAND_ACTIVITY_RESULT, .activity_result = {
-        .activity = activity->id, .outcome = charge->accepted ? PAYMENT_CAPTURED : PAYMENT_DECLINED,
-        .transaction = charge->accepted ? bytes_of_text("tx") : BYTES_NONE,
-        .reason = charge->accepted ? BYTES_NONE : bytes_of_text("amount above the limit")}};
+    struct command command = {
+        .kind = COMMAND_ACTIVITY_RESULT,
+        .activity_result = {.activity = activity->id,
+                            .outcome = charge->accepted ? PAYMENT_CAPTURED : PAYMENT_DECLINED,
+                            .transaction = charge->accepted ? bytes_of_text("tx") : BYTES_NONE,
+                            .reason = charge->accepted ? BYTES_NONE : bytes_of_text("amount above the limit")}};
     for (uint32_t copies = chance(harness, harness->options.provider_repeated_ppm) ? 2 : 1; copies != 0; copies--)
         propose_later(harness, partition, &command, harness->now_ms + delay(harness, harness->options.provider_ms_max));
 }
@@ -318,7 +347,8 @@ static void run_activities(struct harness *harness, uint32_t number)
         after = activity.id;
         put_u32(name, number);
         put_u64(name + 4, activity.id);
-        if (table_find(harness->asked, bytes_of(name, sizeof name), &entry) && get_u64(entry.value.data) > harness->now_ms)
+        if (table_find(harness->asked, bytes_of(name, sizeof name), &entry) &&
+            get_u64(entry.value.data) > harness->now_ms)
             continue;
         put_u64(again, harness->now_ms + ASK_AGAIN_MS);
         table_set(harness->asked, bytes_of(name, sizeof name), bytes_of(again, sizeof again), 0);
@@ -419,8 +449,12 @@ static void replay(struct harness *harness)
         enum grid_err err = link_message_decode(buffer_bytes(&parked->message), &message);
         HOLDS(err == GRID_ERR_OK);
         message.sequence = ++harness->replays[parked->destination];
-        struct command command = {.kind = COMMAND_DELIVER, .deliver = {.source = harness->partitions, .incarnation = 1,
-                                  .destination = parked->destination, .messages = &message, .messages_count = 1}};
+        struct command command = {.kind = COMMAND_DELIVER,
+                                  .deliver = {.source = harness->partitions,
+                                              .incarnation = 1,
+                                              .destination = parked->destination,
+                                              .messages = &message,
+                                              .messages_count = 1}};
         struct buffer encoded = {0};
         command_encode(&command, &encoded);
         run_proposal(harness, parked->destination, buffer_bytes(&encoded));
@@ -456,8 +490,10 @@ static void open_member(struct harness *harness, uint32_t number)
 {
     struct member *member = &harness->members[number];
     struct partition_options options = {.id = {number}, .services = harness->options.services};
-    struct command genesis = {.kind = COMMAND_GENESIS, .genesis = {.cluster = bytes_of_text("harness"),
-                              .partitions = harness->genesis_partitions, .table_seed = harness->options.seed}};
+    struct command genesis = {.kind = COMMAND_GENESIS,
+                              .genesis = {.cluster = bytes_of_text("harness"),
+                                          .partitions = harness->genesis_partitions,
+                                          .table_seed = harness->options.seed}};
     struct command open_session = {.kind = COMMAND_OPEN_SESSION, .open_session = {.idle_ms = 24u * 3600 * 1000}};
     member->partition = partition_open(&options);
     if (harness->options.second_replica)
@@ -465,7 +501,8 @@ static void open_member(struct harness *harness, uint32_t number)
     (void)harness_propose(harness, number, &genesis);
     member->session = harness_propose(harness, number, &open_session).session;
     REQUIRE(member->session != 0);
-    add_happening(harness, (struct happening){.due_ms = harness->now_ms + 1 + number, .kind = POLL, .partition = number});
+    add_happening(harness,
+                  (struct happening){.due_ms = harness->now_ms + 1 + number, .kind = POLL, .partition = number});
 }
 
 struct harness *harness_open(const struct harness_options *options)
@@ -545,9 +582,11 @@ struct response harness_command(struct harness *harness, uint32_t service, uint3
     struct member *member = &harness->members[number];
     struct command command = {.session = member->session, .sequence = ++member->sequence, .kind = COMMAND_SERVICE};
     command.acknowledged_below = command.sequence;
-    command.service = (struct service_command){
-        .service = service, .type = type, .key = bytes_of_text(key), .affinity = bytes_of_text(affinity == NULL ? "" : affinity),
-        .body = message_pack_arena(body, &harness->arena)};
+    command.service = (struct service_command){.service = service,
+                                               .type = type,
+                                               .key = bytes_of_text(key),
+                                               .affinity = bytes_of_text(affinity == NULL ? "" : affinity),
+                                               .body = message_pack_arena(body, &harness->arena)};
     struct response response = harness_propose(harness, number, &command);
     if (chance(harness, harness->options.command_repeated_ppm)) {
         struct bytes first = arena_copy(&harness->arena, buffer_bytes(&harness->answer));
@@ -561,10 +600,13 @@ struct response harness_command(struct harness *harness, uint32_t service, uint3
     return response;
 }
 
-static bool read_entry(struct harness *harness, const char *map, const char *key, const char *affinity, struct bytes *ret_value)
+static bool read_entry(struct harness *harness, const char *map, const char *key, const char *affinity,
+                       struct bytes *ret_value)
 {
     uint32_t number = harness_partition_of(harness, affinity == NULL ? key : affinity);
-    struct query query = {.kind = QUERY_GET, .map = bytes_of_text(map), .key = bytes_of_text(key),
+    struct query query = {.kind = QUERY_GET,
+                          .map = bytes_of_text(map),
+                          .key = bytes_of_text(key),
                           .affinity = bytes_of_text(affinity == NULL ? "" : affinity)};
     struct buffer out = {0};
     struct response response = {0};
@@ -584,8 +626,8 @@ void *harness_read(struct harness *harness, const char *map, const char *key, co
     return read_entry(harness, map, key, affinity, &value) ? message_unpack(descriptor, value, &harness->arena) : NULL;
 }
 
-bool harness_event(struct harness *harness, const char *domain, const char *key, const char *affinity, uint64_t sequence,
-                   struct event_record *ret_event)
+bool harness_event(struct harness *harness, const char *domain, const char *key, const char *affinity,
+                   uint64_t sequence, struct event_record *ret_event)
 {
     struct bytes value;
     const char *map = arena_format(&harness->arena, "%s.events", domain);
@@ -605,8 +647,12 @@ void harness_check(struct harness *harness, bool at_rest, struct business_report
     struct partition *partitions[HARNESS_PARTITIONS_MAX];
     for (uint32_t i = 0; i < harness->partitions; i++)
         partitions[i] = harness->members[i].partition;
-    struct business_facts facts = {.partitions = partitions, .partitions_count = harness->partitions, .charges = harness->ledger,
-                                   .charges_count = harness->ledger_count, .at_rest = at_rest};
+    struct business_facts facts = {.partitions = partitions,
+                                   .partitions_count = harness->partitions,
+                                   .charges = harness->ledger,
+                                   .charges_count = harness->ledger_count,
+                                   .at_rest = at_rest,
+                                   .tick_ms_max = 2 * POLL_MS};
     business_check(&facts, ret_report);
 }
 

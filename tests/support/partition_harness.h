@@ -1,8 +1,8 @@
 /* Several partitions in one process and a virtual clock, for tests of the services and the event pipeline.
  *
  * What the nodes do is done here without nodes: messages are carried from outbox to inbox, acknowledgements back,
- * activities are run against a provider, ticks are proposed. From one seed it delays, loses, repeats and reorders all of
- * it, answers late, repeats clients' commands, and sets messages apart to replay them later. A second replica can
+ * activities are run against a provider, ticks are proposed. From one seed it delays, loses, repeats and reorders them
+ * all, answers late, repeats clients' commands, and sets messages apart to replay them later. A second replica can
  * apply the same entries; its state must be equal.
  *
  * Failures of a test's expectations are the test's; a broken invariant of the machinery fails here. */
@@ -50,8 +50,8 @@ struct response harness_command(struct harness *harness, uint32_t service, uint3
 void *harness_read(struct harness *harness, const char *map, const char *key, const char *affinity,
                    const struct ProtobufCMessageDescriptor *descriptor);
 /* An event of an aggregate's history; false: there is none with this sequence. */
-bool harness_event(struct harness *harness, const char *domain, const char *key, const char *affinity, uint64_t sequence,
-                   struct event_record *ret_event);
+bool harness_event(struct harness *harness, const char *domain, const char *key, const char *affinity,
+                   uint64_t sequence, struct event_record *ret_event);
 struct partition *harness_partition(struct harness *harness, uint32_t number);
 uint32_t harness_partition_of(const struct harness *harness, const char *affinity);
 /* Proposes any command in a partition at once. */

@@ -20,7 +20,8 @@ struct response shop_order(struct harness *harness, const char *id, const char *
                            size_t lines_count);
 struct response shop_cancel(struct harness *harness, const char *order_id);
 struct response shop_confirm(struct harness *harness, const char *order_id);
-struct response shop_refund(struct harness *harness, const char *payment_id, const char *order_id, int64_t amount_minor);
+struct response shop_refund(struct harness *harness, const char *payment_id, const char *order_id,
+                            int64_t amount_minor);
 
 const Inventory__V1__Product *shop_read_product(struct harness *harness, const char *id);
 const Order__V1__Order *shop_read_order(struct harness *harness, const char *id);

@@ -60,25 +60,32 @@ Test(order_saga, tells_its_story_in_events)
     struct response response = shop_order(harness, "o1", "ada", lines, 1);
     cr_assert(harness_settle(harness, 10000));
     static const char *const orders[] = {"OrderCreated", "OrderConfirmed"};
-    static const char *const sagas[] = {"SagaStarted", "SagaStepRecorded", "SagaStepRecorded", "SagaStepRecorded", "SagaCompleted"};
+    static const char *const sagas[] = {"SagaStarted", "SagaStepRecorded", "SagaStepRecorded", "SagaStepRecorded",
+                                        "SagaCompleted"};
     static const char *const payments[] = {"PaymentRequested", "PaymentProcessed"};
     static const char *const stock[] = {"ProductCreated", "StockReserved", "StockCommitted"};
-    const struct { const char *domain, *key, *affinity; const char *const *names; size_t count; } stories[] = {
-        {"order", "o1", NULL, orders, 2}, {"saga", "o1.s1", "o1", sagas, 5}, {"payment", "o1.p1", "o1", payments, 2},
-        {"inventory", "lamp", NULL, stock, 3}};
+    const struct {
+        const char *domain, *key, *affinity;
+        const char *const *names;
+        size_t count;
+    } stories[] = {{"order", "o1", NULL, orders, 2},
+                   {"saga", "o1.s1", "o1", sagas, 5},
+                   {"payment", "o1.p1", "o1", payments, 2},
+                   {"inventory", "lamp", NULL, stock, 3}};
     for (size_t i = 0; i < sizeof stories / sizeof stories[0]; i++) {
         struct event_record event;
         for (size_t k = 0; k < stories[i].count; k++) {
             cr_assert(harness_event(harness, stories[i].domain, stories[i].key, stories[i].affinity, k + 1, &event));
-            cr_assert(bytes_equal(event.event_type, bytes_of_text(stories[i].names[k])), "%s event %zu is %.*s", stories[i].key, k + 1,
-                      (int)event.event_type.size, (const char *)event.event_type.data);
+            cr_assert(bytes_equal(event.event_type, bytes_of_text(stories[i].names[k])), "%s event %zu is %.*s",
+                      stories[i].key, k + 1, (int)event.event_type.size, (const char *)event.event_type.data);
             cr_assert_eq(event.sequence, k + 1);
             if (i == 3 && k == 0)
                 continue;
             cr_assert(bytes_equal(event.trace.saga_id, bytes_of_text("o1.s1")));
             cr_assert(bytes_equal(event.trace.correlation_id, response.event_id));
         }
-        cr_assert_not(harness_event(harness, stories[i].domain, stories[i].key, stories[i].affinity, stories[i].count + 1, &event));
+        cr_assert_not(harness_event(harness, stories[i].domain, stories[i].key, stories[i].affinity,
+                                    stories[i].count + 1, &event));
     }
     check_and_close(harness, true);
 }
@@ -155,7 +162,9 @@ Test(order_saga, ends_when_the_customer_is_suspended)
     Account__V1__ChangeCustomerStatus change;
     account__v1__change_customer_status__init(&change);
     change.status = ACCOUNT__V1__CUSTOMER_STATUS__CUSTOMER_STATUS_SUSPENDED;
-    cr_assert_eq(harness_command(harness, SERVICE_NUMBER_account, ACCOUNT_CHANGE_CUSTOMER_STATUS, "ada", NULL, &change).err, GRID_ERR_OK);
+    cr_assert_eq(
+        harness_command(harness, SERVICE_NUMBER_account, ACCOUNT_CHANGE_CUSTOMER_STATUS, "ada", NULL, &change).err,
+        GRID_ERR_OK);
     const struct shop_line lines[] = {{"lamp", 1, 1000}};
     shop_order(harness, "o1", "ada", lines, 1);
     cr_assert_str_eq(expect_undone(harness, "o1", COMPENSATED)->failure_reason, "customer: CUSTOMER_NOT_ACTIVE");
