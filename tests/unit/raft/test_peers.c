@@ -1,0 +1,334 @@
+/* Links between nodes of the simulated world, and strangers that speak to them wrongly. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "grid/base/limits.h"
+#include "raft/peers.h"
+#include "tests/sim/world.h"
+
+enum { NODES_COUNT = 3 };
+#define SECOND_US (UINT64_C(1000) * 1000)
+#define DIGEST 77
+
+struct node {
+    struct mesh *mesh;
+    struct node_id id;
+    struct host *host;
+    struct peers *peers;
+    struct metric_registry *metrics;
+    uint64_t digest;
+    size_t ups, downs, frames;
+    uint64_t last_request;
+    bool refuse;                         /* take every frame for malformed */
+};
+
+struct mesh { struct world *world; struct node nodes[NODES_COUNT]; };
+
+static bool on_frame(void *context, struct node_id from, const struct frame *frame)
+{
+    struct node *node = context;
+    cr_assert(from.value >= 1 && from.value <= NODES_COUNT && from.value != node->id.value);
+    node->frames++;
+    node->last_request = frame->request;
+    return !node->refuse;
+}
+
+static void on_link(void *context, struct node_id peer, bool up)
+{
+    struct node *node = context;
+    cr_assert_eq(peers_up(node->peers, peer), up);
+    node->ups += up;
+    node->downs += !up;
+}
+
+static void open_node(void *context, struct host *host)
+{
+    struct node *node = context;
+    struct peer_address members[NODES_COUNT];
+    for (uint32_t i = 0; i < NODES_COUNT; i++) {
+        members[i].id = (struct node_id){i + 1};
+        snprintf(members[i].address, sizeof members[i].address, "n%u:1", i + 1);
+    }
+    struct peers_options options = {
+        .io = host_io(host), .logger = world_logger(node->mesh->world), .metrics = node->metrics, .self = node->id,
+        .listen_address = members[node->id.value - 1].address, .members = members, .members_count = NODES_COUNT,
+        .cluster_digest = node->digest,
+    };
+    cr_assert_eq(peers_open(&options, &node->peers), GRID_ERR_OK);
+    peers_on_frame(node->peers, FRAME_LEADERS, on_frame, node);
+    peers_on_link(node->peers, on_link, node);
+    cr_assert_eq(peers_start(node->peers), GRID_ERR_OK);
+}
+
+static void close_node(void *context, struct host *host)
+{
+    (void)host;
+    struct node *node = context;
+    cr_assert(peers_holds(node->peers));
+    peers_close(node->peers);
+    node->peers = NULL;
+}
+
+static struct mesh *mesh_open(uint64_t seed)
+{
+    struct mesh *mesh = calloc(1, sizeof *mesh);
+    struct world_options options = {.seed = seed};
+    mesh->world = world_open(&options);
+    for (uint32_t i = 0; i < NODES_COUNT; i++) {
+        struct node *node = &mesh->nodes[i];
+        *node = (struct node){.mesh = mesh, .id = {i + 1}, .metrics = metric_registry_open(), .digest = DIGEST};
+        char name[8];
+        snprintf(name, sizeof name, "n%u", i + 1);
+        struct host_owner owner = {.open = open_node, .stop = close_node, .crash = close_node, .context = node};
+        node->host = world_add_host(mesh->world, name, HOST_NODE, &owner);
+    }
+    return mesh;
+}
+
+static void mesh_start(struct mesh *mesh)
+{
+    for (size_t i = 0; i < NODES_COUNT; i++)
+        host_start(mesh->nodes[i].host);
+}
+
+static void mesh_close(struct mesh *mesh)
+{
+    world_close(mesh->world);
+    for (size_t i = 0; i < NODES_COUNT; i++)
+        metric_registry_close(mesh->nodes[i].metrics);
+    free(mesh);
+}
+
+static void run_for(struct mesh *mesh, uint64_t us)
+{
+    cr_assert(world_run(mesh->world, world_now_us(mesh->world) + us), "%s", world_reason(mesh->world));
+}
+
+static uint64_t refused(struct node *node, const char *reason)
+{
+    char labels[64];
+    snprintf(labels, sizeof labels, "reason=\"%s\"", reason);
+    return metric_counter_add(node->metrics, "gridiron_peer_refused_total", "", labels)->value;
+}
+
+struct send_plan { struct node *node; struct node_id to; enum frame_type type; uint64_t request; bool sent; };
+
+static void run_send(struct world *world, void *context)
+{
+    (void)world;
+    struct send_plan *plan = context;
+    struct buffer *out = peers_output(plan->node->peers, plan->to);
+    plan->sent = out != NULL;
+    if (out == NULL)
+        return;
+    frame_append(out, &(struct frame){.type = plan->type, .partition = FRAME_PARTITION_NONE, .request = plan->request});
+}
+
+static bool send(struct mesh *mesh, size_t from, uint32_t to, enum frame_type type, uint64_t request)
+{
+    struct send_plan plan = {&mesh->nodes[from], {to}, type, request, false};
+    host_at(mesh->nodes[from].host, 0, run_send, &plan);
+    run_for(mesh, SECOND_US / 10);
+    return plan.sent;
+}
+
+Test(peers, everybody_finds_everybody)
+{
+    struct mesh *mesh = mesh_open(1);
+    mesh_start(mesh);
+    run_for(mesh, SECOND_US);
+    for (size_t i = 0; i < NODES_COUNT; i++) {
+        cr_assert_eq(mesh->nodes[i].ups, (size_t)NODES_COUNT - 1);
+        cr_assert_eq(mesh->nodes[i].downs, 0u);
+    }
+    for (size_t from = 0; from < NODES_COUNT; from++)
+        for (uint32_t to = 1; to <= NODES_COUNT; to++)
+            if (to != from + 1) {
+                cr_assert(send(mesh, from, to, FRAME_LEADERS, 100 * from + to));
+                cr_assert_eq(mesh->nodes[to - 1].last_request, 100 * from + to);
+            }
+    mesh_close(mesh);
+}
+
+Test(peers, nothing_is_written_to_whom_there_is_no_link)
+{
+    struct mesh *mesh = mesh_open(2);
+    host_start(mesh->nodes[0].host);
+    run_for(mesh, SECOND_US);
+    cr_assert_not(send(mesh, 0, 2, FRAME_LEADERS, 1));
+    cr_assert_not(send(mesh, 0, 1, FRAME_LEADERS, 1));
+    cr_assert_not(send(mesh, 0, 9, FRAME_LEADERS, 1));
+    mesh_close(mesh);
+}
+
+Test(peers, a_lost_link_comes_back)
+{
+    struct mesh *mesh = mesh_open(3);
+    mesh_start(mesh);
+    run_for(mesh, SECOND_US);
+    host_crash(mesh->nodes[1].host, CRASH_KILL);
+    run_for(mesh, SECOND_US);
+    cr_assert_eq(mesh->nodes[0].downs, 1u);
+    cr_assert_eq(mesh->nodes[2].downs, 1u);
+    cr_assert_not(send(mesh, 0, 2, FRAME_LEADERS, 5));
+    host_start(mesh->nodes[1].host);
+    run_for(mesh, 3 * SECOND_US);
+    cr_assert(send(mesh, 0, 2, FRAME_LEADERS, 6));
+    cr_assert_eq(mesh->nodes[1].last_request, 6u);
+    cr_assert(send(mesh, 1, 3, FRAME_LEADERS, 7));
+    cr_assert_eq(mesh->nodes[2].last_request, 7u);
+    mesh_close(mesh);
+}
+
+/* The other side came back from a power cut before this one noticed: the new connection counts. */
+Test(peers, a_new_connection_replaces_the_one_that_died_silently)
+{
+    struct mesh *mesh = mesh_open(4);
+    mesh_start(mesh);
+    run_for(mesh, SECOND_US);
+    host_crash(mesh->nodes[0].host, CRASH_POWER);
+    host_start(mesh->nodes[0].host);
+    run_for(mesh, 2 * SECOND_US);
+    cr_assert(send(mesh, 1, 1, FRAME_LEADERS, 8));
+    cr_assert_eq(mesh->nodes[0].last_request, 8u);
+    cr_assert(mesh->nodes[1].ups >= 3);
+    cr_assert_eq(mesh->nodes[1].ups - mesh->nodes[1].downs, 2u);
+    mesh_close(mesh);
+}
+
+Test(peers, another_cluster_is_refused_and_counted)
+{
+    struct mesh *mesh = mesh_open(5);
+    mesh->nodes[2].digest = DIGEST + 1;
+    mesh_start(mesh);
+    run_for(mesh, 3 * SECOND_US);
+    cr_assert_eq(mesh->nodes[0].ups, 1u);
+    cr_assert_eq(mesh->nodes[2].ups, 0u);
+    cr_assert_gt(refused(&mesh->nodes[2], "digest") + refused(&mesh->nodes[0], "digest"), 1u);
+    mesh_close(mesh);
+}
+
+Test(peers, a_malformed_body_closes_the_link_and_is_counted)
+{
+    struct mesh *mesh = mesh_open(6);
+    mesh_start(mesh);
+    run_for(mesh, SECOND_US);
+    mesh->nodes[1].refuse = true;
+    cr_assert(send(mesh, 0, 2, FRAME_LEADERS, 1));
+    cr_assert_eq(mesh->nodes[1].downs, 1u);
+    cr_assert_eq(refused(&mesh->nodes[1], "malformed"), 1u);
+    mesh->nodes[1].refuse = false;
+    run_for(mesh, SECOND_US);
+    cr_assert(send(mesh, 0, 2, FRAME_LEADERS, 2));
+    cr_assert_eq(mesh->nodes[1].last_request, 2u);
+    mesh_close(mesh);
+}
+
+Test(peers, a_frame_that_nobody_takes_closes_the_link)
+{
+    struct mesh *mesh = mesh_open(7);
+    mesh_start(mesh);
+    run_for(mesh, SECOND_US);
+    cr_assert(send(mesh, 0, 2, FRAME_COMMAND, 1));
+    cr_assert_eq(refused(&mesh->nodes[1], "type"), 1u);
+    cr_assert_eq(mesh->nodes[1].downs, 1u);
+    mesh_close(mesh);
+}
+
+/* ---- strangers */
+
+struct stranger { struct host *host; struct buffer says; bool closed; };
+
+static void on_stranger_open(void *context, struct conn *conn)
+{
+    struct stranger *stranger = context;
+    buffer_append(conn_output(host_io(stranger->host)->transport, conn), buffer_bytes(&stranger->says));
+}
+
+static void on_stranger_data(void *context, struct conn *conn, struct bytes data)
+{
+    (void)context;
+    (void)conn;
+    (void)data;
+}
+
+static void on_stranger_close(void *context, struct conn *conn, enum grid_err reason)
+{
+    (void)conn;
+    (void)reason;
+    ((struct stranger *)context)->closed = true;
+}
+
+static void run_stranger(struct world *world, void *context)
+{
+    (void)world;
+    static const struct conn_events EVENTS = {.on_open = on_stranger_open, .on_data = on_stranger_data,
+                                              .on_close = on_stranger_close};
+    struct stranger *stranger = context;
+    transport_connect(host_io(stranger->host)->transport, "n3:1", &EVENTS, stranger);
+}
+
+static void ignore_host(void *context, struct host *host)
+{
+    (void)context;
+    (void)host;
+}
+
+struct hello { uint32_t version, id; uint64_t digest; size_t size; enum frame_type type; };
+
+static void assert_turned_away(const struct hello *hello, bool spoil, const char *reason)
+{
+    struct mesh *mesh = mesh_open(8);
+    struct stranger stranger = {0};
+    struct host_owner owner = {.open = ignore_host, .crash = ignore_host, .context = &stranger};
+    stranger.host = world_add_host(mesh->world, "stranger", HOST_CLIENT, &owner);
+    host_start(mesh->nodes[2].host);
+    host_start(stranger.host);
+    if (hello != NULL) {
+        size_t mark = frame_begin(&stranger.says, hello->type, FRAME_PARTITION_NONE, 0);
+        buffer_append_u32(&stranger.says, hello->version);
+        buffer_append_u32(&stranger.says, hello->id);
+        buffer_append_u64(&stranger.says, hello->digest);
+        buffer_append_u64(&stranger.says, 1);
+        if (hello->size != 24)
+            buffer_append_u64(&stranger.says, 1);
+        frame_end(&stranger.says, mark);
+    }
+    if (spoil)
+        stranger.says.data[stranger.says.size - 1] ^= 1;
+    host_at(stranger.host, 0, run_stranger, &stranger);
+    run_for(mesh, 5 * SECOND_US);
+    cr_assert(stranger.closed, "%s", reason);
+    cr_assert_eq(mesh->nodes[2].ups, 0u);
+    cr_assert_eq(refused(&mesh->nodes[2], reason), 1u, "%s", reason);
+    buffer_close(&stranger.says);
+    mesh_close(mesh);
+}
+
+Test(peers, turns_strangers_away_and_says_why)
+{
+    assert_turned_away(&(struct hello){2, 1, DIGEST, 24, FRAME_PEER_HELLO}, false, "version");
+    assert_turned_away(&(struct hello){1, 1, DIGEST + 1, 24, FRAME_PEER_HELLO}, false, "digest");
+    assert_turned_away(&(struct hello){1, 9, DIGEST, 24, FRAME_PEER_HELLO}, false, "unknown");
+    assert_turned_away(&(struct hello){1, 3, DIGEST, 24, FRAME_PEER_HELLO}, false, "unknown");
+    assert_turned_away(&(struct hello){1, 0, DIGEST, 24, FRAME_PEER_HELLO}, false, "unknown");
+    assert_turned_away(&(struct hello){1, 1, DIGEST, 32, FRAME_PEER_HELLO}, false, "hello");
+    assert_turned_away(&(struct hello){1, 1, DIGEST, 24, FRAME_RAFT}, false, "hello");
+    assert_turned_away(&(struct hello){1, 1, DIGEST, 24, FRAME_PEER_HELLO}, true, "crc");
+    assert_turned_away(NULL, false, "timeout");
+}
+
+Test(peers, refuses_members_that_make_no_sense)
+{
+    struct mesh *mesh = mesh_open(9);
+    struct peer_address twice[] = {{{1}, "n1:1"}, {{1}, "n2:1"}}, others[] = {{{2}, "n2:1"}, {{3}, "n3:1"}};
+    struct peers_options options = {.io = host_io(mesh->nodes[0].host), .logger = world_logger(mesh->world),
+                                    .self = {1}, .listen_address = "n1:1", .members = twice, .members_count = 2};
+    struct peers *peers = NULL;
+    cr_assert_eq(peers_open(&options, &peers), GRID_ERR_INVALID);
+    options.members = others;
+    cr_assert_eq(peers_open(&options, &peers), GRID_ERR_INVALID);
+    cr_assert_null(peers);
+    mesh_close(mesh);
+}
