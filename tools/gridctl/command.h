@@ -88,5 +88,17 @@ int map_cas(struct ctl *ctl);
 int map_size(struct ctl *ctl);
 int map_scan(struct ctl *ctl);
 int map_load(struct ctl *ctl);
+int customer_create(struct ctl *ctl);
+int customer_get(struct ctl *ctl);
+int customer_list(struct ctl *ctl);
+int product_create(struct ctl *ctl);
+int product_get(struct ctl *ctl);
+int product_list(struct ctl *ctl);
+int order_submit_file(struct ctl *ctl);
+int order_get(struct ctl *ctl);
+int order_list(struct ctl *ctl);
+int saga_list(struct ctl *ctl);
+int saga_show(struct ctl *ctl);
+int event_history(struct ctl *ctl);
 
 #endif

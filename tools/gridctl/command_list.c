@@ -11,6 +11,7 @@ const struct option_row COMMON_OPTIONS[] = {
 
 #define MAP_OPTION {"map", 'm', "NAME", "the map (default \"default\")"}
 #define AFFINITY_OPTION {"affinity", 'a', "TEXT", "places the key, and is part of its identity (default: the key)"}
+#define LIMIT_OPTION {"limit", 'n', "N", "at most so many; 0: all (default 100)"}
 #define BULK_OPTIONS                                                                \
     {"file", 'f', "FILE|-", "newline-delimited JSON; - is standard input"},         \
     {"strict", 0, NULL, "stop at the first line that is rejected"},                 \
@@ -24,9 +25,13 @@ static const struct option_row scan_options[] = {
     MAP_OPTION,
     {"affinity", 'a', "TEXT", "only entries of this affinity"},
     {"prefix", 'p', "TEXT", "only keys that begin so"},
-    {"limit", 'n', "N", "at most so many entries; 0: all (default 100)"},
+    LIMIT_OPTION,
     {0}};
 static const struct option_row load_options[] = {MAP_OPTION, BULK_OPTIONS, {0}};
+static const struct option_row create_options[] = {BULK_OPTIONS, {0}};
+static const struct option_row limit_options[] = {LIMIT_OPTION, {0}};
+static const struct option_row status_options[] = {
+    {"status", 's', "STATUS", "only those in this status, for example CONFIRMED or COMPENSATED"}, LIMIT_OPTION, {0}};
 
 const struct command_row COMMANDS[] = {
     {"cluster", "status", "", 0, 0, "Nodes, leaders, and whether every partition is served.", NULL,
@@ -47,5 +52,28 @@ const struct command_row COMMANDS[] = {
      "map scan --map things --limit 0 -o json\nmap scan --prefix user-", map_scan},
     {"map", "load", "", 0, 0, "Writes many entries, one {\"key\":...,\"value\":...} a line.", load_options,
      "map load --file entries.ndjson --map things\nmap load --file - < entries.ndjson", map_load},
+    {"customer", "create", "", 0, 0, "Creates customers, one JSON object a line.", create_options,
+     "customer create --file examples/customers.ndjson", customer_create},
+    {"customer", "get", "ID", 1, 1, "Shows a customer.", NULL, "customer get c-1 -o json", customer_get},
+    {"customer", "list", "", 0, 0, "Lists customers.", limit_options, "customer list --limit 10", customer_list},
+    {"product", "create", "", 0, 0, "Creates products, one JSON object a line.", create_options,
+     "product create --file examples/products.ndjson", product_create},
+    {"product", "get", "ID", 1, 1, "Shows a product and its stock.", NULL, "product get p-1 -o json", product_get},
+    {"product", "list", "", 0, 0, "Lists products and their stock.", limit_options, "product list --limit 0 -o json",
+     product_list},
+    {"order", "submit", "", 0, 0, "Places orders, one JSON object a line; a line that was placed before counts once.",
+     create_options,
+     "order submit --file examples/orders.ndjson\n"
+     "order submit --file - -o json < examples/orders.ndjson",
+     order_submit_file},
+    {"order", "get", "ID", 1, 1, "Shows an order.", NULL, "order get o-1 -o json", order_get},
+    {"order", "list", "", 0, 0, "Lists orders, in the order of the partitions.", status_options,
+     "order list --status CANCELLED\norder list --limit 0 -o json", order_list},
+    {"saga", "list", "", 0, 0, "Lists sagas: how far the orders have come, and why some failed.", status_options,
+     "saga list --status COMPENSATED\nsaga list --limit 0 -o json", saga_list},
+    {"saga", "show", "ID", 1, 1, "Shows a saga, by its id or that of its order, step by step.", NULL,
+     "saga show o-1\nsaga show o-1.s1 -o json", saga_show},
+    {"event", "history", "KIND ID", 2, 2, "Every event of a customer, product, order, payment or saga.", NULL,
+     "event history order o-1\nevent history product p-1 -o json", event_history},
 };
 const size_t COMMANDS_COUNT = sizeof COMMANDS / sizeof *COMMANDS;

@@ -1,0 +1,21 @@
+/* Placing an order from an edge: reads the quote and sends CreateOrder. The one place that does; all edges share it.
+ *
+ * decide sees only its own partition, so what it needs from elsewhere travels in the command: names, skus, unit prices of
+ * the products, name and email of the customer, each read linearizably. A product or customer that cannot be read ends
+ * the order here. What was quoted may change on the way: its owners check it again. */
+#ifndef SERVICES_EDGE_ORDER_SUBMIT_H
+#define SERVICES_EDGE_ORDER_SUBMIT_H
+
+#include "client/grid_client.h"
+#include "services/edge/input.h"
+
+/* `reason` is not NULL when there is no quote: nothing was sent, and the reply is the one of the read that failed, or NULL
+ * when it found nothing. Else the reply is that of CreateOrder. */
+typedef void (*order_submitted_fn)(void *context, const char *reason, const struct grid_reply *reply);
+
+struct order_submit { struct grid_client *client; const char *order_id; order_submitted_fn done; void *context; };
+
+/* Takes the arena, in which the order lives, and closes it at the end. `done` runs exactly once, from the loop. */
+void order_submit(const struct order_submit *submit, const struct input_order *order, struct arena *arena);
+
+#endif
