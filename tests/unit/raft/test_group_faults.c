@@ -117,8 +117,9 @@ static void on_role(void *context, enum group_role role, uint64_t term)
 static void on_fatal(void *context, enum grid_err err, const char *what)
 {
     struct node *node = context;
-    (void)err;
-    violate(node->cluster, what, node->id.value, 0);
+    /* A disk that fails is no violation; a library that gives up is. */
+    if (err != GRID_ERR_IO && err != GRID_ERR_NO_SPACE)
+        violate(node->cluster, what, node->id.value, 0);
     host_crash_soon(node->host, SECOND_US);
 }
 
