@@ -100,5 +100,6 @@ int order_list(struct ctl *ctl);
 int saga_list(struct ctl *ctl);
 int saga_show(struct ctl *ctl);
 int event_history(struct ctl *ctl);
+int bench_map(struct ctl *ctl);
 
 #endif

@@ -1,4 +1,5 @@
 /* Every command of gridctl. */
+#include "tools/gridctl/bench.h"
 #include "tools/gridctl/command.h"
 
 const struct option_row COMMON_OPTIONS[] = {
@@ -32,6 +33,13 @@ static const struct option_row create_options[] = {BULK_OPTIONS, {0}};
 static const struct option_row limit_options[] = {LIMIT_OPTION, {0}};
 static const struct option_row status_options[] = {
     {"status", 's', "STATUS", "only those in this status, for example CONFIRMED or COMPENSATED"}, LIMIT_OPTION, {0}};
+static const struct option_row bench_map_options[] = {
+    {"op", 0, "set|get|mixed", "what is done; mixed: half of each (default set)"},
+    BENCH_OPTIONS,
+    {"value-size", 'v', "N", "bytes of a value (default 100)"},
+    {"keys", 'k', "N", "keys to choose from; reading begins with writing them all (default 100000)"},
+    {"map", 'm', "NAME", "the map (default \"bench\")"},
+    {0}};
 
 const struct command_row COMMANDS[] = {
     {"cluster", "status", "", 0, 0, "Nodes, leaders, and whether every partition is served.", NULL,
@@ -75,5 +83,7 @@ const struct command_row COMMANDS[] = {
      "saga show o-1\nsaga show o-1.s1 -o json", saga_show},
     {"event", "history", "KIND ID", 2, 2, "Every event of a customer, product, order, payment or saga.", NULL,
      "event history order o-1\nevent history product p-1 -o json", event_history},
+    {"bench", "map", "", 0, 0, "Measures sets and gets: throughput and latency.", bench_map_options,
+     "bench map --op set --connections 50 --outstanding 16 --seconds 10\nbench map --op get --rate 100000 -o json", bench_map},
 };
 const size_t COMMANDS_COUNT = sizeof COMMANDS / sizeof *COMMANDS;
