@@ -4,7 +4,7 @@ Everything of a cluster stands in one folder: cluster.json (what was asked for),
 each node N node-N/ (its data), node-N.log and node-N.pid. Only processes whose id and start time are recorded there are
 ever signalled. Used by tools/cluster, tools/up, tools/down and the integration tests.
 
-    cluster = Cluster("build/cluster", Shape(nodes=3, partitions=16))
+    cluster = Cluster(".cluster", Shape(nodes=3, partitions=16))
     cluster.start(cluster.ids())
     cluster.wait_ready(cluster.ids())
 """
@@ -19,6 +19,8 @@ import urllib.error
 import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+# Not under build/: a build that is made anew must not take a running cluster's data with it.
+DEFAULT_FOLDER = os.path.join(ROOT, ".cluster")
 BINARY = os.path.join(ROOT, "build", "bin", "gridiron")
 POLL_SECONDS = 0.05
 READY_SECONDS = 60

@@ -54,6 +54,12 @@ def bad_configuration(tap):
                   checked[0] == 0 and not os.path.exists(nodes.path("data")), checked[2])
 
 
+def example(tap):
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "examples", "node.yaml")
+    checked = run([PROGRAMS.path("gridiron"), "--config", path, "--check"])
+    tap.check("the example configuration is good", checked[0] == 0 and "node 1 of cluster example" in checked[1], checked[2])
+
+
 def start_and_stop(tap):
     with cluster(PROGRAMS, nodes=1) as nodes:
         nodes.start([1])
@@ -127,7 +133,7 @@ def http(tap):
 
 def main():
     tap = Tap()
-    for part in (bad_configuration, start_and_stop, refusals_at_start, http):
+    for part in (bad_configuration, example, start_and_stop, refusals_at_start, http):
         try:
             part(tap)
         except Exception as error:  # the other parts still run
