@@ -18,14 +18,11 @@ static uint64_t higher(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
-static bool version_fits(uint64_t a, uint64_t b)
-{
-    return a == 0 || b == 0 || a == b;
-}
-
 static bool compare_holds(const struct state *state, uint64_t expected)
 {
-    return expected == 0 ? !state->present : state->present && version_fits(state->version, expected);
+    if (expected == 0 || !state->present)
+        return expected == 0 && !state->present;
+    return state->version != 0 ? state->version == expected : expected > state->floor;
 }
 
 /* The present entry as an answer describes it: also tells a version that was not known. */
@@ -62,7 +59,9 @@ static bool step(const struct state *state, const struct wgl_operation *operatio
                    (ret_next->present ? operation->expected == 0 || ret_next->version != operation->expected
                                       : operation->expected != 0);
         *ret_next = written;
-        return compare_holds(state, operation->expected) && (operation->version == 0 || operation->version > state->floor);
+        ret_next->floor = higher(written.floor, operation->expected);
+        return compare_holds(state, operation->expected) &&
+               (operation->version == 0 || operation->version > higher(state->floor, operation->expected));
     }
     UNREACHABLE("four kinds");
 }
@@ -75,7 +74,9 @@ static bool step_unknown(const struct state *state, const struct wgl_operation *
     switch (operation->kind) {
     case WGL_SET: return true;
     case WGL_REMOVE: return state->present;
-    case WGL_COMPARE_AND_SET: return compare_holds(state, operation->expected);
+    case WGL_COMPARE_AND_SET:
+        ret_next->floor = higher(state->floor, operation->expected);
+        return compare_holds(state, operation->expected);
     case WGL_GET: break;
     }
     UNREACHABLE("an unanswered read is no part of a history");
@@ -194,7 +195,9 @@ struct search {
 /* The version that an answer told, of a write or of what was seen; 0: none. */
 static uint64_t told_version(const struct wgl_operation *operation)
 {
-    return operation->returned == WGL_NEVER || operation->kind == WGL_REMOVE ? 0 : operation->version;
+    bool wrote = operation->kind == WGL_SET || (operation->kind == WGL_COMPARE_AND_SET && !operation->conflict);
+    bool saw = operation->kind != WGL_REMOVE && operation->found;
+    return operation->returned != WGL_NEVER && (wrote || saw) ? operation->version : 0;
 }
 
 static int number_order(const void *left, const void *right)

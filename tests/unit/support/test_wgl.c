@@ -3,8 +3,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "grid/base/memory.h"
-#include "grid/base/prng.h"
+#include "tests/unit/support/register_world.h"
 
 /* ---- small histories: client, call, return, then what was answered */
 
@@ -243,87 +242,7 @@ Test(wgl, reports_the_shortest_offending_prefix)
 
 /* ---- long histories from a real register, so that they are right by construction */
 
-struct world {
-    struct prng prng;
-    struct wgl_operation *operations;
-    size_t count;
-    uint64_t clock, version, next_value;
-    bool without_removal;
-    uint64_t told, told_before;        /* versions in the latest answers: what a client can know */
-    struct { bool present; uint64_t value, version; } entry;
-};
-
-static void take_effect(struct world *world, struct wgl_operation *operation)
-{
-    bool matches = operation->expected == 0 ? !world->entry.present
-                                            : world->entry.present && world->entry.version == operation->expected;
-    operation->found = world->entry.present;
-    operation->version = 0;
-    if (operation->kind == WGL_GET || (operation->kind == WGL_COMPARE_AND_SET && !matches)) {
-        operation->conflict = operation->kind == WGL_COMPARE_AND_SET;
-        operation->version = world->entry.present ? world->entry.version : 0;
-        if (operation->kind == WGL_GET)
-            operation->value = world->entry.value;
-    } else if (operation->kind == WGL_REMOVE) {
-        world->entry.present = false;
-        world->entry.value = 0;
-    } else {
-        world->entry.present = true;
-        world->entry.value = operation->value;
-        world->entry.version = operation->version = ++world->version;
-    }
-}
-
-/* Each client has one operation open at a time; it takes effect at some moment between call and return, an unknown
- * one perhaps much later or never. */
-static void run_world(struct world *world, uint64_t seed, size_t clients, size_t count, uint32_t unknown_per_million)
-{
-    enum { CLIENTS_MAX = 16 };
-    struct { struct wgl_operation *operation; bool done; } open[CLIENTS_MAX] = {0};
-    struct wgl_operation *late[CLIENTS_MAX] = {0};
-    prng_init(&world->prng, seed);
-    world->operations = memory_zero(count, sizeof *world->operations);
-    world->next_value = 1;
-    while (world->count < count) {
-        size_t client = prng_range(&world->prng, 0, clients - 1);
-        world->clock++;
-        if (open[client].operation == NULL) {
-            struct wgl_operation *operation = &world->operations[world->count++];
-            uint64_t guess = prng_chance(&world->prng, 800000) ? world->told : world->told_before;
-            enum wgl_kind kind = (enum wgl_kind)prng_range(&world->prng, 0, 3);
-            if (kind == WGL_REMOVE && world->without_removal)
-                kind = WGL_SET;
-            *operation = (struct wgl_operation){kind, (uint32_t)client, 0, world->clock,
-                                                WGL_NEVER, world->next_value++, guess, false, false, 0, false};
-            open[client].operation = operation;
-            open[client].done = false;
-        } else if (!open[client].done) {
-            if (open[client].operation->kind != WGL_GET && prng_chance(&world->prng, unknown_per_million)) {
-                if (late[client] != NULL && prng_chance(&world->prng, 500000))
-                    take_effect(world, late[client]);
-                late[client] = open[client].operation;
-                open[client].operation = NULL;
-                continue;
-            }
-            take_effect(world, open[client].operation);
-            open[client].done = true;
-        } else {
-            open[client].operation->returned = world->clock;
-            if (open[client].operation->version != world->told) {
-                world->told_before = world->told;
-                world->told = open[client].operation->version;
-            }
-            open[client].operation = NULL;
-        }
-    }
-    size_t kept = 0;
-    for (size_t i = 0; i < world->count; i++)
-        if (world->operations[i].kind != WGL_GET || world->operations[i].returned != WGL_NEVER)
-            world->operations[kept++] = world->operations[i];
-    world->count = kept;
-}
-
-static enum wgl_verdict check_world(const struct world *world)
+static enum wgl_verdict check_world(const struct register_world *world)
 {
     struct wgl_report report = {0};
     enum wgl_verdict verdict = wgl_check(world->operations, world->count, &report);
@@ -334,10 +253,10 @@ static enum wgl_verdict check_world(const struct world *world)
 Test(wgl, accepts_thousands_of_operations_of_a_real_register)
 {
     for (uint64_t seed = 0; seed < 12; seed++) {
-        struct world world = {0};
-        run_world(&world, seed, 3 + seed, 4000, seed % 3 == 0 ? 0 : 20000);
+        struct register_world world = {0};
+        register_world_run(&world, seed, 3 + seed, 4000, seed % 3 == 0 ? 0 : 20000);
         cr_assert_eq(check_world(&world), WGL_LINEARIZABLE, "seed %u", (unsigned)seed);
-        memory_free(world.operations);
+        register_world_close(&world);
     }
 }
 
@@ -346,8 +265,8 @@ Test(wgl, finds_a_stale_read_among_thousands)
 {
     unsigned found = 0;
     for (uint64_t seed = 0; seed < 12; seed++) {
-        struct world world = {0};
-        run_world(&world, seed, 3 + seed, 3000, seed % 3 == 0 ? 0 : 20000);
+        struct register_world world = {0};
+        register_world_run(&world, seed, 3 + seed, 3000, seed % 3 == 0 ? 0 : 20000);
         for (size_t i = 1500; i < world.count; i++) {
             struct wgl_operation *read = &world.operations[i];
             const struct wgl_operation *old = read - 200;
@@ -361,15 +280,15 @@ Test(wgl, finds_a_stale_read_among_thousands)
         enum wgl_verdict verdict = check_world(&world);
         cr_assert_neq(verdict, WGL_TOO_HARD, "seed %u", (unsigned)seed);
         found += verdict == WGL_VIOLATION;
-        memory_free(world.operations);
+        register_world_close(&world);
     }
     cr_assert_geq(found, 11);
 }
 
 Test(wgl, finds_an_acknowledged_write_that_is_gone)
 {
-    struct world world = {.without_removal = true};
-    run_world(&world, 99, 8, 3000, 10000);
+    struct register_world world = {.without_removal = true};
+    register_world_run(&world, 99, 8, 3000, 10000);
     cr_assert_eq(check_world(&world), WGL_LINEARIZABLE);
     for (size_t i = 1000; i < world.count; i++) {
         struct wgl_operation *read = &world.operations[i];
@@ -380,5 +299,5 @@ Test(wgl, finds_an_acknowledged_write_that_is_gone)
         }
     }
     cr_assert_eq(check_world(&world), WGL_VIOLATION);
-    memory_free(world.operations);
+    register_world_close(&world);
 }
