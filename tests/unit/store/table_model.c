@@ -121,7 +121,7 @@ void model_operate(struct model *model, struct table *table, const struct model_
 {
     struct prng prng;
     prng_init(&prng, run->random_seed);
-    unsigned whole_every = run->operations / 50 + 1;
+    unsigned whole_every = run->operations / 25 + 1;
     for (unsigned i = 0; i < run->operations; i++) {
         operate_once(model, table, run, &prng, i + 1);
         if (i % whole_every == 0)
