@@ -24,7 +24,11 @@ bool validation_end(struct validation *validation, struct service_decision *deci
 uint64_t digest_text(uint64_t digest, const char *text);
 uint64_t digest_number(uint64_t digest, int64_t number);
 
-/* Units of one line or one replenishment; characters of addresses and reasons. */
-enum { QUANTITY_MAX = 1000000000, TEXT_CHARACTERS_MAX = 500 };
+enum {
+    QUANTITY_MAX = 1000000000,             /* units of one line or one replenishment */
+    TEXT_CHARACTERS_MAX = 500,             /* addresses and reasons that people give */
+    /* Reasons between services: a saga passes on what people or the provider said, with words of its own. */
+    REASON_CHARACTERS_MAX = 2 * TEXT_CHARACTERS_MAX,
+};
 
 #endif

@@ -7,7 +7,6 @@
 #include "grid/partition/outbox.h"
 #include "grid/partition/timers.h"
 #include "grid/wire/message_check.h"
-#include "services/message.h"
 
 _Static_assert((int)SERVICE_CHARGE == (int)PAYMENT_CHARGE && (int)SERVICE_REFUND == (int)PAYMENT_REFUND,
                "one numbering");
@@ -66,13 +65,13 @@ static struct bytes affinity_or_none(struct bytes key, struct bytes affinity)
 }
 
 static void send(struct work *work, const struct work_item *item, const struct service_call *call,
-                 const struct service_message *sent)
+                 const struct service_message *sent, struct bytes body)
 {
     struct link_message message = {.command = {.service = sent->service,
                                                .type = sent->type,
                                                .key = sent->key,
                                                .affinity = affinity_or_none(sent->key, sent->affinity),
-                                               .body = message_pack_arena(sent->body, work->arena),
+                                               .body = body,
                                                .trace = call->trace}};
     message.command.trace.causation_id = call->event_id;
     if (sent->reference != 0) {
@@ -135,14 +134,14 @@ static void start_activity(struct work *work, const struct work_item *item, cons
     partition_fold(work->partition, activity->key);
 }
 
-void event_effects_react(struct work *work, const struct work_item *item, const struct service_call *call,
-                         const struct service_reaction *reaction)
+void event_effects_react(struct work *work, const struct work_item *item, const struct staged_event *event)
 {
-    REQUIRE(item->service != NULL && call->event_id.size != 0);
+    const struct service_reaction *reaction = event->reaction;
+    REQUIRE(item->service != NULL && event->call.event_id.size != 0);
     for (size_t i = 0; i < reaction->messages_count; i++)
-        send(work, item, call, &reaction->messages[i]);
+        send(work, item, &event->call, &reaction->messages[i], event->bodies[i]);
     for (size_t i = 0; i < reaction->timers_count; i++)
         set_timer(work, item, &reaction->timers[i]);
     for (size_t i = 0; i < reaction->activities_count; i++)
-        start_activity(work, item, call, &reaction->activities[i]);
+        start_activity(work, item, &event->call, &reaction->activities[i]);
 }

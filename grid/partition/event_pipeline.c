@@ -175,6 +175,17 @@ void event_pipeline_acknowledge(struct partition *partition, const struct acknow
 
 /* ---- activities and timers */
 
+/* Cut between characters, so that what is stored stays text. */
+static struct bytes cut(struct bytes text)
+{
+    if (text.size <= OUTSIDE_TEXT_BYTES_MAX)
+        return text;
+    size_t size = OUTSIDE_TEXT_BYTES_MAX;
+    while (size != 0 && (text.data[size] & 0xC0) == 0x80)
+        size--;
+    return bytes_of(text.data, size);
+}
+
 void event_pipeline_activity_result(struct partition *partition, const struct activity_result_command *result,
                                     struct response *response)
 {
@@ -198,8 +209,8 @@ void event_pipeline_activity_result(struct partition *partition, const struct ac
                              .trace = record.trace,
                              .result = {.number = record.number,
                                         .outcome = (enum service_outcome)result->outcome,
-                                        .transaction = result->transaction,
-                                        .reason = result->reason}};
+                                        .transaction = cut(result->transaction),
+                                        .reason = cut(result->reason)}};
     event_work_run(&work, &item, &outcome);
     forget_old(partition);
 }

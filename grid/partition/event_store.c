@@ -84,38 +84,34 @@ void event_store_load(struct work *work, const struct work_item *item, struct by
         ret_state->part = load(work, map_of(work, service, MAP_PARTS), service->part, part_key, item->affinity);
 }
 
-static void store(struct work *work, struct map_id map, struct bytes key, struct bytes affinity, const void *message)
+static void store(struct work *work, const struct work_item *item, struct map_id map, struct bytes key,
+                  struct bytes value)
 {
-    struct buffer *scratch = &work->pipeline->scratch;
-    buffer_clear(scratch);
-    message_pack(message, scratch);
-    maps_set(work->partition->maps, map, key, affinity, buffer_bytes(scratch), work->partition->commits);
-    partition_fold(work->partition, buffer_bytes(scratch));
+    maps_set(work->partition->maps, map, key, item->affinity, value, work->partition->commits);
+    partition_fold(work->partition, value);
 }
 
-void event_store_save(struct work *work, const struct work_item *item, struct bytes part_key,
-                      const struct service_state *state)
+void event_store_save(struct work *work, const struct handling *handling)
 {
-    const struct service *service = item->service;
+    const struct work_item *item = handling->item;
     struct partition *partition = work->partition;
-    REQUIRE(state->view != NULL);
-    service->holds(state);
-    store(work, map_of(work, service, MAP_VIEW), item->key, item->affinity, state->view);
-    if (part_key.size == 0)
+    REQUIRE(handling->state.view != NULL && (handling->state.part != NULL) >= (handling->part.size != 0));
+    store(work, item, map_of(work, item->service, MAP_VIEW), item->key, handling->view);
+    if (handling->part_key.size == 0)
         return;
-    struct map_id parts = map_of(work, service, MAP_PARTS);
-    if (state->part == NULL) {
-        maps_remove(partition->maps, parts, part_key, item->affinity);
+    struct map_id parts = map_of(work, item->service, MAP_PARTS);
+    if (handling->state.part == NULL) {
+        maps_remove(partition->maps, parts, handling->part_key, item->affinity);
         return;
     }
-    store(work, parts, part_key, item->affinity, state->part);
-    if (state->part_keep_ms != 0)
+    store(work, item, parts, handling->part_key, handling->part);
+    if (handling->state.part_keep_ms != 0)
         retention_add(work->pipeline->parts,
                       &(struct retained){.map = parts,
-                                         .key = part_key,
+                                         .key = handling->part_key,
                                          .affinity = item->affinity,
                                          .version = partition->commits,
-                                         .end_ms = partition->log_time_ms + state->part_keep_ms});
+                                         .end_ms = partition->log_time_ms + handling->state.part_keep_ms});
 }
 
 const void *event_store_peek(const struct service_call *call, uint32_t service_number, struct bytes key)
@@ -129,18 +125,13 @@ const void *event_store_peek(const struct service_call *call, uint32_t service_n
 
 /* ---- events and completions */
 
-void event_store_append(struct work *work, const struct work_item *item, const struct event_record *event)
+void event_store_append(struct work *work, const struct work_item *item, const struct staged_event *event)
 {
-    struct buffer *scratch = &work->pipeline->scratch;
-    struct partition *partition = work->partition;
-    buffer_clear(scratch);
-    event_record_encode(event, scratch);
-    struct bytes key = bytes_of_text(arena_format(work->arena, "%.*s/%llu", (int)item->key.size,
-                                                  (const char *)item->key.data, (unsigned long long)event->sequence));
-    maps_set(partition->maps, map_of(work, item->service, MAP_EVENTS), key, item->affinity, buffer_bytes(scratch),
-             partition->commits);
-    partition_fold(partition, buffer_bytes(scratch));
-    partition->stats.events++;
+    struct bytes key =
+        bytes_of_text(arena_format(work->arena, "%.*s/%llu", (int)item->key.size, (const char *)item->key.data,
+                                   (unsigned long long)event->call.sequence));
+    store(work, item, map_of(work, item->service, MAP_EVENTS), key, event->record);
+    work->partition->stats.events++;
 }
 
 void event_store_complete(struct work *work, const struct work_item *item, const struct work_outcome *outcome)

@@ -63,15 +63,6 @@ static enum grid_err check(const struct work_item *item, const char **ret_note)
 
 /* ---- one item */
 
-struct handling {
-    const struct work_item *item;
-    struct service_call call;
-    struct service_state state;
-    struct service_decision decision;
-    const void *command;
-    struct bytes part_key;
-};
-
 static enum grid_err decide(struct work *work, struct handling *handling)
 {
     const struct work_item *item = handling->item;
@@ -123,8 +114,8 @@ static void tally(struct partition *partition, enum service_tally what)
     }
 }
 
-static void persist(struct work *work, const struct handling *handling, const struct service_event_kind *kind,
-                    const void *body)
+static struct bytes encode_event(struct work *work, const struct handling *handling,
+                                 const struct service_event_kind *kind, const void *body)
 {
     const struct service_call *call = &handling->call;
     bool of_saga = call->trace.saga_id.size != 0;
@@ -143,27 +134,59 @@ static void persist(struct work *work, const struct handling *handling, const st
                                   .saga_step = of_saga ? kind->saga_step : 0,
                                   .is_compensating = of_saga && kind->is_compensating,
                                   .body = message_pack_arena(body, work->arena)};
-    event_store_append(work, handling->item, &record);
-    tally(work->partition, kind->tally);
+    struct buffer *scratch = &work->pipeline->scratch;
+    buffer_clear(scratch);
+    event_record_encode(&record, scratch);
+    return arena_copy(work->arena, buffer_bytes(scratch));
 }
 
-/* Enrich, persist, update view, publish: for one event. */
-static void handle_event(struct work *work, struct handling *handling, const struct service_event *event)
+/* Enrich and evolve one event, and ask who must hear of it. Nothing is written yet. */
+static void stage_event(struct work *work, struct handling *handling, const struct service_event *event,
+                        struct staged_event *ret_staged)
 {
     const struct service *service = handling->item->service;
     const struct service_event_kind *kind = registry_event(service, event->type);
-    struct service_reaction reaction;
     REQUIRE(kind != NULL);
     handling->call.sequence++;
-    persist(work, handling, kind, event->body);
+    ret_staged->record = encode_event(work, handling, kind, event->body);
+    ret_staged->tally = kind->tally;
+    ret_staged->call = handling->call;
     service->evolve(&handling->call, &handling->state, event->type, event->body);
     event_store_set_sequence(service, handling->state.view, handling->call.sequence);
-    if (service->react == NULL)
-        return;
-    reaction.arena = work->arena;
-    reaction.messages_count = reaction.timers_count = reaction.activities_count = 0;
-    service->react(&handling->call, &handling->state, event->type, event->body, &reaction);
-    event_effects_react(work, handling->item, &handling->call, &reaction);
+    struct service_reaction *reaction = ret_staged->reaction = arena_alloc(work->arena, sizeof *reaction);
+    reaction->arena = work->arena;
+    reaction->messages_count = reaction->timers_count = reaction->activities_count = 0;
+    if (service->react != NULL)
+        service->react(&handling->call, &handling->state, event->type, event->body, reaction);
+    ret_staged->bodies = arena_alloc(work->arena, reaction->messages_count * sizeof *ret_staged->bodies);
+    for (size_t i = 0; i < reaction->messages_count; i++)
+        ret_staged->bodies[i] = message_pack_arena(reaction->messages[i].body, work->arena);
+}
+
+static bool fits(const struct staged_event *staged)
+{
+    for (size_t i = 0; i < staged->reaction->messages_count; i++)
+        if (staged->bodies[i].size > STORED_BYTES_MAX)
+            return false;
+    return staged->record.size <= STORED_BYTES_MAX;
+}
+
+/* All events of a decision; false: something is too large to be stored. */
+static bool stage(struct work *work, struct handling *handling, struct staged_event *ret_staged)
+{
+    const struct service_decision *decision = &handling->decision;
+    bool fit = true;
+    for (size_t i = 0; i < decision->events_count; i++) {
+        if (i != 0)
+            handling->call.event_id = bytes_of_text(event_work_id(work));
+        stage_event(work, handling, &decision->events[i], &ret_staged[i]);
+        fit = fit && fits(&ret_staged[i]);
+    }
+    handling->item->service->holds(&handling->state);
+    handling->view = message_pack_arena(handling->state.view, work->arena);
+    if (handling->state.part != NULL && handling->part_key.size != 0)
+        handling->part = message_pack_arena(handling->state.part, work->arena);
+    return fit && handling->view.size <= STORED_BYTES_MAX && handling->part.size <= STORED_BYTES_MAX;
 }
 
 static struct service_call call_of(struct work *work, const struct work_item *item, struct bytes event_id)
@@ -183,21 +206,30 @@ static struct service_call call_of(struct work *work, const struct work_item *it
     return call;
 }
 
+/* Persist, update view, publish. Either all of a decision is written or nothing (R8). */
 static void apply_events(struct work *work, struct handling *handling)
 {
-    const struct service_decision *decision = &handling->decision;
+    struct service_decision *decision = &handling->decision;
+    uint64_t sequence = handling->call.sequence;
     if (decision->events_count == 0)
         return;
     if (decision->saga_id.size != 0)
         handling->call.trace.saga_id = decision->saga_id;
     if (decision->correlation_id.size != 0)
         handling->call.trace.correlation_id = decision->correlation_id;
-    for (size_t i = 0; i < decision->events_count; i++) {
-        if (i != 0)
-            handling->call.event_id = bytes_of_text(event_work_id(work));
-        handle_event(work, handling, &decision->events[i]);
+    struct staged_event *staged = arena_alloc(work->arena, decision->events_count * sizeof *staged);
+    if (!stage(work, handling, staged)) {
+        decision->events_count = 0;
+        service_refuse(decision, REFUSAL_UNPROCESSABLE, "too large to be stored");
+        handling->call.sequence = sequence;
+        return;
     }
-    event_store_save(work, handling->item, handling->part_key, &handling->state);
+    for (size_t i = 0; i < decision->events_count; i++) {
+        event_store_append(work, handling->item, &staged[i]);
+        event_effects_react(work, handling->item, &staged[i]);
+        tally(work->partition, staged[i].tally);
+    }
+    event_store_save(work, handling);
 }
 
 static void handle_item(struct work *work, const struct work_item *item, struct work_outcome *ret_outcome)

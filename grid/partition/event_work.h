@@ -9,6 +9,7 @@
 #ifndef GRID_PARTITION_EVENT_WORK_H
 #define GRID_PARTITION_EVENT_WORK_H
 
+#include "grid/base/limits.h"
 #include "grid/partition/event_pipeline.h"
 
 struct retention;
@@ -57,6 +58,29 @@ struct work {
     uint32_t ordinal;                      /* of the next event id */
 };
 
+/* One item while it is handled. */
+struct handling {
+    const struct work_item *item;
+    struct service_call call;
+    struct service_state state;
+    struct service_decision decision;
+    const void *command;
+    struct bytes part_key;                 /* empty: no part is named */
+    struct bytes view, part;               /* packed, as they will be; part empty: none */
+};
+
+/* One event before anything of its decision is written. */
+struct staged_event {
+    struct service_call call;
+    struct bytes record;                   /* encoded Event */
+    struct service_reaction *reaction;
+    struct bytes *bodies;                  /* packed, of the reaction's messages */
+    enum service_tally tally;
+};
+
+/* A record with its key must fit a map entry, and in a message an entry of the log. */
+#define STORED_BYTES_MAX ((size_t)VALUE_BYTES_MAX)
+
 struct work event_work_begin(struct partition *partition);
 /* Handles one item and everything that it causes under the same affinity. */
 void event_work_run(struct work *work, const struct work_item *item, struct work_outcome *ret_outcome);
@@ -66,17 +90,15 @@ char *event_work_id(struct work *work);    /* a fresh event id */
 void event_store_number_maps(struct partition *partition);
 void event_store_load(struct work *work, const struct work_item *item, struct bytes part_key,
                       struct service_state *ret_state);
-void event_store_save(struct work *work, const struct work_item *item, struct bytes part_key,
-                      const struct service_state *state);
-void event_store_append(struct work *work, const struct work_item *item, const struct event_record *event);
+void event_store_save(struct work *work, const struct handling *handling);
+void event_store_append(struct work *work, const struct work_item *item, const struct staged_event *event);
 void event_store_complete(struct work *work, const struct work_item *item, const struct work_outcome *outcome);
 const void *event_store_peek(const struct service_call *call, uint32_t service, struct bytes key);
 uint64_t event_store_sequence(const struct service *service, const void *view);
 void event_store_set_sequence(const struct service *service, void *view, uint64_t sequence);
 
 /* ---- event_effects.c */
-void event_effects_react(struct work *work, const struct work_item *item, const struct service_call *call,
-                         const struct service_reaction *reaction);
+void event_effects_react(struct work *work, const struct work_item *item, const struct staged_event *event);
 /* Answers whoever waits for the item. */
 void event_effects_reply(struct work *work, const struct work_item *item, const struct work_outcome *outcome);
 

@@ -17,7 +17,12 @@
 #include "services/service_list.h"
 
 /* One object that is being read. The first failure stays. */
-struct input { json_t *root; const json_t *at; struct arena *arena; const char *reason; };
+struct input {
+    json_t *root;
+    const json_t *at;
+    struct arena *arena;
+    const char *reason;
+};
 
 /* ---- fields */
 
@@ -140,7 +145,8 @@ bool input_customer(struct bytes text, struct arena *arena, struct input_command
     account__v1__create_customer__init(&customer);
     if (begin(&input, text, arena)) {
         *ret_command = (struct input_command){.id = optional_text(&input, "customerId"),
-                                              .service = SERVICE_NUMBER_account, .type = ACCOUNT_CREATE_CUSTOMER};
+                                              .service = SERVICE_NUMBER_account,
+                                              .type = ACCOUNT_CREATE_CUSTOMER};
         customer.email = required_text(&input, "email");
         customer.name = required_text(&input, "name");
         customer.address = text_or_empty(&input, "address");
@@ -157,7 +163,8 @@ bool input_product(struct bytes text, struct arena *arena, struct input_command 
     inventory__v1__create_product__init(&product);
     if (begin(&input, text, arena)) {
         *ret_command = (struct input_command){.id = optional_text(&input, "productId"),
-                                              .service = SERVICE_NUMBER_inventory, .type = INVENTORY_CREATE_PRODUCT};
+                                              .service = SERVICE_NUMBER_inventory,
+                                              .type = INVENTORY_CREATE_PRODUCT};
         product.sku = required_text(&input, "sku");
         product.name = required_text(&input, "name");
         product.description = text_or_empty(&input, "description");

@@ -25,8 +25,8 @@ static void line_begin(struct json *json)
 
 static void quoted(struct buffer *out, struct bytes text)
 {
-    static const char short_escapes[][2] = {{'"', '"'}, {'\\', '\\'}, {'\b', 'b'}, {'\f', 'f'},
-                                            {'\n', 'n'}, {'\r', 'r'}, {'\t', 't'}};
+    static const char short_escapes[][2] = {{'"', '"'},  {'\\', '\\'}, {'\b', 'b'}, {'\f', 'f'},
+                                            {'\n', 'n'}, {'\r', 'r'},  {'\t', 't'}};
     buffer_append_u8(out, '"');
     for (size_t i = 0; i < text.size; i++) {
         uint8_t byte = text.data[i];

@@ -17,11 +17,14 @@ struct quote {
     struct arena arena;
     struct input_order order;
     Order__V1__CreateOrder command;
-    size_t left;                           /* reads without an answer */
-    const char *reason;                    /* of the first that failed */
+    size_t left;        /* reads without an answer */
+    const char *reason; /* of the first that failed */
     bool failed;
-    struct grid_reply failure;             /* the failed read's, where one failed; strings in the arena */
-    struct read_one { struct quote *quote; size_t line; } *reads;
+    struct grid_reply failure; /* the failed read's, where one failed; strings in the arena */
+    struct read_one {
+        struct quote *quote;
+        size_t line;
+    } * reads;
 };
 
 static char *kept(struct quote *quote, const char *text)
@@ -52,8 +55,10 @@ static void send_order(struct quote *quote)
 {
     struct grid_call call = {.done = on_created, .context = quote};
     struct bytes body = message_pack_arena(&quote->command, &quote->arena);
-    struct grid_command command = {.service = SERVICE_NUMBER_order, .type = ORDER_CREATE_ORDER,
-                                   .key = quote->submit.order_id, .body = {body.data, body.size},
+    struct grid_command command = {.service = SERVICE_NUMBER_order,
+                                   .type = ORDER_CREATE_ORDER,
+                                   .key = quote->submit.order_id,
+                                   .body = {body.data, body.size},
                                    .correlation_id = quote->submit.order_id};
     grid_client_command(quote->submit.client, &command, &call);
 }
@@ -71,11 +76,13 @@ static void *view_of(struct quote *quote, const struct grid_reply *reply, const 
         return view;
     if (reply->outcome != GRID_OUTCOME_OK) {
         quote->failed = true;
-        quote->failure = (struct grid_reply){.outcome = reply->outcome, .note = kept(quote, reply->note), .refusal = ""};
-        quote->reason = arena_format(&quote->arena, "%s %s: cannot be read: %s", what, id,
-                                     grid_outcome_name(reply->outcome));
+        quote->failure =
+            (struct grid_reply){.outcome = reply->outcome, .note = kept(quote, reply->note), .refusal = ""};
+        quote->reason =
+            arena_format(&quote->arena, "%s %s: cannot be read: %s", what, id, grid_outcome_name(reply->outcome));
     } else {
-        quote->reason = arena_format(&quote->arena, "%s %s: %s", what, id, reply->found ? "cannot be read" : "not found");
+        quote->reason =
+            arena_format(&quote->arena, "%s %s: %s", what, id, reply->found ? "cannot be read" : "not found");
     }
     return NULL;
 }

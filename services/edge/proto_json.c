@@ -13,7 +13,7 @@ enum { MESSAGES_DEPTH_MAX = 8, NAME_BYTES = 96 };
 /* A message whose fields are being written. */
 struct level {
     const ProtobufCMessage *message;
-    const char *currency;                  /* its own, or that of the message around it */
+    const char *currency; /* its own, or that of the message around it */
     unsigned field;
     bool in_array;
     size_t element;
@@ -220,7 +220,7 @@ static bool is_shown(const struct walk *walk, const struct level *level, const P
     if ((field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0)
         return *(const uint32_t *)(const void *)((const char *)level->message + field->quantifier_offset) == field->id;
     bool empty = field->label == PROTOBUF_C_LABEL_REPEATED ? repeated_count(level, field) == 0
-                                                            : is_default(field, field_at(level, field));
+                                                           : is_default(field, field_at(level, field));
     return !empty || (walk->style == PROTO_JSON_EDGE && field->type != PROTOBUF_C_TYPE_MESSAGE) ||
            (walk->style == PROTO_JSON_EDGE && field->label == PROTOBUF_C_LABEL_REPEATED);
 }
@@ -239,8 +239,8 @@ static bool is_wanted(const struct walk *walk, const char *name, const char *con
 static void enter(struct walk *walk, const char *name, const ProtobufCMessage *message)
 {
     REQUIRE(walk->depth < MESSAGES_DEPTH_MAX);
-    const ProtobufCFieldDescriptor *currency = protobuf_c_message_descriptor_get_field_by_name(message->descriptor,
-                                                                                              "currency");
+    const ProtobufCFieldDescriptor *currency =
+        protobuf_c_message_descriptor_get_field_by_name(message->descriptor, "currency");
     struct level *level = &walk->levels[walk->depth];
     *level = (struct level){.message = message, .currency = walk->depth > 0 ? level[-1].currency : ""};
     if (currency != NULL && currency->type == PROTOBUF_C_TYPE_STRING)
@@ -251,14 +251,23 @@ static void enter(struct walk *walk, const char *name, const ProtobufCMessage *m
 
 static void write_element(struct walk *walk, struct level *level, const ProtobufCFieldDescriptor *field)
 {
-    static const size_t sizes[] = {
-        [PROTOBUF_C_TYPE_INT32] = 4, [PROTOBUF_C_TYPE_SINT32] = 4, [PROTOBUF_C_TYPE_SFIXED32] = 4,
-        [PROTOBUF_C_TYPE_INT64] = 8, [PROTOBUF_C_TYPE_SINT64] = 8, [PROTOBUF_C_TYPE_SFIXED64] = 8,
-        [PROTOBUF_C_TYPE_UINT32] = 4, [PROTOBUF_C_TYPE_FIXED32] = 4, [PROTOBUF_C_TYPE_UINT64] = 8,
-        [PROTOBUF_C_TYPE_FIXED64] = 8, [PROTOBUF_C_TYPE_FLOAT] = 4, [PROTOBUF_C_TYPE_DOUBLE] = 8,
-        [PROTOBUF_C_TYPE_BOOL] = sizeof(protobuf_c_boolean), [PROTOBUF_C_TYPE_ENUM] = 4,
-        [PROTOBUF_C_TYPE_STRING] = sizeof(char *), [PROTOBUF_C_TYPE_BYTES] = sizeof(ProtobufCBinaryData),
-        [PROTOBUF_C_TYPE_MESSAGE] = sizeof(void *)};
+    static const size_t sizes[] = {[PROTOBUF_C_TYPE_INT32] = 4,
+                                   [PROTOBUF_C_TYPE_SINT32] = 4,
+                                   [PROTOBUF_C_TYPE_SFIXED32] = 4,
+                                   [PROTOBUF_C_TYPE_INT64] = 8,
+                                   [PROTOBUF_C_TYPE_SINT64] = 8,
+                                   [PROTOBUF_C_TYPE_SFIXED64] = 8,
+                                   [PROTOBUF_C_TYPE_UINT32] = 4,
+                                   [PROTOBUF_C_TYPE_FIXED32] = 4,
+                                   [PROTOBUF_C_TYPE_UINT64] = 8,
+                                   [PROTOBUF_C_TYPE_FIXED64] = 8,
+                                   [PROTOBUF_C_TYPE_FLOAT] = 4,
+                                   [PROTOBUF_C_TYPE_DOUBLE] = 8,
+                                   [PROTOBUF_C_TYPE_BOOL] = sizeof(protobuf_c_boolean),
+                                   [PROTOBUF_C_TYPE_ENUM] = 4,
+                                   [PROTOBUF_C_TYPE_STRING] = sizeof(char *),
+                                   [PROTOBUF_C_TYPE_BYTES] = sizeof(ProtobufCBinaryData),
+                                   [PROTOBUF_C_TYPE_MESSAGE] = sizeof(void *)};
     const char *elements = *(const char *const *)field_at(level, field);
     const void *at = elements + level->element++ * sizes[field->type];
     if (field->type == PROTOBUF_C_TYPE_MESSAGE)

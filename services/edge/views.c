@@ -117,10 +117,12 @@ bool view_order(struct bytes value, struct arena *arena, struct view_order *ret_
     const Order__V1__Order *order = message_unpack(&order__v1__order__descriptor, value, arena);
     if (order == NULL)
         return false;
-    *ret_order = (struct view_order){
-        .id = order->order_id, .status = word(&order__v1__order_status__descriptor, (int)order->status),
-        .customer = order->customer_id, .total = amount(arena, order->total_minor, order->currency),
-        .currency = order->currency, .lines = order->n_lines};
+    *ret_order = (struct view_order){.id = order->order_id,
+                                     .status = word(&order__v1__order_status__descriptor, (int)order->status),
+                                     .customer = order->customer_id,
+                                     .total = amount(arena, order->total_minor, order->currency),
+                                     .currency = order->currency,
+                                     .lines = order->n_lines};
     time_text(order->created_at_ms, ret_order->created);
     return true;
 }
@@ -130,10 +132,13 @@ bool view_saga(struct bytes value, struct arena *arena, struct view_saga *ret_sa
     const Saga__V1__Saga *saga = message_unpack(&saga__v1__saga__descriptor, value, arena);
     if (saga == NULL)
         return false;
-    *ret_saga = (struct view_saga){
-        .id = saga->saga_id, .order = saga->order_id, .status = word(&saga__v1__saga_status__descriptor, (int)saga->status),
-        .mode = word(&order__v1__saga_mode__descriptor, (int)saga->mode), .reason = saga->failure_reason,
-        .step = saga->current_step, .steps = saga->total_steps};
+    *ret_saga = (struct view_saga){.id = saga->saga_id,
+                                   .order = saga->order_id,
+                                   .status = word(&saga__v1__saga_status__descriptor, (int)saga->status),
+                                   .mode = word(&order__v1__saga_mode__descriptor, (int)saga->mode),
+                                   .reason = saga->failure_reason,
+                                   .step = saga->current_step,
+                                   .steps = saga->total_steps};
     time_text(saga->started_at_ms, ret_saga->started);
     time_text(saga->completed_at_ms, ret_saga->completed);
     return true;
@@ -144,11 +149,16 @@ bool view_product(struct bytes value, struct arena *arena, struct view_product *
     const Inventory__V1__Product *product = message_unpack(&inventory__v1__product__descriptor, value, arena);
     if (product == NULL)
         return false;
-    *ret_product = (struct view_product){
-        .id = product->product_id, .sku = product->sku, .name = product->name,
-        .price = amount(arena, product->price_minor, product->currency), .currency = product->currency,
-        .status = word(&inventory__v1__product_status__descriptor, (int)product->status),
-        .on_hand = product->quantity_on_hand, .reserved = product->quantity_reserved, .sold = product->quantity_sold};
+    *ret_product =
+        (struct view_product){.id = product->product_id,
+                              .sku = product->sku,
+                              .name = product->name,
+                              .price = amount(arena, product->price_minor, product->currency),
+                              .currency = product->currency,
+                              .status = word(&inventory__v1__product_status__descriptor, (int)product->status),
+                              .on_hand = product->quantity_on_hand,
+                              .reserved = product->quantity_reserved,
+                              .sold = product->quantity_sold};
     return true;
 }
 
@@ -157,9 +167,11 @@ bool view_customer(struct bytes value, struct arena *arena, struct view_customer
     const Account__V1__Customer *customer = message_unpack(&account__v1__customer__descriptor, value, arena);
     if (customer == NULL)
         return false;
-    *ret_customer = (struct view_customer){
-        .id = customer->customer_id, .name = customer->name, .email = customer->email,
-        .status = word(&account__v1__customer_status__descriptor, (int)customer->status)};
+    *ret_customer =
+        (struct view_customer){.id = customer->customer_id,
+                               .name = customer->name,
+                               .email = customer->email,
+                               .status = word(&account__v1__customer_status__descriptor, (int)customer->status)};
     return true;
 }
 
@@ -168,7 +180,8 @@ bool view_event(struct bytes value, struct arena *arena, struct view_event *ret_
     struct event_record event;
     if (event_record_decode(value, &event) != GRID_ERR_OK)
         return false;
-    *ret_event = (struct view_event){.sequence = event.sequence, .type = arena_text(arena, event.event_type),
+    *ret_event = (struct view_event){.sequence = event.sequence,
+                                     .type = arena_text(arena, event.event_type),
                                      .id = arena_text(arena, event.event_id),
                                      .saga = arena_text(arena, event.trace.saga_id)};
     time_text(event.wall_time_ms, ret_event->time);

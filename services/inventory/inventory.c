@@ -92,10 +92,11 @@ static void decide_replenish(const struct service_call *call, const Inventory__V
 /* ---- decide: reservations */
 
 static bool check_reservation_id(const struct service_call *call, const char *order_id, uint32_t line,
-                                 struct service_decision *decision)
+                                 const char *reason, struct service_decision *decision)
 {
     struct validation validation = validation_begin(call);
     validation_id(&validation, "orderId", order_id);
+    validation_text(&validation, "reason", reason, 0, REASON_CHARACTERS_MAX);
     validation_range(&validation, "line", line, 1, INT32_MAX);
     return validation_end(&validation, decision);
 }
@@ -216,13 +217,13 @@ static bool check_stock_command(const struct service_call *call, const Inventory
 {
     if (type == INVENTORY_RESERVE_STOCK) {
         const Inventory__V1__ReserveStock *reserve = command;
-        (void)check_reservation_id(call, reserve->order_id, reserve->line, decision);
+        (void)check_reservation_id(call, reserve->order_id, reserve->line, "", decision);
     } else if (type == INVENTORY_RELEASE_STOCK) {
         const Inventory__V1__ReleaseStock *release = command;
-        (void)check_reservation_id(call, release->order_id, release->line, decision);
+        (void)check_reservation_id(call, release->order_id, release->line, release->reason, decision);
     } else if (type == INVENTORY_COMMIT_STOCK) {
         const Inventory__V1__CommitStock *commit = command;
-        (void)check_reservation_id(call, commit->order_id, commit->line, decision);
+        (void)check_reservation_id(call, commit->order_id, commit->line, "", decision);
     }
     if (decision->refusal != REFUSAL_NONE || product != NULL)
         return decision->refusal == REFUSAL_NONE;

@@ -125,7 +125,7 @@ static void decide_refund(const struct service_call *call, const Payment__V1__Pa
     }
     struct validation validation = validation_begin(call);
     validation_range(&validation, "amount", command->amount_minor, 0, INT64_MAX);
-    validation_text(&validation, "reason", command->reason, 0, TEXT_CHARACTERS_MAX);
+    validation_text(&validation, "reason", command->reason, 0, REASON_CHARACTERS_MAX);
     if (!validation_end(&validation, decision))
         return;
     if (payment->status != CAPTURED || payment->refund_pending_minor != 0) {
