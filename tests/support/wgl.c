@@ -573,6 +573,9 @@ static size_t cut(const struct wgl_operation *operations, size_t count, size_t r
     return kept;
 }
 
+/* Operations of a report: what went wrong is seldom far from where it shows. */
+enum { TOLD_MAX = 30 };
+
 static void tell(const struct wgl_operation *operation, struct buffer *out)
 {
     buffer_append_format(out, "client %" PRIu32 " [%" PRIu64 ", ", operation->client, operation->called);
@@ -620,8 +623,9 @@ static void explain(const struct wgl_operation *operations, size_t count, struct
     size_t size = cut(operations, count, bad, part);
     buffer_append_format(out, "key %" PRIu64 ": no order explains the answer of\n  ", operations[0].key);
     tell(&operations[bad - 1], out);
-    buffer_append_format(out, "after (%zu operations, in order of return):\n", size);
-    for (size_t i = 0; i < size; i++) {
+    size_t first = size > TOLD_MAX ? size - TOLD_MAX : 0;
+    buffer_append_format(out, "after (%zu operations, in order of return; the last %zu):\n", size, size - first);
+    for (size_t i = first; i < size; i++) {
         buffer_append_text(out, "  ");
         tell(&part[i], out);
     }
