@@ -16,6 +16,9 @@ enum {
     /* Accepted connections that have not said who they are; more are closed at once. */
     STRANGERS_MAX = 64,
     HELLO_TIMEOUT_US = 2 * 1000 * 1000,
+    /* For the rest of a frame. Long enough for the largest one on a slow link; a bit that flipped in a frame's size would
+     * otherwise stop the link until as many bytes have come. */
+    STALL_TIMEOUT_US = 10 * 1000 * 1000,
     BACKOFF_MIN_US = 50 * 1000,
     BACKOFF_MAX_US = 1000 * 1000,
 };
@@ -28,7 +31,8 @@ struct wire {
     struct conn *conn;
     struct member *member;               /* NULL for an accepted one before its hello */
     struct frame_stream stream;
-    struct timer hello_timer;
+    struct timer hello_timer, stall_timer;
+    uint64_t frames;                     /* that came whole */
     struct wire *next;
     bool dialed, up, closing;
 };
@@ -107,6 +111,7 @@ static void end_wire(struct wire *wire)
         return;
     struct clock *clock = wire->peers->io->clock;
     clock_timer_stop(clock, &wire->hello_timer);
+    clock_timer_stop(clock, &wire->stall_timer);
     take_down(wire);
     wire->closing = true;
     conn_close(wire->peers->io->transport, wire->conn);
@@ -171,6 +176,7 @@ static void on_close(void *context, struct conn *conn, enum grid_err reason)
     struct wire *wire = context;
     struct peers *peers = wire->peers;
     clock_timer_stop(peers->io->clock, &wire->hello_timer);
+    clock_timer_stop(peers->io->clock, &wire->stall_timer);
     take_down(wire);
     unlink_wire(peers, wire);
     if (wire->dialed)
@@ -235,6 +241,7 @@ static bool on_frame(void *context, const struct frame *frame)
 {
     struct wire *wire = context;
     struct peers *peers = wire->peers;
+    wire->frames++;
     if (!wire->up) {
         struct member *member = NULL;
         const char *reason = check_hello(wire, frame, &member);
@@ -252,15 +259,33 @@ static bool on_frame(void *context, const struct frame *frame)
     return !wire->closing;
 }
 
+static void on_stall(void *context)
+{
+    refuse_malformed(context, "stall");
+}
+
+/* Part of a frame waits for its rest; `news`: since the last call a whole one came. */
+static void watch_rest(struct wire *wire, bool news)
+{
+    struct clock *clock = wire->peers->io->clock;
+    if (wire->stream.pending.size == 0)
+        clock_timer_stop(clock, &wire->stall_timer);
+    else if (news || !timer_active(&wire->stall_timer))
+        clock_timer_start(clock, &wire->stall_timer, STALL_TIMEOUT_US);
+}
+
 static void on_data(void *context, struct conn *conn, struct bytes data)
 {
     (void)conn;
     struct wire *wire = context;
     if (wire->closing)
         return;
+    uint64_t frames = wire->frames;
     enum frame_result result = frame_stream_feed(&wire->stream, data, FRAME_BODY_BYTES_MAX, on_frame, wire);
     if (result != FRAME_OK && !wire->closing)
         refuse_malformed(wire, frame_result_name(result));
+    if (!wire->closing)
+        watch_rest(wire, wire->frames != frames);
 }
 
 static void on_open(void *context, struct conn *conn)
@@ -309,6 +334,7 @@ static struct wire *new_wire(struct peers *peers, struct member *member)
     wire->member = member;
     wire->dialed = member != NULL;
     wire->hello_timer = (struct timer){.fire = on_hello_timeout, .context = wire};
+    wire->stall_timer = (struct timer){.fire = on_stall, .context = wire};
     wire->next = peers->wires;
     peers->wires = wire;
     peers->strangers += member == NULL;
@@ -403,6 +429,7 @@ void peers_close(struct peers *peers)
         struct wire *wire = peers->wires;
         peers->wires = wire->next;
         clock_timer_stop(clock, &wire->hello_timer);
+        clock_timer_stop(clock, &wire->stall_timer);
         conn_attach(peers->io->transport, wire->conn, &NO_EVENTS, NULL);
         if (!wire->closing)
             conn_close(peers->io->transport, wire->conn);

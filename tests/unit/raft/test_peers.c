@@ -243,6 +243,34 @@ Test(peers, a_frame_that_nobody_takes_closes_the_link)
     mesh_close(mesh);
 }
 
+static void run_send_half(struct world *world, void *context)
+{
+    (void)world;
+    struct send_plan *plan = context;
+    struct buffer *out = peers_output(plan->node->peers, plan->to);
+    uint8_t head[4];
+    put_u32(head, 1000000);
+    buffer_append(out, bytes_of(head, sizeof head));
+    plan->sent = true;
+}
+
+/* What a flipped bit in a size leaves behind: everything after it counts as the body of one endless frame. */
+Test(peers, a_frame_whose_end_does_not_come_closes_the_link)
+{
+    struct mesh *mesh = mesh_open(8);
+    mesh_start(mesh);
+    run_for(mesh, SECOND_US);
+    struct send_plan plan = {&mesh->nodes[0], {2}, FRAME_LEADERS, 0, false};
+    host_at(mesh->nodes[0].host, 0, run_send_half, &plan);
+    for (uint64_t i = 0; i < 120; i++)
+        send(mesh, 0, 2, FRAME_LEADERS, i);
+    cr_assert(plan.sent);
+    cr_assert_eq(malformed(&mesh->nodes[1], "stall"), 1u);
+    cr_assert_eq(mesh->nodes[1].downs, 1u);
+    cr_assert_eq(mesh->nodes[1].last_request, 119u, "the link is back");
+    mesh_close(mesh);
+}
+
 /* ---- strangers */
 
 struct stranger { struct host *host; struct buffer says; bool closed; };
