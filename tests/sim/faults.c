@@ -39,6 +39,7 @@ void plan_draw(struct world *world)
     plan->drop_ppm = (uint32_t)draw(world, 1000, harsh ? 100000 : 30000);
     plan->duplicate_ppm = (uint32_t)draw(world, 1000, harsh ? 150000 : 30000);
     plan->chunk_ppm = (uint32_t)draw(world, 10000, 300000);
+    plan->flip_ppm = (uint32_t)draw(world, 10, 2000);
     plan->delay_ppm = (uint32_t)draw(world, 1000, 100000);
     plan->delay_us = draw(world, 5000, 400000);
     plan->latency_low_us = draw(world, 20, 2000);
@@ -274,7 +275,7 @@ static void act(struct world *world, enum fault fault)
     case FAULT_JUMP: act_jump(world); break;
     case FAULT_DISK_ERROR: act_disk_error(world); break;
     case FAULT_DISK_FULL: act_disk_full(world); break;
-    case FAULT_DROP: case FAULT_DUPLICATE: case FAULT_DELAY: case FAULT_CHUNKS: case FAULT_LOST_PAGES:
+    case FAULT_DROP: case FAULT_FLIP: case FAULT_DUPLICATE: case FAULT_DELAY: case FAULT_CHUNKS: case FAULT_LOST_PAGES:
     case FAULT_TORN_SECTOR: case FAULT_SKEW: case FAULT_DRIFT: case FAULT_PROVIDER_SLOW: case FAULT_PROVIDER_TIMEOUT:
     case FAULT_PROVIDER_DOWN: case FAULT_COUNT:
         break; /* rates, not actions */
@@ -324,6 +325,8 @@ static void run_faults(struct world *world, void *context)
     }
     world_at(world, gap_us, run_faults, NULL);
 }
+
+void faults_forbid_power_cuts(struct world *world) { world->power_is_safe = true; }
 
 void faults_begin(struct world *world)
 {

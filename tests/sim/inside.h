@@ -94,7 +94,7 @@ struct cut { uint64_t until_us; bool lose; };
 /* Rates that the seed drew. */
 struct plan {
     bool on[FAULT_COUNT];
-    uint32_t drop_ppm, duplicate_ppm, chunk_ppm, delay_ppm, slow_write_ppm;
+    uint32_t drop_ppm, duplicate_ppm, chunk_ppm, flip_ppm, delay_ppm, slow_write_ppm;
     uint64_t latency_low_us, latency_high_us, delay_us;
     uint64_t write_low_us, write_high_us;
     uint64_t gap_low_us, gap_high_us;      /* between fault actions */
@@ -119,7 +119,7 @@ struct world {
     struct cut cuts[HOSTS_MAX][HOSTS_MAX];
     struct link *links;
     struct plan plan;
-    bool faults_active;
+    bool faults_active, power_is_safe;
     uint64_t calm_since_us;                /* when the last calm ended or will end */
     struct ledger *ledger;
     struct world_totals totals;

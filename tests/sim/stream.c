@@ -209,6 +209,18 @@ void stream_end(struct conn *from, uint64_t delay_us, enum grid_err reason)
 
 /* ---- arrival ---- */
 
+static void flip(struct conn *from, struct chunk *chunk)
+{
+    struct world *world = from->link->world;
+    bool peers = from->host->kind == HOST_NODE && conn_other(from)->host->kind == HOST_NODE;
+    if (!peers || !fault_on(world, FAULT_FLIP) || !prng_chance(world_concern(world, CONCERN_NET), world->plan.flip_ppm)) {
+        return;
+    }
+    world->totals.bits_flipped++;
+    uint64_t bit = world_draw(world, CONCERN_NET, 0, 8 * chunk->size - 1);
+    chunk->data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+}
+
 static void arrive(struct conn *from)
 {
     struct world *world = from->link->world;
@@ -221,6 +233,7 @@ static void arrive(struct conn *from)
             stream->last = NULL;
         }
         stream->flying_bytes -= chunk->size;
+        flip(from, chunk);
         world_trace_event(world, TRACE_DATA, from->host->number * HOSTS_MAX + to->host->number, chunk->size);
         world_trace_bytes(world, bytes_of(chunk->data, chunk->size));
         if (to->events.on_data) {

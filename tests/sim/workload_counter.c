@@ -84,6 +84,7 @@ struct counter {
     uint64_t burst_max, command_bytes_max;
     uint32_t election_ms, read_percent;
     bool transfers, draining;
+    bool sync;                             /* durability: fsync, or os where only processes die */
 };
 
 static uint64_t draw(struct counter *counter, uint64_t low, uint64_t high)
@@ -392,7 +393,7 @@ static struct group_set_options node_options(struct counter_node *node)
     return (struct group_set_options){
         .io = host_io(node->host), .logger = world_logger(counter->world), .self = {(uint32_t)host_number(node->host) + 1},
         .peer_listen_address = node->address, .members = counter->members, .members_count = counter->run->nodes,
-        .cluster_digest = 0x6772696473696d31, .groups = counter->run->partitions, .sync = true,
+        .cluster_digest = 0x6772696473696d31, .groups = counter->run->partitions, .sync = counter->sync,
         .election_timeout_ms = counter->election_ms, .heartbeat_ms = counter->election_ms / 10, .segment_bytes = 1024 * 1024,
         .log_memory_bytes_max = counter->log_memory_bytes,
         .shims = {counter->run->options->shims_disabled}, .fatal = on_fatal, .context = node};
@@ -467,6 +468,10 @@ static void *counter_open(struct run *run)
     counter->read_percent = (uint32_t)draw(counter, 5, 50);
     counter->transfers = draw(counter, 0, 1) == 0;
     counter->log_memory_bytes = draw(counter, 0, 19) == 0 ? 1000000 : 0;
+    counter->sync = draw(counter, 0, 9) > 0;
+    if (!counter->sync) {
+        faults_forbid_power_cuts(run->world);
+    }
     REQUIRE(run->nodes <= NODES_HERE_MAX);
     for (uint32_t i = 0; i < run->nodes; i++) {
         struct counter_node *node = &counter->nodes[i];

@@ -387,6 +387,7 @@ void host_crash(struct host *host, enum crash_kind kind)
         return;
     }
     REQUIRE(!host->world->running);
+    kind = host->world->power_is_safe ? CRASH_KILL : kind;
     world_trace_event(host->world, TRACE_CRASH, host->number, (uint64_t)kind);
     world_say(host->world, "%s dies (%s)", host->name, kind == CRASH_KILL ? "killed" : "power cut");
     host->world->totals.crashes++;

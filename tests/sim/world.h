@@ -35,6 +35,7 @@ enum { HOSTS_MAX = 24, SOMETIMES_MAX = 64, WORLD_REASON_BYTES = 4096 };
     X(ISOLATE, "isolate")               /* one node hears and reaches nobody */                                 \
     X(SLOW_RECEIVER, "slow-receiver")   /* F09 a host reads slowly */                                           \
     X(RESET, "reset")                   /* F10 a connection breaks, also in mid-frame */                        \
+    X(FLIP, "bit-flip")                 /* F11 a bit of what arrives on a peer link is wrong */                   \
     X(CRASH, "crash")                   /* F15 one node dies and comes back */                                  \
     X(CRASH_ALL, "crash-all")           /* F21 all nodes die at once */                                         \
     X(STORM, "restart-storm")           /* F22 one node dies again and again */                                 \
@@ -62,7 +63,7 @@ enum fault {
 
 #define FAULTS_ALL ((1u << FAULT_COUNT) - 1)
 /* Without those after which a node gives up or refuses by design: a workload must be ready for them. */
-#define FAULTS_DEFAULT (FAULTS_ALL & ~(1u << FAULT_DISK_ERROR | 1u << FAULT_DISK_FULL))
+#define FAULTS_DEFAULT (FAULTS_ALL & ~(1u << FAULT_DISK_ERROR | 1u << FAULT_DISK_FULL | 1u << FAULT_FLIP))
 const char *fault_name(enum fault fault);
 
 struct world_options {
@@ -74,7 +75,7 @@ struct world_options {
 
 /* What happened, for the summary. */
 #define TOTAL_LIST(X)                                                                                              \
-    X(events) X(iterations) X(frames) X(frames_dropped) X(frames_duplicated) X(connections) X(connects_refused)        \
+    X(events) X(iterations) X(frames) X(frames_dropped) X(frames_duplicated) X(bits_flipped) X(connections) X(connects_refused)        \
     X(resets) X(cuts) X(crashes) X(crashes_of_all) X(stops) X(pauses) X(disk_writes) X(disk_bytes) X(pages_lost)       \
     X(pages_torn) X(disk_errors) X(clock_jumps) X(payments)
 struct world_totals {
@@ -153,6 +154,7 @@ void host_crash_soon(struct host *host, uint64_t down_us);
 /* ---- faults (tests/sim/faults.c) ---- */
 bool fault_on(const struct world *world, enum fault fault);
 void faults_begin(struct world *world);                /* faults come by themselves from now on */
+void faults_forbid_power_cuts(struct world *world);    /* every death is a kill: what was written stays */
 void faults_heal(struct world *world);                 /* no more faults; cuts mend, pauses end, hosts start again */
 /* By hand, for unit tests and scripted scenarios. */
 void net_cut(struct world *world, struct host *from, struct host *to, uint64_t duration_us, bool lose);
