@@ -243,7 +243,9 @@ static int io_send(struct raft_io *base, struct raft_io_send *request, const str
     struct raft_message copy = *message;
     struct node_id to = destination(io, message);
     enum group_io_link link = io->host->link(io->host->context, to);
-    if (link != GROUP_IO_UP && !is_answer(message))
+    if (link != GROUP_IO_UP && message->type == RAFT_IO_APPEND_ENTRIES)
+        guard_lost(io->guard, to);
+    else if (link != GROUP_IO_UP && !is_answer(message))
         return RAFT_NOCONNECTION;
     copy.server_id = to.value;
     if (link == GROUP_IO_UP && guard_outgoing(io->guard, &copy))

@@ -5,7 +5,8 @@
  *   node before that record is durable (group_io_may_leave);
  * - append requests complete in order, only when durable, never from inside the call;
  * - send requests complete right after the library returned (group_io_complete_sends), never from inside the call;
- * - answers are never refused: the library frees their entries twice when sending one fails.
+ * - answers are never refused: the library frees their entries twice when sending one fails; nor are AppendEntries, which
+ *   it would gather again for every proposal while a peer is away (guard_lost).
  *
  * One group_io_host per set, one group_io per group, embedded in its guard. Single threaded. */
 #ifndef RAFT_GROUP_IO_H

@@ -51,18 +51,42 @@ static void break_down(struct guard *guard, const char *what)
     guard->options.events.broken(guard->options.events.context, what);
 }
 
-/* S21: the library believes that it sent everything. */
-static void follow_cuts(struct guard *guard)
+/* Values of raft_progress.state. */
+enum { PROGRESS_PROBE = 0, PROGRESS_PIPELINE = 1 };
+
+/* S21: the library believes that it sent everything. Back to a probe that goes on where the message started: the rest
+ * follows with the answer, and until then no proposal gathers all that is missing once more. */
+static void follow_cut(const struct guard *guard, struct raft_progress *progress, uint64_t first)
+{
+    HOLDS(first <= guard_log_last(&guard->raft));
+    if (progress->match_index >= first)
+        return;
+    progress->state = PROGRESS_PROBE;
+    progress->next_index = first;
+}
+
+/* Nobody listens there: to believe it up to date costs nothing, while otherwise every proposal and every heartbeat would
+ * gather all that is missing. It will refuse the first heartbeat that reaches it, and is probed from then on. */
+static void follow_loss(const struct guard *guard, struct raft_progress *progress)
+{
+    progress->state = PROGRESS_PIPELINE;
+    progress->next_index = guard_log_last(&guard->raft) + 1;
+}
+
+static void follow_sends(struct guard *guard)
 {
     struct raft *raft = &guard->raft;
     for (unsigned i = 0; i < REPLICAS_MAX; i++) {
-        uint64_t next = guard->cut_next[i];
-        guard->cut_next[i] = 0;
-        if (next == 0 || raft->state != RAFT_LEADER || i >= raft->configuration.n)
+        uint64_t first = guard->cut_first[i];
+        bool lost = guard->lost[i];
+        guard->cut_first[i] = 0;
+        guard->lost[i] = false;
+        if (raft->state != RAFT_LEADER || i >= raft->configuration.n)
             continue;
-        struct raft_progress *progress = &raft->leader_state.progress[i];
-        if (progress->next_index > next && progress->match_index < next)
-            progress->next_index = next;
+        if (lost)
+            follow_loss(guard, &raft->leader_state.progress[i]);
+        else if (first != 0)
+            follow_cut(guard, &raft->leader_state.progress[i], first);
     }
 }
 
@@ -76,7 +100,7 @@ static void barrier_done(struct raft_barrier *barrier, int status)
 static void finish_calls(struct guard *guard)
 {
     group_io_complete_sends(&guard->io);
-    follow_cuts(guard);
+    follow_sends(guard);
 }
 
 /* S2: the first entry of the own term, written before any answer is looked at. */

@@ -64,9 +64,10 @@ struct guard {
     bool started, broken;
     /* S1: entries up to here passed the log matching test in this term. */
     uint64_t verified_term, verified_index;
-    /* S21: where the next AppendEntries to a voter must start when the last one was cut; 0: it was not. By position in
-     * the configuration. */
-    uint64_t cut_next[REPLICAS_MAX];
+    /* By position in the configuration. S21: where the AppendEntries started that was cut; 0: none was. */
+    uint64_t cut_first[REPLICAS_MAX];
+    /* An AppendEntries found no link. */
+    bool lost[REPLICAS_MAX];
     struct guard_held *held;
     size_t held_count;
     /* The barrier that proves leadership of this term: written, committed and applied. */
@@ -107,6 +108,8 @@ void guard_append_done(struct guard *guard, struct raft_io_append *request, raft
                        int status);
 /* Corrects a message on its way out; false: it must not leave. */
 bool guard_outgoing(struct guard *guard, struct raft_message *message);
+/* An AppendEntries to `to` was dropped because there is no link, or too much waits on it. */
+void guard_lost(struct guard *guard, struct node_id to);
 
 enum guard_role { GUARD_FOLLOWER, GUARD_CANDIDATE, GUARD_LEADER };
 enum guard_role guard_role(const struct guard *guard);

@@ -230,7 +230,14 @@ static void cut_append(struct guard *guard, uint64_t to, struct raft_append_entr
     uint64_t end = append->prev_log_index + count;
     if (append->leader_commit > end)
         append->leader_commit = end;
-    guard->cut_next[position] = end + 1;
+    guard->cut_first[position] = append->prev_log_index + 1;
+}
+
+void guard_lost(struct guard *guard, struct node_id to)
+{
+    unsigned position = guard_log_position(&guard->raft, to.value);
+    if (position < REPLICAS_MAX)
+        guard->lost[position] = true;
 }
 
 bool guard_outgoing(struct guard *guard, struct raft_message *message)

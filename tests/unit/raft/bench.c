@@ -25,8 +25,9 @@ static int host_random(void *context, uint32_t group, int low, int high)
 
 static enum group_io_link host_link(void *context, struct node_id node)
 {
-    (void)context;
-    return node.value == 1 || node.value == 3 ? GROUP_IO_UP : GROUP_IO_UNKNOWN;
+    if (node.value != 1 && node.value != 3)
+        return GROUP_IO_UNKNOWN;
+    return ((struct bench *)context)->down[node.value] ? GROUP_IO_DOWN : GROUP_IO_UP;
 }
 
 static void host_send(void *context, uint32_t group, const struct raft_message *message, uint64_t hold_lsn)

@@ -21,6 +21,7 @@ struct bench {
     struct group_io_host host;
     struct guard guard;
     uint64_t now_ms;
+    bool down[4];                              /* by node */
     struct bench_sent sent[BENCH_SENT_MAX];
     size_t sent_count;
     uint64_t applied[BENCH_APPLIED_MAX];       /* indexes */

@@ -219,3 +219,47 @@ Test(guard_append, s21_sends_the_rest_without_a_gap)
     cr_assert_eq(append->append_entries.n_entries, 1u + MANY - APPEND_ENTRIES_MAX);
     bench_close(bench);
 }
+
+Test(guard_append, s21_gathers_no_more_for_a_probed_peer_until_it_answers)
+{
+    struct bench *bench = bench_open(3, 0);
+    uint64_t term = leader_with_many_entries(bench);
+    bench_stored(bench, 1, term, 1);
+    bench_forget(bench);
+    bench_propose(bench, 3);
+    cr_assert_eq(bench_count(bench, RAFT_IO_APPEND_ENTRIES, 1), 0u);
+    bench_tick(bench, 100);
+    cr_assert_eq(bench_count(bench, RAFT_IO_APPEND_ENTRIES, 1), 1u);
+    cr_assert_eq(bench_last(bench, RAFT_IO_APPEND_ENTRIES, 1)->append_entries.prev_log_index, 1u);
+    bench_close(bench);
+}
+
+/* ---- a peer that is away */
+
+Test(guard_append, gathers_nothing_for_a_peer_that_is_away_and_catches_it_up_later)
+{
+    struct bench *bench = bench_open(3, 0);
+    uint64_t term = bench_elect(bench);
+    bench_sync_all(bench);
+    bench_stored(bench, 3, term, 2);
+    bench_stored(bench, 1, term, 2);
+    bench->down[1] = true;
+    bench_propose(bench, 5);
+    bench_sync_all(bench);
+    bench_stored(bench, 3, term, 7);
+    cr_assert_eq(bench->guard.raft.leader_state.progress[0].next_index, 8u);
+    cr_assert_eq(bench->guard.raft.leader_state.progress[0].match_index, 2u);
+    bench->down[1] = false;
+    bench_forget(bench);
+    bench_tick(bench, 100);
+    const struct raft_message *heartbeat = bench_last(bench, RAFT_IO_APPEND_ENTRIES, 1);
+    cr_assert_not_null(heartbeat);
+    cr_assert_eq(heartbeat->append_entries.prev_log_index, 7u);
+    bench_forget(bench);
+    bench_rejected(bench, 1, term, 7, 2);
+    const struct raft_message *append = bench_last(bench, RAFT_IO_APPEND_ENTRIES, 1);
+    cr_assert_not_null(append);
+    cr_assert_eq(append->append_entries.prev_log_index, 2u);
+    cr_assert_eq(append->append_entries.n_entries, 5u);
+    bench_close(bench);
+}
