@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+"""gridctl against three nodes: what scripts rely on, exit codes, and orders from a file, twice."""
+import json
+import sys
+import time
+
+from fixture import Programs, Tap, cluster, gridctl, gridctl_json, run
+
+PROGRAMS = Programs(sys.argv)
+SAGA_SECONDS = 60
+CUSTOMERS = [{"customerId": f"c-{i}", "email": f"c{i}@example.com", "name": f"Customer {i}"} for i in range(5)]
+PRODUCTS = [{"productId": "p-1", "sku": "S1", "name": "Lamp", "price": "12.50", "currency": "EUR", "initialQuantity": 1000},
+            {"productId": "p-2", "sku": "S2", "name": "Chair", "price": 99.99, "currency": "EUR", "initialQuantity": 2},
+            {"productId": "p-3", "sku": "S3", "name": "House", "price": "20000.00", "currency": "EUR", "initialQuantity": 9}]
+
+
+def lines(objects):
+    return "".join(json.dumps(each) + "\n" for each in objects)
+
+
+def order(customer, *wanted, **more):
+    return {"customerId": customer, "lines": [{"productId": product, "quantity": quantity} for product, quantity in wanted],
+            "shippingAddress": "Main Street 1", "paymentMethod": "CREDIT_CARD", **more}
+
+
+def wait_sagas(nodes, count):
+    deadline = time.monotonic() + SAGA_SECONDS
+    while True:
+        sagas = gridctl_json(PROGRAMS, nodes, "saga", "list", "--limit", "0")
+        ended = [each for each in sagas if each["status"] in ("COMPLETED", "COMPENSATED", "TIMED_OUT", "FAILED")]
+        if len(ended) >= count or time.monotonic() > deadline:
+            return sagas
+
+
+def status(tap, nodes):
+    shown = gridctl_json(PROGRAMS, nodes, "cluster", "status")
+    tap.check("status has nodes, partitions and health", set(shown) == {"nodes", "partitions", "healthy"}, str(shown))
+    tap.check("every node is ready", [each["state"] for each in shown["nodes"]] == ["ready"] * 3, str(shown))
+    tap.check("a node has id, address, state, leaders, replicas",
+              all(set(each) == {"id", "address", "state", "leaders", "replicas"} for each in shown["nodes"]), str(shown))
+    tap.check("every partition has a leader", shown["partitions"] == {"total": 8, "withLeader": 8} and shown["healthy"],
+              str(shown))
+    tap.check("leaders add up", sum(each["leaders"] for each in shown["nodes"]) == 8, str(shown))
+    code, out, _ = gridctl(PROGRAMS, nodes, "cluster", "status")
+    tap.check("the table says so too, without colours", code == 0 and "healthy" in out and "\x1b" not in out, out)
+    members = gridctl_json(PROGRAMS, nodes, "member", "list")
+    tap.check("members have versions", len(members) == 3 and all(each["version"] for each in members), str(members))
+    partitions = gridctl_json(PROGRAMS, nodes, "partition", "list")
+    tap.check("partitions are listed in order", [each["partition"] for each in partitions] == list(range(8)),
+              str(partitions))
+
+
+def maps(tap, nodes):
+    version = gridctl_json(PROGRAMS, nodes, "map", "set", "greeting", "hello", "--map", "m")["version"]
+    got = gridctl_json(PROGRAMS, nodes, "map", "get", "greeting", "--map", "m")
+    tap.check("what was set is got, with its version",
+              got == {"key": "greeting", "found": True, "value": "hello", "version": version}, str(got))
+    code, out, _ = gridctl(PROGRAMS, nodes, "map", "get", "greeting", "--map", "m")
+    tap.check("as a table it is the value alone", (code, out) == (0, "hello\n"), out)
+    code, out, error = gridctl(PROGRAMS, nodes, "map", "get", "nothing", "--map", "m")
+    tap.check("a key that is not there is exit 1", (code, out) == (1, "") and "nothing" in error, error)
+    code, _, error = gridctl(PROGRAMS, nodes, "map", "cas", "greeting", "x", "--map", "m", "--version", "99999")
+    tap.check("a version conflict is exit 1", code == 1 and "VERSION_CONFLICT" in error, error)
+    code, _, error = gridctl(PROGRAMS, nodes, "map", "cas", "greeting", "bye", "--map", "m", "--version", str(version))
+    tap.check("the right version wins", code == 0, error)
+    code, _, error = gridctl(PROGRAMS, nodes, "map", "set", "k", "v", "--map", "order.view")
+    tap.check("views cannot be written", code == 1 and "DENIED" in error, error)
+    code, _, error = gridctl(PROGRAMS, nodes, "map", "set", "k", "v", "--map", "no/such")
+    tap.check("a name that is not allowed is exit 1", code == 1 and "INVALID" in error, error)
+    tap.check("an affinity is part of the identity",
+              gridctl(PROGRAMS, nodes, "map", "get", "greeting", "--map", "m", "--affinity", "a")[0] == 1)
+    removed = gridctl_json(PROGRAMS, nodes, "map", "remove", "greeting", "--map", "m")
+    tap.check("it is removed", removed == {"key": "greeting", "removed": True}, str(removed))
+    tap.check("once", gridctl_json(PROGRAMS, nodes, "map", "remove", "greeting", "--map", "m")["removed"] is False)
+
+
+def loads(tap, nodes):
+    text = lines({"key": f"k{i}", "value": f"v{i}"} for i in range(3000)) + "nonsense\n\n" + lines([{"key": 7, "value": "x"}])
+    code, out, error = gridctl(PROGRAMS, nodes, "map", "load", "--file", "-", "--map", "load", "-o", "json", text=text)
+    tap.check("a load with bad lines is exit 1", code == 1, error)
+    shown = json.loads(out)
+    tap.check("it counts, and names the bad lines",
+              (shown["submitted"], shown["accepted"], shown["rejected"], shown["unknown"]) == (3002, 3000, 2, 0) and
+              [each["line"] for each in shown["errors"]] == [3001, 3003], out)
+    tap.check("all good lines are there", gridctl_json(PROGRAMS, nodes, "map", "size", "--map", "load")["size"] == 3000)
+    entries = gridctl_json(PROGRAMS, nodes, "map", "scan", "--map", "load", "--limit", "0")
+    tap.check("a scan shows each once", {each["key"]: each["value"] for each in entries} ==
+              {f"k{i}": f"v{i}" for i in range(3000)} and len(entries) == 3000, str(len(entries)))
+    few = gridctl_json(PROGRAMS, nodes, "map", "scan", "--map", "load", "--limit", "7", "--prefix", "k1")
+    tap.check("a scan can be narrowed", len(few) == 7 and all(each["key"].startswith("k1") for each in few), str(few))
+    text = "nonsense\n" + lines({"key": f"s{i}", "value": "v"} for i in range(3000))
+    code, out, _ = gridctl(PROGRAMS, nodes, "map", "load", "--file", "-", "--map", "s", "--strict", "-o", "json", text=text)
+    tap.check("--strict stops at the first bad line", code == 1 and json.loads(out)["submitted"] == 1, out)
+    code, _, error = gridctl(PROGRAMS, nodes, "map", "load", "--file", "/nowhere/at/all")
+    tap.check("a file that cannot be read is exit 1", code == 1 and "nowhere" in error, error)
+
+
+def submit(nodes, orders):
+    code, out, _ = gridctl(PROGRAMS, nodes, "order", "submit", "--file", "-", "-o", "json", text=lines(orders))
+    return code, json.loads(out)
+
+
+def orders(tap, nodes):
+    code, out, error = gridctl(PROGRAMS, nodes, "customer", "create", "--file", "-", text=lines(CUSTOMERS))
+    tap.check("customers are created", code == 0, out + error)
+    code, out, error = gridctl(PROGRAMS, nodes, "product", "create", "--file", "-", text=lines(PRODUCTS))
+    tap.check("products are created", code == 0, out + error)
+    code, out, _ = gridctl(PROGRAMS, nodes, "product", "create", "--file", "-", text=lines(PRODUCTS))
+    tap.check("again: nothing is refused, nothing is new", code == 0, out)
+    changed = dict(PRODUCTS[0], name="Torch")
+    code, out, _ = gridctl(PROGRAMS, nodes, "product", "create", "--file", "-", text=lines([changed]))
+    tap.check("other content under the same id is refused", code == 1 and "ALREADY_EXISTS" in out, out)
+
+    good = [order(f"c-{i % 5}", ("p-1", 1 + i % 3)) for i in range(40)]
+    good += [order("c-1", ("p-1", 1), ("p-2", 50), orderId="short"), order("c-2", ("p-3", 1), orderId="dear")]
+    code, shown = submit(nodes, good)
+    tap.check("orders are accepted", code == 0 and shown["accepted"] == 42, str(shown))
+    sagas = wait_sagas(nodes, 42)
+    ends = {each["orderId"]: each for each in sagas}
+    tap.check("every saga ends", len(sagas) == 42 and all(each["completedAt"] for each in sagas), str(sagas[:3]))
+    tap.check("short stock is compensated", ends["short"]["status"] == "COMPENSATED" and
+              "INSUFFICIENT_STOCK" in ends["short"]["failureReason"], str(ends["short"]))
+    tap.check("a declined payment is compensated", ends["dear"]["status"] == "COMPENSATED", str(ends["dear"]))
+    tap.check("the rest completes", sum(each["status"] == "COMPLETED" for each in sagas) == 40)
+    tap.check("a saga has what scripts read", set(ends["short"]) == {
+        "sagaId", "orderId", "status", "mode", "startedAt", "completedAt", "currentStep", "totalSteps",
+        "failureReason"}, str(ends["short"]))
+    filtered = gridctl_json(PROGRAMS, nodes, "saga", "list", "--status", "COMPENSATED", "--limit", "0")
+    tap.check("--status filters", sorted(each["orderId"] for each in filtered) == ["dear", "short"], str(filtered))
+    tap.check("--limit limits", len(gridctl_json(PROGRAMS, nodes, "order", "list", "--limit", "5")) == 5)
+
+    code, shown = submit(nodes, good)
+    tap.check("the same file again is accepted", code == 0 and shown["accepted"] == 42, str(shown))
+    listed = gridctl_json(PROGRAMS, nodes, "order", "list", "--limit", "0")
+    tap.check("and creates nothing twice", len(listed) == 42 and len({each["orderId"] for each in listed}) == 42)
+    first = next(each for each in listed if each["orderId"] == "dear")
+    tap.check("an order has what scripts read", first["status"] == "CANCELLED" and first["customerId"] == "c-2" and
+              first["total"] == "22000.00" and first["currency"] == "EUR" and first["lines"][0]["productId"] == "p-3" and
+              first["lines"][0]["quantity"] == 1 and first["lines"][0]["unitPrice"] == "20000.00", str(first))
+    lamp = gridctl_json(PROGRAMS, nodes, "product", "get", "p-1")
+    sold = sum(1 + i % 3 for i in range(40))
+    tap.check("stock is sold once", (lamp["quantityOnHand"], lamp["quantityReserved"], lamp["quantitySold"]) ==
+              (1000 - sold, 0, sold), str(lamp))
+
+
+def bad_orders(tap, nodes):
+    text = [order("c-1", ("p-1", 2), orderId="short"), order("nobody", ("p-1", 1)), order("c-1", ("no-product", 1)),
+            order("c-1"), order("c-1", ("p-1", 1), paymentMethod="SHELLS"), order("c-3", ("p-1", 1), orderId="fine")]
+    code, shown = submit(nodes, text)
+    reasons = [each["reason"] for each in shown["errors"]]
+    tap.check("bad orders are exit 1, the good one is placed", code == 1 and (shown["accepted"], shown["rejected"]) == (1, 5),
+              str(shown))
+    tap.check("an existing id with other content is refused", "ALREADY_EXISTS" in reasons[0], str(reasons))
+    tap.check("a customer that cannot be read is named", "customer nobody" in reasons[1], str(reasons))
+    tap.check("a product that cannot be read is named", "product no-product" in reasons[2], str(reasons))
+    tap.check("lines and words are checked", "lines" in reasons[3] and "SHELLS" in reasons[4], str(reasons))
+
+
+def history(tap, nodes):
+    events = gridctl_json(PROGRAMS, nodes, "event", "history", "order", "dear")
+    tap.check("an order's events are dense from 1", [each["sequence"] for each in events] ==
+              list(range(1, len(events) + 1)) and len(events) >= 2, str(events))
+    tap.check("with type and data", events[0]["eventType"] == "OrderCreated" and
+              events[0]["data"]["total"] == "22000.00", str(events[0]))
+    saga = gridctl_json(PROGRAMS, nodes, "saga", "show", "dear")
+    tap.check("a saga is shown by its order's id, with its steps", saga["sagaId"] == "dear.s1" and len(saga["steps"]) == 4,
+              str(saga))
+    events = gridctl_json(PROGRAMS, nodes, "event", "history", "saga", "dear.s1")
+    tap.check("a saga has events of its own", events[0]["eventType"] == "SagaStarted", str(events[0]))
+    code, _, error = gridctl(PROGRAMS, nodes, "event", "history", "order", "no-such-order")
+    tap.check("no events is exit 1", code == 1 and "no events" in error, error)
+    code, _, error = gridctl(PROGRAMS, nodes, "event", "history", "thing", "x")
+    tap.check("a kind that does not exist is exit 2", code == 2, error)
+
+
+def nobody_there(tap):
+    code, _, error = run([PROGRAMS.path("gridctl"), "map", "get", "x", "-e", "127.0.0.1:9", "--timeout", "500"])
+    tap.check("no node is exit 3", code == 3 and "127.0.0.1:9" in error, error)
+    code, _, error = run([PROGRAMS.path("gridctl"), "map", "get"])
+    tap.check("wrong usage is exit 2", code == 2 and "KEY" in error, error)
+    code, out, _ = run([PROGRAMS.path("gridctl"), "order", "submit", "--help"])
+    tap.check("help is exit 0, with examples", code == 0 and "examples:" in out, out)
+
+
+def main():
+    tap = Tap()
+    nobody_there(tap)
+    with cluster(PROGRAMS, nodes=3, partitions=8) as nodes:
+        nodes.start(nodes.ids())
+        nodes.wait_ready(nodes.ids())
+        for part in (status, maps, loads, orders, bad_orders, history):
+            part(tap, nodes)
+        nodes.kill([2, 3])
+        code, out, error = gridctl(PROGRAMS, nodes, "map", "set", "k", "v", "--timeout", "1500")
+        tap.check("without a majority a write is unavailable or unknown", code in (3, 4), f"{code} {out} {error}")
+        shown = gridctl_json(PROGRAMS, nodes, "cluster", "status")
+        tap.check("and the cluster is not healthy", shown["healthy"] is False and
+                  [each["state"] for each in shown["nodes"]][1:] == ["unreachable"] * 2, str(shown))
+    return tap.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,168 @@
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/gridctl/command.h"
+
+struct parsed { enum parse_result result; struct ctl ctl; struct buffer text; };
+
+/* Parses a line of words separated by single blanks. */
+static void run(struct parsed *parsed, const char *line, const char *endpoints)
+{
+    static char words[512], name[] = "gridctl";
+    char *arguments[32] = {name};
+    int count = 1;
+    memset(parsed, 0, sizeof *parsed);
+    snprintf(words, sizeof words, "%s", line);
+    for (char *rest, *word = strtok_r(words, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest))
+        arguments[count++] = word;
+    parsed->result = parse(&parsed->ctl, count, arguments, endpoints, &parsed->text);
+    buffer_append_u8(&parsed->text, 0);
+}
+
+static void done(struct parsed *parsed)
+{
+    parse_close(&parsed->ctl);
+    buffer_close(&parsed->text);
+}
+
+static void refuses(const char *line, const char *what)
+{
+    struct parsed parsed;
+    run(&parsed, line, NULL);
+    cr_expect_eq(parsed.result, PARSE_USAGE, "%s", line);
+    cr_expect_not_null(strstr((const char *)parsed.text.data, what), "%s: %s", line, (const char *)parsed.text.data);
+    done(&parsed);
+}
+
+Test(parse, finds_command_arguments_and_options_in_any_order)
+{
+    struct parsed parsed;
+    run(&parsed, "-o json map --map=things set --affinity a KEY -t 500 VALUE", NULL);
+    cr_assert_eq(parsed.result, PARSE_USAGE, "options of a command stand behind it");
+    done(&parsed);
+    run(&parsed, "-o json map set --map=things KEY --affinity a VALUE -t500", NULL);
+    cr_assert_eq(parsed.result, PARSE_RUN, "%s", (const char *)parsed.text.data);
+    cr_expect_str_eq(parsed.ctl.command->name, "set");
+    cr_expect_eq(parsed.ctl.arguments_count, 2);
+    cr_expect_str_eq(parsed.ctl.arguments[0], "KEY");
+    cr_expect_str_eq(parsed.ctl.arguments[1], "VALUE");
+    cr_expect_str_eq(ctl_option(&parsed.ctl, "map", "default"), "things");
+    cr_expect_str_eq(ctl_option(&parsed.ctl, "affinity", ""), "a");
+    cr_expect(parsed.ctl.json);
+    cr_expect_eq(parsed.ctl.timeout_ms, 500);
+    done(&parsed);
+}
+
+Test(parse, two_dashes_end_the_options)
+{
+    struct parsed parsed;
+    run(&parsed, "map set -- -key --value", NULL);
+    cr_assert_eq(parsed.result, PARSE_RUN);
+    cr_expect_str_eq(parsed.ctl.arguments[0], "-key");
+    cr_expect_str_eq(parsed.ctl.arguments[1], "--value");
+    done(&parsed);
+    run(&parsed, "map get -", NULL);
+    cr_assert_eq(parsed.result, PARSE_RUN, "a dash alone is an argument");
+    done(&parsed);
+}
+
+Test(parse, endpoints_come_from_the_flag_the_environment_or_the_default)
+{
+    struct parsed parsed;
+    run(&parsed, "map size", NULL);
+    cr_expect_eq(parsed.ctl.endpoints_count, 3);
+    cr_expect_str_eq(parsed.ctl.endpoints[1], "127.0.0.1:7410");
+    done(&parsed);
+    run(&parsed, "map size", "a:1,b:2");
+    cr_expect_eq(parsed.ctl.endpoints_count, 2);
+    cr_expect_str_eq(parsed.ctl.endpoints[1], "b:2");
+    done(&parsed);
+    run(&parsed, "map size -e c:3", "a:1,b:2");
+    cr_expect_eq(parsed.ctl.endpoints_count, 1);
+    cr_expect_str_eq(parsed.ctl.endpoints[0], "c:3");
+    done(&parsed);
+}
+
+Test(parse, says_what_is_wrong)
+{
+    refuses("", "usage");
+    refuses("maps", "no such group of commands: maps");
+    refuses("map sett", "no such command: sett");
+    refuses("map set a", "arguments are missing: KEY VALUE");
+    refuses("map set a b c", "too many arguments: c");
+    refuses("map get a --nope", "no such option: --nope");
+    refuses("map get a -x", "no such option: -x");
+    refuses("map get a --map", "needs a value: --map");
+    refuses("map load --strict=yes", "takes no value");
+    refuses("map get a -o xml", "table or json");
+    refuses("map get a --timeout 0", "--timeout");
+    refuses("map get a --timeout 5s", "--timeout");
+    refuses("map get a --timeout -5", "--timeout");
+    refuses("map get a -e nowhere", "host:port");
+    refuses("map get a -e :7400", "host:port");
+    refuses("map", "map set");
+}
+
+Test(parse, help_shows_every_command_with_examples)
+{
+    struct parsed parsed;
+    for (size_t i = 0; i < COMMANDS_COUNT; i++) {
+        char line[128];
+        snprintf(line, sizeof line, "%s %s --help", COMMANDS[i].group, COMMANDS[i].name);
+        run(&parsed, line, NULL);
+        cr_expect_eq(parsed.result, PARSE_HELP, "%s", line);
+        snprintf(line, sizeof line, "  gridctl %s %s", COMMANDS[i].group, COMMANDS[i].name);
+        cr_expect_not_null(strstr((const char *)parsed.text.data, line), "%s has an example", line);
+        done(&parsed);
+    }
+    run(&parsed, "--help", NULL);
+    cr_expect_eq(parsed.result, PARSE_HELP);
+    for (size_t i = 0; i < COMMANDS_COUNT; i++)
+        cr_expect_not_null(strstr((const char *)parsed.text.data, COMMANDS[i].summary));
+    done(&parsed);
+}
+
+Test(parse, the_table_is_sound)
+{
+    for (size_t i = 0; i < COMMANDS_COUNT; i++) {
+        const struct command_row *row = &COMMANDS[i];
+        size_t options = 0;
+        cr_expect(row->run != NULL && row->summary[0] != 0 && row->arguments_min <= row->arguments_max);
+        cr_expect_leq(row->arguments_max, ARGUMENTS_MAX);
+        for (const struct option_row *option = row->options; option != NULL && option->name != NULL; option++) {
+            options++;
+            for (const struct option_row *common = COMMON_OPTIONS; common->name != NULL; common++)
+                cr_expect(strcmp(common->name, option->name) != 0 &&
+                          (option->letter == 0 || option->letter != common->letter),
+                          "%s %s: --%s hides a common option", row->group, row->name, option->name);
+            for (const struct option_row *other = row->options; other != option; other++)
+                cr_expect(option->letter == 0 || option->letter != other->letter, "%s %s: -%c twice", row->group,
+                          row->name, option->letter);
+        }
+        cr_expect_leq(options, OPTIONS_MAX);
+    }
+}
+
+Test(parse, numbers_are_whole_and_bounded)
+{
+    struct parsed parsed;
+    uint64_t number;
+    run(&parsed, "map scan --limit 17", NULL);
+    cr_expect(ctl_number(&parsed.ctl, "limit", 100, UINT64_MAX, &number));
+    cr_expect_eq(number, 17);
+    cr_expect_not(ctl_number(&parsed.ctl, "limit", 100, 16, &number));
+    done(&parsed);
+    run(&parsed, "map scan", NULL);
+    cr_expect(ctl_number(&parsed.ctl, "limit", 100, UINT64_MAX, &number));
+    cr_expect_eq(number, 100);
+    done(&parsed);
+    static const char *const bad[] = {"x", "1x", "-1", "+1", "99999999999999999999"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "map scan --limit=%s", bad[i]);
+        run(&parsed, line, NULL);
+        cr_expect_not(ctl_number(&parsed.ctl, "limit", 100, UINT64_MAX, &number), "%s", line);
+        done(&parsed);
+    }
+}
