@@ -72,8 +72,9 @@ def start_and_stop(tap):
         nodes.start([1])
         nodes.wait_ready([1])
         tap.check("it starts again on its data", nodes.is_ready(1))
-        os.kill(nodes.pid(1), signal.SIGINT)
-        tap.check("SIGINT ends it too", wait_exit(nodes.pid(1), 30))
+        pid = nodes.pid(1)
+        os.kill(pid, signal.SIGINT)
+        tap.check("SIGINT ends it too", wait_exit(pid, 30))
 
 
 def wait_exit_status(pid):
