@@ -50,7 +50,7 @@ struct service_call {
     struct bytes key, affinity;            /* of the aggregate; affinity is never empty */
     uint64_t log_time_ms, wall_time_ms;    /* deadlines by the first, stamps for people by the second (R14) */
     struct trace_context trace;
-    bool by_hand;                          /* a client asks, not another aggregate */
+    bool by_hand;                          /* decide only: a client asks, not another aggregate */
     struct bytes event_id;                 /* decide: of its first event; evolve, react: of the event at hand */
     uint64_t sequence;                     /* evolve, react: its sequence; else of the last event, 0 for none */
     service_peek_fn peek;
@@ -170,7 +170,8 @@ struct service {
                          struct service_decision *decision);
     void (*decide_result)(const struct service_call *call, const struct service_state *state,
                           const struct service_result *result, struct service_decision *decision);
-    /* Changes state->view in place; makes it (call->arena) when it is NULL. */
+    /* Changes state->view in place; makes it (call->arena) when it is NULL. Must depend on the event alone: key, affinity,
+     * times, trace, id and sequence are those of the event, also when a view is folded anew (I29). */
     void (*evolve)(const struct service_call *call, struct service_state *state, uint32_t type, const void *event);
     void (*react)(const struct service_call *call, const struct service_state *state, uint32_t type, const void *event,
                   struct service_reaction *reaction);

@@ -232,7 +232,7 @@ static Payment__V1__Payment *new_payment(const struct service_call *call)
     payment__v1__payment__init(payment);
     payment->payment_id = arena_text(call->arena, call->key);
     payment->order_id = arena_text(call->arena, call->affinity);
-    payment->saga_id = call->by_hand ? payment->saga_id : arena_text(call->arena, call->trace.saga_id);
+    payment->saga_id = arena_text(call->arena, call->trace.saga_id);
     payment->created_at_ms = call->wall_time_ms;
     payment->created_event_id = arena_text(call->arena, call->event_id);
     payment->status = PENDING;

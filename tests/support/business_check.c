@@ -40,6 +40,7 @@ struct names {
 struct inspection {
     const struct business_facts *facts;
     struct business_report *report;
+    const struct partition *partition; /* being read */
     struct arena arena;
     struct names orders, lines, aggregates;
 };
@@ -115,8 +116,10 @@ static void scan(struct inspection *inspection, uint32_t number, const char *suf
 {
     const struct service *service = registry_find(registry_builtin(), number);
     const char *map = arena_format(&inspection->arena, "%s.%s", service->name, suffix);
-    for (size_t i = 0; i < inspection->facts->partitions_count; i++)
-        scan_partition(inspection, inspection->facts->partitions[i], service, map, visit);
+    for (size_t i = 0; i < inspection->facts->partitions_count; i++) {
+        inspection->partition = inspection->facts->partitions[i];
+        scan_partition(inspection, inspection->partition, service, map, visit);
+    }
 }
 
 static struct bytes aggregate_name(struct inspection *inspection, uint32_t service, struct bytes key)
@@ -131,12 +134,59 @@ static void *unpack(struct inspection *inspection, const struct ProtobufCMessage
     return message_unpack(descriptor, value, &inspection->arena);
 }
 
+/* ---- views are the fold of their events (I29) */
+
+static bool read_event(struct inspection *inspection, const struct partition *partition, const struct query *query,
+                       struct event_record *ret_event)
+{
+    struct buffer out = {0};
+    struct response response = {0};
+    partition_query(partition, query, &out);
+    struct bytes kept = arena_copy(&inspection->arena, buffer_bytes(&out));
+    buffer_close(&out);
+    return response_decode(kept, &inspection->arena, &response) == GRID_ERR_OK && response.found &&
+           event_record_decode(response.value, ret_event) == GRID_ERR_OK;
+}
+
+static void fold(struct inspection *inspection, const struct service *service, struct map_entry entry,
+                 uint64_t sequence)
+{
+    struct service_state state = {0};
+    struct event_record event;
+    struct query query = {.kind = QUERY_GET, .affinity = entry.affinity};
+    query.map = bytes_of_text(arena_format(&inspection->arena, "%s.events", service->name));
+    for (uint64_t i = 1; i <= sequence; i++) {
+        query.key = bytes_of_text(arena_format(&inspection->arena, "%.*s/%llu", (int)entry.key.size,
+                                               (const char *)entry.key.data, (unsigned long long)i));
+        query.affinity = entry.affinity.size == 0 ? entry.key : entry.affinity;
+        if (!read_event(inspection, inspection->partition, &query, &event)) {
+            violated(inspection, "I13: event %llu of a %s is missing", (unsigned long long)i, service->aggregate);
+            return;
+        }
+        struct service_call call = {.arena = &inspection->arena,
+                                    .key = entry.key,
+                                    .affinity = query.affinity,
+                                    .log_time_ms = event.log_time_ms,
+                                    .wall_time_ms = event.wall_time_ms,
+                                    .trace = event.trace,
+                                    .event_id = event.event_id,
+                                    .sequence = event.sequence};
+        service->evolve(&call, &state, event.type,
+                        unpack(inspection, registry_event(service, event.type)->descriptor, event.body));
+        memcpy((uint8_t *)state.view + service->view_sequence_offset, &event.sequence, sizeof event.sequence);
+    }
+    if (!bytes_equal(message_pack_arena(state.view, &inspection->arena), entry.value))
+        violated(inspection, "I29: the view of %s %.*s is not the fold of its events", service->aggregate,
+                 (int)entry.key.size, (const char *)entry.key.data);
+}
+
 static void *note_view(struct inspection *inspection, const struct service *service, struct map_entry entry)
 {
     void *view = unpack(inspection, service->view, entry.value);
     struct aggregate *aggregate =
         names_ensure(&inspection->aggregates, aggregate_name(inspection, service->number, entry.key));
     memcpy(&aggregate->view, (uint8_t *)view + service->view_sequence_offset, sizeof aggregate->view);
+    fold(inspection, service, entry, aggregate->view);
     return view;
 }
 

@@ -1,4 +1,4 @@
-/* The invariants of the business, looked up in the partitions' maps and the provider's ledger (I01, I02, I04-I08, I13).
+/* The invariants of the business, looked up in the partitions' maps and the provider's ledger (I01, I02, I04-I08, I13, I29).
  *
  * Reads through partition_query only, so it judges whatever drives the partitions: a harness, the simulator, a
  * replica of a real cluster. Reservations and payments by hand are the caller's to avoid or to account for. */

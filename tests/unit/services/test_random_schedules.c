@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "service/inventory/v1/inventory.pb-c.h"
+#include "services/account/account.h"
 #include "services/inventory/inventory.h"
 #include "services/payment/payment.h"
 #include "services/saga/saga.h"
@@ -152,5 +153,20 @@ Test(random_schedules, find_a_saga_that_takes_silence_for_a_decline)
 {
     struct service mutant = saga_service;
     mutant.decide_timer = impatient_timer;
+    cr_assert(found_out(&mutant));
+}
+
+static void evolve_from_more_than_the_event(const struct service_call *call, struct service_state *state, uint32_t type,
+                                            const void *event)
+{
+    account_service.evolve(call, state, type, event);
+    if (call->by_hand)
+        ((Account__V1__Customer *)state->view)->phone = (char *)(uintptr_t) "by hand";
+}
+
+Test(random_schedules, find_a_view_that_depends_on_more_than_its_events)
+{
+    struct service mutant = account_service;
+    mutant.evolve = evolve_from_more_than_the_event;
     cr_assert(found_out(&mutant));
 }
