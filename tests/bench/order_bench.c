@@ -74,13 +74,24 @@ static void order(struct harness *harness, unsigned number, unsigned lines_count
     ENSURE(response.err == GRID_ERR_OK);
 }
 
+static unsigned number_of(const char *text, unsigned most)
+{
+    char *end;
+    unsigned long long number = strtoull(text, &end, 10);
+    if (*end != '\0' || number < 1 || number > most) {
+        fprintf(stderr, "order_bench: %s is not a number from 1 to %u\n", text, most);
+        exit(2);
+    }
+    return (unsigned)number;
+}
+
 int main(int argc, char **argv)
 {
-    unsigned orders = argc > 1 ? (unsigned)atoi(argv[1]) : 20000, lines = argc > 2 ? (unsigned)atoi(argv[2]) : 1;
+    unsigned orders = argc > 1 ? number_of(argv[1], 100000000) : 20000,
+             lines = argc > 2 ? number_of(argv[2], LINES_MAX) : 1;
     const struct harness_options options = {.seed = 1, .partitions = PARTITIONS};
     struct harness *harness = harness_open(&options);
     struct business_report report;
-    REQUIRE(orders >= 1 && lines >= 1 && lines <= LINES_MAX);
     stock_up(harness);
     double began_s = now_s();
     for (unsigned i = 0; i < orders; i++) {
