@@ -35,6 +35,7 @@ struct grid_client {
     struct arena members_arena;
     uv_idle_t ending;                      /* waits until the other handles are closed */
     int rounds;
+    uint32_t answering;                    /* callbacks of the application that run now */
     void (*closed)(void *context);
     void *closed_context;
 };
@@ -142,14 +143,22 @@ void face_reply(struct grid_client *client, const struct client_result *result, 
     }
 }
 
+void face_answer(struct grid_client *client, const struct grid_call *call, const struct grid_reply *reply)
+{
+    client->answering++;
+    call->done(call->context, reply);
+    client->answering--;
+}
+
 static void answered(void *context, const struct client_result *result)
 {
     struct pending_call *pending = context;
+    struct grid_client *client = pending->client;
     struct grid_call call = pending->call;
     struct grid_reply reply;
-    face_reply(pending->client, result, &reply);
+    face_reply(client, result, &reply);
     memory_free(pending);
-    call.done(call.context, &reply);
+    face_answer(client, &call, &reply);
 }
 
 static struct client_call core_call(struct grid_client *client, const struct grid_call *call)
@@ -299,11 +308,23 @@ static void free_client(uv_handle_t *handle)
         closed(context);
 }
 
+static void end_core(struct grid_client *client)
+{
+    struct client *core = client->core;
+    client->core = NULL;
+    client_close(core);
+    uv_io_close(client->uv_io);
+}
+
 /* Handles end in the closing phase of this iteration, or of the first one when the loop does not run now; the second
  * call of an idle handle lies behind both. */
 static void when_ended(uv_idle_t *handle)
 {
     struct grid_client *client = handle->data;
+    if (client->core != NULL) {
+        end_core(client);
+        return;
+    }
     if (++client->rounds < 2)
         return;
     uv_idle_stop(handle);
@@ -314,8 +335,8 @@ void grid_client_close(struct grid_client *client, void (*closed)(void *context)
 {
     client->closed = closed;
     client->closed_context = context;
-    client_close(client->core);
-    client->core = NULL;
-    uv_io_close(client->uv_io);
+    /* From inside a callback the core is still at work with what it answers: it ends in the loop's next turn. */
+    if (client->answering == 0)
+        end_core(client);
     uv_idle_start(&client->ending, when_ended);
 }

@@ -9,6 +9,8 @@ struct client *face_core(struct grid_client *client);
 struct arena *face_arena(struct grid_client *client);
 /* The reply of a result, in the client's arena: valid until the next one. */
 void face_reply(struct grid_client *client, const struct client_result *result, struct grid_reply *ret_reply);
+/* Runs the application's callback; it may close the client or the scan. */
+void face_answer(struct grid_client *client, const struct grid_call *call, const struct grid_reply *reply);
 struct bytes face_bytes(struct grid_bytes bytes);
 
 #endif

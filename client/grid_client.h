@@ -122,8 +122,9 @@ struct grid_call { grid_reply_fn done; void *context; uint64_t timeout_ms; };   
 /* Connects in the background; calls may be made at once. The loop must outlive the client. The process must ignore
  * SIGPIPE. */
 struct grid_client *grid_client_open(struct uv_loop_s *loop, const struct grid_options *options);
-/* Ends what is outstanding (CLOSED; UNKNOWN for writes that were sent) inside this call: such callbacks must not make
- * calls. Handles are closed by the loop: run it on, until `closed` is called; then the client is gone. */
+/* Ends what is outstanding (CLOSED; UNKNOWN for writes that were sent) inside this call, or in the loop's next turn when
+ * it is made from inside a callback; nobody may make calls from then on, callbacks included. Handles are closed by the
+ * loop: run it on, until `closed` is called; then the client is gone. */
 void grid_client_close(struct grid_client *client, void (*closed)(void *context), void *context);
 
 void grid_client_ready(struct grid_client *client, const struct grid_call *call);      /* OK once a node has answered */

@@ -45,7 +45,7 @@ static void finish(struct grid_scan *scan, const struct client_result *result)
     scan->call = (struct grid_call){0};
     face_reply(scan->client, result, &reply);
     reply.more = result->err == GRID_ERR_OK && !scan->ended;
-    call.done(call.context, &reply);
+    face_answer(scan->client, &call, &reply);
 }
 
 /* Moves the cursor behind this page. */
