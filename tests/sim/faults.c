@@ -166,8 +166,27 @@ static void cut_both(struct world *world, struct host *a, struct host *b, uint64
 
 static bool any_lose(struct world *world) { return world_draw_percent(world, CONCERN_FAULTS, 50); }
 
+/* It hears everybody and is heard by nobody: a leader goes on taking in what only it will ever have, and its late
+ * answers come when others lead. */
+static void act_mute(struct world *world)
+{
+    struct host *host = any_host(world, HOST_NODE);
+    uint64_t for_us = chance(world, 50000, world->plan.cut_us);
+    bool lose = any_lose(world);
+    world_say(world, "%s is heard by nobody for %.3f s", host->name, (double)for_us / 1e6);
+    for (size_t i = 0; i < world->hosts_count; i++) {
+        if (world->hosts[i] != host && world->hosts[i]->kind == HOST_NODE) {
+            net_cut(world, host, world->hosts[i], for_us, lose);
+        }
+    }
+}
+
 static void act_one_way(struct world *world)
 {
+    if (world_draw_percent(world, CONCERN_FAULTS, 50)) {
+        act_mute(world);
+        return;
+    }
     struct host *from = any_host(world, HOST_NODE), *to = any_host(world, HOST_NODE);
     if (from != to) {
         uint64_t for_us = chance(world, 50000, world->plan.cut_us);

@@ -2,8 +2,7 @@
  * leader a term, nothing acknowledged is lost, and work goes on once all is well again.
  *
  * To look further: FAULT_SEED and FAULT_SEEDS choose the seeds, FAULT_MASK forces classes of faults (bits of enum fault),
- * FAULT_SHIM switches a shim off. One-way cuts, crashes and slow disks (0x10610) show what S1 is for in about one seed of
- * 150. */
+ * FAULT_SHIM switches a shim off. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
