@@ -22,6 +22,7 @@ from tap import Tap  # noqa: E402,F401
 # Below the range from which the system takes ports for outgoing connections.
 PORT_LOW, PORT_HIGH = 12000, 31000
 COMMAND_SECONDS = 120
+HTTP_SECONDS = 20
 
 
 class Programs:
@@ -70,8 +71,8 @@ def run(arguments, text=None, environment=None):
 
 def metric(nodes, node, name):
     """Sum of a metric's samples on one node; `name` may have labels. 0 when there is none."""
-    status, text = http_get(nodes.metrics_port(node), "/metrics")
-    assert status == 200, status
+    status, text = http_get(nodes.metrics_port(node), "/metrics", HTTP_SECONDS)
+    assert status == 200, f"/metrics of node {node}: {status}"
     total = 0.0
     for line in text.splitlines():
         sample, _, value = line.rpartition(" ")

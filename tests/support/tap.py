@@ -22,6 +22,13 @@ class Tap:
         except Exception:  # any failure of one check must not hide the others
             self.check(name, False, traceback.format_exc())
 
+    def attempt(self, name, function):
+        """Runs a part that reports its own checks; only an exception counts, as a failed one."""
+        try:
+            function()
+        except Exception:  # the other parts still run
+            self.check(name, False, traceback.format_exc())
+
     def end(self):
         """Prints everything; a run without a single check is itself a failure. The status is for meson: TAP says the rest."""
         if not self.lines:
