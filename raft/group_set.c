@@ -102,16 +102,22 @@ static uint64_t host_now_ms(void *context)
     return clock_now_ms(set->io->clock);
 }
 
-/* Spreads leaders evenly: of each group another member is the first whose patience ends. */
+/* Whose turn it is to stand first, second, ... for a group: leaders come out evenly spread, and so do those of a member
+ * that died, because every other round of groups goes the other way about. */
+static uint64_t standing_order(const struct group_set *set, uint32_t group)
+{
+    size_t count = set->members_count;
+    size_t turn = (group_set_position(set, set->self) + count - group % count) % count;
+    return turn != 0 && group / count % 2 == 1 ? count - turn : turn;
+}
+
+/* Patience before an election: each turn has its own slice of the range, so that votes hardly ever split. */
 static int host_random(void *context, uint32_t group, int low, int high)
 {
     struct group_set *set = context;
-    uint64_t first = (uint64_t)low, last = (uint64_t)high, span = last - first;
-    if (node_id_equal(set->members[group % set->members_count], set->self))
-        last = first + span / 4;
-    else
-        first += span / 2;
-    return (int)prng_range(&set->prng, first, last);
+    uint64_t turn = standing_order(set, group), span = (uint64_t)high - (uint64_t)low;
+    uint64_t first = (uint64_t)low + span * turn / set->members_count;
+    return (int)prng_range(&set->prng, first, first + span / set->members_count);
 }
 
 static enum group_io_link host_link(void *context, struct node_id node)

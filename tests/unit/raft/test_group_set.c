@@ -8,7 +8,7 @@
 #include "tests/sim/world.h"
 #include "tests/unit/raft/fake_disk.h"
 
-enum { NODES = 3, GROUPS = 3, COMMANDS_MAX = 64 };
+enum { NODES = 3, GROUPS = 6, COMMANDS_MAX = 64 };
 #define SECOND_US (UINT64_C(1000) * 1000)
 
 struct node;
@@ -258,10 +258,23 @@ Test(group_set, elects_leaders_spread_over_the_members)
         for (uint32_t group = 0; group < GROUPS; group++) {
             struct node *leader = leader_of(&cluster, group);
             cr_assert_not_null(leader, "seed %llu: nobody leads group %u", (unsigned long long)seed, group);
-            cr_assert_eq(leader->id.value, group + 1);
+            cr_assert_eq(leader->id.value, group % NODES + 1);
         }
         cluster_close(&cluster);
     }
+}
+
+Test(group_set, the_groups_of_a_dead_leader_go_to_different_members)
+{
+    struct cluster cluster;
+    cluster_open(&cluster, NODES, 15);
+    cluster_start(&cluster);
+    run_for(&cluster, 4 * SECOND_US);
+    host_crash(cluster.nodes[0].host, CRASH_POWER);
+    run_for(&cluster, 3 * SECOND_US);
+    struct node *first = leader_of(&cluster, 0), *second = leader_of(&cluster, NODES);
+    cr_assert(first != NULL && second != NULL && first != second);
+    cluster_close(&cluster);
 }
 
 Test(group_set, applies_proposals_in_order_on_every_member_and_answers_once)
