@@ -136,12 +136,11 @@ static void start_activity(struct work *work, const struct work_item *item, cons
 
 void event_effects_react(struct work *work, const struct work_item *item, const struct staged_event *event)
 {
-    const struct service_reaction *reaction = event->reaction;
     REQUIRE(item->service != NULL && event->call.event_id.size != 0);
-    for (size_t i = 0; i < reaction->messages_count; i++)
-        send(work, item, &event->call, &reaction->messages[i], event->bodies[i]);
-    for (size_t i = 0; i < reaction->timers_count; i++)
-        set_timer(work, item, &reaction->timers[i]);
-    for (size_t i = 0; i < reaction->activities_count; i++)
-        start_activity(work, item, &event->call, &reaction->activities[i]);
+    for (size_t i = 0; i < event->messages_count; i++)
+        send(work, item, &event->call, &event->messages[i], event->bodies[i]);
+    for (size_t i = 0; i < event->timers_count; i++)
+        set_timer(work, item, &event->timers[i]);
+    for (size_t i = 0; i < event->activities_count; i++)
+        start_activity(work, item, &event->call, &event->activities[i]);
 }

@@ -150,9 +150,9 @@ void event_store_complete(struct work *work, const struct work_item *item, const
     struct retained retained = {.map = map_of(work, item->service, MAP_COMPLETIONS),
                                 .key = outcome->event_id,
                                 .affinity = item->affinity,
-                                .version = partition->commits,
+                                .version = RETENTION_ANY_VERSION,
                                 .end_ms = partition->log_time_ms + COMPLETIONS_KEEP_MS};
-    maps_set(partition->maps, retained.map, retained.key, retained.affinity, buffer_bytes(scratch), retained.version);
+    maps_set(partition->maps, retained.map, retained.key, retained.affinity, buffer_bytes(scratch), partition->commits);
     retention_add(work->pipeline->completions, &retained);
     (void)retention_trim(work->pipeline->completions, partition->maps, partition->log_time_ms, 2);
 }

@@ -140,6 +140,25 @@ static struct bytes encode_event(struct work *work, const struct handling *handl
     return arena_copy(work->arena, buffer_bytes(scratch));
 }
 
+static const void *kept(struct work *work, const void *items, size_t size_bytes)
+{
+    return arena_copy(work->arena, bytes_of(items, size_bytes)).data;
+}
+
+static void stage_reaction(struct work *work, const struct service_reaction *reaction, struct staged_event *staged)
+{
+    struct bytes *bodies = arena_alloc(work->arena, reaction->messages_count * sizeof *bodies);
+    for (size_t i = 0; i < reaction->messages_count; i++)
+        bodies[i] = message_pack_arena(reaction->messages[i].body, work->arena);
+    staged->bodies = bodies;
+    staged->messages_count = reaction->messages_count;
+    staged->messages = kept(work, reaction->messages, reaction->messages_count * sizeof reaction->messages[0]);
+    staged->timers_count = reaction->timers_count;
+    staged->timers = kept(work, reaction->timers, reaction->timers_count * sizeof reaction->timers[0]);
+    staged->activities_count = reaction->activities_count;
+    staged->activities = kept(work, reaction->activities, reaction->activities_count * sizeof reaction->activities[0]);
+}
+
 /* Enrich and evolve one event, and ask who must hear of it. Nothing is written yet. */
 static void stage_event(struct work *work, struct handling *handling, const struct service_event *event,
                         struct staged_event *ret_staged)
@@ -153,19 +172,17 @@ static void stage_event(struct work *work, struct handling *handling, const stru
     ret_staged->call = handling->call;
     service->evolve(&handling->call, &handling->state, event->type, event->body);
     event_store_set_sequence(service, handling->state.view, handling->call.sequence);
-    struct service_reaction *reaction = ret_staged->reaction = arena_alloc(work->arena, sizeof *reaction);
+    struct service_reaction *reaction = &work->pipeline->reaction;
     reaction->arena = work->arena;
     reaction->messages_count = reaction->timers_count = reaction->activities_count = 0;
     if (service->react != NULL)
         service->react(&handling->call, &handling->state, event->type, event->body, reaction);
-    ret_staged->bodies = arena_alloc(work->arena, reaction->messages_count * sizeof *ret_staged->bodies);
-    for (size_t i = 0; i < reaction->messages_count; i++)
-        ret_staged->bodies[i] = message_pack_arena(reaction->messages[i].body, work->arena);
+    stage_reaction(work, reaction, ret_staged);
 }
 
 static bool fits(const struct staged_event *staged)
 {
-    for (size_t i = 0; i < staged->reaction->messages_count; i++)
+    for (size_t i = 0; i < staged->messages_count; i++)
         if (staged->bodies[i].size > STORED_BYTES_MAX)
             return false;
     return staged->record.size <= STORED_BYTES_MAX;

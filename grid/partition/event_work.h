@@ -21,6 +21,7 @@ struct event_pipeline {
     struct map_id (*map_ids)[MAPS_PER_SERVICE];    /* by place in the registry */
     struct retention *completions, *parts;
     struct buffer scratch;
+    struct service_reaction reaction;              /* of the event at hand; only its used part is kept */
 };
 
 enum item_kind { ITEM_COMMAND, ITEM_ANSWER, ITEM_TIMER, ITEM_RESULT };
@@ -73,8 +74,10 @@ struct handling {
 struct staged_event {
     struct service_call call;
     struct bytes record;                   /* encoded Event */
-    struct service_reaction *reaction;
-    struct bytes *bodies;                  /* packed, of the reaction's messages */
+    const struct service_message *messages; size_t messages_count;
+    const struct bytes *bodies;            /* packed, of the messages */
+    const struct service_timer *timers; size_t timers_count;
+    const struct service_activity *activities; size_t activities_count;
     enum service_tally tally;
 };
 

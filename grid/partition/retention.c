@@ -76,7 +76,8 @@ static void forget(struct retention *retention, struct maps *maps)
     struct bytes key = bytes_of(kept->texts, kept->key_size);
     struct bytes affinity = bytes_of(kept->texts + kept->key_size, kept->affinity_size);
     struct table_entry entry;
-    if (maps_get(maps, kept->map, key, affinity, &entry) && entry.version == kept->version)
+    if (kept->version == RETENTION_ANY_VERSION ||
+        (maps_get(maps, kept->map, key, affinity, &entry) && entry.version == kept->version))
         maps_remove(maps, kept->map, key, affinity);
     memory_free(kept->texts);
     retention->head = (retention->head + 1) & (retention->capacity - 1);

@@ -11,6 +11,9 @@
 
 struct retention;
 
+/* Version of an entry that nobody overwrites, because its key is used once: it is forgotten without a look. */
+enum { RETENTION_ANY_VERSION = 0 };
+
 struct retained { struct map_id map; struct bytes key, affinity; uint64_t version, end_ms; };
 
 struct retention *retention_open(uint64_t count_max);          /* 0: no bound by count */

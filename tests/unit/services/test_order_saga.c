@@ -2,7 +2,10 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 
+#include "grid/base/limits.h"
+#include "grid/io/sink.h"
 #include "grid/wire/message.h"
+#include "services/order/order.h"
 #include "tests/unit/services/shop.h"
 
 static struct harness *open_shop(const struct harness_options *options)
@@ -317,4 +320,121 @@ Test(order_saga, works_in_one_partition_as_in_many)
     cr_assert_eq(shop_read_order(harness, "o1")->status, ORDER__V1__ORDER_STATUS__ORDER_STATUS_CONFIRMED);
     cr_assert_eq(shop_read_order(harness, "o2")->status, ORDER__V1__ORDER_STATUS__ORDER_STATUS_CANCELLED);
     check_and_close(harness, true);
+}
+
+/* Proposes the result of the only activity of a partition. */
+static void settle_activity(struct harness *harness, const char *order_id, enum payment_operation operation,
+                            enum payment_outcome outcome)
+{
+    uint32_t home = harness_partition_of(harness, order_id);
+    struct partition_activity activity;
+    cr_assert(partition_activity_next(harness_partition(harness, home), 0, &activity));
+    cr_assert_eq(activity.operation, operation);
+    struct command result = {
+        .kind = COMMAND_ACTIVITY_RESULT,
+        .activity_result = {.activity = activity.id, .outcome = outcome, .reason = bytes_of_text("no such account")}};
+    cr_assert(harness_propose(harness, home, &result).found);
+}
+
+Test(order_saga, is_parked_for_a_person_when_the_refund_is_refused)
+{
+    struct harness *harness = open_shop(&two_replicas);
+    const struct shop_line lines[] = {{"lamp", 2, 1000}};
+    harness_provider_down(harness, true);
+    shop_order(harness, "o1", "ada", lines, 1);
+    harness_run(harness, 1000);
+    cr_assert_eq(shop_cancel(harness, "o1").err, GRID_ERR_OK);
+    settle_activity(harness, "o1", PAYMENT_CHARGE, PAYMENT_CAPTURED);
+    settle_activity(harness, "o1", PAYMENT_REFUND, PAYMENT_DECLINED);
+    const Saga__V1__Saga *saga = shop_read_saga(harness, "o1");
+    cr_assert_eq(saga->status, SAGA__V1__SAGA_STATUS__SAGA_STATUS_FAILED);
+    cr_assert_str_eq(saga->failure_reason, "cancelled: changed my mind; the refund was refused: no such account");
+    cr_assert_eq(shop_read_payment(harness, "o1")->status, PAYMENT__V1__PAYMENT_STATUS__PAYMENT_STATUS_CAPTURED);
+    cr_assert_eq(partition_stats(harness_partition(harness, harness_partition_of(harness, "o1"))).sagas_failed, 1);
+    harness_close(harness);
+}
+
+/* An order that can never be confirmed, whatever was paid. */
+static void decide_without_confirming(const struct service_call *call, const struct service_state *state, uint32_t type,
+                                      const void *command, struct service_decision *decision)
+{
+    if (type == ORDER_CONFIRM_ORDER)
+        service_refuse(decision, REFUSAL_INVALID_ORDER_STATE, "never");
+    else
+        order_service.decide(call, state, type, command, decision);
+}
+
+Test(order_saga, refunds_what_was_captured_when_the_order_cannot_be_confirmed)
+{
+    struct service stubborn = order_service;
+    const struct service *services[8];
+    struct service_registry registry = *registry_builtin();
+    stubborn.decide = decide_without_confirming;
+    for (size_t i = 0; i < registry.count; i++)
+        services[i] = registry.services[i] == &order_service ? &stubborn : registry.services[i];
+    registry.services = services;
+    const struct harness_options options = {.seed = 1, .services = &registry};
+    struct harness *harness = open_shop(&options);
+    const struct shop_line lines[] = {{"lamp", 2, 1000}};
+    shop_order(harness, "o1", "ada", lines, 1);
+    const Saga__V1__Saga *saga = expect_undone(harness, "o1", COMPENSATED);
+    cr_assert_str_eq(saga->failure_reason, "order: INVALID_ORDER_STATE");
+    const Saga__V1__StepStatus expected[] = {
+        SAGA__V1__STEP_STATUS__STEP_STATUS_COMPENSATED, SAGA__V1__STEP_STATUS__STEP_STATUS_COMPENSATED,
+        SAGA__V1__STEP_STATUS__STEP_STATUS_COMPENSATED, SAGA__V1__STEP_STATUS__STEP_STATUS_FAILED};
+    for (size_t i = 0; i < 4; i++)
+        cr_assert_eq(saga->steps[i]->status, expected[i], "step %zu", i + 1);
+    cr_assert_eq(shop_read_payment(harness, "o1")->status, PAYMENT__V1__PAYMENT_STATUS__PAYMENT_STATUS_REFUNDED);
+    check_and_close(harness, true);
+}
+
+Test(order_saga, fires_no_more_deadlines_at_once_than_a_tick_may)
+{
+    enum { ORDERS = TICK_TIMERS_MAX + 44 };
+    const struct harness_options one = {.seed = 2, .partitions = 1, .second_replica = true};
+    struct harness *harness = harness_open(&one);
+    const struct shop_line lines[] = {{"lamp", 1, 1000}};
+    shop_customer(harness, "ada");
+    shop_product(harness, "lamp", 1000, 1000);
+    harness_provider_down(harness, true);
+    for (unsigned i = 0; i < ORDERS; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "o%u", i);
+        cr_assert_eq(shop_order(harness, id, "ada", lines, 1).err, GRID_ERR_OK);
+    }
+    harness_run(harness, 59700);
+    cr_assert_eq(partition_stats(harness_partition(harness, 0)).timers, ORDERS);
+    uint64_t due_ms;
+    cr_assert(partition_next_due_ms(harness_partition(harness, 0), &due_ms));
+    while (partition_stats(harness_partition(harness, 0)).timers == ORDERS)
+        harness_run(harness, 1);
+    cr_assert_eq(partition_stats(harness_partition(harness, 0)).timers, ORDERS - TICK_TIMERS_MAX);
+    cr_assert_geq(partition_log_time_ms(harness_partition(harness, 0)), due_ms);
+    harness_heal(harness);
+    cr_assert(harness_settle(harness, 60000));
+    struct business_report report;
+    harness_check(harness, true, &report);
+    cr_assert_eq(report.sagas_by_status[SAGA__V1__SAGA_STATUS__SAGA_STATUS_TIMED_OUT], ORDERS);
+    check_and_close(harness, true);
+}
+
+Test(order_saga, leaves_a_parked_order_to_be_confirmed_by_hand)
+{
+    struct harness *harness = open_shop(&two_replicas);
+    const struct shop_line lines[] = {{"lamp", 2, 1000}};
+    harness_provider_down(harness, true);
+    shop_order(harness, "o1", "ada", lines, 1);
+    harness_run(harness, 61000);
+    settle_activity(harness, "o1", PAYMENT_CHARGE, PAYMENT_CAPTURED);
+    cr_assert_eq(shop_confirm(harness, "o1").refusal_code, REFUSAL_PAYMENT_NOT_CAPTURED);
+    settle_activity(harness, "o1", PAYMENT_REFUND, PAYMENT_DECLINED);
+    cr_assert_eq(shop_read_saga(harness, "o1")->status, SAGA__V1__SAGA_STATUS__SAGA_STATUS_FAILED);
+    cr_assert_eq(shop_cancel(harness, "o1").refusal_code, REFUSAL_INVALID_ORDER_STATE);
+    cr_assert_eq(shop_confirm(harness, "o1").err, GRID_ERR_OK);
+    cr_assert(harness_settle(harness, 10000));
+    cr_assert_eq(shop_read_order(harness, "o1")->status, ORDER__V1__ORDER_STATUS__ORDER_STATUS_CONFIRMED);
+    const Inventory__V1__Product *lamp = shop_read_product(harness, "lamp");
+    cr_assert_eq(lamp->quantity_sold, 2);
+    cr_assert_eq(lamp->quantity_reserved, 0);
+    check_and_close(harness, false);
 }
