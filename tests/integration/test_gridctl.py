@@ -173,6 +173,15 @@ def history(tap, nodes):
     tap.check("a kind that does not exist is exit 2", code == 2, error)
 
 
+def examples(tap, nodes):
+    endpoint = nodes.endpoints().split(",")[0]
+    for expected in ("visits: 1\n", "visits: 2\n"):
+        code, out, error = run([PROGRAMS.path("example-counter"), endpoint, "visits"])
+        tap.check("the example of the blocking face prints " + expected.strip(), (code, out) == (0, expected), out + error)
+    code, out, error = run([PROGRAMS.path("example-pipeline"), endpoint, "5000"])
+    tap.check("the example of the asynchronous face sets its keys", code == 0 and "the map holds 5000" in out, out + error)
+
+
 def nobody_there(tap):
     code, _, error = run([PROGRAMS.path("gridctl"), "map", "get", "x", "-e", "127.0.0.1:9", "--timeout", "500"])
     tap.check("no node is exit 3", code == 3 and "127.0.0.1:9" in error, error)
@@ -188,7 +197,7 @@ def main():
     with cluster(PROGRAMS, nodes=3, partitions=8) as nodes:
         nodes.start(nodes.ids())
         nodes.wait_ready(nodes.ids())
-        for part in (status, maps, loads, orders, bad_orders, history):
+        for part in (status, maps, loads, orders, bad_orders, history, examples):
             part(tap, nodes)
         nodes.kill([2, 3])
         code, out, error = gridctl(PROGRAMS, nodes, "map", "set", "k", "v", "--timeout", "1500")

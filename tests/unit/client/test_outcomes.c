@@ -100,7 +100,7 @@ Test(outcomes, two_nodes_that_point_at_each_other_are_not_asked_in_a_storm)
     int hops = 0;
     open_all(&script);
     script_set(&script, 0, &set);
-    for (uint32_t node; (node = hear_anywhere(&script, &heard)) != 0; hops++)
+    for (uint32_t node; hops < 50 && (node = hear_anywhere(&script, &heard)) != 0; hops++)
         script_answer_err(&script, node, &heard, GRID_ERR_NOT_LEADER, node == 1 ? 2 : 1);
     cr_expect_leq(hops, 4, "%d in one instant", hops);
     script_close(&script);
@@ -470,6 +470,21 @@ Test(outcomes, nonsense_from_a_node_ends_its_connection)
     script_say(&script, 1, buffer_bytes(&out));
     buffer_close(&out);
     cr_expect_not(script_is_up(&script, 1), "a body that cannot be read");
+    script_close(&script);
+}
+
+Test(outcomes, only_the_node_that_was_asked_can_answer)
+{
+    struct script script;
+    struct outcome set;
+    struct heard heard;
+    open_all(&script);
+    script_set(&script, 0, &set);
+    cr_assert(script_hear(&script, 1, &heard));
+    answer_ok(&script, 2, &heard);
+    cr_expect_eq(set.calls, 0);
+    answer_ok(&script, 1, &heard);
+    expect(&set, GRID_ERR_OK);
     script_close(&script);
 }
 
