@@ -8,11 +8,30 @@
 #include "grid/base/memory.h"
 #include "grid/partition/sessions.h"
 
+/* Most answers are a version and little else: they stand in the row itself. */
+enum { ANSWER_INSIDE_BYTES = 16 };
+enum answer_place { ANSWER_DROPPED, ANSWER_INSIDE, ANSWER_OUTSIDE };
+
 struct session_result {
     uint64_t sequence;
-    uint8_t *answer;                   /* NULL: not kept */
     uint32_t size;
+    uint32_t place;                    /* enum answer_place */
+    union { uint8_t inside[ANSWER_INSIDE_BYTES]; uint8_t *outside; } answer;
 };
+
+static struct bytes answer_of(const struct session_result *row)
+{
+    if (row->place == ANSWER_DROPPED)
+        return BYTES_NONE;
+    return bytes_of(row->place == ANSWER_INSIDE ? row->answer.inside : row->answer.outside, row->size);
+}
+
+static void answer_free(struct session_result *row)
+{
+    if (row->place == ANSWER_OUTSIDE)
+        memory_free(row->answer.outside);
+    row->place = ANSWER_DROPPED;
+}
 
 void session_results_init(struct session_results *results)
 {
@@ -22,20 +41,19 @@ void session_results_init(struct session_results *results)
 void session_results_close(struct session_results *results)
 {
     for (uint32_t i = results->first; i < results->end; i++)
-        memory_free(results->rows[i].answer);
+        answer_free(&results->rows[i]);
     memory_free(results->rows);
     *results = (struct session_results){0};
 }
 
 static void forget(struct session_results *results, struct session_result *row)
 {
-    if (row->answer == NULL)
+    if (row->place == ANSWER_DROPPED)
         return;
     HOLDS(results->kept > 0 && results->kept_bytes >= row->size);
     results->kept--;
     results->kept_bytes -= row->size;
-    memory_free(row->answer);
-    row->answer = NULL;
+    answer_free(row);
 }
 
 void session_results_acknowledge(struct session_results *results, uint64_t below)
@@ -71,8 +89,8 @@ bool session_results_find(const struct session_results *results, uint64_t sequen
     uint32_t at = lower_bound(results, sequence);
     if (at == results->end || results->rows[at].sequence != sequence)
         return false;
-    *ret_kept = results->rows[at].answer != NULL;
-    *ret_result = bytes_of(results->rows[at].answer, results->rows[at].size);
+    *ret_kept = results->rows[at].place != ANSWER_DROPPED;
+    *ret_result = answer_of(&results->rows[at]);
     return true;
 }
 
@@ -105,8 +123,15 @@ void session_results_add(struct session_results *results, uint64_t sequence, str
     *row = (struct session_result){.sequence = sequence};
     if (results->kept == SESSION_RESULTS_MAX || result.size > SESSION_RESULT_BYTES_MAX - results->kept_bytes)
         return;
-    row->answer = memory_copy(result.data, result.size);
     row->size = (uint32_t)result.size;
+    if (result.size > ANSWER_INSIDE_BYTES) {
+        row->place = ANSWER_OUTSIDE;
+        row->answer.outside = memory_copy(result.data, result.size);
+    } else {
+        row->place = ANSWER_INSIDE;
+        if (result.size != 0)
+            memcpy(row->answer.inside, result.data, result.size);
+    }
     results->kept++;
     results->kept_bytes += row->size;
 }
@@ -116,7 +141,7 @@ uint64_t session_results_digest(const struct session_results *results, uint64_t 
     uint64_t digest = seed + results->acknowledged_below;
     for (uint32_t i = results->first; i < results->end; i++) {
         const struct session_result *row = &results->rows[i];
-        digest = hash_xxh3(bytes_of(row->answer, row->size), digest + row->sequence * 2 + (row->answer != NULL));
+        digest = hash_xxh3(answer_of(row), digest + row->sequence * 2 + (row->place != ANSWER_DROPPED));
     }
     return digest;
 }
@@ -129,8 +154,8 @@ void session_results_holds(const struct session_results *results)
     for (uint32_t i = results->first; i < results->end; i++) {
         HOLDS(results->rows[i].sequence >= least);
         least = results->rows[i].sequence + 1;
-        kept += results->rows[i].answer != NULL;
-        bytes += results->rows[i].answer != NULL ? results->rows[i].size : 0;
+        kept += results->rows[i].place != ANSWER_DROPPED;
+        bytes += (uint32_t)answer_of(&results->rows[i]).size;
     }
     HOLDS(least - results->acknowledged_below <= SESSION_WINDOW_MAX);
     HOLDS(kept == results->kept && kept <= SESSION_RESULTS_MAX);

@@ -49,13 +49,14 @@ bool sessions_end(struct sessions *sessions, struct session_id id);         /* f
 /* Looks a request up and forgets what it acknowledges. */
 enum session_verdict sessions_admit(struct sessions *sessions, const struct session_request *request, uint64_t now_ms,
                                     struct bytes *ret_result);
-/* Keeps the answer of a request that was just admitted as SESSION_NEW. */
+/* Keeps the answer of the request that was admitted last, as SESSION_NEW, and whose session has not ended since. */
 void sessions_keep(struct sessions *sessions, struct session_id id, uint64_t sequence, struct bytes result);
 /* Ends at most `count_max` sessions whose idle time is over, in (due, id) order; returns how many. */
 size_t sessions_expire(struct sessions *sessions, uint64_t now_ms, size_t count_max);
 
 uint64_t sessions_count(const struct sessions *sessions);
-bool sessions_next_due_ms(const struct sessions *sessions, uint64_t *ret_due_ms);
+/* Earliest end; false: no sessions. Puts the queue of ends in order first, which changes nothing that is replicated. */
+bool sessions_next_due_ms(struct sessions *sessions, uint64_t *ret_due_ms);
 uint64_t sessions_digest(const struct sessions *sessions);
 void sessions_holds(const struct sessions *sessions);
 
