@@ -153,10 +153,24 @@ enum grid_err wal_segments_cover(struct wal_segments *segments, uint64_t positio
     return segments->error;
 }
 
+/* False: the next slice is being made ready beside the loop. */
+static bool slice_ready(struct wal_segments *segments)
+{
+    struct wal_segment *last = segments->last;
+    struct storage *storage = segments->storage;
+    uint64_t left = last->capacity - last->prepared;
+    return storage->reserve == NULL ||
+           storage->reserve(storage, last->file, last->prepared + (segments->slice_bytes < left ? segments->slice_bytes : left));
+}
+
 void wal_segments_advance(struct wal_segments *segments, uint64_t position)
 {
     uint64_t prepared = wal_segments_prepared(segments);
-    if (prepared < position && !segments->full)
+    if (prepared >= position || segments->full || segments->error != GRID_ERR_OK)
+        return;
+    if ((segments->last == NULL || segments->last->prepared == segments->last->capacity) && make(segments) != GRID_ERR_OK)
+        return;
+    if (slice_ready(segments))
         (void)wal_segments_cover(segments, prepared + 1);
 }
 

@@ -42,6 +42,9 @@ struct storage {
     /* Calls `each` for every file, in name order. */
     enum grid_err (*list)(struct storage *storage, void (*each)(void *context, const char *name), void *context);
     uint64_t (*free_bytes)(struct storage *storage);
+    /* Begins to do what allocate would, beside the loop; true once it was tried, so that allocate returns at once or tells
+     * the error. May be NULL: allocate does everything. A write may be in flight meanwhile. */
+    bool (*reserve)(struct storage *storage, struct file *file, uint64_t size);
 };
 
 #endif

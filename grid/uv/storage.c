@@ -1,27 +1,41 @@
+/* O_DIRECT and pwritev2 are the system's own. */
+#define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
 #include "grid/uv/inside.h"
 
-enum { ZERO_BYTES = 1024 * 1024 };
+enum { ZERO_BYTES = 256 * 1024, PAGE_BYTES = 4096, DIRECT_BYTES = 1024 * 1024 };
 
+/* Synced writes of whole pages go past the system's cache (direct_fd): nobody reads a log before the next start, and
+ * copying it there costs more than everything else in a write. */
 struct file {
     struct uv_storage *storage;
-    int fd;
+    int fd, direct_fd;                 /* direct_fd: -1 where the file system has no such thing */
     struct storage_write *write;       /* in flight */
     uv_work_t work;
     enum grid_err result;
-    bool closing;                      /* close was asked for while a write was in flight */
+    bool unsynced;                     /* something was written that no sync has covered yet */
+    void *pages_memory;                /* NULL so far, or memory that holds `pages` */
+    uint8_t *pages;                    /* DIRECT_BYTES at an aligned address */
+    uv_mutex_t filling;                /* held while the file is being extended */
+    bool fill_failed;                  /* and it cannot be known what of it reached the disk */
+    uv_work_t reserve_work;
+    uint64_t reserve_bytes;
+    bool reserving;
+    bool closing;                      /* close was asked for while a write or a reservation was in flight */
 };
 
 static struct uv_storage *storage_of(struct storage *storage)
@@ -76,7 +90,9 @@ static enum grid_err open_(struct storage *base, const char *name, bool create, 
     struct file *file = memory_zero(1, sizeof *file);
     file->storage = storage;
     file->fd = fd;
-    file->work.data = file;
+    file->direct_fd = openat(storage->directory_fd, name, O_WRONLY | O_CLOEXEC | O_DIRECT);
+    file->work.data = file->reserve_work.data = file;
+    HOLDS(uv_mutex_init(&file->filling) == 0);
     *ret_file = file;
     return GRID_ERR_OK;
 }
@@ -84,13 +100,17 @@ static enum grid_err open_(struct storage *base, const char *name, bool create, 
 static void file_free(struct file *file)
 {
     close(file->fd);
+    if (file->direct_fd >= 0)
+        close(file->direct_fd);
+    uv_mutex_destroy(&file->filling);
+    memory_free(file->pages_memory);
     memory_free(file);
 }
 
 static void close_(struct storage *base, struct file *file)
 {
     (void)base;
-    if (file->write)
+    if (file->write || file->reserving)
         file->closing = true; /* the thread pool still has it */
     else
         file_free(file);
@@ -119,12 +139,71 @@ static enum grid_err read_(struct storage *base, struct file *file, uint64_t off
     return GRID_ERR_OK;
 }
 
+/* ---- writes past the cache */
+
+/* One piece, written and synced in one call. Negative: nothing was written. */
+static ssize_t write_piece(struct file *file, uint64_t offset, struct bytes piece)
+{
+    /* The system takes aligned addresses only. */
+    memcpy(file->pages, piece.data, piece.size);
+    struct iovec part = {.iov_base = file->pages, .iov_len = piece.size};
+    ssize_t written;
+    do
+        written = pwritev2(file->direct_fd, &part, 1, (off_t)offset, RWF_DSYNC);
+    while (written < 0 && errno == EINTR);
+    return written;
+}
+
+static bool can_write_direct(struct file *file, const struct storage_write *write)
+{
+    if (file->direct_fd < 0 || file->unsynced || write->data.size == 0 || write->offset % PAGE_BYTES != 0 ||
+        write->data.size % PAGE_BYTES != 0)
+        return false;
+    if (file->pages_memory == NULL) {
+        file->pages_memory = memory_alloc(DIRECT_BYTES + PAGE_BYTES);
+        file->pages = (uint8_t *)file->pages_memory + PAGE_BYTES - (uintptr_t)file->pages_memory % PAGE_BYTES;
+    }
+    return true;
+}
+
+/* False: not possible here, nothing was written; the other way is left. */
+static bool write_direct(struct file *file, const struct storage_write *write, enum grid_err *ret_result)
+{
+    if (!can_write_direct(file, write))
+        return false;
+    *ret_result = GRID_ERR_OK;
+    for (size_t done = 0; done < write->data.size;) {
+        size_t left = write->data.size - done;
+        ssize_t written = write_piece(file, write->offset + done,
+                                      bytes_of(write->data.data + done, left < DIRECT_BYTES ? left : DIRECT_BYTES));
+        if (written < 0 && done == 0 && (errno == EINVAL || errno == EOPNOTSUPP)) {
+            close(file->direct_fd);
+            file->direct_fd = -1;
+            return false;
+        }
+        if (written <= 0 || written % PAGE_BYTES != 0) {
+            *ret_result = written < 0 ? err_of_errno() : GRID_ERR_IO;
+            return true;
+        }
+        done += (size_t)written;
+    }
+    return true;
+}
+
 static void write_work(uv_work_t *work)
 {
     struct file *file = work->data;
-    file->result = write_all(file->fd, file->write->offset, file->write->data);
-    if (file->result == GRID_ERR_OK && file->write->sync && fdatasync(file->fd) != 0)
+    const struct storage_write *write = file->write;
+    if (write->sync && write_direct(file, write, &file->result))
+        return;
+    file->unsynced = true;
+    file->result = write_all(file->fd, write->offset, write->data);
+    if (file->result != GRID_ERR_OK || !write->sync)
+        return;
+    if (fdatasync(file->fd) != 0)
         file->result = GRID_ERR_IO;
+    else
+        file->unsynced = false;
 }
 
 static void write_done(uv_work_t *work, int status)
@@ -132,10 +211,10 @@ static void write_done(uv_work_t *work, int status)
     struct file *file = work->data;
     struct storage_write *write = file->write;
     file->write = NULL;
-    if (file->closing)
-        file_free(file);
-    else
+    if (!file->closing)
         write->done(write->context, status < 0 ? GRID_ERR_IO : file->result);
+    else if (!file->reserving)
+        file_free(file);
 }
 
 static void write_(struct storage *base, struct file *file, struct storage_write *write)
@@ -146,24 +225,67 @@ static void write_(struct storage *base, struct file *file, struct storage_write
     HOLDS(uv_queue_work(storage->loop, &file->work, write_work, write_done) == 0);
 }
 
-static enum grid_err allocate(struct storage *base, struct file *file, uint64_t size)
+/* ---- space ahead */
+
+static enum grid_err fill(struct file *file, uint64_t size)
 {
-    static const uint8_t zeros[ZERO_BYTES];
-    uint64_t at = size_(base, file);
+    static const alignas(PAGE_BYTES) uint8_t zeros[ZERO_BYTES];
+    uint64_t at = size_(NULL, file);
     if (at >= size)
         return GRID_ERR_OK;
     /* Reserving first makes a full disk show before anything is written; writing zeros makes later syncs cheap. */
     int reserved = posix_fallocate(file->fd, (off_t)at, (off_t)(size - at));
     if (reserved == ENOSPC)
         return GRID_ERR_NO_SPACE;
+    bool direct = file->direct_fd >= 0 && at % PAGE_BYTES == 0 && size % PAGE_BYTES == 0;
     while (at < size) {
         size_t part = size - at < ZERO_BYTES ? (size_t)(size - at) : ZERO_BYTES;
-        enum grid_err err = write_all(file->fd, at, bytes_of(zeros, part));
+        enum grid_err err = write_all(direct ? file->direct_fd : file->fd, at, bytes_of(zeros, part));
         if (err != GRID_ERR_OK)
             return err;
         at += part;
     }
     return fsync(file->fd) == 0 ? GRID_ERR_OK : GRID_ERR_IO;
+}
+
+static enum grid_err allocate(struct storage *base, struct file *file, uint64_t size)
+{
+    (void)base;
+    uv_mutex_lock(&file->filling);
+    enum grid_err err = file->fill_failed ? GRID_ERR_IO : fill(file, size);
+    file->fill_failed = err != GRID_ERR_OK && err != GRID_ERR_NO_SPACE;
+    uv_mutex_unlock(&file->filling);
+    return err;
+}
+
+/* Whatever goes wrong here shows again in the allocate that follows. */
+static void reserve_run(uv_work_t *work)
+{
+    struct file *file = work->data;
+    (void)allocate(NULL, file, file->reserve_bytes);
+}
+
+static void reserve_done(uv_work_t *work, int status)
+{
+    struct file *file = work->data;
+    (void)status;
+    file->reserving = false;
+    if (file->closing && !file->write)
+        file_free(file);
+}
+
+static bool reserve(struct storage *base, struct file *file, uint64_t size)
+{
+    struct uv_storage *storage = storage_of(base);
+    REQUIRE(!file->closing);
+    if (file->reserving)
+        return false;
+    if (file->reserve_bytes >= size)
+        return true;
+    file->reserving = true;
+    file->reserve_bytes = size;
+    HOLDS(uv_queue_work(storage->loop, &file->reserve_work, reserve_run, reserve_done) == 0);
+    return false;
 }
 
 static enum grid_err truncate_(struct storage *base, struct file *file, uint64_t size)
@@ -261,7 +383,7 @@ static uint64_t free_bytes(struct storage *base)
 enum grid_err uv_storage_init(struct uv_storage *storage, uv_loop_t *loop, const char *directory, char **ret_note)
 {
     *storage = (struct uv_storage){
-        .base = {.open = open_, .close = close_, .size = size_, .read = read_, .write = write_, .allocate = allocate,
+        .base = {.open = open_, .close = close_, .size = size_, .read = read_, .write = write_, .allocate = allocate, .reserve = reserve,
                  .truncate = truncate_, .remove = remove_, .put = put, .get = get, .list = list, .free_bytes = free_bytes},
         .loop = loop, .directory = memory_copy(directory, strlen(directory) + 1)};
     if (mkdir(directory, 0750) != 0 && errno != EEXIST) {

@@ -108,6 +108,78 @@ Test(uv_storage, writes_a_large_piece_whole)
     memory_free(back);
 }
 
+/* Whole pages that are synced take another way than the rest; what is read back must not tell. */
+Test(uv_storage, mixes_writes_of_pages_and_of_bytes)
+{
+    enum { PAGE = 4096, PAGES = 700, SIZE = PAGES * PAGE };
+    struct scene scene;
+    struct file *file;
+    uint8_t *data = memory_alloc(SIZE), *back = memory_alloc(SIZE);
+    for (size_t i = 0; i < SIZE; i++)
+        data[i] = (uint8_t)(i * 11 >> 4);
+    scene_open(&scene);
+    cr_assert_eq(scene.storage->open(scene.storage, "log", true, &file), GRID_ERR_OK);
+    cr_assert_eq(scene.storage->allocate(scene.storage, file, SIZE), GRID_ERR_OK);
+    for (size_t at = 0, pages = 1; at < SIZE; pages = pages % 5 == 4 ? 300 : pages + 1) {
+        size_t size = at + pages * PAGE < SIZE ? pages * PAGE : SIZE - at;
+        bool sync = pages != 3;
+        size_t skipped = pages % 4 == 1 ? 7 : 0;
+        cr_assert_eq(write_and_wait(&scene, file, at + skipped, bytes_of(data + at + skipped, size - skipped), sync), GRID_ERR_OK);
+        if (skipped != 0)
+            cr_assert_eq(write_and_wait(&scene, file, at, bytes_of(data + at, skipped), false), GRID_ERR_OK);
+        at += size;
+    }
+    cr_assert_eq(scene.storage->size(scene.storage, file), SIZE);
+    cr_assert_eq(scene.storage->read(scene.storage, file, 0, back, SIZE), GRID_ERR_OK);
+    cr_assert_eq(memcmp(data, back, SIZE), 0);
+    scene.storage->close(scene.storage, file);
+    cr_assert_eq(scene.storage->open(scene.storage, "log", false, &file), GRID_ERR_OK);
+    cr_assert_eq(scene.storage->read(scene.storage, file, 0, back, SIZE), GRID_ERR_OK);
+    cr_assert_eq(memcmp(data, back, SIZE), 0, "after it was opened again");
+    scene.storage->close(scene.storage, file);
+    scene_close(&scene);
+    memory_free(data);
+    memory_free(back);
+}
+
+Test(uv_storage, reserves_beside_the_loop)
+{
+    enum { SIZE = 3 * 1024 * 1024 };
+    struct scene scene;
+    struct file *file;
+    uint8_t *back = memory_alloc(SIZE);
+    scene_open(&scene);
+    cr_assert_eq(scene.storage->open(scene.storage, "log", true, &file), GRID_ERR_OK);
+    cr_assert_not(scene.storage->reserve(scene.storage, file, SIZE));
+    while (!scene.storage->reserve(scene.storage, file, SIZE))
+        uv_run(&scene.fixture.loop, UV_RUN_ONCE);
+    cr_assert_eq(scene.storage->size(scene.storage, file), SIZE);
+    cr_assert_eq(scene.storage->allocate(scene.storage, file, SIZE), GRID_ERR_OK);
+    cr_assert_eq(scene.storage->read(scene.storage, file, 0, back, SIZE), GRID_ERR_OK);
+    for (size_t i = 0; i < SIZE; i++)
+        cr_assert_eq(back[i], 0);
+    /* Closed while more is being reserved. */
+    cr_assert_not(scene.storage->reserve(scene.storage, file, 2 * SIZE));
+    scene.storage->close(scene.storage, file);
+    scene_close(&scene);
+    memory_free(back);
+}
+
+/* The one does not overtake the other: when allocate returns, the space is there. */
+Test(uv_storage, allocates_while_it_reserves)
+{
+    enum { SIZE = 8 * 1024 * 1024 };
+    struct scene scene;
+    struct file *file;
+    scene_open(&scene);
+    cr_assert_eq(scene.storage->open(scene.storage, "log", true, &file), GRID_ERR_OK);
+    cr_assert_not(scene.storage->reserve(scene.storage, file, SIZE / 2));
+    cr_assert_eq(scene.storage->allocate(scene.storage, file, SIZE), GRID_ERR_OK);
+    cr_assert_eq(scene.storage->size(scene.storage, file), SIZE);
+    scene.storage->close(scene.storage, file);
+    scene_close(&scene);
+}
+
 Test(uv_storage, writes_to_several_files_at_once)
 {
     enum { FILES = 8 };
