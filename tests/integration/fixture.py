@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from tap import Tap  # noqa: E402,F401
 PORT_LOW, PORT_HIGH = 12000, 31000
 COMMAND_SECONDS = 120
 HTTP_SECONDS = 20
+COMPLAINT = re.compile(r"Sanitizer|runtime error:|(REQUIRE|ENSURE|HOLDS|UNREACHABLE) failed|Z error ")
 
 
 class Programs:
@@ -45,6 +47,18 @@ def free_base_port(nodes):
             return base
 
 
+def complaints_of(nodes):
+    """Lines of the nodes' logs that must never be there: failed checks, sanitizer reports, errors."""
+    found = []
+    for node in nodes.ids():
+        try:
+            with open(nodes.path(f"node-{node}.log"), encoding="utf-8", errors="replace") as log:
+                found += [f"node {node}: {line}" for line in log if COMPLAINT.search(line)]
+        except FileNotFoundError:
+            pass
+    return "".join(found)
+
+
 @contextlib.contextmanager
 def cluster(programs, nodes=3, partitions=8, settings=()):
     """A cluster that is gone at the end of the block; its logs are shown when the block fails."""
@@ -53,6 +67,9 @@ def cluster(programs, nodes=3, partitions=8, settings=()):
     made = Cluster(folder, shape, binary=programs.path("gridiron"), settings=settings)
     try:
         yield made
+        made.stop(made.ids())  # in order, so that the sanitizer looks for leaks
+        complaints = complaints_of(made)
+        assert not complaints, complaints
     except BaseException:
         for node in made.ids():
             print(f"node {node}:\n{made.log_tail(node)}", file=sys.stderr)
