@@ -16,7 +16,7 @@ struct http {
     struct http_options options;
     struct MHD_Daemon *daemon;
     uv_poll_t poll;
-    uv_timer_t timer;                  /* drives time-outs of idle connections */
+    uv_timer_t timer;                  /* time-outs of idle connections, and what is left to do */
     struct buffer body;
 };
 
@@ -68,9 +68,16 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     return serve(context, connection, url);
 }
 
+static void on_timer(uv_timer_t *timer);
+
 static void run(struct http *http)
 {
+    MHD_UNSIGNED_LONG_LONG wait_ms = POLL_MS;
     MHD_run(http->daemon);
+    /* It may hold requests that it has read and not yet answered: its descriptor says nothing of them. */
+    if (MHD_get_timeout(http->daemon, &wait_ms) != MHD_YES || wait_ms > POLL_MS)
+        wait_ms = POLL_MS;
+    uv_timer_start(&http->timer, on_timer, wait_ms, 0);
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events)
@@ -119,7 +126,7 @@ struct http *http_open(const struct http_options *options, char **ret_note)
     uv_timer_init(options->loop, &http->timer);
     http->poll.data = http->timer.data = http;
     uv_poll_start(&http->poll, UV_READABLE, on_poll);
-    uv_timer_start(&http->timer, on_timer, POLL_MS, POLL_MS);
+    run(http);
     return http;
 }
 

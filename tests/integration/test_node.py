@@ -3,8 +3,10 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import time
 
 from fixture import Programs, Tap, cluster, http_get, run, wait_exit
 
@@ -111,6 +113,17 @@ def refusals_at_start(tap):
         tap.check("the refused starts changed nothing", nodes.is_ready(1))
 
 
+def pipelined(port, count):
+    """Sends requests back to back on one connection; returns how many are answered."""
+    request = "GET /health/live HTTP/1.1\r\nHost: test\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        connection.sendall((f"{request}\r\n" * (count - 1) + f"{request}Connection: close\r\n\r\n").encode())
+        data = b""
+        while part := connection.recv(65536):
+            data += part
+    return data.count(b"200 OK")
+
+
 def http(tap):
     with cluster(PROGRAMS, nodes=1) as nodes:
         nodes.start([1])
@@ -128,6 +141,10 @@ def http(tap):
         tap.check("a second reading has every metric once", len(names) == len(set(names)) and len(names) >= 20, str(len(names)))
         tap.check("/health/live answers", http_get(port, "/health/live") == (200, '{"status":"UP"}\n'))
         tap.check("/health/ready answers", http_get(port, "/health/ready") == (200, '{"status":"UP"}\n'))
+        began = time.monotonic()
+        answers = pipelined(port, 20)
+        tap.check("requests that arrive together are answered without waiting", answers == 20 and time.monotonic() - began < 5,
+                  f"{answers} answers in {time.monotonic() - began:.1f} s")
         status, text = http_get(port, "/nothing")
         tap.check("an unknown path is 404 and names the known ones", status == 404 and "/health/ready" in text, text)
 
