@@ -387,10 +387,10 @@ static void invent_shop(struct workload_orders *workload)
 {
     struct shop *shop = &workload->shop;
     shop->customers_count = (uint32_t)draw(workload, 2, CUSTOMERS_MAX);
-    shop->products_count = (uint32_t)draw(workload, 4, PRODUCTS_MAX);
+    shop->products_count = (uint32_t)draw(workload, 8, PRODUCTS_MAX);
     for (uint32_t i = 0; i < shop->products_count; i++) {
         shop->price_minor[i] = (int64_t)draw(workload, 1, CHEAP_MINOR);
-        shop->stock[i] = (int64_t)(i > 0 && draw(workload, 0, 5) == 0 ? draw(workload, 0, 10) : draw(workload, 300, 5000));
+        shop->stock[i] = (int64_t)(i > 0 && i <= 2 && draw(workload, 0, 2) == 0 ? draw(workload, 0, 10) : draw(workload, 300, 5000));
     }
     /* The last product is what expensive orders buy. */
     shop->price_minor[shop->products_count - 1] = EXPENSIVE_MINOR;
