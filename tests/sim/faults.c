@@ -54,7 +54,7 @@ void plan_draw(struct world *world)
     plan->pause_us = draw(world, 1000000, 8000000);
     plan->power_percent = (uint32_t)draw(world, 0, 100);
     plan->actions_in_a_row = draw(world, 2, harsh ? 20 : 8);
-    plan->calm_us = draw(world, 2000000, 5000000);
+    plan->calm_us = draw(world, 4000000, 6000000);
 }
 
 /* ---- actions ---- */
@@ -311,11 +311,10 @@ static uint64_t calm_down(struct world *world)
     world_say(world, "calm");
     uint64_t calm_us = chance(world, world->plan.calm_us / 2, world->plan.calm_us);
     world->calm_since_us = world->now_us + calm_us;
-    if (world_draw_percent(world, CONCERN_FAULTS, 70)) {
-        net_mend(world);
-        for (size_t i = 0; i < world->hosts_count; i++) {
-            host_resume(world->hosts[i]);
-        }
+    net_mend(world);
+    for (size_t i = 0; i < world->hosts_count; i++) {
+        world->hosts[i]->doom.armed = false;
+        host_resume(world->hosts[i]);
     }
     return calm_us;
 }

@@ -467,7 +467,8 @@ static void orders_enough(void *state)
     struct workload_orders *workload = state;
     struct run *run = workload->shop.run;
     uint64_t completed = run_counted(run, "sagas completed"), undone = run_counted(run, "sagas undone");
-    if (workload->shop.orders_count < 10 || completed * 10 < completed + undone || undone == 0) {
+    /* Seeds with few goods, many bad cards or a long outage of the provider undo most orders by design. */
+    if (workload->shop.orders_count < 10 || completed < 10 || completed * 20 < completed + undone || undone == 0) {
         world_fail(workload->shop.world, "too little work done: %u orders, %" PRIu64 " sagas completed, %" PRIu64 " undone",
                    workload->shop.orders_count, completed, undone);
     }
