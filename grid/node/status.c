@@ -154,6 +154,8 @@ void status_refresh(struct node *node)
     total(node, "eventsourcing_events_submitted_total", "Events persisted by replicas on this node.", sum.events);
     total(node, "eventsourcing_events_failed_total", "Service commands refused by replicas on this node.", sum.refusals);
     total(node, "idempotency_duplicates_total", "Commands answered from a session's kept results.", sum.duplicates);
+    total(node, "gridiron_map_gets_total", "Reads of one entry served by this node.", node->partition_reads.gets);
+    total(node, "gridiron_map_hits_total", "Reads of one entry that found it.", node->partition_reads.hits);
     total(node, "gridiron_malformed_entries_total", "Committed entries that could not be read.", sum.malformed_entries);
     expose_breaker(node);
     node->clients.connected->value = (int64_t)node->clients.open;
