@@ -69,6 +69,7 @@ class OwnCluster(Cluster):
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
         self.children = {}
+        self.told = set()
         self.deaths = []
 
     def spawn(self, node):
@@ -84,16 +85,22 @@ class OwnCluster(Cluster):
         """Reaps nodes that ended by themselves. Returns those it found."""
         found = []
         for node, pid in list(self.children.items()):
-            ended, status = os.waitpid(pid, os.WNOHANG)
+            ended, status = (0, 0) if node in self.told else os.waitpid(pid, os.WNOHANG)
             if ended:
                 del self.children[node]
                 found.append((node, exit_word(status)))
         self.deaths += found
         return found
 
+    def tell_to_end(self, node):
+        """SIGTERM without waiting; stop() is to follow."""
+        self.told.add(node)
+        os.kill(self.children[node], signal.SIGTERM)
+
     def end(self, nodes, number):
         """Ends these nodes and looks at how they did: by SIGKILL, or with status 0 after SIGTERM."""
         self.look_for_deaths()
+        self.told.update(nodes)
         wanted = [(node, self.children[node]) for node in nodes if node in self.children]
         for _, pid in wanted:
             os.kill(pid, number)
@@ -105,6 +112,7 @@ class OwnCluster(Cluster):
             good = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL if number == signal.SIGKILL else status == 0
             if not good:
                 self.deaths.append((node, exit_word(status)))
+        self.told.clear()
         return len(wanted)
 
     def reap(self, pid):

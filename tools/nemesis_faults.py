@@ -90,7 +90,13 @@ class Tormentor:
     def heal(self):
         self.resume(list(self.paused))
         self.start(self.cluster.ids())
-        self.cluster.wait_ready(self.cluster.ids(), READY_SECONDS)
+        end = time.monotonic() + READY_SECONDS
+        waiting = list(self.cluster.ids())
+        while waiting and time.monotonic() < end:
+            self.breathe(0.1)
+            waiting = [node for node in waiting if not self.cluster.is_ready(node)]
+        if waiting:
+            self.story.find(f"liveness: {READY_SECONDS} s after everything was healed node {waiting[0]} is not ready")
 
     def any_node(self):
         return self.randoms.choice(list(self.cluster.ids()))

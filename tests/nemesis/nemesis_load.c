@@ -8,7 +8,7 @@
  *     paused <node>, resumed <node>
  *     drain             stops the load, waits until all rests, checks, and ends the program
  * By itself it says "ready", twice a second "leaders 1,3,2,…" and "count name=value …"; at the end "sum …" lines, "finding …"
- * lines and "proof …" lines. Exit status: 0 nothing was found wrong, 1 something was, 2 wrong usage, 3 the cluster did not
+ * (with "detail …" below it) and "proof …" lines. Exit status: 0 nothing was found wrong, 1 something was, 2 wrong usage, 3 the cluster did not
  * answer. When its input ends it ends too. `beat` knows only the end of its input. */
 #include <errno.h>
 #include <inttypes.h>
@@ -257,10 +257,12 @@ static void judge(struct show *show)
 static void say_findings(struct findings *findings)
 {
     char *rest = NULL, *text = memory_copy(findings_text(findings), strlen(findings_text(findings)) + 1);
-    for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
-        stage_say("finding %s", line);
-    if (findings->count > FINDINGS_SHOWN)
-        stage_say("finding … and %zu more", findings->count - FINDINGS_SHOWN);
+    for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+        bool goes_on = line[0] == ' ' || strncmp(line, "after (", strlen("after (")) == 0;   /* of a history */
+        stage_say("%s %s", goes_on ? "detail" : "finding", line);
+    }
+    if (findings->count > findings->shown)
+        stage_say("detail … and %zu more of the same kinds", findings->count - findings->shown);
     memory_free(text);
 }
 
