@@ -111,6 +111,9 @@ class Tormentor:
         led = sum(1 for leader in self.load.leaders if leader == node)
         return node, f"node {node} (leader of partition {partition}, {led} in all)"
 
+    def rounds(self):
+        return sum(self.counts.values())
+
     def summary(self):
         done = ", ".join(f"{count} {kind}" for kind, count in sorted(self.counts.items()))
         if not self.recoveries:
