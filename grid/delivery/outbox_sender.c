@@ -55,7 +55,7 @@ static struct outbox_link *link_add(struct outbox_sender *sender, uint32_t desti
     memmove(&sender->links[at + 1], &sender->links[at], (sender->count - at) * sizeof *sender->links);
     sender->count++;
     sender->links[at] = (struct outbox_link){.destination = destination, .sent = first - 1, .applied = first - 1,
-                                             .acknowledged = first - 1, .moved_us = sender->now_us};
+                                             .acknowledged = first - 1, .first_applied = first - 1, .moved_us = sender->now_us};
     return &sender->links[at];
 }
 
@@ -150,6 +150,16 @@ size_t outbox_sender_take_acks(struct outbox_sender *sender, void (*each)(void *
     }
     sender->ack_since_us = 0;
     return taken;
+}
+
+void outbox_sender_repeat_acks(struct outbox_sender *sender, uint64_t now_us)
+{
+    for (size_t i = 0; i < sender->count; i++) {
+        struct outbox_link *link = &sender->links[i];
+        if (link->applied > link->first_applied && sender->ack_since_us == 0)
+            sender->ack_since_us = now_us;
+        link->acknowledged = link->first_applied;
+    }
 }
 
 bool outbox_sender_ack_due(const struct outbox_sender *sender, uint64_t now_us)

@@ -35,6 +35,7 @@ struct outbox_link {
     uint64_t sent;                     /* newest sent in this round */
     uint64_t applied;                  /* newest that the destination said it has applied */
     uint64_t acknowledged;             /* newest proposed as Acknowledge */
+    uint64_t first_applied;            /* `applied` when the link began: nothing below needs acknowledging */
     uint64_t moved_us;                 /* when `sent` or `applied` last grew */
     bool stopped;                      /* the destination misses what the outbox no longer has (R4): a person must look */
 };
@@ -57,6 +58,8 @@ void outbox_sender_answer(struct outbox_sender *sender, uint32_t destination, ui
 void outbox_sender_rewind(struct outbox_sender *sender);
 /* Takes the answers not yet proposed: calls `each` with (destination, applied). Returns how many. */
 size_t outbox_sender_take_acks(struct outbox_sender *sender, void (*each)(void *context, uint32_t destination, uint64_t applied), void *context);
+/* What was taken did not reach the log after all: it is to be taken again. */
+void outbox_sender_repeat_acks(struct outbox_sender *sender, uint64_t now_us);
 bool outbox_sender_ack_due(const struct outbox_sender *sender, uint64_t now_us);
 /* True while messages wait for an answer: the owner must run the sender again in time. */
 bool outbox_sender_waiting(const struct outbox_sender *sender);

@@ -40,6 +40,7 @@ struct pipeline {
     struct group_machine machine;
     struct partition *partition;
     bool leads, genesis_checked, genesis_proposed, tick_proposed, activities_left;
+    bool activities_again;             /* some result was refused with its entry */
     struct log_clock log_clock;
     struct buffer building, scratch;
     struct proposal *open, *idle;
@@ -172,6 +173,8 @@ static void propose(struct pipeline *pipeline)
     answer_all(pipeline, proposal->waiters, proposal->count, err == GRID_ERR_BUSY ? GRID_ERR_NOT_LEADER : err);
     pipeline->tick_proposed = pipeline->genesis_proposed = false;
     pipeline->inflows_count = 0;
+    outbox_sender_repeat_acks(&pipeline->sender, now_us(pipeline));
+    pipeline->activities_again = true;
     proposal_give(proposal);
 }
 
@@ -652,6 +655,15 @@ void pipeline_tick(struct pipeline *pipeline)
     if (outbox_sender_waiting(&pipeline->sender)) {
         pipeline->outbox_seen = 0;
         schedule(pipeline);
+    }
+    if (pipeline->activities_again) {
+        /* A result may have been refused with its entry: ask again, with the same keys. */
+        pipeline->activities_again = false;
+        if (pipeline->runner)
+            activity_runner_close(pipeline->runner);
+        pipeline->runner = NULL;
+        pipeline->activity_seen = 0;
+        pipeline->activities_left = true;
     }
     if (pipeline->activities_left)
         schedule(pipeline);

@@ -229,6 +229,44 @@ Test(outbox_sender, hands_out_each_acknowledgement_once_and_in_time)
     outbox_pair_close(&pair);
 }
 
+static void lose(void *context, uint32_t destination, uint64_t applied)
+{
+    size_t *lost = context;
+    (void)destination;
+    (void)applied;
+    (*lost)++;
+}
+
+Test(outbox_sender, hands_out_again_what_did_not_reach_the_log)
+{
+    struct outbox_pair pair;
+    size_t lost = 0;
+    outbox_pair_open(&pair);
+    pair.written[0] = 2;
+    run(&pair, 1);
+    deliver(&pair, 2);
+    cr_assert_eq(outbox_sender_take_acks(&pair.sender, lose, &lost), 1, "proposed, and the entry is refused");
+    cr_assert_eq(outbox_pair_acknowledge(&pair), 0);
+    outbox_sender_repeat_acks(&pair.sender, 3);
+    outbox_sender_holds(&pair.sender);
+    cr_assert(outbox_sender_ack_due(&pair.sender, 3 + OUTBOX_ACK_DELAY_US));
+    cr_assert_eq(outbox_pair_acknowledge(&pair), 1);
+    cr_assert_eq(pair.trimmed[0], 2);
+    outbox_pair_close(&pair);
+}
+
+Test(outbox_sender, has_nothing_to_repeat_before_the_first_answer)
+{
+    struct outbox_pair pair;
+    outbox_pair_open(&pair);
+    pair.written[0] = 2;
+    run(&pair, 1);
+    outbox_sender_repeat_acks(&pair.sender, 2);
+    cr_assert_not(outbox_sender_ack_due(&pair.sender, 2 + OUTBOX_ACK_DELAY_US));
+    cr_assert_eq(outbox_pair_acknowledge(&pair), 0);
+    outbox_pair_close(&pair);
+}
+
 Test(outbox_sender, forgets_everything_when_leadership_ends)
 {
     struct outbox_pair pair;
