@@ -96,7 +96,8 @@ static const struct grid_node_status *node_status_of(struct arena *arena, const 
         .node = from->node.value, .address = arena_text(arena, from->client_address),
         .state = arena_text(arena, from->state), .version = arena_text(arena, from->version),
         .leaders = from->leaders, .replicas = from->replicas, .uptime_ms = from->uptime_ms,
-        .log_disk_bytes = from->log_disk_bytes, .log_memory_bytes = from->log_memory_bytes};
+        .log_disk_bytes = from->log_disk_bytes, .log_memory_bytes = from->log_memory_bytes,
+        .reads = from->reads};
     return status;
 }
 
@@ -110,7 +111,8 @@ static const struct grid_partition_status *partitions_of(struct arena *arena, co
             .term = from->term, .commit_index = from->commit_index, .applied_index = from->applied_index,
             .last_index = from->last_index, .entries = from->entries, .sessions = from->sessions,
             .outbox_pending = from->outbox_pending, .log_time_ms = from->log_time_ms, .digest = from->digest,
-            .timers = from->timers, .activities = from->activities};
+            .timers = from->timers, .activities = from->activities, .commands = from->commands,
+            .sagas_started = from->sagas_started, .sagas_ended = from->sagas_ended};
     }
     return partitions;
 }

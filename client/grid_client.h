@@ -127,6 +127,7 @@ struct grid_node_status {
     const char *address, *state, *version;                 /* state: starting, ready, stopping */
     uint32_t leaders, replicas;
     uint64_t uptime_ms, log_disk_bytes, log_memory_bytes;
+    uint64_t reads;                                        /* received since its start */
 };
 
 struct grid_partition_status {
@@ -135,6 +136,7 @@ struct grid_partition_status {
     uint32_t leader;                                       /* 0: this replica knows none */
     uint64_t term, commit_index, applied_index, last_index, entries, sessions, outbox_pending, log_time_ms, digest,
         timers, activities;
+    uint64_t commands, sagas_started, sagas_ended;         /* applied since the replica was opened */
 };
 
 /* What came of a call. Fields that a kind of call does not mention are zero. */

@@ -215,6 +215,7 @@ struct node_status {
     struct bytes client_address, state, version;
     uint32_t leaders, replicas;
     uint64_t uptime_ms, log_disk_bytes, log_memory_bytes;
+    uint64_t reads;                        /* received since its start */
 };
 struct partition_status {
     uint32_t partition;
@@ -222,6 +223,7 @@ struct partition_status {
     uint64_t term, commit_index, applied_index, last_index;
     uint32_t leader;
     uint64_t entries, sessions, outbox_pending, log_time_ms, digest, timers, activities;
+    uint64_t commands, sagas_started, sagas_ended;     /* applied here since this replica was opened */
 };
 struct admin_response {
     enum grid_err err;

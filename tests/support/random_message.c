@@ -338,7 +338,7 @@ static void random_admin_response(struct prng *prng, struct arena *arena, struct
             .node = {random_u32(prng)}, .client_address = random_text(prng, arena),
             .state = random_text(prng, arena), .version = random_text(prng, arena), .leaders = random_u32(prng),
             .replicas = random_u32(prng), .uptime_ms = random_u64(prng), .log_disk_bytes = random_u64(prng),
-            .log_memory_bytes = random_u64(prng)};
+            .log_memory_bytes = random_u64(prng), .reads = random_u64(prng)};
     struct partition_status *partitions = arena_zero(arena, (response.partitions_count + 1) * sizeof *partitions);
     for (size_t i = 0; i < response.partitions_count; i++)
         partitions[i] = (struct partition_status){
@@ -346,7 +346,8 @@ static void random_admin_response(struct prng *prng, struct arena *arena, struct
             .commit_index = random_u64(prng), .applied_index = random_u64(prng), .last_index = random_u64(prng),
             .leader = random_u32(prng), .entries = random_u64(prng), .sessions = random_u64(prng),
             .outbox_pending = random_u64(prng), .log_time_ms = random_u64(prng), .digest = random_u64(prng),
-            .timers = random_u64(prng), .activities = random_u64(prng)};
+            .timers = random_u64(prng), .activities = random_u64(prng), .commands = random_u64(prng),
+            .sagas_started = random_u64(prng), .sagas_ended = random_u64(prng)};
     response.partitions = partitions;
     response.members = random_members(prng, arena, &response.members_count);
     admin_response_encode(&response, out);

@@ -79,6 +79,9 @@ void ctl_json_end(struct ctl *ctl);        /* closing newline */
 
 /* ---- commands */
 int cluster_status(struct ctl *ctl);
+int cluster_watch(struct ctl *ctl);
+int completion_bash(struct ctl *ctl);
+int completion_zsh(struct ctl *ctl);
 int member_list(struct ctl *ctl);
 int partition_list(struct ctl *ctl);
 int map_set(struct ctl *ctl);

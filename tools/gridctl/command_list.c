@@ -75,9 +75,16 @@ static const struct option_row bench_map_options[] = {
     {"map", 'm', "NAME", "the map (default \"bench\")"},
     {0}};
 
+static const struct option_row watch_options[] = {
+    {"interval", 'n', "SECONDS", "from one look to the next (default 1)"},
+    {"count", 'c', "N", "so many looks; 0: until q or Ctrl-C (default 0)"},
+    {0}};
+
 const struct command_row COMMANDS[] = {
     {"cluster", "status", "", 0, 0, "Nodes, leaders, and whether every partition is served.", NULL,
      "cluster status\ncluster status -o json --endpoints 10.0.0.1:7400", cluster_status},
+    {"cluster", "watch", "", 0, 0, "The cluster live: nodes, commands, reads, sagas; lines when not on a terminal.", watch_options,
+     "cluster watch\ncluster watch -n 5\ncluster watch --count 3 -o json", cluster_watch},
     {"member", "list", "", 0, 0, "The members, with version, uptime and size of the log.", NULL,
      "member list\nmember list -o json", member_list},
     {"partition", "list", "", 0, 0, "Every partition: its leader, progress and contents.", NULL,
@@ -143,6 +150,10 @@ const struct command_row COMMANDS[] = {
      "saga show o-1\nsaga show o-1.s1 -o json", saga_show},
     {"event", "history", "KIND ID", 2, 2, "Every event of a customer, product, order, payment or saga.", NULL,
      "event history order o-1\nevent history product p-1 -o json", event_history},
+    {"completion", "bash", "", 0, 0, "Prints the completion of gridctl for bash.", NULL,
+     "completion bash > ~/.local/share/bash-completion/completions/gridctl", completion_bash},
+    {"completion", "zsh", "", 0, 0, "Prints the completion of gridctl for zsh, for a folder of $fpath.", NULL,
+     "completion zsh > ~/.zfunc/_gridctl", completion_zsh},
     {"bench", "map", "", 0, 0, "Measures sets and gets: throughput and latency.", bench_map_options,
      "bench map --op set --connections 50 --outstanding 16 --seconds 10\nbench map --op get --rate 100000 -o json", bench_map},
 };

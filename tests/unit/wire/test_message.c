@@ -234,11 +234,13 @@ Test(message, admin_answers_carry_every_field)
     struct partition_status partition = {.partition = 1, .role = B("leader"), .term = 2, .commit_index = 3,
                                          .applied_index = 4, .last_index = 5, .leader = 6, .entries = 7,
                                          .sessions = 8, .outbox_pending = 9, .log_time_ms = 10, .digest = 11,
-                                         .timers = 12, .activities = 13};
+                                         .timers = 12, .activities = 13, .commands = 14, .sagas_started = 15,
+                                         .sagas_ended = 16};
     struct admin_response response = {
         .err = GRID_ERR_OK, .note = B("n"), .has_status = true,
         .status = {.node = {1}, .client_address = B("c"), .state = B("ready"), .version = B("0.1.0"), .leaders = 2,
-                   .replicas = 3, .uptime_ms = 4, .log_disk_bytes = 5, .log_memory_bytes = 6},
+                   .replicas = 3, .uptime_ms = 4, .log_disk_bytes = 5, .log_memory_bytes = 6,
+                   .reads = 7},
         .partitions = &partition, .partitions_count = 1};
     admin_response_encode(&response, &out);
     Grid__V1__AdminResponse *read = UNPACK(out, admin_response);
@@ -248,12 +250,14 @@ Test(message, admin_answers_carry_every_field)
     cr_expect_str_eq(read->status->version, "0.1.0");
     cr_expect(read->status->node == 1 && read->status->leaders == 2 && read->status->replicas == 3);
     cr_expect(read->status->uptime_ms == 4 && read->status->log_disk_bytes == 5 && read->status->log_memory_bytes == 6);
+    cr_expect_eq(read->status->reads, 7);
     const Grid__V1__PartitionStatus *status = read->partitions[0];
     cr_expect_str_eq(status->role, "leader");
     cr_expect(status->partition == 1 && status->term == 2 && status->commit_index == 3 && status->applied_index == 4 &&
               status->last_index == 5 && status->leader == 6 && status->entries == 7);
     cr_expect(status->sessions == 8 && status->outbox_pending == 9 && status->log_time_ms == 10 &&
               status->digest == 11 && status->timers == 12 && status->activities == 13);
+    cr_expect(status->commands == 14 && status->sagas_started == 15 && status->sagas_ended == 16);
     grid__v1__admin_response__free_unpacked(read, NULL);
     buffer_close(&out);
 }
