@@ -145,4 +145,3 @@ const struct grid_partition_status *survey_row(const struct survey *survey, uint
         }
     return best;
 }
-

@@ -1,6 +1,7 @@
 /* cluster watch: what the cluster does, live on a terminal, one line an interval elsewhere. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "grid/base/check.h"
@@ -66,6 +67,16 @@ static void put_figure(struct watch *watch, const char *name, uint64_t number, b
                          known ? grouped(number, text) : "-", ctl->color ? PLAIN : "", unit[0] != 0 ? " " : "", unit);
 }
 
+static const char *time_now(char ret_text[TIME_TEXT_BYTES])
+{
+    uv_timeval64_t now;
+    uv_gettimeofday(&now);
+    time_format((uint64_t)now.tv_sec * SECOND_MS, ret_text);
+    /* Whole seconds: "….000Z" would promise more. */
+    snprintf(strchr(ret_text, '.'), sizeof "Z", "Z");
+    return ret_text;
+}
+
 /* ---- the screen */
 
 static void put_head(struct watch *watch, const struct survey *survey, const struct rates *rates)
@@ -73,12 +84,9 @@ static void put_head(struct watch *watch, const struct survey *survey, const str
     struct ctl *ctl = watch->ctl;
     bool healthy = survey_is_healthy(survey);
     const char *color = !ctl->color ? "" : healthy ? GREEN : RED;
-    uv_timeval64_t now;
-    char text[TIME_TEXT_BYTES];
-    uv_gettimeofday(&now);
-    time_format((uint64_t)now.tv_sec * SECOND_MS, text);
+    char time[TIME_TEXT_BYTES];
     buffer_append_format(&ctl->out, "cluster %s: %s%s%s   %s   every %" PRIu64 " s, q quits\n", grid_client_cluster(ctl->client),
-                         color, healthy ? "healthy" : "not healthy", ctl->color ? PLAIN : "", text, watch->interval);
+                         color, healthy ? "healthy" : "not healthy", ctl->color ? PLAIN : "", time_now(time), watch->interval);
     buffer_append_format(&ctl->out, "%" PRIu32 " of %" PRIu32 " nodes are ready, %" PRIu32 " of %" PRIu32
                          " partitions have a leader\n\n", rates->ready, rates->nodes, survey_with_leader(survey),
                          survey->partitions);
@@ -122,15 +130,12 @@ static void put_screen(struct watch *watch, const struct survey *survey, const s
 
 static void put_line(struct watch *watch, const struct survey *survey, const struct rates *rates)
 {
-    uv_timeval64_t now;
-    char text[TIME_TEXT_BYTES];
-    uv_gettimeofday(&now);
-    time_format((uint64_t)now.tv_sec * SECOND_MS, text);
+    char time[TIME_TEXT_BYTES];
     buffer_append_format(&watch->ctl->out,
                          "%s nodes %" PRIu32 "/%" PRIu32 " leaders %" PRIu32 "/%" PRIu32 " commands/s %" PRIu64
                          " reads/s %" PRIu64 " sagas %" PRIu64 " ended/s %" PRIu64 " log %" PRIu64 " outbox %" PRIu64 "\n",
-                         text, rates->ready, rates->nodes, survey_with_leader(survey), survey->partitions, rates->commands,
-                         rates->reads, rates->sagas_active, rates->sagas_ended, rates->log_bytes, rates->outbox_pending);
+                         time_now(time), rates->ready, rates->nodes, survey_with_leader(survey), survey->partitions,
+                         rates->commands, rates->reads, rates->sagas_active, rates->sagas_ended, rates->log_bytes, rates->outbox_pending);
 }
 
 static void put_json(struct watch *watch, const struct survey *survey, const struct rates *rates)
