@@ -136,7 +136,7 @@ def check_text(tap, path, text):
 def proves_itself(tap):
     """The check catches what it is for."""
     for bad in ("gridctl cluster wach", "build/bin/gridctl map set a b --colour red", "tools/no_such_tool", "tools/cluster start --speed 3",
-                "true && gridctl map put x"):
+                "true && gridctl map fetch x"):
         tap.check(f"catches '{bad}'", any(unknown_parts(words) for words in simple_commands(bad)))
     tap.check("reads a block", list(blocks("```console\n$ a | b\nout\n$ c\n```\n```\n$ d\n```\n")) ==
               [[("a | b", ["out"]), ("c", [])]])

@@ -195,8 +195,11 @@ def usage_of(tap, name, command):
 def helps(tap):
     """Every command that the table knows: completion is written from it."""
     _, script, _ = run([PROGRAMS.path("gridctl"), "completion", "bash"])
-    commands = re.findall(r"^    '(\w+) (\w+)'\) words=", script, re.M)
+    commands = re.findall(r"^    '([\w-]+) ([\w-]+)'\) words=", script, re.M)
     tap.check("the table names its commands", len(commands) > 20 and ("cluster", "watch") in commands, str(commands))
+    groups = re.findall(r"^    '(\w+) '\) words=", script, re.M)
+    tap.check("commands of a group stand together", len(groups) == len(set(groups)) and
+              {group for group, _ in commands} == set(groups), str(groups))
     for group, name in commands:
         code, out, _ = run([PROGRAMS.path("gridctl"), group, name, "--help"])
         tap.check(f"gridctl {group} {name} --help has an example", code == 0 and f"\n  gridctl {group} {name}" in
@@ -229,11 +232,11 @@ def completion_bash(tap, folder):
     with open(script, "w", encoding="utf-8") as file:
         file.write(out)
     examples = os.path.join(ROOT, "examples", "ord")
-    cases = (("gridctl clu", ["cluster"]), ("gridctl cluster ", ["status", "watch"]), ("gridctl map s", ["set", "size", "scan"]),
+    cases = (("gridctl clu", ["cluster"]), ("gridctl cluster ", ["status", "watch"]), ("gridctl map sca", ["scan"]),
              ("gridctl -o json map ca", ["cas"]), ("gridctl map cas --v", ["--version"]),
              ("gridctl cluster watch --o", ["--output"]), ("gridctl cluster watch --output ", ["table", "json"]),
              ("gridctl cluster watch --output=j", ["json"]), ("gridctl -o ", ["table", "json"]),
-             ("gridctl bench map --op m", ["mixed"]), ("gridctl map get --map ", []), ("gridctl completion ", ["bash", "zsh"]),
+             ("gridctl bench map --op m", ["mixed"]), ("gridctl journal tail --from ", ["oldest", "newest"]), ("gridctl map get --map ", []), ("gridctl completion ", ["bash", "zsh"]),
              (f"gridctl order submit --file {examples}", [os.path.join(ROOT, "examples", "orders.ndjson")]),
              ("gridctl nonsense ", []))
     for line, wanted in cases:

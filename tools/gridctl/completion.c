@@ -21,6 +21,20 @@ static bool is_choice(const struct option_row *option)
     return option->value != NULL && !is_file(option) && strchr(option->value, '|') != NULL;
 }
 
+/* The words to choose from; one in capitals stands for something else. */
+static void put_words(struct buffer *out, const char *value)
+{
+    const char *gap = "";
+    while (*value != 0) {
+        size_t size = strcspn(value, "|");
+        bool literal = *value >= 'a' && *value <= 'z';
+        if (literal)
+            buffer_append_format(out, "%s%.*s", gap, (int)size, value);
+        gap = literal ? " " : gap;
+        value += size + (value[size] == '|');
+    }
+}
+
 /* ---- bash */
 
 static const char BASH_BEGIN[] =
@@ -80,8 +94,7 @@ static void bash_values(struct buffer *out, const struct option_row *option, con
             buffer_append_text(out, " files=yes");
         if (is_choice(option)) {
             buffer_append_text(out, " words='");
-            for (const char *at = option->value; *at != 0; at++)
-                buffer_append_u8(out, *at == '|' ? ' ' : (uint8_t)*at);
+            put_words(out, option->value);
             buffer_append_u8(out, '\'');
         }
         buffer_append_text(out, " ;;\n");
@@ -211,8 +224,7 @@ static void zsh_option(struct buffer *out, const struct option_row *option, cons
         buffer_append_text(out, is_file(option) ? ":_files" : is_choice(option) ? ":(" : ": ");
     }
     if (is_choice(option)) {
-        for (const char *at = option->value; *at != 0; at++)
-            buffer_append_u8(out, *at == '|' ? ' ' : (uint8_t)*at);
+        put_words(out, option->value);
         buffer_append_u8(out, ')');
     }
     buffer_append_text(out, "'\n");
