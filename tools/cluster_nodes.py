@@ -189,13 +189,13 @@ class Cluster:
         """Starts the nodes that do not run; does not wait for them. Returns those it started."""
         if not os.access(self.binary, os.X_OK):
             raise ClusterError(f"{self.binary} is not built; run: tools/packages && meson setup build --buildtype=release && ninja -C build")
-        self.save()
         started = [node for node in nodes if self.pid(node) is None]
         for node in started:
             for port in (self.client_port(node), self.peer_port(node), self.metrics_port(node)):
                 if not port_is_free(port):
                     raise ClusterError(f"port {port} (node {node}) is in use by another program; "
                                        "stop it, or choose other ports with --base-port")
+        self.save()  # only now: a start that was refused fixes nothing
         for node in started:
             self.spawn(node)
         return started

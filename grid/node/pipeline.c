@@ -81,7 +81,7 @@ static void answer_error(struct pipeline *pipeline, const struct waiter *waiter,
 {
     if (waiter->kind != WAITER_CLIENT)
         return;
-    struct response response = {.err = err, .leader = group_status(pipeline->group).leader.value};
+    struct response response = {.err = err, .leader = pipeline->group ? group_status(pipeline->group).leader.value : 0};
     buffer_clear(&pipeline->scratch);
     response_encode(&response, &pipeline->scratch);
     pipeline->shared->answer(pipeline->shared->context, waiter, pipeline->id.value, buffer_bytes(&pipeline->scratch));
@@ -524,10 +524,10 @@ static void proposal_free(struct proposal *proposal)
     memory_free(proposal);
 }
 
-/* The group set is closed by now: every proposal and read came back. */
+/* The group set is closed by now: every proposal and read came back. What is left was never proposed. */
 void pipeline_close(struct pipeline *pipeline)
 {
-    pipeline->parked.count = 0;        /* whoever waited is gone */
+    pipeline->group = NULL;
     resign(pipeline);
     clock_undefer(pipeline->shared->io->clock, &pipeline->flush);
     while (pipeline->idle) {

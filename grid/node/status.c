@@ -134,8 +134,6 @@ void status_refresh(struct node *node)
         sum.refusals += stats.refusals;
         sum.duplicates += stats.duplicates;
         sum.malformed_entries += stats.malformed_entries;
-        if (!pipeline_leads(node->pipelines[i]))
-            continue;
         sum.sagas_started += stats.sagas_started;
         sum.sagas_completed += stats.sagas_completed;
         sum.sagas_compensated += stats.sagas_compensated;
@@ -152,8 +150,13 @@ void status_refresh(struct node *node)
     gauge(node, "outbox_pending", "Messages not yet acknowledged by their destination.", sum.outbox_pending);
     gauge(node, "gridiron_log_disk_bytes", "Bytes of the log on disk.", group_set_log_disk_bytes(node->groups));
     gauge(node, "gridiron_log_memory_bytes", "Bytes of log entries in memory.", group_set_log_memory_bytes(node->groups));
-    gauge(node, "sagas_active", "Sagas of led partitions that have not ended.", sum.sagas_started - sum.sagas_completed -
+    gauge(node, "sagas_active", "Sagas that have not ended, on this node's replicas.", sum.sagas_started - sum.sagas_completed -
           sum.sagas_compensated - sum.sagas_timed_out - sum.sagas_failed);
+    total(node, "saga_started_total", "Sagas started, on this node's replicas.", sum.sagas_started);
+    total(node, "saga_completed_total", "Sagas completed, likewise.", sum.sagas_completed);
+    total(node, "saga_compensated_total", "Sagas undone, likewise.", sum.sagas_compensated);
+    total(node, "saga_timedout_total", "Sagas undone because their deadline passed, likewise.", sum.sagas_timed_out);
+    total(node, "saga_failed_total", "Sagas parked for a person, likewise.", sum.sagas_failed);
     total(node, "eventsourcing_events_submitted_total", "Events persisted by replicas on this node.", sum.events);
     total(node, "eventsourcing_events_failed_total", "Service commands refused by replicas on this node.", sum.refusals);
     total(node, "idempotency_duplicates_total", "Commands answered from a session's kept results.", sum.duplicates);

@@ -8,17 +8,6 @@
 #include "grid/base/memory.h"
 #include "grid/partition/sessions.h"
 
-/* Most answers are a version and little else: they stand in the row itself. */
-enum { ANSWER_INSIDE_BYTES = 16 };
-enum answer_place { ANSWER_DROPPED, ANSWER_INSIDE, ANSWER_OUTSIDE };
-
-struct session_result {
-    uint64_t sequence;
-    uint32_t size;
-    uint32_t place;                    /* enum answer_place */
-    union { uint8_t inside[ANSWER_INSIDE_BYTES]; uint8_t *outside; } answer;
-};
-
 static struct bytes answer_of(const struct session_result *row)
 {
     if (row->place == ANSWER_DROPPED)
@@ -35,14 +24,16 @@ static void answer_free(struct session_result *row)
 
 void session_results_init(struct session_results *results)
 {
-    *results = (struct session_results){.acknowledged_below = 1};
+    *results = (struct session_results){.acknowledged_below = 1, .capacity = 1};
+    results->rows = &results->single;
 }
 
 void session_results_close(struct session_results *results)
 {
     for (uint32_t i = results->first; i < results->end; i++)
         answer_free(&results->rows[i]);
-    memory_free(results->rows);
+    if (results->rows != &results->single)
+        memory_free(results->rows);
     *results = (struct session_results){0};
 }
 
@@ -106,8 +97,11 @@ static void make_room(struct session_results *results)
         results->end = (uint32_t)count;
         return;
     }
-    results->capacity = results->capacity * 2 + 4;
-    results->rows = memory_resize(results->rows, results->capacity * sizeof *results->rows);
+    results->capacity = results->capacity * 2 + 2;
+    bool alone = results->rows == &results->single;
+    results->rows = memory_resize(alone ? NULL : results->rows, results->capacity * sizeof *results->rows);
+    if (alone)
+        results->rows[0] = results->single;
 }
 
 void session_results_add(struct session_results *results, uint64_t sequence, struct bytes result)
@@ -151,6 +145,7 @@ void session_results_holds(const struct session_results *results)
     uint32_t kept = 0, bytes = 0;
     uint64_t least = results->acknowledged_below;
     HOLDS(results->first <= results->end && results->end <= results->capacity && least >= 1);
+    HOLDS((results->capacity == 1) == (results->rows == &results->single));
     for (uint32_t i = results->first; i < results->end; i++) {
         HOLDS(results->rows[i].sequence >= least);
         least = results->rows[i].sequence + 1;

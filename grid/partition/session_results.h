@@ -5,13 +5,24 @@
 
 #include "grid/base/bytes.h"
 
-struct session_result;
+/* Most answers are a version and little else: they stand in the row itself. */
+enum { ANSWER_INSIDE_BYTES = 16 };
+enum answer_place { ANSWER_DROPPED, ANSWER_INSIDE, ANSWER_OUTSIDE };
 
+struct session_result {
+    uint64_t sequence;
+    uint32_t size;
+    uint32_t place;                    /* enum answer_place */
+    union { uint8_t inside[ANSWER_INSIDE_BYTES]; uint8_t *outside; } answer;
+};
+
+/* Stays where it was initialised: a single row, which is all that most sessions need, stands in it. */
 struct session_results {
     uint64_t acknowledged_below;       /* from 1 */
     struct session_result *rows;       /* by sequence, from `first` on */
     uint32_t first, end, capacity;
     uint32_t kept, kept_bytes;
+    struct session_result single;
 };
 
 void session_results_init(struct session_results *results);
