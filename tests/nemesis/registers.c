@@ -6,7 +6,7 @@
 #include "grid/base/check.h"
 #include "grid/base/hash.h"
 #include "grid/base/memory.h"
-#include "tests/nemesis/witness.h"
+#include "tests/support/witness.h"
 
 enum {
     CROWDS = 4,                            /* clients, each with its patience */
@@ -14,7 +14,7 @@ enum {
     MORTAL = 3,                            /* the client that is closed and opened anew */
     GAP_US = 25000,                        /* between two operations of a worker, on average */
     LIFE_LOW_US = 3000000, LIFE_HIGH_US = 10000000,
-    WITNESS_GAP_US = 8000,
+    WITNESS_GAP_US = 8000, WITNESS_NUMBER = 1000,
     READY_SECONDS = 60,
     LAST_READ_MS = 60000,
 };
@@ -42,6 +42,7 @@ struct registers {
     struct stage *stage;
     struct history *history;
     struct register_key keys[REGISTERS_MAX];
+    const char *names[REGISTERS_MAX];
     uint32_t count, partitions;
     uint64_t seen_version[REGISTERS_MAX];  /* newest that anybody was told: compare-and-set builds on it */
     uint64_t values;
@@ -244,11 +245,17 @@ static void name_keys(struct registers *registers)
             snprintf(key->name, sizeof key->name, "register-%" PRIu32, number++);
             key->partition = hash_partition(bytes_of_text(key->name), registers->partitions).value;
         } while (key->partition != i % registers->partitions);
+        registers->names[i] = key->name;
     }
     /* With more partitions than registers only the first are written, and only they can recover. */
     if (registers->partitions > registers->count)
         registers->partitions = registers->count;
     registers->partition_wrote = memory_zero(registers->partitions, sizeof *registers->partition_wrote);
+}
+
+static void on_witnessed(void *context, const struct wgl_operation *operation)
+{
+    history_add(((struct registers *)context)->history, operation);
 }
 
 struct registers *registers_open(struct stage *stage, struct history *history, uint32_t count)
@@ -278,8 +285,9 @@ struct registers *registers_open(struct stage *stage, struct history *history, u
     clock_timer_start(stage->io->clock, &registers->crowds[MORTAL].death, LIFE_LOW_US);
     for (uint32_t node = 1; node <= stage->endpoints_count; node++)
         registers->witnesses[node - 1] = witness_open(&(struct witness_options){
-            .stage = stage, .history = history, .map = map_name, .keys = registers->keys, .keys_count = registers->count,
-            .node = node, .gap_us = WITNESS_GAP_US});
+            .io = stage->io, .prng = &stage->prng, .endpoint = stage->endpoints[node - 1], .map = map_name, .keys = registers->names,
+            .keys_count = registers->count, .gap_us = WITNESS_GAP_US, .number = WITNESS_NUMBER + node, .read = on_witnessed,
+            .context = registers});
     return registers;
 }
 

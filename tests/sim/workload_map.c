@@ -15,8 +15,10 @@
 #include "tests/sim/cluster.h"
 #include "tests/sim/map_features.h"
 #include "tests/support/wgl.h"
+#include "tests/support/witness.h"
 
 enum { CLIENTS_MAX = 4, WORKERS_MAX = 6, KEYS_MAX = 24, STABLE_MAX = 120, KEY_BYTES = 16, ENDPOINTS_MAX = 7 };
+enum { WITNESS_NUMBER = 1000 };            /* clients of histories from here on are witnesses */
 
 static const char map_name[] = "registers", stable_name[] = "stable";
 
@@ -50,6 +52,7 @@ struct map_client {
     bool closing;
     struct worker workers[WORKERS_MAX];
     struct scanner scanner;
+    struct witness *witness;       /* of one node: clients turn away from a leader that is cut off, this does not (I24) */
 };
 
 struct workload_map {
@@ -65,6 +68,8 @@ struct workload_map {
     bool draining, stable_done;
     bool key_read[KEYS_MAX];       /* after the last drain began */
     const char *endpoints[ENDPOINTS_MAX];
+    char key_texts[KEYS_MAX][KEY_BYTES];
+    const char *keys[KEYS_MAX];
 };
 
 static uint64_t draw(struct workload_map *workload, uint64_t low, uint64_t high)
@@ -351,6 +356,30 @@ static void scan_page(struct world *world, void *context)
                  &(struct client_call){.done = on_page, .context = scanner});
 }
 
+/* ---- witnesses */
+
+static void on_witnessed(void *context, const struct wgl_operation *operation)
+{
+    struct workload_map *workload = context;
+    run_count(workload->run, "reads witnessed", 1);
+    record(workload, operation);
+}
+
+static uint64_t witness_now_us(void *context)
+{
+    return world_now_us(((struct workload_map *)context)->world);
+}
+
+static void open_witness(struct map_client *client)
+{
+    struct workload_map *workload = client->workload;
+    client->witness = witness_open(&(struct witness_options){
+        .io = host_io(client->host), .prng = world_prng(workload->world), .map = map_name, .keys = workload->keys,
+        .endpoint = workload->endpoints[draw(workload, 0, workload->run->nodes - 1)], .keys_count = workload->keys_count,
+        .gap_us = workload->gap_us, .number = WITNESS_NUMBER + (uint32_t)host_number(client->host), .read = on_witnessed,
+        .now_us = witness_now_us, .context = workload});
+}
+
 /* ---- life of a client */
 
 static void on_open(void *context, struct host *host)
@@ -370,6 +399,7 @@ static void on_open(void *context, struct host *host)
     host_at(host, draw(workload, 1, 200000), scan_page, &client->scanner);
     stable_next(client);
     map_features_start(workload->features, (uint32_t)(client - workload->clients), host, client->client);
+    open_witness(client);
 }
 
 static void on_end(void *context, struct host *host)
@@ -381,6 +411,8 @@ static void on_end(void *context, struct host *host)
     map_features_stop(client->workload->features, (uint32_t)(client - client->workload->clients));
     client_close(client->client);
     client->client = NULL;
+    witness_close(client->witness);
+    client->witness = NULL;
 }
 
 /* ---- the workload */
@@ -397,6 +429,10 @@ static void *map_open(struct run *run)
     workload->stable_count = (uint32_t)draw(workload, 20, STABLE_MAX);
     workload->gap_us = draw(workload, 3000, 60000);
     workload->features = map_features_open(run, workload->cluster, workload->gap_us);
+    for (uint32_t i = 0; i < workload->keys_count; i++) {
+        workload->keys[i] = workload->key_texts[i];
+        key_name(workload->key_texts[i], "r", i);
+    }
     for (uint32_t i = 0; i < run->nodes; i++) {
         workload->endpoints[i] = cluster_endpoint(workload->cluster, i);
     }

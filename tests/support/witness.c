@@ -1,18 +1,22 @@
-#include "tests/nemesis/witness.h"
+#include "tests/support/witness.h"
 
 #include "grid/base/check.h"
+#include "grid/base/hash.h"
+#include "grid/base/limits.h"
 #include "grid/base/memory.h"
 #include "grid/wire/compress.h"
+#include "grid/wire/message.h"
 
-/* More reads than a pause of six seconds lets pile up; an older one is forgotten, its answer then finds nobody. */
-enum { OUTSTANDING_MAX = 4096, RECONNECT_US = 100000, CLIENT_PROTOCOL = 1, WITNESS_NUMBER = 1000 };
+/* More reads than a pause of some seconds lets pile up; an older one is forgotten, its answer then finds nobody. */
+enum { OUTSTANDING_MAX = 4096, RECONNECT_US = 100000, CLIENT_PROTOCOL = 1 };
 
 struct read { uint64_t number, key, called_us; bool paused; };
 
 struct witness {
     struct witness_options options;
     struct conn *conn;
-    bool greeted, stopped, paused, bad;
+    uint32_t partitions;                   /* 0: not greeted yet */
+    bool stopped, paused, bad;
     struct frame_stream stream;
     struct arena arena;
     struct timer next, reconnect;
@@ -25,7 +29,12 @@ static const struct conn_events witness_events;
 
 static struct clock *clock_of(const struct witness *witness)
 {
-    return witness->options.stage->io->clock;
+    return witness->options.io->clock;
+}
+
+static uint64_t now_us(const struct witness *witness)
+{
+    return witness->options.now_us != NULL ? witness->options.now_us(witness->options.context) : clock_now_us(clock_of(witness));
 }
 
 /* ---- asking */
@@ -33,21 +42,21 @@ static struct clock *clock_of(const struct witness *witness)
 static void ask(void *context)
 {
     struct witness *witness = context;
-    struct stage *stage = witness->options.stage;
-    uint32_t which = (uint32_t)stage_draw(stage, 0, witness->options.keys_count - 1);
-    const struct register_key *key = &witness->options.keys[which];
-    struct query query = {.kind = QUERY_GET, .map = bytes_of_text(witness->options.map), .key = bytes_of_text(key->name)};
-    if (witness->stopped || !witness->greeted)
+    const struct witness_options *options = &witness->options;
+    uint64_t which = prng_range(options->prng, 0, options->keys_count - 1);
+    struct bytes key = bytes_of_text(options->keys[which]);
+    struct query query = {.kind = QUERY_GET, .map = bytes_of_text(options->map), .key = key};
+    if (witness->stopped || witness->partitions == 0)
         return;
     struct read *read = &witness->reads[++witness->number % OUTSTANDING_MAX];
-    *read = (struct read){.number = witness->number, .key = which, .called_us = stage_now_us(stage), .paused = witness->paused};
-    struct buffer *out = conn_output(stage->io->transport, witness->conn);
-    size_t mark = frame_begin(out, FRAME_QUERY, key->partition, read->number);
+    *read = (struct read){.number = witness->number, .key = which, .called_us = now_us(witness), .paused = witness->paused};
+    struct buffer *out = conn_output(options->io->transport, witness->conn);
+    size_t mark = frame_begin(out, FRAME_QUERY, hash_partition(key, witness->partitions).value, read->number);
     query_encode(&query, out);
     frame_end(out, mark);
     witness->totals.asked++;
     witness->totals.paused_asked += read->paused;
-    clock_timer_start(clock_of(witness), &witness->next, stage_draw(stage, 1, 2 * witness->options.gap_us));
+    clock_timer_start(clock_of(witness), &witness->next, prng_range(options->prng, 1, 2 * options->gap_us));
 }
 
 static void on_response(struct witness *witness, const struct frame *frame)
@@ -57,18 +66,27 @@ static void on_response(struct witness *witness, const struct frame *frame)
     if (read->number != frame->request || response_decode(frame->body, &witness->arena, &response) != GRID_ERR_OK ||
         response.err != GRID_ERR_OK)
         return;
-    struct wgl_operation operation = {.kind = WGL_GET, .client = WITNESS_NUMBER + witness->options.node, .key = read->key,
-                                      .called = read->called_us, .returned = stage_now_us(witness->options.stage)};
-    struct client_result result = {.err = response.err, .response = &response};
-    if (history_answer(&result, &operation) != ANSWER_DONE)
-        return;
-    history_add(witness->options.history, &operation);
+    struct wgl_operation operation = {
+        .kind = WGL_GET, .client = witness->options.number, .key = read->key, .called = read->called_us,
+        .returned = now_us(witness), .found = response.found, .version = response.version,
+        .value = response.found && response.value.size == 8 ? get_u64(response.value.data) : 0};
     witness->totals.answered++;
     witness->totals.paused_answered += read->paused;
     read->number = 0;
+    witness->options.read(witness->options.context, &operation);
 }
 
 /* ---- the connection */
+
+static bool on_welcome(struct witness *witness, struct bytes body)
+{
+    struct message_welcome welcome;
+    if (welcome_decode(body, &witness->arena, &welcome) != GRID_ERR_OK || welcome.table.partitions == 0)
+        return false;
+    witness->partitions = welcome.table.partitions;
+    clock_timer_start(clock_of(witness), &witness->next, 1);
+    return true;
+}
 
 static bool on_frame(void *context, const struct frame *whole)
 {
@@ -76,22 +94,21 @@ static bool on_frame(void *context, const struct frame *whole)
     struct frame frame = *whole;
     struct buffer plain = {0};
     arena_reset(&witness->arena);
-    witness->bad = compress_frame_open(&frame, FRAME_BODY_BYTES_MAX, &plain) != GRID_ERR_OK;
-    if (!witness->bad && frame.type == FRAME_WELCOME && !witness->greeted) {
-        witness->greeted = true;
-        clock_timer_start(clock_of(witness), &witness->next, 1);
-    } else if (!witness->bad && frame.type == FRAME_RESPONSE) {
+    bool good = compress_frame_open(&frame, FRAME_BODY_BYTES_MAX, &plain) == GRID_ERR_OK;
+    if (good && frame.type == FRAME_WELCOME)
+        good = on_welcome(witness, frame.body);
+    else if (good && frame.type == FRAME_RESPONSE)
         on_response(witness, &frame);
-    }
     buffer_close(&plain);
-    return !witness->bad;
+    witness->bad = !good;
+    return good;
 }
 
 static void on_open(void *context, struct conn *conn)
 {
     struct witness *witness = context;
     struct message_hello hello = {.protocol = CLIENT_PROTOCOL, .client_name = bytes_of_text("witness")};
-    struct buffer *out = conn_output(witness->options.stage->io->transport, conn);
+    struct buffer *out = conn_output(witness->options.io->transport, conn);
     size_t mark = frame_begin(out, FRAME_HELLO, FRAME_PARTITION_NONE, 0);
     hello_encode(&hello, out);
     frame_end(out, mark);
@@ -101,7 +118,7 @@ static void on_data(void *context, struct conn *conn, struct bytes data)
 {
     struct witness *witness = context;
     if (frame_stream_feed(&witness->stream, data, FRAME_BODY_BYTES_MAX, on_frame, witness) != FRAME_OK || witness->bad)
-        conn_close(witness->options.stage->io->transport, conn);
+        conn_close(witness->options.io->transport, conn);
 }
 
 static void on_close(void *context, struct conn *conn, enum grid_err reason)
@@ -110,7 +127,8 @@ static void on_close(void *context, struct conn *conn, enum grid_err reason)
     (void)conn;
     (void)reason;
     witness->conn = NULL;
-    witness->greeted = false;
+    witness->partitions = 0;
+    witness->bad = false;
     frame_stream_close(&witness->stream);
     clock_timer_stop(clock_of(witness), &witness->next);
     clock_timer_start(clock_of(witness), &witness->reconnect, RECONNECT_US);
@@ -121,17 +139,15 @@ static const struct conn_events witness_events = {.on_open = on_open, .on_data =
 static void connect_again(void *context)
 {
     struct witness *witness = context;
-    struct stage *stage = witness->options.stage;
     if (!witness->stopped)
-        witness->conn = transport_connect(stage->io->transport, stage->endpoints[witness->options.node - 1], &witness_events,
-                                          witness);
+        witness->conn = transport_connect(witness->options.io->transport, witness->options.endpoint, &witness_events, witness);
 }
 
 /* ---- life */
 
 struct witness *witness_open(const struct witness_options *options)
 {
-    REQUIRE(options->node > 0 && options->node <= options->stage->endpoints_count && options->keys_count > 0);
+    REQUIRE(options->keys_count > 0 && options->gap_us > 0 && options->read != NULL);
     struct witness *witness = memory_zero(1, sizeof *witness);
     witness->options = *options;
     witness->next = (struct timer){.fire = ask, .context = witness};
@@ -149,7 +165,7 @@ void witness_stop(struct witness *witness)
 void witness_close(struct witness *witness)
 {
     static const struct conn_events nobody = {0};
-    struct transport *transport = witness->options.stage->io->transport;
+    struct transport *transport = witness->options.io->transport;
     clock_timer_stop(clock_of(witness), &witness->next);
     clock_timer_stop(clock_of(witness), &witness->reconnect);
     if (witness->conn != NULL) {
