@@ -159,6 +159,10 @@ static bool on_welcome(struct connection *connection, struct bytes body)
     if (welcome.protocol != CLIENT_PROTOCOL || welcome.node.value == 0 || welcome.node.value > NODES_MAX ||
         welcome.table.partitions == 0 || welcome.table.partitions > PARTITIONS_MAX)
         return false;
+    /* The address of a node that is down may have become that of a stranger, whose answers would be lies. */
+    if (client->cluster != NULL && (!bytes_equal(welcome.cluster, bytes_of_text(client->cluster)) ||
+                                    welcome.table.partitions != client->partitions))
+        return false;
     if (!take_identity(connection, welcome.node.value))
         return false;
     connection->state = CONNECTION_READY;

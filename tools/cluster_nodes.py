@@ -22,6 +22,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # Not under build/: a build that is made anew must not take a running cluster's data with it.
 DEFAULT_FOLDER = os.path.join(ROOT, ".cluster")
 BINARY = os.path.join(ROOT, "build", "bin", "gridiron")
+HOST = "127.0.0.1"
 POLL_SECONDS = 0.05
 READY_SECONDS = 60
 STOP_SECONDS = 30
@@ -78,20 +79,20 @@ def wait_exit(pid, seconds):
     return ended
 
 
-def port_is_free(port):
+def port_is_free(port, host=HOST):
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((host, port))
         except OSError:
             return False
     return True
 
 
-def http_get(port, path, seconds=2):
+def http_get(port, path, seconds=2, host=HOST):
     """(status, text); status 0 when nobody answers."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=seconds) as answer:
+        with urllib.request.urlopen(f"http://{host}:{port}{path}", timeout=seconds) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -100,6 +101,8 @@ def http_get(port, path, seconds=2):
 
 
 class Cluster:
+    host = HOST  # where all nodes listen
+
     def __init__(self, folder, shape=None, binary=BINARY, settings=()):
         """Without a shape the folder must hold a cluster. `settings` are further NAME=VALUE for every node."""
         self.folder = os.path.abspath(folder)
@@ -132,8 +135,8 @@ class Cluster:
         lines = ["# Written by tools/cluster. Node ids, data directories and metrics ports are given to each process by flags.",
                  f"cluster: {self.shape.name}", f"partitions: {self.shape.partitions}", "members:"]
         for node in self.ids():
-            lines.append(f"  - {{id: {node}, client: \"127.0.0.1:{self.client_port(node)}\", "
-                         f"peer: \"127.0.0.1:{self.peer_port(node)}\"}}")
+            lines.append(f"  - {{id: {node}, client: \"{self.host}:{self.client_port(node)}\", "
+                         f"peer: \"{self.host}:{self.peer_port(node)}\"}}")
         lines += ["payment:", f"  ledger: {json.dumps(self.ledger())}"]
         self.replace("cluster.yaml", "\n".join(lines) + "\n")
         self.replace("cluster.json", json.dumps(self.shape.as_dict()))
@@ -169,7 +172,7 @@ class Cluster:
         return self.client_port(node) + 2
 
     def endpoints(self):
-        return ",".join(f"127.0.0.1:{self.client_port(node)}" for node in self.ids())
+        return ",".join(f"{self.host}:{self.client_port(node)}" for node in self.ids())
 
     # ---- processes
 
@@ -192,7 +195,7 @@ class Cluster:
         started = [node for node in nodes if self.pid(node) is None]
         for node in started:
             for port in (self.client_port(node), self.peer_port(node), self.metrics_port(node)):
-                if not port_is_free(port):
+                if not port_is_free(port, self.host):
                     raise ClusterError(f"port {port} (node {node}) is in use by another program; "
                                        "stop it, or choose other ports with --base-port")
         self.save()  # only now: a start that was refused fixes nothing
@@ -202,7 +205,7 @@ class Cluster:
 
     def command(self, node):
         line = [self.binary, "--config", self.path("cluster.yaml"), "--node", str(node), "--data", self.path(f"node-{node}"),
-                "--set", f"metrics=127.0.0.1:{self.metrics_port(node)}"]
+                "--set", f"metrics={self.host}:{self.metrics_port(node)}"]
         for setting in self.settings:
             line += ["--set", setting]
         return line
@@ -253,10 +256,10 @@ class Cluster:
     # ---- health
 
     def is_live(self, node):
-        return http_get(self.metrics_port(node), "/health/live")[0] == 200
+        return http_get(self.metrics_port(node), "/health/live", host=self.host)[0] == 200
 
     def is_ready(self, node):
-        return http_get(self.metrics_port(node), "/health/ready")[0] == 200
+        return http_get(self.metrics_port(node), "/health/ready", host=self.host)[0] == 200
 
     def wait_for(self, nodes, good, what, seconds=READY_SECONDS):
         """Waits until `good(node)` for all; a node that ends meanwhile is an error with the end of its log."""
@@ -290,7 +293,7 @@ class Cluster:
                 state = "paused"
             else:
                 state = "ready" if self.is_ready(node) else "starting" if self.is_live(node) else "not answering"
-            rows.append({"node": node, "state": state, "pid": pid, "client": f"127.0.0.1:{self.client_port(node)}",
-                         "metrics": f"http://127.0.0.1:{self.metrics_port(node)}/metrics",
+            rows.append({"node": node, "state": state, "pid": pid, "client": f"{self.host}:{self.client_port(node)}",
+                         "metrics": f"http://{self.host}:{self.metrics_port(node)}/metrics",
                          "log": self.path(f"node-{node}.log")})
         return rows

@@ -285,7 +285,7 @@ struct registers *registers_open(struct stage *stage, struct history *history, u
     clock_timer_start(stage->io->clock, &registers->crowds[MORTAL].death, LIFE_LOW_US);
     for (uint32_t node = 1; node <= stage->endpoints_count; node++)
         registers->witnesses[node - 1] = witness_open(&(struct witness_options){
-            .io = stage->io, .prng = &stage->prng, .endpoint = stage->endpoints[node - 1], .map = map_name, .keys = registers->names,
+            .io = stage->io, .prng = &stage->prng, .endpoint = stage->endpoints[node - 1], .node = node, .map = map_name, .keys = registers->names,
             .keys_count = registers->count, .gap_us = WITNESS_GAP_US, .number = WITNESS_NUMBER + node, .read = on_witnessed,
             .context = registers});
     return registers;

@@ -373,9 +373,10 @@ static uint64_t witness_now_us(void *context)
 static void open_witness(struct map_client *client)
 {
     struct workload_map *workload = client->workload;
+    uint32_t node = (uint32_t)draw(workload, 1, workload->run->nodes);
     client->witness = witness_open(&(struct witness_options){
         .io = host_io(client->host), .prng = world_prng(workload->world), .map = map_name, .keys = workload->keys,
-        .endpoint = workload->endpoints[draw(workload, 0, workload->run->nodes - 1)], .keys_count = workload->keys_count,
+        .endpoint = workload->endpoints[node - 1], .node = node, .keys_count = workload->keys_count,
         .gap_us = workload->gap_us, .number = WITNESS_NUMBER + (uint32_t)host_number(client->host), .read = on_witnessed,
         .now_us = witness_now_us, .context = workload});
 }

@@ -81,7 +81,8 @@ static void on_response(struct witness *witness, const struct frame *frame)
 static bool on_welcome(struct witness *witness, struct bytes body)
 {
     struct message_welcome welcome;
-    if (welcome_decode(body, &witness->arena, &welcome) != GRID_ERR_OK || welcome.table.partitions == 0)
+    if (welcome_decode(body, &witness->arena, &welcome) != GRID_ERR_OK || welcome.table.partitions == 0 ||
+        welcome.node.value != witness->options.node)
         return false;
     witness->partitions = welcome.table.partitions;
     clock_timer_start(clock_of(witness), &witness->next, 1);

@@ -19,6 +19,7 @@ struct witness_options {
     struct io *io;
     struct prng *prng;
     const char *endpoint;                  /* "host:port" of the node */
+    uint32_t node;                         /* its id: whoever says another is not listened to */
     const char *map;
     const char *const *keys;               /* an operation's key is the position in here */
     uint32_t keys_count;

@@ -126,6 +126,11 @@ bool script_is_up(struct script *script, uint32_t node)
 
 void script_welcome(struct script *script, uint32_t node)
 {
+    script_welcome_to(script, node, "test");
+}
+
+void script_welcome_to(struct script *script, uint32_t node, const char *cluster)
+{
     struct conn *conn = fake_transport_dialled(&script->transport, address_of(node));
     struct heard heard;
     struct message_hello hello;
@@ -137,7 +142,7 @@ void script_welcome(struct script *script, uint32_t node)
     cr_assert_eq(heard.type, FRAME_HELLO);
     cr_assert_eq(hello_decode(heard.body, &hello), GRID_ERR_OK);
     cr_assert_eq(hello.protocol, 1);
-    struct message_welcome welcome = {.protocol = 1, .node = {node}, .cluster = bytes_of_text("test"),
+    struct message_welcome welcome = {.protocol = 1, .node = {node}, .cluster = bytes_of_text(cluster),
                                       .table = table_of(script)};
     welcome_encode(&welcome, &body);
     say_frame(script, node, FRAME_WELCOME, heard.request, &body);

@@ -48,6 +48,8 @@ void script_run(struct script *script);
 void script_advance(struct script *script, uint64_t us);
 /* Node accepts what was dialled, reads the greeting and sends its welcome. */
 void script_welcome(struct script *script, uint32_t node);
+/* The same, but the node says that it belongs to this cluster. */
+void script_welcome_to(struct script *script, uint32_t node, const char *cluster);
 void script_refuse(struct script *script, uint32_t node);      /* refuses what was dialled */
 bool script_is_dialled(struct script *script, uint32_t node);
 bool script_is_up(struct script *script, uint32_t node);

@@ -103,6 +103,30 @@ Test(core, sends_a_key_to_the_leader_of_its_partition)
     script_close(&script);
 }
 
+Test(core, a_node_of_another_cluster_is_turned_away)
+{
+    struct script script;
+    struct outcome got;
+    struct heard heard;
+    open_greeted(&script);
+    script_get(&script, 2, &got);
+    script_welcome_to(&script, 3, "stranger");
+    cr_expect_not(script_is_up(&script, 3));
+    cr_expect_eq(got.calls, 0);
+    cr_expect_str_eq(client_cluster(script.client), "test");
+    /* The right one comes back to that address. */
+    while (!script_is_dialled(&script, 3))
+        script_advance(&script, 200000);
+    script_welcome(&script, 3);
+    while (!script_hear(&script, 3, &heard))
+        script_advance(&script, 200000);
+    cr_expect_eq(heard.type, FRAME_QUERY);
+    struct response response = {.found = true, .value = bytes_of_text("v"), .version = 9};
+    script_answer(&script, 3, &heard, &response);
+    cr_expect_str_eq(got.value, "v");
+    script_close(&script);
+}
+
 Test(core, affinity_places_a_key)
 {
     struct script script;
