@@ -24,6 +24,23 @@ static struct grid_bytes keep(struct arena *arena, struct grid_bytes from)
     return (struct grid_bytes){kept.data, kept.size};
 }
 
+static const struct grid_entry *keep_entries(struct arena *arena, const struct grid_reply *reply)
+{
+    struct grid_entry *entries = arena_zero(arena, (reply->entries_count + 1) * sizeof *entries);
+    for (size_t i = 0; i < reply->entries_count; i++) {
+        const struct grid_entry *from = &reply->entries[i];
+        entries[i] = (struct grid_entry){keep(arena, from->key), keep(arena, from->affinity), keep(arena, from->value),
+                                         from->version};
+    }
+    return entries;
+}
+
+/* Arrays of plain values. */
+static const void *keep_array(struct arena *arena, const void *from, size_t size)
+{
+    return size > 0 ? arena_copy(arena, bytes_of(from, size)).data : NULL;
+}
+
 static struct grid_result *result_of(const struct grid_reply *reply)
 {
     struct grid_result *result = memory_zero(1, sizeof *result);
@@ -33,7 +50,13 @@ static struct grid_result *result_of(const struct grid_reply *reply)
         .found = reply->found, .value = keep(&result->arena, reply->value), .version = reply->version,
         .count = reply->count, .refusal_code = reply->refusal_code, .sequence = reply->sequence,
         .refusal = arena_text(&result->arena, bytes_of_text(reply->refusal)),
-        .event_id = arena_text(&result->arena, bytes_of_text(reply->event_id))};
+        .event_id = arena_text(&result->arena, bytes_of_text(reply->event_id)), .ttl_ms = reply->ttl_ms,
+        .failed = reply->failed, .entries = keep_entries(&result->arena, reply), .entries_count = reply->entries_count,
+        .outcomes = keep_array(&result->arena, reply->outcomes, reply->outcomes_count * sizeof *reply->outcomes),
+        .outcomes_count = reply->outcomes_count,
+        .results = keep_array(&result->arena, reply->results, reply->results_count * sizeof *reply->results),
+        .results_count = reply->results_count,
+        .info = keep_array(&result->arena, reply->info, reply->info != NULL ? sizeof *reply->info : 0)};
     return result;
 }
 
@@ -119,6 +142,102 @@ enum grid_outcome grid_blocking_compare_and_set(struct grid_blocking *client, co
     struct wait wait;
     struct grid_call call = call_of(&wait);
     grid_client_compare_and_set(client->client, map, entry, &call);
+    return finish(client, &wait, ret);
+}
+
+enum grid_outcome grid_blocking_operate(struct grid_blocking *client, const char *map,
+                                        const struct grid_operation *operation,
+                                        const struct grid_idempotency *idempotency, struct grid_result **ret)
+{
+    struct wait wait;
+    struct grid_call call = call_of(&wait);
+    call.idempotency = idempotency;
+    grid_client_operate(client->client, map, operation, &call);
+    return finish(client, &wait, ret);
+}
+
+enum grid_outcome grid_blocking_batch(struct grid_blocking *client, const char *map,
+                                      const struct grid_operation *operations, size_t count, struct grid_result **ret)
+{
+    struct wait wait;
+    struct grid_call call = call_of(&wait);
+    grid_client_batch(client->client, map, operations, count, &call);
+    return finish(client, &wait, ret);
+}
+
+enum grid_outcome grid_blocking_contains(struct grid_blocking *client, const char *map, const struct grid_key *key,
+                                         bool *ret_found)
+{
+    struct wait wait;
+    struct grid_call call = call_of(&wait);
+    struct grid_result *result;
+    grid_client_contains(client->client, map, key, &call);
+    enum grid_outcome outcome = finish(client, &wait, &result);
+    if (outcome == GRID_OUTCOME_OK)
+        *ret_found = result->reply.found;
+    grid_result_close(result);
+    return outcome;
+}
+
+enum grid_outcome grid_blocking_put_all(struct grid_blocking *client, const char *map, const struct grid_entry *entries,
+                                        size_t count, struct grid_result **ret)
+{
+    struct wait wait;
+    struct grid_call call = call_of(&wait);
+    grid_client_put_all(client->client, map, entries, count, &call);
+    return finish(client, &wait, ret);
+}
+
+enum grid_outcome grid_blocking_get_all(struct grid_blocking *client, const char *map, const struct grid_key *keys,
+                                        size_t count, struct grid_result **ret)
+{
+    struct wait wait;
+    struct grid_call call = call_of(&wait);
+    grid_client_get_all(client->client, map, keys, count, &call);
+    return finish(client, &wait, ret);
+}
+
+enum grid_outcome grid_blocking_remove_all(struct grid_blocking *client, const char *map, const struct grid_key *keys,
+                                           size_t count, struct grid_result **ret)
+{
+    struct wait wait;
+    struct grid_call call = call_of(&wait);
+    grid_client_remove_all(client->client, map, keys, count, &call);
+    return finish(client, &wait, ret);
+}
+
+enum grid_outcome grid_blocking_clear(struct grid_blocking *client, const char *map)
+{
+    struct wait wait;
+    struct grid_call call = call_of(&wait);
+    grid_client_clear(client->client, map, &call);
+    return finish(client, &wait, NULL);
+}
+
+enum grid_outcome grid_blocking_is_empty(struct grid_blocking *client, const char *map, bool *ret_empty)
+{
+    uint64_t size = 0;
+    enum grid_outcome outcome = grid_blocking_size(client, map, &size);
+    if (outcome == GRID_OUTCOME_OK)
+        *ret_empty = size == 0;
+    return outcome;
+}
+
+enum grid_outcome grid_blocking_map_info(struct grid_blocking *client, const char *map, struct grid_result **ret)
+{
+    struct wait wait;
+    struct grid_call call = call_of(&wait);
+    grid_client_map_info(client->client, map, &call);
+    return finish(client, &wait, ret);
+}
+
+enum grid_outcome grid_blocking_configure(struct grid_blocking *client, const char *map,
+                                          const struct grid_map_settings *settings, uint64_t expected_version,
+                                          struct grid_result **ret)
+{
+    struct wait wait;
+    struct grid_call call = call_of(&wait);
+    grid_client_configure(client->client, map, settings, expected_version, &call);
     return finish(client, &wait, ret);
 }
 

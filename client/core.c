@@ -97,26 +97,74 @@ static void submit(struct request *request, enum grid_err err, const char *note)
         client_place(request);
 }
 
-static void submit_command(struct client *client, const struct command *command, struct bytes affinity,
-                           const struct client_call *call)
+/* What was asked, so that the same key with anything else can be told apart. */
+static void hash_request(const struct command *command, uint8_t hash[16])
+{
+    struct command bare = *command;
+    struct buffer encoded = {0};
+    bare.session = bare.sequence = bare.acknowledged_below = 0;
+    bare.idempotency = (struct idempotency){0};
+    command_encode(&bare, &encoded);
+    put_u64(hash, hash_xxh3(buffer_bytes(&encoded), 1));
+    put_u64(hash + 8, hash_xxh3(buffer_bytes(&encoded), 2));
+    buffer_close(&encoded);
+}
+
+static struct request *new_command(struct client *client, const struct command *command, const struct client_call *call,
+                                   enum grid_err *ret_err, const char **ret_note)
 {
     struct request *request = request_new(client, REQUEST_COMMAND, call);
-    struct command checked = *command;
-    const char *note = "";
+    struct command complete = *command, checked;
+    uint8_t hash[16];
+    if (complete.idempotency.key.size > 0 && complete.idempotency.request_hash.size == 0) {
+        hash_request(command, hash);
+        complete.idempotency.request_hash = bytes_of(hash, sizeof hash);
+    }
+    checked = complete;
     /* What is not allowed anywhere need not travel; numbers of the session come later. */
     checked.session = checked.sequence = 1;
-    enum grid_err err = message_check_command(&checked, UINT32_MAX, &note);
-    if (err == GRID_ERR_OK) {
-        command_encode(command, &request->body);
-        buffer_append(&request->affinity, affinity);
-    }
+    *ret_err = message_check_command(&checked, UINT32_MAX, ret_note);
+    if (*ret_err == GRID_ERR_OK)
+        command_encode(&complete, &request->body);
+    return request;
+}
+
+static struct bytes affinity_of(const struct command *command)
+{
+    if (command->kind == COMMAND_MAP)
+        return message_affinity(command->map.key, command->map.affinity);
+    if (command->kind == COMMAND_SERVICE)
+        return message_affinity(command->service.key, command->service.affinity);
+    REQUIRE(command->kind == COMMAND_BATCH);
+    return message_affinity(command->batch.operations[0].key, command->batch.operations[0].affinity);
+}
+
+void client_command(struct client *client, const struct command *command, const struct client_call *call)
+{
+    enum grid_err err;
+    const char *note;
+    struct request *request = new_command(client, command, call, &err, &note);
+    if (err == GRID_ERR_OK)
+        buffer_append(&request->affinity, affinity_of(command));
+    submit(request, err, note);
+}
+
+void client_command_at(struct client *client, struct partition_id partition, const struct command *command,
+                       const struct client_call *call)
+{
+    enum grid_err err;
+    const char *note;
+    REQUIRE(command->kind == COMMAND_CLEAR || command->kind == COMMAND_CONFIGURE);
+    struct request *request = new_command(client, command, call, &err, &note);
+    request->partition = partition.value;
+    request->has_partition = true;
     submit(request, err, note);
 }
 
 void client_map_command(struct client *client, const struct map_command *map, const struct client_call *call)
 {
     struct command command = {.kind = COMMAND_MAP, .map = *map};
-    submit_command(client, &command, message_affinity(map->key, map->affinity), call);
+    client_command(client, &command, call);
 }
 
 void client_map_set(struct client *client, struct bytes map, const struct client_key *key, struct bytes value,
@@ -138,7 +186,7 @@ void client_service_command(struct client *client, const struct service_command 
                             const struct client_call *call)
 {
     struct command command = {.kind = COMMAND_SERVICE, .service = *service};
-    submit_command(client, &command, message_affinity(service->key, service->affinity), call);
+    client_command(client, &command, call);
 }
 
 static struct request *new_query(struct client *client, const struct query *query, const struct client_call *call,
@@ -151,16 +199,28 @@ static struct request *new_query(struct client *client, const struct query *quer
     return request;
 }
 
+static void read_entry(struct client *client, const struct query *query, const struct client_call *call)
+{
+    enum grid_err err;
+    const char *note;
+    struct request *request = new_query(client, query, call, &err, &note);
+    if (err == GRID_ERR_OK)
+        buffer_append(&request->affinity, message_affinity(query->key, query->affinity));
+    submit(request, err, note);
+}
+
 void client_map_get(struct client *client, struct bytes map, const struct client_key *key,
                     const struct client_call *call)
 {
     struct query query = {.kind = QUERY_GET, .map = map, .key = key->key, .affinity = key->affinity};
-    enum grid_err err;
-    const char *note;
-    struct request *request = new_query(client, &query, call, &err, &note);
-    if (err == GRID_ERR_OK)
-        buffer_append(&request->affinity, message_affinity(key->key, key->affinity));
-    submit(request, err, note);
+    read_entry(client, &query, call);
+}
+
+void client_map_contains(struct client *client, struct bytes map, const struct client_key *key,
+                         const struct client_call *call)
+{
+    struct query query = {.kind = QUERY_CONTAINS, .map = map, .key = key->key, .affinity = key->affinity};
+    read_entry(client, &query, call);
 }
 
 void client_query(struct client *client, struct partition_id partition, const struct query *query,

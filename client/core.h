@@ -44,6 +44,8 @@ struct client_result {
     const char *note;                      /* for people; never NULL */
     const struct response *response;       /* never NULL; all zero where no node answered */
     const struct admin_response *admin;    /* client_admin with OK only, else NULL */
+    uint32_t partition;                    /* a journal's page: of which partition */
+    const enum grid_err *outcomes; size_t outcomes_count; /* calls on many entries: of each, in their order */
 };
 typedef void (*client_done_fn)(void *context, const struct client_result *result);
 
@@ -73,16 +75,66 @@ void client_map_remove(struct client *client, struct bytes map, const struct cli
                        const struct client_call *call);             /* response: found */
 /* Any map command, for example COMPARE_AND_SET by version (VERSION_CONFLICT with the present version in the response). */
 void client_map_command(struct client *client, const struct map_command *command, const struct client_call *call);
+/* Any operation, batch or service command, routed by its affinity; session and sequence are the core's to fill in. An
+ * idempotency key without a hash gets one of the rest of the command. */
+void client_command(struct client *client, const struct command *command, const struct client_call *call);
+/* A CLEAR or CONFIGURE of one partition. */
+void client_command_at(struct client *client, struct partition_id partition, const struct command *command,
+                       const struct client_call *call);
 void client_map_get(struct client *client, struct bytes map, const struct client_key *key, const struct client_call *call);
+void client_map_contains(struct client *client, struct bytes map, const struct client_key *key,
+                         const struct client_call *call);           /* response: found, version */
 /* Any query of one partition: a size or a page of a scan, with the cursor of the page before. */
 void client_query(struct client *client, struct partition_id partition, const struct query *query,
                   const struct client_call *call);
 /* Entries of a map over all partitions; each is counted at a moment of its own. response: count. */
 void client_map_size(struct client *client, struct bytes map, const struct client_call *call);
+/* Removes the entries of a map, partition by partition; each partition's at once. response: count. */
+void client_map_clear(struct client *client, struct bytes map, const struct client_call *call);
+/* Settings and statistics over all partitions. response: info (sums; the newest settings), count: partitions that have
+ * these settings. */
+void client_map_describe(struct client *client, struct bytes map, const struct client_call *call);
+/* Changes the settings: in the partition of the map's name, which decides by expected_version, then in all others.
+ * response: version. After anything but OK the others may have old settings: asking again with the same ones, and the
+ * version that the answer tells, brings them up to date. */
+void client_map_configure(struct client *client, struct bytes map, const struct map_settings *settings,
+                          uint64_t expected_version, const struct client_call *call);
+/* The same on many entries, each a call of its own that goes where its key lives: not atomic together. The outcome is
+ * that of the first that failed; result: outcomes; response: count of those that were done (or found). */
+enum client_many { CLIENT_PUT_ALL, CLIENT_GET_ALL, CLIENT_REMOVE_ALL };
+void client_map_many(struct client *client, enum client_many what, struct bytes map, const struct map_entry *entries,
+                     size_t count, const struct client_call *call);          /* GET_ALL: response: entries, of those found */
 /* A command to a service. REFUSED carries refusal and refusal_code in the response; the note is the reason. */
 void client_service_command(struct client *client, const struct service_command *command, const struct client_call *call);
 /* Asks one node about itself. UNAVAILABLE as soon as it cannot be reached; NOT_FOUND for a node outside the table. */
 void client_admin(struct client *client, struct node_id node, enum admin_kind kind, const struct client_call *call);
+
+/* ---- journals: read page by page, over one partition or all
+ *
+ * Each partition's records come in its order, without gaps; what was dropped before it could be read is told in the
+ * page (dropped_from, dropped_to). Pages of different partitions have no order among each other. At most one page per
+ * partition is asked for ahead. */
+
+struct client_journal;
+struct client_journal_options {
+    struct bytes map;                      /* copied */
+    enum journal_from from;                /* where every partition begins */
+    uint64_t position;
+    uint32_t partition;                    /* PARTITION_ALL: all of them */
+    uint32_t limit;                        /* records of a page; 0: SCAN_PAGE_MAX */
+};
+#define PARTITION_ALL UINT32_MAX
+
+struct client_journal *client_journal_open(struct client *client, const struct client_journal_options *options);
+/* Moves one partition, before the first call of client_journal_next: to go on where a reader ended. */
+void client_journal_seek(struct client_journal *journal, uint32_t partition, uint64_t sequence);
+/* The next page that has something in it, of whichever partition; an empty one (OK, without records) when nothing came
+ * within wait_ms. An error is one partition's: the others go on with the next call, and so does it. One call at a time. */
+void client_journal_next(struct client_journal *journal, uint64_t wait_ms, const struct client_call *call);
+/* The first sequence that was not given yet; 0: not known before the partition's first page. */
+uint64_t client_journal_position(const struct client_journal *journal, uint32_t partition);
+/* Not while a call is out, except inside its callback. The client must stay open as long as the reader. */
+void client_journal_close(struct client_journal *journal);
 
 /* ---- what is known */
 

@@ -26,6 +26,8 @@ SAME(MALFORMED);
 SAME(CLOSED);
 SAME(REFUSED);
 SAME(DENIED);
+SAME(IDEMPOTENCY_MISMATCH);
+SAME(MAP_FULL);
 #undef SAME
 
 struct grid_client {
@@ -70,7 +72,7 @@ struct bytes face_bytes(struct grid_bytes bytes)
     return bytes_of(bytes.data, bytes.size);
 }
 
-static struct grid_bytes public_bytes(struct bytes bytes)
+struct grid_bytes face_public(struct bytes bytes)
 {
     return (struct grid_bytes){bytes.data, bytes.size};
 }
@@ -94,7 +96,8 @@ static const struct grid_node_status *node_status_of(struct arena *arena, const 
         .node = from->node.value, .address = arena_text(arena, from->client_address),
         .state = arena_text(arena, from->state), .version = arena_text(arena, from->version),
         .leaders = from->leaders, .replicas = from->replicas, .uptime_ms = from->uptime_ms,
-        .log_disk_bytes = from->log_disk_bytes, .log_memory_bytes = from->log_memory_bytes};
+        .log_disk_bytes = from->log_disk_bytes, .log_memory_bytes = from->log_memory_bytes,
+        .reads = from->reads};
     return status;
 }
 
@@ -108,7 +111,8 @@ static const struct grid_partition_status *partitions_of(struct arena *arena, co
             .term = from->term, .commit_index = from->commit_index, .applied_index = from->applied_index,
             .last_index = from->last_index, .entries = from->entries, .sessions = from->sessions,
             .outbox_pending = from->outbox_pending, .log_time_ms = from->log_time_ms, .digest = from->digest,
-            .timers = from->timers, .activities = from->activities};
+            .timers = from->timers, .activities = from->activities, .commands = from->commands,
+            .sagas_started = from->sagas_started, .sagas_ended = from->sagas_ended};
     }
     return partitions;
 }
@@ -118,8 +122,8 @@ static const struct grid_entry *entries_of(struct arena *arena, const struct res
     struct grid_entry *entries = arena_zero(arena, (response->entries_count + 1) * sizeof *entries);
     for (size_t i = 0; i < response->entries_count; i++) {
         const struct map_entry *from = &response->entries[i];
-        entries[i] = (struct grid_entry){public_bytes(from->key), public_bytes(from->affinity),
-                                         public_bytes(from->value), from->version};
+        entries[i] = (struct grid_entry){face_public(from->key), face_public(from->affinity),
+                                         face_public(from->value), from->version};
     }
     return entries;
 }
@@ -131,10 +135,11 @@ void face_reply(struct grid_client *client, const struct client_result *result, 
     arena_reset(arena);
     *ret_reply = (struct grid_reply){
         .outcome = (enum grid_outcome)result->err, .note = result->note, .found = response->found,
-        .value = public_bytes(response->value), .version = response->version, .count = response->count,
+        .value = face_public(response->value), .version = response->version, .count = response->count,
         .entries = entries_of(arena, response), .entries_count = response->entries_count, .more = response->more,
         .refusal_code = response->refusal_code, .refusal = arena_text(arena, response->refusal),
-        .event_id = arena_text(arena, response->event_id), .sequence = response->sequence};
+        .event_id = arena_text(arena, response->event_id), .sequence = response->sequence, .ttl_ms = response->ttl_ms};
+    face_map_reply(arena, result, ret_reply);
     if (result->admin != NULL && result->admin->has_status)
         ret_reply->status = node_status_of(arena, &result->admin->status);
     if (result->admin != NULL) {
@@ -161,7 +166,7 @@ static void answered(void *context, const struct client_result *result)
     face_answer(client, &call, &reply);
 }
 
-static struct client_call core_call(struct grid_client *client, const struct grid_call *call)
+struct client_call face_call(struct grid_client *client, const struct grid_call *call)
 {
     struct pending_call *pending = memory_zero(1, sizeof *pending);
     REQUIRE(call->done != NULL);
@@ -171,82 +176,69 @@ static struct client_call core_call(struct grid_client *client, const struct gri
 
 /* ---- calls */
 
-static struct client_key core_key(const struct grid_key *key)
+struct client_key face_key(const struct grid_key *key)
 {
     return (struct client_key){face_bytes(key->key), face_bytes(key->affinity)};
 }
 
 void grid_client_ready(struct grid_client *client, const struct grid_call *call)
 {
-    struct client_call inner = core_call(client, call);
+    struct client_call inner = face_call(client, call);
     client_ready(client->core, &inner);
 }
 
 void grid_client_set(struct grid_client *client, const char *map, const struct grid_key *key, struct grid_bytes value,
                      const struct grid_call *call)
 {
-    struct client_call inner = core_call(client, call);
-    struct client_key inner_key = core_key(key);
-    client_map_set(client->core, bytes_of_text(map), &inner_key, face_bytes(value), &inner);
+    grid_client_operate(client, map, &(struct grid_operation){.kind = GRID_SET, .key = *key, .value = value}, call);
 }
 
 void grid_client_get(struct grid_client *client, const char *map, const struct grid_key *key,
                      const struct grid_call *call)
 {
-    struct client_call inner = core_call(client, call);
-    struct client_key inner_key = core_key(key);
+    struct client_call inner = face_call(client, call);
+    struct client_key inner_key = face_key(key);
     client_map_get(client->core, bytes_of_text(map), &inner_key, &inner);
 }
 
 void grid_client_remove(struct grid_client *client, const char *map, const struct grid_key *key,
                         const struct grid_call *call)
 {
-    struct client_call inner = core_call(client, call);
-    struct client_key inner_key = core_key(key);
-    client_map_remove(client->core, bytes_of_text(map), &inner_key, &inner);
-}
-
-void grid_client_compare_and_set(struct grid_client *client, const char *map, const struct grid_entry *entry,
-                                 const struct grid_call *call)
-{
-    struct client_call inner = core_call(client, call);
-    struct map_command command = {.operation = MAP_COMPARE_AND_SET, .map = bytes_of_text(map),
-                                  .key = face_bytes(entry->key), .affinity = face_bytes(entry->affinity),
-                                  .value = face_bytes(entry->value), .expected_version = entry->version};
-    client_map_command(client->core, &command, &inner);
+    grid_client_operate(client, map, &(struct grid_operation){.kind = GRID_REMOVE, .key = *key}, call);
 }
 
 void grid_client_size(struct grid_client *client, const char *map, const struct grid_call *call)
 {
-    struct client_call inner = core_call(client, call);
+    struct client_call inner = face_call(client, call);
     client_map_size(client->core, bytes_of_text(map), &inner);
 }
 
-static struct bytes optional_text(const char *text)
+struct bytes face_optional(const char *text)
 {
     return text != NULL ? bytes_of_text(text) : BYTES_NONE;
 }
 
 void grid_client_command(struct grid_client *client, const struct grid_command *command, const struct grid_call *call)
 {
-    struct client_call inner = core_call(client, call);
-    struct service_command service = {
+    struct client_call inner = face_call(client, call);
+    struct command whole = {.kind = COMMAND_SERVICE, .idempotency = face_idempotency(call->idempotency)};
+    whole.service = (struct service_command){
         .service = command->service, .type = command->type, .key = bytes_of_text(command->key),
-        .affinity = optional_text(command->affinity), .body = face_bytes(command->body),
-        .trace = {.correlation_id = optional_text(command->correlation_id),
-                  .traceparent = optional_text(command->traceparent)}};
-    client_service_command(client->core, &service, &inner);
+        .affinity = face_optional(command->affinity), .body = face_bytes(command->body),
+        .trace = {.correlation_id = face_optional(command->correlation_id),
+                  .traceparent = face_optional(command->traceparent)}};
+    client_command(client->core, &whole, &inner);
 }
 
 void grid_client_node_status(struct grid_client *client, uint32_t node, const struct grid_call *call)
 {
-    struct client_call inner = core_call(client, call);
+    struct client_call inner = face_call(client, call);
     client_admin(client->core, (struct node_id){node}, ADMIN_STATUS, &inner);
 }
 
 void grid_client_partitions(struct grid_client *client, uint32_t node, const struct grid_call *call)
 {
-    struct client_call inner = core_call(client, call);
+    struct client_call inner = face_call(client, call);
     client_admin(client->core, (struct node_id){node}, ADMIN_PARTITIONS, &inner);
 }
 

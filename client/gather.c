@@ -1,21 +1,29 @@
-/* Requests that ask every partition. */
+/* Requests that concern every partition: sizes, clearing, settings and statistics. */
 #include "client/core.h"
 #include "grid/base/check.h"
+#include "grid/base/hash.h"
 #include "grid/base/memory.h"
+
+enum gather_kind { GATHER_SIZE, GATHER_CLEAR, GATHER_DESCRIBE, GATHER_CONFIGURE };
 
 struct gather {
     struct client *client;
+    enum gather_kind kind;
     struct buffer map;
+    struct map_settings settings;          /* configure */
+    uint64_t expected_version, version;
     struct client_call call;
     uint32_t left;
     enum grid_err err;
     struct buffer note;                    /* of the first failure */
     uint64_t count;
+    struct map_info info;                  /* describe */
 };
 
 static void finish(struct gather *gather)
 {
-    struct response response = {.err = gather->err, .count = gather->count};
+    struct response response = {.err = gather->err, .count = gather->count, .version = gather->version,
+                                .info = gather->kind == GATHER_DESCRIBE ? &gather->info : NULL};
     buffer_append_u8(&gather->note, 0);
     struct client_result result = {.err = gather->err, .response = &response, .note = (const char *)gather->note.data};
     gather->call.done(gather->call.context, &result);
@@ -24,40 +32,142 @@ static void finish(struct gather *gather)
     memory_free(gather);
 }
 
+static void fail(struct gather *gather, const struct client_result *result)
+{
+    if (gather->err != GRID_ERR_OK)
+        return;
+    gather->err = result->err;
+    buffer_append_text(&gather->note, result->note);
+}
+
+static void add_info(struct gather *gather, const struct map_info *info)
+{
+    struct map_info *sum = &gather->info;
+    if (info->settings_version > sum->settings_version) {
+        sum->settings = info->settings;
+        sum->settings_version = info->settings_version;
+        gather->count = 0;
+    }
+    gather->count += info->settings_version == sum->settings_version;
+    sum->exists = sum->exists || info->exists;
+    sum->entries += info->entries;
+    sum->bytes += info->bytes;
+    sum->expiring += info->expiring;
+    sum->sets += info->sets;
+    sum->removes += info->removes;
+    sum->expirations += info->expirations;
+    /* Over all partitions only how many there are means something. */
+    sum->journal_next += info->journal_next - info->journal_oldest;
+    sum->journal_bytes += info->journal_bytes;
+}
+
 static void counted(void *context, const struct client_result *result)
 {
     struct gather *gather = context;
     REQUIRE(gather->left > 0);
-    gather->count += result->response->count;
-    if (result->err != GRID_ERR_OK && gather->err == GRID_ERR_OK) {
-        gather->err = result->err;
-        buffer_append_text(&gather->note, result->note);
-    }
+    if (result->err != GRID_ERR_OK)
+        fail(gather, result);
+    else if (gather->kind == GATHER_DESCRIBE && result->response->info != NULL)
+        add_info(gather, result->response->info);
+    else
+        gather->count += result->response->count;
     if (--gather->left == 0)
         finish(gather);
 }
 
-static void ask_all(void *context, const struct client_result *result)
+static void ask(struct gather *gather, struct partition_id partition)
 {
-    struct gather *gather = context;
-    gather->left = 1;
-    if (result->err != GRID_ERR_OK) {
-        counted(gather, result);
-        return;
-    }
-    struct query query = {.kind = QUERY_SIZE, .map = buffer_bytes(&gather->map)};
     struct client_call each = {.done = counted, .context = gather, .deadline_ms = gather->call.deadline_ms};
+    struct bytes map = buffer_bytes(&gather->map);
+    struct query query = {.kind = gather->kind == GATHER_SIZE ? QUERY_SIZE : QUERY_DESCRIBE, .map = map};
+    struct command command = {.kind = COMMAND_CLEAR, .clear = {map}};
+    if (gather->kind == GATHER_CONFIGURE) {
+        command.kind = COMMAND_CONFIGURE;
+        command.configure = (struct map_configure){.map = map, .settings = gather->settings, .version = gather->version};
+    }
+    if (gather->kind == GATHER_SIZE || gather->kind == GATHER_DESCRIBE)
+        client_query(gather->client, partition, &query, &each);
+    else
+        client_command_at(gather->client, partition, &command, &each);
+}
+
+static void ask_all(struct gather *gather)
+{
     gather->left = client_partitions(gather->client);
     for (uint32_t i = 0, count = gather->left; i < count; i++)
-        client_query(gather->client, (struct partition_id){i}, &query, &each);
+        ask(gather, (struct partition_id){i});
+}
+
+/* The partition of the map's name has decided; the others follow. It is asked once more with them, which changes nothing. */
+static void decided(void *context, const struct client_result *result)
+{
+    struct gather *gather = context;
+    gather->version = result->response->version;
+    if (result->err == GRID_ERR_OK) {
+        ask_all(gather);
+        return;
+    }
+    fail(gather, result);
+    finish(gather);
+}
+
+static void begin(void *context, const struct client_result *result)
+{
+    struct gather *gather = context;
+    if (result->err != GRID_ERR_OK) {
+        fail(gather, result);
+        finish(gather);
+        return;
+    }
+    if (gather->kind != GATHER_CONFIGURE) {
+        ask_all(gather);
+        return;
+    }
+    struct client_call first = {.done = decided, .context = gather, .deadline_ms = gather->call.deadline_ms};
+    struct command command = {.kind = COMMAND_CONFIGURE,
+                              .configure = {.map = buffer_bytes(&gather->map), .settings = gather->settings,
+                                            .expected_version = gather->expected_version}};
+    struct partition_id home = client_partition_of(gather->client, buffer_bytes(&gather->map));
+    client_command_at(gather->client, home, &command, &first);
+}
+
+static struct gather *gather_new(struct client *client, enum gather_kind kind, struct bytes map,
+                                 const struct client_call *call)
+{
+    struct gather *gather = memory_zero(1, sizeof *gather);
+    gather->client = client;
+    gather->kind = kind;
+    gather->call = *call;
+    buffer_append(&gather->map, map);
+    return gather;
+}
+
+static void gather_start(struct gather *gather)
+{
+    struct client_call ready = {.done = begin, .context = gather, .deadline_ms = gather->call.deadline_ms};
+    client_ready(gather->client, &ready);
 }
 
 void client_map_size(struct client *client, struct bytes map, const struct client_call *call)
 {
-    struct gather *gather = memory_zero(1, sizeof *gather);
-    struct client_call ready = {.done = ask_all, .context = gather, .deadline_ms = call->deadline_ms};
-    gather->client = client;
-    gather->call = *call;
-    buffer_append(&gather->map, map);
-    client_ready(client, &ready);
+    gather_start(gather_new(client, GATHER_SIZE, map, call));
+}
+
+void client_map_clear(struct client *client, struct bytes map, const struct client_call *call)
+{
+    gather_start(gather_new(client, GATHER_CLEAR, map, call));
+}
+
+void client_map_describe(struct client *client, struct bytes map, const struct client_call *call)
+{
+    gather_start(gather_new(client, GATHER_DESCRIBE, map, call));
+}
+
+void client_map_configure(struct client *client, struct bytes map, const struct map_settings *settings,
+                          uint64_t expected_version, const struct client_call *call)
+{
+    struct gather *gather = gather_new(client, GATHER_CONFIGURE, map, call);
+    gather->settings = *settings;
+    gather->expected_version = expected_version;
+    gather_start(gather);
 }

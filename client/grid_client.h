@@ -28,9 +28,9 @@ struct uv_loop_s;
 enum grid_outcome {
     GRID_OUTCOME_OK = 0,
     GRID_OUTCOME_INVALID = 1,
-    GRID_OUTCOME_NOT_FOUND = 2,
-    GRID_OUTCOME_ALREADY_EXISTS = 3,
-    GRID_OUTCOME_VERSION_CONFLICT = 4,     /* compare-and-set: the reply has the present version */
+    GRID_OUTCOME_NOT_FOUND = 2,            /* a condition: the entry is not there */
+    GRID_OUTCOME_ALREADY_EXISTS = 3,       /* a condition: the entry is there; the reply has its value */
+    GRID_OUTCOME_VERSION_CONFLICT = 4,     /* a condition on version or value; the reply has the present version */
     GRID_OUTCOME_UNAVAILABLE = 6,          /* no node or no quorum; a write was not applied */
     GRID_OUTCOME_UNKNOWN = 7,
     GRID_OUTCOME_LOG_FULL = 8,
@@ -42,6 +42,8 @@ enum grid_outcome {
     GRID_OUTCOME_CLOSED = 18,              /* the client was closed first; a write was not sent */
     GRID_OUTCOME_REFUSED = 20,             /* a service's "no": refusal and refusal_code say which */
     GRID_OUTCOME_DENIED = 21,              /* only the pipeline writes maps of events, views and completions */
+    GRID_OUTCOME_IDEMPOTENCY_MISMATCH = 24, /* the idempotency key belongs to another request; nothing was written */
+    GRID_OUTCOME_MAP_FULL = 25,            /* the map's limit in this partition; nothing was written */
 };
 const char *grid_outcome_name(enum grid_outcome outcome);  /* "VERSION_CONFLICT" */
 const char *grid_outcome_text(enum grid_outcome outcome);  /* for people */
@@ -55,6 +57,69 @@ struct grid_key grid_key_text(const char *key);
 
 struct grid_entry { struct grid_bytes key, affinity, value; uint64_t version; };
 
+/* One operation on one entry. Each either does what it says (OK) or names the condition that failed and writes nothing. */
+enum grid_operation_kind {
+    GRID_SET = 1,                          /* write; cheaper than put: does not answer the old value */
+    GRID_REMOVE = 2,
+    GRID_COMPARE_AND_SET = 3,              /* if it has expected_version (0: is absent), else VERSION_CONFLICT */
+    GRID_PUT = 4,                          /* write; the reply has the old value */
+    GRID_PUT_IF_ABSENT = 5,                /* else ALREADY_EXISTS, with the present value */
+    GRID_REPLACE = 6,                      /* write if present, else NOT_FOUND; the reply has the old value */
+    GRID_REPLACE_IF_SAME = 7,              /* if it has expected_value, else NOT_FOUND or VERSION_CONFLICT */
+    GRID_REMOVE_IF_SAME = 8,               /* likewise */
+    GRID_REMOVE_IF_VERSION = 9,            /* if it has expected_version, likewise */
+    GRID_TAKE = 10,                        /* remove; the reply has the old value */
+    GRID_SET_TTL = 11,                     /* same value, other ttl_ms; NOT_FOUND */
+    GRID_CHECK_VERSION = 12,               /* in batches only: a condition, writes nothing */
+};
+#define GRID_TTL_NONE UINT64_MAX
+
+struct grid_operation {
+    enum grid_operation_kind kind;
+    struct grid_key key;
+    struct grid_bytes value, expected_value;
+    uint64_t expected_version;
+    uint64_t ttl_ms;                       /* from this write on; 0: the map's; GRID_TTL_NONE: none */
+    const char *map;                       /* in batches: NULL: the batch's */
+};
+
+/* Makes a write one that any process may repeat, under any client: the first is executed, the others get its answer.
+ * Kept for a day, bounded by count and bytes; scoped to the partition of the entry's affinity. */
+struct grid_idempotency {
+    const char *tenant, *route, *key;      /* tenant and route may be NULL; at most 256 bytes each */
+    struct grid_bytes request_hash;        /* at most 32 bytes; empty: of the operation as it stands */
+};
+/* An id that follows from the key, for requests that bring none: 32 characters and a zero. */
+void grid_derived_id(const struct grid_idempotency *idempotency, char ret_id[33]);
+
+struct grid_map_settings {
+    uint64_t ttl_ms;                       /* of writes that name none; 0: none */
+    uint64_t entries_max, bytes_max;       /* per partition; 0: no bound. Past it MAP_FULL */
+    bool journal, journal_old_values;
+    uint64_t journal_entries_max, journal_bytes_max;   /* per partition; 0: 10,000 and 8 MiB */
+    uint64_t journal_age_max_ms;           /* 0: no bound */
+};
+
+/* Over all partitions. */
+struct grid_map_info {
+    bool exists;
+    struct grid_map_settings settings;
+    uint64_t settings_version;             /* 0: never configured */
+    uint32_t partitions_configured;        /* that have these settings; fewer than all: configure again */
+    uint64_t entries, bytes, expiring, sets, removes, expirations, journal_records, journal_bytes;
+};
+
+enum grid_journal_kind { GRID_ADDED = 1, GRID_UPDATED = 2, GRID_REMOVED = 3, GRID_EXPIRED = 4, GRID_CLEARED = 5 };
+struct grid_journal_record {
+    uint64_t sequence;                     /* dense from 1 per map and partition */
+    enum grid_journal_kind kind;           /* CLEARED: every entry of the partition; no key */
+    struct grid_bytes key, affinity, value, old_value;
+    bool has_old_value;
+    uint64_t version, log_time_ms, ttl_ms;
+};
+
+struct grid_result_of_one { bool found; uint64_t version; };
+
 struct grid_member { uint32_t node; const char *address; };
 
 struct grid_node_status {
@@ -62,6 +127,7 @@ struct grid_node_status {
     const char *address, *state, *version;                 /* state: starting, ready, stopping */
     uint32_t leaders, replicas;
     uint64_t uptime_ms, log_disk_bytes, log_memory_bytes;
+    uint64_t reads;                                        /* received since its start */
 };
 
 struct grid_partition_status {
@@ -70,17 +136,26 @@ struct grid_partition_status {
     uint32_t leader;                                       /* 0: this replica knows none */
     uint64_t term, commit_index, applied_index, last_index, entries, sessions, outbox_pending, log_time_ms, digest,
         timers, activities;
+    uint64_t commands, sagas_started, sagas_ended;         /* applied since the replica was opened */
 };
 
 /* What came of a call. Fields that a kind of call does not mention are zero. */
 struct grid_reply {
     enum grid_outcome outcome;
     const char *note;                                      /* for people; never NULL */
-    bool found;                                            /* get, remove */
-    struct grid_bytes value;                               /* get */
+    bool found;                                            /* get; writes: there was an entry before */
+    struct grid_bytes value;                               /* get; the old value of put, replace and take */
     uint64_t version;                                      /* of the entry, after the call: set, get, compare-and-set */
-    uint64_t count;                                        /* size */
-    const struct grid_entry *entries; size_t entries_count; /* scan */
+    uint64_t ttl_ms;                                       /* get: what is left of it; 0: it does not end */
+    uint64_t count;                                        /* size, clear; calls on many: done, or found */
+    const struct grid_entry *entries; size_t entries_count; /* scan, get_all */
+    const enum grid_outcome *outcomes; size_t outcomes_count; /* calls on many: of each, in their order */
+    const struct grid_result_of_one *results; size_t results_count; /* batch: of each, in their order */
+    size_t failed;                                         /* batch that failed a condition: which operation, from 0 */
+    const struct grid_map_info *info;                      /* map info */
+    const struct grid_journal_record *records; size_t records_count; /* journal */
+    uint32_t partition;                                    /* journal: of which the records are */
+    uint64_t dropped_from, dropped_to;                     /* journal: lost before they could be read; 0: nothing */
     bool more;                                             /* scan: ask for another page */
     uint32_t refusal_code; const char *refusal;            /* REFUSED */
     const char *event_id; uint64_t sequence;               /* service command */
@@ -117,7 +192,12 @@ struct grid_scan_options {
 struct grid_client;
 struct grid_scan;
 typedef void (*grid_reply_fn)(void *context, const struct grid_reply *reply);
-struct grid_call { grid_reply_fn done; void *context; uint64_t timeout_ms; };   /* timeout 0: the client's */
+struct grid_call {
+    grid_reply_fn done;
+    void *context;
+    uint64_t timeout_ms;                                   /* 0: the client's */
+    const struct grid_idempotency *idempotency;            /* writes of one entry, batches, commands; NULL: none; copied */
+};
 
 /* Connects in the background; calls may be made at once. The loop must outlive the client. The process must ignore
  * SIGPIPE. */
@@ -137,6 +217,29 @@ void grid_client_remove(struct grid_client *client, const char *map, const struc
 /* Writes only if the entry's version is entry->version (0: only if it does not exist). */
 void grid_client_compare_and_set(struct grid_client *client, const char *map, const struct grid_entry *entry,
                                  const struct grid_call *call);
+/* Any operation; the calls above are some of them. */
+void grid_client_operate(struct grid_client *client, const char *map, const struct grid_operation *operation,
+                         const struct grid_call *call);
+/* All or nothing: on different entries of one affinity, of one map or several. Conditions are judged on the state before
+ * the batch; if one fails nothing is written, the outcome is its and `failed` says which. At most 128, and 2 MiB. */
+void grid_client_batch(struct grid_client *client, const char *map, const struct grid_operation *operations, size_t count,
+                       const struct grid_call *call);
+void grid_client_contains(struct grid_client *client, const char *map, const struct grid_key *key,
+                          const struct grid_call *call);   /* found, version */
+/* Many entries, one call each under the hood: not atomic together. The outcome is of the first that failed. */
+void grid_client_put_all(struct grid_client *client, const char *map, const struct grid_entry *entries, size_t count,
+                         const struct grid_call *call);
+void grid_client_get_all(struct grid_client *client, const char *map, const struct grid_key *keys, size_t count,
+                         const struct grid_call *call);
+void grid_client_remove_all(struct grid_client *client, const char *map, const struct grid_key *keys, size_t count,
+                            const struct grid_call *call);
+/* Partition by partition; each partition's entries go at once. */
+void grid_client_clear(struct grid_client *client, const char *map, const struct grid_call *call);
+void grid_client_map_info(struct grid_client *client, const char *map, const struct grid_call *call);
+/* Changes a map's settings everywhere, if they have expected_version (0: never configured), else VERSION_CONFLICT. Same
+ * settings again: OK, and whatever partition missed them gets them. What is there keeps the ttl it has. */
+void grid_client_configure(struct grid_client *client, const char *map, const struct grid_map_settings *settings,
+                           uint64_t expected_version, const struct grid_call *call);
 void grid_client_size(struct grid_client *client, const char *map, const struct grid_call *call);
 void grid_client_command(struct grid_client *client, const struct grid_command *command, const struct grid_call *call);
 void grid_client_node_status(struct grid_client *client, uint32_t node, const struct grid_call *call);
@@ -151,6 +254,27 @@ const char *grid_client_cluster(const struct grid_client *client);
 struct grid_scan *grid_scan_open(struct grid_client *client, const struct grid_scan_options *options);
 void grid_scan_next(struct grid_scan *scan, const struct grid_call *call);
 void grid_scan_close(struct grid_scan *scan);                                          /* not while a call is out */
+
+/* Changes of a map, in order per partition, each once; see grid_map_settings.journal. What was dropped before it could be
+ * read is told as (dropped_from, dropped_to). A reader goes on through changes of leader. */
+enum grid_journal_from { GRID_FROM_OLDEST = 1, GRID_FROM_NEWEST = 2, GRID_FROM_SEQUENCE = 3, GRID_FROM_TIME = 4 };
+#define GRID_PARTITION_ALL UINT32_MAX
+struct grid_journal;
+struct grid_journal_options {
+    const char *map;
+    enum grid_journal_from from;
+    uint64_t position;                                     /* SEQUENCE: first wanted; TIME: log time, ms */
+    uint32_t partition;                                    /* or GRID_PARTITION_ALL */
+    uint32_t page;                                         /* records a page; 0: 1000, at most 1000 */
+};
+struct grid_journal *grid_journal_open(struct grid_client *client, const struct grid_journal_options *options);
+/* Lets one partition go on at a sequence, before the first grid_journal_next. */
+void grid_journal_seek(struct grid_journal *journal, uint32_t partition, uint64_t sequence);
+/* The next page of any partition; empty when nothing came within wait_ms. One call at a time. */
+void grid_journal_next(struct grid_journal *journal, uint64_t wait_ms, const struct grid_call *call);
+/* The first sequence of a partition that was not given yet, to seek to later; 0: not known yet. */
+uint64_t grid_journal_position(const struct grid_journal *journal, uint32_t partition);
+void grid_journal_close(struct grid_journal *journal);     /* not while a call is out; before the client is closed */
 
 /* ---- blocking: each call returns when its outcome is there */
 
@@ -170,6 +294,25 @@ enum grid_outcome grid_blocking_remove(struct grid_blocking *client, const char 
                                        struct grid_result **ret);
 enum grid_outcome grid_blocking_compare_and_set(struct grid_blocking *client, const char *map,
                                                 const struct grid_entry *entry, struct grid_result **ret);
+enum grid_outcome grid_blocking_operate(struct grid_blocking *client, const char *map,
+                                        const struct grid_operation *operation,
+                                        const struct grid_idempotency *idempotency, struct grid_result **ret);
+enum grid_outcome grid_blocking_batch(struct grid_blocking *client, const char *map,
+                                      const struct grid_operation *operations, size_t count, struct grid_result **ret);
+enum grid_outcome grid_blocking_contains(struct grid_blocking *client, const char *map, const struct grid_key *key,
+                                         bool *ret_found);
+enum grid_outcome grid_blocking_put_all(struct grid_blocking *client, const char *map, const struct grid_entry *entries,
+                                        size_t count, struct grid_result **ret);
+enum grid_outcome grid_blocking_get_all(struct grid_blocking *client, const char *map, const struct grid_key *keys,
+                                        size_t count, struct grid_result **ret);
+enum grid_outcome grid_blocking_remove_all(struct grid_blocking *client, const char *map, const struct grid_key *keys,
+                                           size_t count, struct grid_result **ret);
+enum grid_outcome grid_blocking_clear(struct grid_blocking *client, const char *map);
+enum grid_outcome grid_blocking_is_empty(struct grid_blocking *client, const char *map, bool *ret_empty);
+enum grid_outcome grid_blocking_map_info(struct grid_blocking *client, const char *map, struct grid_result **ret);
+enum grid_outcome grid_blocking_configure(struct grid_blocking *client, const char *map,
+                                          const struct grid_map_settings *settings, uint64_t expected_version,
+                                          struct grid_result **ret);
 enum grid_outcome grid_blocking_size(struct grid_blocking *client, const char *map, uint64_t *ret_size);
 enum grid_outcome grid_blocking_command(struct grid_blocking *client, const struct grid_command *command,
                                         struct grid_result **ret);

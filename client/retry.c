@@ -60,6 +60,8 @@ enum retry_verdict retry_judge(struct retry *retry, enum grid_err err, enum grid
     case GRID_ERR_REFUSED:
     case GRID_ERR_DENIED:
     case GRID_ERR_GAP:
+    case GRID_ERR_IDEMPOTENCY_MISMATCH:
+    case GRID_ERR_MAP_FULL:
     default:
         return done(err, ret_outcome);
     }

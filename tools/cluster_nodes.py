@@ -135,10 +135,14 @@ class Cluster:
             lines.append(f"  - {{id: {node}, client: \"127.0.0.1:{self.client_port(node)}\", "
                          f"peer: \"127.0.0.1:{self.peer_port(node)}\"}}")
         lines += ["payment:", f"  ledger: {json.dumps(self.ledger())}"]
-        with open(self.path("cluster.yaml"), "w", encoding="utf-8") as file:
-            file.write("\n".join(lines) + "\n")
-        with open(self.path("cluster.json"), "w", encoding="utf-8") as file:
-            json.dump(self.shape.as_dict(), file)
+        self.replace("cluster.yaml", "\n".join(lines) + "\n")
+        self.replace("cluster.json", json.dumps(self.shape.as_dict()))
+
+    def replace(self, name, text):
+        """At once: a node that was just started may be reading the old one."""
+        with open(self.path(name + ".new"), "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(self.path(name + ".new"), self.path(name))
 
     def ledger(self):
         return self.path("payments.ndjson")

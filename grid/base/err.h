@@ -27,7 +27,9 @@
     X(20, REFUSED, "refused")                                                                    \
     X(21, DENIED, "only the pipeline may write this map")                                        \
     X(22, GAP, "sequence gap")                                                                   \
-    X(23, NO_SPACE, "disk full")
+    X(23, NO_SPACE, "disk full")                                                                 \
+    X(24, IDEMPOTENCY_MISMATCH, "the idempotency key was used with another request")             \
+    X(25, MAP_FULL, "the map's limit is reached")
 
 enum grid_err {
 #define X(number, name, text) GRID_ERR_##name = (number),

@@ -36,6 +36,28 @@ enum {
     SESSIONS_PER_PARTITION_MAX = 65536,
     /* Entries in one scan page. */
     SCAN_PAGE_MAX = 1000,
+    /* Operations of one atomic batch, and the bytes of their keys and values together. Past it: TOO_LARGE. */
+    BATCH_OPERATIONS_MAX = 128,
+    BATCH_BYTES_MAX = 2 * 1024 * 1024,
+    /* How long a read of a journal may be kept waiting for the next record. More is lowered to it. */
+    JOURNAL_WAIT_MS_MAX = 60 * 1000,
+    /* What a journal of one map keeps in one partition: what a configuration of 0 means. */
+    JOURNAL_ENTRIES_DEFAULT = 10 * 1000,
+    JOURNAL_BYTES_DEFAULT = 8 * 1024 * 1024,
+    /* And the most that can be configured. Past it: INVALID. */
+    JOURNAL_ENTRIES_MOST = 100 * 1000 * 1000,
+    /* Expired entries, old journal records and emptied tables' entries that one tick entry removes. */
+    TICK_EXPIRATIONS_MAX = 4096,
+    /* Idempotency keys that one partition keeps, and their bytes, answers included; the oldest is forgotten past it. */
+    IDEMPOTENCY_KEYS_MAX = 65536,
+    IDEMPOTENCY_BYTES_MAX = 16 * 1024 * 1024,
+    /* How long, in log time. */
+    IDEMPOTENCY_KEEP_MS = 24 * 3600 * 1000,
+    /* Bytes of a tenant, a route, an idempotency key; and of the hash of the request. Past it: TOO_LARGE. */
+    IDEMPOTENCY_TEXT_BYTES_MAX = 256,
+    IDEMPOTENCY_HASH_BYTES_MAX = 32,
+    /* An answer above it is not kept; a repeat gets RESULT_NOT_KEPT. */
+    IDEMPOTENCY_ANSWER_BYTES_MAX = 64 * 1024,
     /* Lines of an order. Past it: VALIDATION_ERROR. */
     ORDER_LINES_MAX = 100,
     /* Timers that one tick entry fires (R14). */
@@ -45,9 +67,12 @@ enum {
 };
 
 #define LOG_DISK_BYTES_DEFAULT (4ull << 30)   /* past it new client commands get LOG_FULL */
+#define JOURNAL_BYTES_MOST (16ull << 30)      /* that a journal may be configured to; past it INVALID */
+#define TTL_MS_MAX (100ull * 366 * 24 * 3600 * 1000) /* a hundred years; past it INVALID */
 #define LOG_MEMORY_BYTES_DEFAULT (1ull << 30) /* bytes of entries in memory a node, likewise */
 
 _Static_assert(VALUE_BYTES_MAX + 4 * KEY_BYTES_MAX < ENTRY_BYTES_MAX, "one operation fits an entry");
+_Static_assert(BATCH_BYTES_MAX + BATCH_OPERATIONS_MAX * (MAP_NAME_BYTES_MAX + 64) < ENTRY_BYTES_MAX, "one batch fits an entry");
 _Static_assert(ENTRY_BYTES_MAX < FRAME_BODY_BYTES_MAX, "one entry fits a frame");
 _Static_assert(APPEND_BYTES_MAX + ENTRY_BYTES_MAX < FRAME_BODY_BYTES_MAX, "an append with one oversize entry fits a frame");
 

@@ -94,6 +94,17 @@ static bool misrouted(const struct node *node, const struct frame *frame, struct
     return hash_partition(message_affinity(key, affinity), node->partitions).value != frame->partition;
 }
 
+static bool command_misrouted(const struct node *node, const struct frame *frame, const struct command *command)
+{
+    if (command->kind == COMMAND_MAP)
+        return misrouted(node, frame, command->map.key, command->map.affinity);
+    if (command->kind == COMMAND_SERVICE)
+        return misrouted(node, frame, command->service.key, command->service.affinity);
+    /* All operations of a batch have one affinity. */
+    return command->kind == COMMAND_BATCH && misrouted(node, frame, command->batch.operations[0].key,
+                                                       command->batch.operations[0].affinity);
+}
+
 static bool on_command(struct client *client, const struct frame *frame)
 {
     struct node *node = client->node;
@@ -107,9 +118,7 @@ static bool on_command(struct client *client, const struct frame *frame)
         return true;
     }
     enum grid_err err = message_check_command(&command, (uint32_t)registry_builtin()->count, &note);
-    if (err == GRID_ERR_OK &&
-        ((command.kind == COMMAND_MAP && misrouted(node, frame, command.map.key, command.map.affinity)) ||
-         (command.kind == COMMAND_SERVICE && misrouted(node, frame, command.service.key, command.service.affinity)))) {
+    if (err == GRID_ERR_OK && command_misrouted(node, frame, &command)) {
         err = GRID_ERR_INVALID;
         note = "partition: not the one of the key's affinity";
     }
@@ -133,7 +142,8 @@ static bool on_query(struct client *client, const struct frame *frame)
     if (err == GRID_ERR_OK && frame->partition >= node->partitions) {
         err = GRID_ERR_INVALID;
         note = "partition: outside the cluster's partitions";
-    } else if (err == GRID_ERR_OK && query.kind == QUERY_GET && misrouted(node, frame, query.key, query.affinity)) {
+    } else if (err == GRID_ERR_OK && (query.kind == QUERY_GET || query.kind == QUERY_CONTAINS) &&
+               misrouted(node, frame, query.key, query.affinity)) {
         err = GRID_ERR_INVALID;
         note = "partition: not the one of the key's affinity";
     }

@@ -40,6 +40,7 @@ struct node {
     uint32_t partitions;
     struct pipeline_shared shared;
     struct pipeline_counters counters;
+    struct partition_reads partition_reads;
     struct partition_map map;
     uint64_t map_pushed;               /* version of the map that clients have */
     struct clients clients;

@@ -11,6 +11,7 @@
 #include "grid/node/http.h"
 #include "grid/node/node.h"
 #include "grid/uv/uv_io.h"
+#include "grid/wire/protobuf_wire.h"
 
 extern char **environ;
 
@@ -39,13 +40,17 @@ struct program {
 
 /* ---- logging */
 
+/* Names come from files and environments: what is not UTF-8 must not spoil the line for its reader. */
 static void append_json_text(struct buffer *line, const char *text)
 {
+    bool valid = wire_utf8_valid(bytes_of_text(text));
     for (const char *at = text; *at; at++) {
         if (*at == '"' || *at == '\\')
             buffer_append_format(line, "\\%c", *at);
         else if ((unsigned char)*at < 0x20)
             buffer_append_format(line, "\\u%04x", (unsigned)*at);
+        else if (!valid && (unsigned char)*at >= 0x80)
+            buffer_append_text(line, "\\ufffd");
         else
             buffer_append_u8(line, (uint8_t)*at);
     }

@@ -180,6 +180,7 @@ static void open_pipelines(struct node *node)
     const struct node_settings *settings = node->settings;
     node->shared = (struct pipeline_shared){
         .io = node->io, .logger = node->logger, .prng = &node->prng, .breaker = &node->breaker, .counters = &node->counters, .groups = node->groups,
+        .partition_reads = &node->partition_reads,
         .self = settings->self, .settings_digest = node->digest,
         .log_disk_bytes_max = settings->log_disk_bytes_max ? settings->log_disk_bytes_max : LOG_DISK_BYTES_DEFAULT,
         .log_memory_bytes_max = settings->log_memory_bytes_max ? settings->log_memory_bytes_max : LOG_MEMORY_BYTES_DEFAULT,

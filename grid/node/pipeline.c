@@ -5,6 +5,7 @@
 #include "grid/base/check.h"
 #include "grid/base/limits.h"
 #include "grid/base/memory.h"
+#include "grid/node/parked.h"
 #include "grid/partition/entry.h"
 
 enum { DIGESTS_KEPT = 128 };
@@ -44,6 +45,8 @@ struct pipeline {
     struct buffer building, scratch;
     struct proposal *open, *idle;
     struct read_batch *reads, *reads_idle;
+    struct parked parked;              /* reads that wait for a journal's next record */
+    uint64_t journal_seen;             /* version of the journals when they were looked at */
     struct deferred flush;
     struct outbox_host outbox_host;
     struct outbox_sender sender;
@@ -224,6 +227,42 @@ static void pack_genesis(struct pipeline *pipeline)
 
 /* ---- reads */
 
+static void serve(void *context, const struct query *query, const struct waiter *waiter)
+{
+    struct pipeline *pipeline = context;
+    buffer_clear(&pipeline->scratch);
+    partition_query(pipeline->partition, query, &pipeline->scratch);
+    pipeline->shared->answer(pipeline->shared->context, waiter, pipeline->id.value, buffer_bytes(&pipeline->scratch));
+}
+
+static bool has_records(void *context, struct query *query)
+{
+    return !partition_journal_waits(((struct pipeline *)context)->partition, query);
+}
+
+static void refuse_parked(void *context, const struct query *query, const struct waiter *waiter)
+{
+    (void)query;
+    answer_error(context, waiter, GRID_ERR_NOT_LEADER);
+}
+
+/* True: the read waits for a record. It was confirmed, and what comes later is committed before it is applied. */
+static bool park(struct pipeline *pipeline, struct query *query, const struct waiter *waiter)
+{
+    if (query->kind != QUERY_JOURNAL || query->wait_ms == 0 || !pipeline->leads ||
+        !partition_journal_waits(pipeline->partition, query))
+        return false;
+    uint64_t wait_ms = query->wait_ms < JOURNAL_WAIT_MS_MAX ? query->wait_ms : JOURNAL_WAIT_MS_MAX;
+    pipeline->journal_seen = partition_journal_version(pipeline->partition);
+    return parked_add(&pipeline->parked, query, waiter, now_us(pipeline) + wait_ms * 1000);
+}
+
+static void serve_parked(struct pipeline *pipeline)
+{
+    pipeline->journal_seen = partition_journal_version(pipeline->partition);
+    parked_run(&pipeline->parked, now_us(pipeline), &(struct parked_serve){pipeline, has_records, serve});
+}
+
 static void read_done(void *context, enum grid_err err, uint64_t index)
 {
     struct read_batch *batch = context;
@@ -239,10 +278,8 @@ static void read_done(void *context, enum grid_err err, uint64_t index)
             continue;
         }
         HOLDS(query_decode(encoded, &query) == GRID_ERR_OK); /* it was checked when it came in */
-        buffer_clear(&pipeline->scratch);
-        partition_query(pipeline->partition, &query, &pipeline->scratch);
-        pipeline->shared->answer(pipeline->shared->context, &batch->waiters[i], pipeline->id.value,
-                                 buffer_bytes(&pipeline->scratch));
+        if (!park(pipeline, &query, &batch->waiters[i]))
+            serve(pipeline, &query, &batch->waiters[i]);
     }
     batch->next = pipeline->reads_idle;
     pipeline->reads_idle = batch;
@@ -373,6 +410,8 @@ static void flush(void *context)
         outbox_sender_run(&pipeline->sender, now_us(pipeline));
     }
     run_activities(pipeline);
+    if (pipeline->parked.count > 0 && pipeline->journal_seen != partition_journal_version(pipeline->partition))
+        serve_parked(pipeline);
 }
 
 /* ---- what the group reports */
@@ -446,6 +485,7 @@ static void resign(struct pipeline *pipeline)
         pipeline->reads = NULL;
         read_done(batch, GRID_ERR_NOT_LEADER, 0);
     }
+    parked_run(&pipeline->parked, UINT64_MAX, &(struct parked_serve){pipeline, has_records, refuse_parked});
 }
 
 static void on_role(void *context, enum group_role role, uint64_t term)
@@ -467,7 +507,8 @@ struct pipeline *pipeline_open(struct pipeline_shared *shared, struct partition_
     pipeline->shared = shared;
     pipeline->id = id;
     pipeline->group = group_set_get(shared->groups, id);
-    pipeline->partition = partition_open(&(struct partition_options){.id = id, .services = services});
+    pipeline->partition = partition_open(&(struct partition_options){.id = id, .services = services,
+                                                                      .reads = shared->partition_reads});
     pipeline->flush = (struct deferred){.run = flush, .context = pipeline};
     pipeline->outbox_host = (struct outbox_host){.context = pipeline, .destinations = outbox_destinations,
                                                  .read = outbox_read, .send = outbox_send};
@@ -487,6 +528,7 @@ static void proposal_free(struct proposal *proposal)
 void pipeline_close(struct pipeline *pipeline)
 {
     pipeline->group = NULL;
+    pipeline->parked.count = 0;        /* whoever waited is gone */
     resign(pipeline);
     clock_undefer(pipeline->shared->io->clock, &pipeline->flush);
     while (pipeline->idle) {
@@ -502,6 +544,7 @@ void pipeline_close(struct pipeline *pipeline)
     partition_close(pipeline->partition);
     buffer_close(&pipeline->building);
     buffer_close(&pipeline->scratch);
+    parked_close(&pipeline->parked);
     memory_free(pipeline->inflows);
     memory_free(pipeline);
 }
@@ -625,6 +668,8 @@ void pipeline_tick(struct pipeline *pipeline)
     }
     if (pipeline->activities_left)
         schedule(pipeline);
+    if (pipeline->parked.count > 0)
+        serve_parked(pipeline);
 }
 
 bool pipeline_digest_at(const struct pipeline *pipeline, uint64_t index, uint64_t *ret_digest)

@@ -38,7 +38,8 @@ static struct node_status node_status(const struct node *node)
         .replicas = node->partitions,
         .uptime_ms = (clock_now_us(node->io->clock) - node->opened_us) / 1000,
         .log_disk_bytes = group_set_log_disk_bytes(node->groups),
-        .log_memory_bytes = group_set_log_memory_bytes(node->groups)};
+        .log_memory_bytes = group_set_log_memory_bytes(node->groups),
+        .reads = node->counters.reads->value};
 }
 
 static struct partition_status partition_status(const struct node *node, uint32_t i)
@@ -51,7 +52,9 @@ static struct partition_status partition_status(const struct node *node, uint32_
         .commit_index = group.commit_index, .applied_index = group.applied_index, .last_index = group.last_index,
         .leader = group.leader.value, .entries = stats.entries, .sessions = stats.sessions,
         .outbox_pending = stats.outbox_pending, .log_time_ms = partition_log_time_ms(partition),
-        .digest = partition_digest(partition), .timers = stats.timers, .activities = stats.activities};
+        .digest = partition_digest(partition), .timers = stats.timers, .activities = stats.activities,
+        .commands = stats.commands, .sagas_started = stats.sagas_started,
+        .sagas_ended = stats.sagas_completed + stats.sagas_compensated + stats.sagas_timed_out + stats.sagas_failed};
 }
 
 void status_answer(struct node *node, enum admin_kind kind, struct buffer *out)
@@ -157,6 +160,8 @@ void status_refresh(struct node *node)
     total(node, "eventsourcing_events_submitted_total", "Events persisted by replicas on this node.", sum.events);
     total(node, "eventsourcing_events_failed_total", "Service commands refused by replicas on this node.", sum.refusals);
     total(node, "idempotency_duplicates_total", "Commands answered from a session's kept results.", sum.duplicates);
+    total(node, "gridiron_map_gets_total", "Reads of one entry served by this node.", node->partition_reads.gets);
+    total(node, "gridiron_map_hits_total", "Reads of one entry that found it.", node->partition_reads.hits);
     total(node, "gridiron_malformed_entries_total", "Committed entries that could not be read.", sum.malformed_entries);
     expose_breaker(node);
     node->clients.connected->value = (int64_t)node->clients.open;

@@ -3,6 +3,7 @@
 #include "grid/base/hash.h"
 #include "grid/partition/activities.h"
 #include "grid/partition/event_pipeline.h"
+#include "grid/partition/idempotency.h"
 #include "grid/partition/inbox.h"
 #include "grid/partition/outbox.h"
 #include "grid/partition/sessions.h"
@@ -28,6 +29,7 @@ uint64_t partition_state_digest(const struct partition *partition)
         partition->wall_time_ms,
         partition->born ? maps_digest(partition->maps) : 0,
         sessions_digest(partition->sessions),
+        idempotency_digest(partition->idempotency),
         outbox_digest(partition->outbox),
         inbox_digest(partition->inbox),
         timers_digest(partition->timers),

@@ -1,37 +1,14 @@
-#include "grid/partition/maps.h"
+#include "grid/partition/maps_inside.h"
 
 #include <string.h>
 
 #include "grid/base/check.h"
 #include "grid/base/hash.h"
-#include "grid/base/limits.h"
 #include "grid/base/memory.h"
-#include "grid/wire/message_check.h"
-
-enum {
-    /* Entries looked at for one page, whether the filters let them through or not. */
-    SCAN_VISITS_MAX = 4096,
-    /* A page is closed when it passes this many bytes, so that it fits a frame whatever its values. */
-    SCAN_PAGE_BYTES_AIM = 1024 * 1024,
-};
-
-_Static_assert(SCAN_PAGE_BYTES_AIM + VALUE_BYTES_MAX + 4 * KEY_BYTES_MAX + 64 * SCAN_PAGE_MAX < FRAME_BODY_BYTES_MAX,
-               "a page fits a frame");
-
-struct map_row { uint8_t *name; size_t name_size; struct table *table; };
-
-struct maps {
-    uint64_t table_seed;
-    struct table *numbers;             /* name -> u32 id */
-    struct map_row *rows;              /* of id 1, 2, ... */
-    uint32_t count, capacity;
-};
 
 /* ---- keys of the tables */
 
-struct table_key { size_t size; uint8_t data[2 + 2 * KEY_BYTES_MAX]; };
-
-static struct bytes table_key_make(struct table_key *made, struct bytes key, struct bytes affinity)
+struct bytes table_key_make(struct table_key *made, struct bytes key, struct bytes affinity)
 {
     REQUIRE(key.size != 0 && key.size <= KEY_BYTES_MAX && affinity.size <= KEY_BYTES_MAX);
     size_t affinity_size = bytes_equal(key, affinity) ? 0 : affinity.size;
@@ -42,7 +19,7 @@ static struct bytes table_key_make(struct table_key *made, struct bytes key, str
     return bytes_of(made->data, 2 + affinity_size + key.size);
 }
 
-static void table_key_split(struct bytes made, struct bytes *ret_key, struct bytes *ret_affinity)
+void table_key_split(struct bytes made, struct bytes *ret_key, struct bytes *ret_affinity)
 {
     size_t affinity_size = get_u16(made.data);
     HOLDS(made.size > 2 + affinity_size);
@@ -60,17 +37,36 @@ struct maps *maps_open(uint64_t table_seed)
     return maps;
 }
 
+static void trash_close(struct map_trash *trash)
+{
+    table_close(trash->table);
+    expiry_close(trash->expiry);
+    journal_close(trash->journal);
+}
+
 void maps_close(struct maps *maps)
 {
     if (maps == NULL)
         return;
     for (uint32_t i = 0; i < maps->count; i++) {
-        table_close(maps->rows[i].table);
-        memory_free(maps->rows[i].name);
+        struct map_row *row = &maps->rows[i];
+        trash_close(&(struct map_trash){row->table, row->expiry, row->journal});
+        memory_free(row->name);
     }
+    for (size_t i = 0; i < maps->trash_count; i++)
+        trash_close(&maps->trash[i]);
+    memory_free(maps->trash);
+    buffer_close(&maps->old);
     table_close(maps->numbers);
     memory_free(maps->rows);
     memory_free(maps);
+}
+
+void maps_now(struct maps *maps, uint64_t version, uint64_t log_time_ms)
+{
+    REQUIRE(log_time_ms >= maps->log_time_ms);
+    maps->version = version;
+    maps->log_time_ms = log_time_ms;
 }
 
 struct map_id maps_find(const struct maps *maps, struct bytes name)
@@ -96,7 +92,8 @@ enum grid_err maps_ensure(struct maps *maps, struct bytes name, struct map_id *r
         /* Each map has an order of its own: copying one map into another in order of a scan would otherwise fill the
          * second from one end, which makes its runs long. */
         struct table *table = table_open(hash_xxh3(name, maps->table_seed));
-        maps->rows[maps->count++] = (struct map_row){memory_copy(name.data, name.size), name.size, table};
+        maps->rows[maps->count++] = (struct map_row){
+            .name = memory_copy(name.data, name.size), .name_size = name.size, .table = table, .plain = true};
         id.value = maps->count;
         uint8_t number[4];
         put_u32(number, id.value);
@@ -106,10 +103,15 @@ enum grid_err maps_ensure(struct maps *maps, struct bytes name, struct map_id *r
     return GRID_ERR_OK;
 }
 
-struct table *maps_table(const struct maps *maps, struct map_id id)
+struct map_row *map_row_get(const struct maps *maps, struct map_id id)
 {
     REQUIRE(id.value >= 1 && id.value <= maps->count);
-    return maps->rows[id.value - 1].table;
+    return &maps->rows[id.value - 1];
+}
+
+struct table *maps_table(const struct maps *maps, struct map_id id)
+{
+    return map_row_get(maps, id)->table;
 }
 
 uint32_t maps_count(const struct maps *maps)
@@ -119,8 +121,28 @@ uint32_t maps_count(const struct maps *maps)
 
 struct bytes maps_name(const struct maps *maps, struct map_id id)
 {
-    REQUIRE(id.value >= 1 && id.value <= maps->count);
-    return bytes_of(maps->rows[id.value - 1].name, maps->rows[id.value - 1].name_size);
+    const struct map_row *row = map_row_get(maps, id);
+    return bytes_of(row->name, row->name_size);
+}
+
+void map_row_refresh(struct maps *maps)
+{
+    maps->timed = 0;
+    for (uint32_t i = 0; i < maps->count; i++) {
+        struct map_row *row = &maps->rows[i];
+        bool timed = row->expiry != NULL || row->journal != NULL;
+        maps->timed += timed;
+        row->plain = !timed && (row->settings.ttl_ms | row->settings.entries_max | row->settings.bytes_max) == 0;
+    }
+}
+
+void map_trash_add(struct maps *maps, struct map_trash trash)
+{
+    if (maps->trash_count == maps->trash_capacity) {
+        maps->trash_capacity = maps->trash_capacity * 2 + 4;
+        maps->trash = memory_resize(maps->trash, maps->trash_capacity * sizeof *maps->trash);
+    }
+    maps->trash[maps->trash_count++] = trash;
 }
 
 /* ---- typed access */
@@ -128,136 +150,113 @@ struct bytes maps_name(const struct maps *maps, struct map_id id)
 bool maps_get(const struct maps *maps, struct map_id id, struct bytes key, struct bytes affinity, struct table_entry *ret_entry)
 {
     struct table_key made;
-    return table_find(maps_table(maps, id), table_key_make(&made, key, affinity), ret_entry);
+    const struct map_row *row = map_row_get(maps, id);
+    struct bytes wanted = table_key_make(&made, key, affinity);
+    return table_find(row->table, wanted, ret_entry) && !map_entry_ended(maps, row, wanted);
 }
 
 void maps_set(struct maps *maps, struct map_id id, struct bytes key, struct bytes affinity, struct bytes value, uint64_t version)
 {
     REQUIRE(value.size <= VALUE_BYTES_MAX);
     struct table_key made;
-    table_set(maps_table(maps, id), table_key_make(&made, key, affinity), value, version);
+    struct map_row *row = map_row_get(maps, id);
+    struct bytes wanted = table_key_make(&made, key, affinity);
+    maps->version = version;
+    if (row->plain) {
+        table_set(row->table, wanted, value, version);
+        row->sets++;
+        return;
+    }
+    struct map_place place = map_entry_look(maps, row, wanted);
+    map_entry_write(maps, &place, value, 0);
 }
 
 bool maps_remove(struct maps *maps, struct map_id id, struct bytes key, struct bytes affinity)
 {
     struct table_key made;
-    return table_remove(maps_table(maps, id), table_key_make(&made, key, affinity));
+    struct map_place place = map_entry_look(maps, map_row_get(maps, id), table_key_make(&made, key, affinity));
+    if (place.found)
+        map_entry_erase(maps, &place);
+    return place.found;
 }
 
-/* ---- a client's command */
+/* ---- what is due */
 
-static void set(struct maps *maps, struct map_id id, const struct map_command *command, uint64_t version, struct response *response)
+static bool row_due_ms(const struct map_row *row, uint64_t *ret_due_ms)
 {
-    struct table_key made;
-    struct bytes key = table_key_make(&made, command->key, command->affinity);
-    response->found = !table_set(maps_table(maps, id), key, command->value, version);
-    response->version = version;
+    struct bytes key;
+    uint64_t ends_ms = UINT64_MAX, journal_ms = UINT64_MAX;
+    bool ends = row->expiry != NULL && expiry_first(row->expiry, &key, &ends_ms);
+    bool trims = row->journal != NULL && journal_due_ms(row->journal, &journal_ms);
+    *ret_due_ms = ends_ms < journal_ms ? ends_ms : journal_ms;
+    return ends || trims;
 }
 
-static void compare_and_set(struct maps *maps, struct map_id id, const struct map_command *command, uint64_t version,
-                            struct response *response)
+bool maps_next_due_ms(const struct maps *maps, uint64_t *ret_due_ms)
 {
-    struct table_entry present = {0};
-    bool found = id.value != 0 && maps_get(maps, id, command->key, command->affinity, &present);
-    if (found ? present.version == command->expected_version : command->expected_version == 0) {
-        set(maps, id, command, version, response);
-        return;
-    }
-    response->err = GRID_ERR_VERSION_CONFLICT;
-    response->found = found;
-    response->version = present.version;
-}
-
-/* What the table would abort on. The edge refuses it with better words (grid/wire/message_check.h). */
-static enum grid_err check(const struct map_command *command)
-{
-    if (command->key.size == 0)
-        return GRID_ERR_INVALID;
-    bool fits = command->key.size <= KEY_BYTES_MAX && command->affinity.size <= KEY_BYTES_MAX &&
-                command->value.size <= VALUE_BYTES_MAX;
-    return fits ? GRID_ERR_OK : GRID_ERR_TOO_LARGE;
-}
-
-void maps_command(struct maps *maps, const struct map_command *command, uint64_t version, struct response *response)
-{
-    REQUIRE(version != 0);
-    response->err = check(command);
-    if (response->err != GRID_ERR_OK)
-        return;
-    /* A command that cannot write must not use up a map's number. */
-    struct map_id id = maps_find(maps, command->map);
-    bool may_write = command->operation == MAP_SET ||
-                     (command->operation == MAP_COMPARE_AND_SET && command->expected_version == 0);
-    if (id.value == 0 && may_write) {
-        response->err = maps_ensure(maps, command->map, &id);
-        if (response->err != GRID_ERR_OK) {
-            response->note = bytes_of_text("map: no further map can be made here");
-            return;
-        }
-    }
-    switch (command->operation) {
-    case MAP_SET: set(maps, id, command, version, response); return;
-    case MAP_COMPARE_AND_SET: compare_and_set(maps, id, command, version, response); return;
-    case MAP_REMOVE:
-        response->found = id.value != 0 && maps_remove(maps, id, command->key, command->affinity);
-        return;
-    }
-    response->err = GRID_ERR_INVALID;
-}
-
-/* ---- reads */
-
-static bool passes(const struct query *query, struct bytes key, struct bytes affinity)
-{
-    struct bytes prefix = query->key_prefix;
-    if (key.size < prefix.size || !bytes_equal(bytes_of(key.data, prefix.size), prefix))
-        return false;
-    return query->affinity.size == 0 || bytes_equal(message_affinity(key, affinity), query->affinity);
-}
-
-static void scan(const struct table *table, const struct query *query, struct arena *arena, struct response *response)
-{
-    uint32_t limit = query->limit == 0 || query->limit > SCAN_PAGE_MAX ? SCAN_PAGE_MAX : query->limit;
-    struct map_entry *entries = arena_alloc(arena, limit * sizeof *entries);
-    struct table_entry at = {.key = query->cursor_key, .hash = query->cursor_hash}, next;
-    size_t count = 0, bytes = 0;
-    response->entries = entries;
-    for (uint32_t visits = 0; table_next(table, at.hash, at.key, &next); visits++) {
-        if (count == limit || visits == SCAN_VISITS_MAX || bytes >= SCAN_PAGE_BYTES_AIM) {
-            response->more = true;
-            response->cursor_hash = at.hash;
-            response->cursor_key = at.key;
-            break;
-        }
-        at = next;
-        struct map_entry entry = {.value = at.value, .version = at.version};
-        table_key_split(at.key, &entry.key, &entry.affinity);
-        if (!passes(query, entry.key, entry.affinity))
+    uint64_t earliest = UINT64_MAX, due_ms;
+    bool any = maps->trash_count > 0;
+    if (any)
+        earliest = 0;
+    for (uint32_t i = 0, left = maps->timed; i < maps->count && left > 0; i++) {
+        if (maps->rows[i].expiry == NULL && maps->rows[i].journal == NULL)
             continue;
-        bytes += at.key.size + at.value.size;
-        entries[count++] = entry;
+        left--;
+        if (!row_due_ms(&maps->rows[i], &due_ms))
+            continue;
+        any = true;
+        earliest = due_ms < earliest ? due_ms : earliest;
     }
-    response->entries_count = count;
+    *ret_due_ms = earliest;
+    return any;
 }
 
-void maps_query(const struct maps *maps, const struct query *query, struct arena *arena, struct response *response)
+/* The row whose first entry ends before those of all others; NULL: none is due. */
+static struct map_row *first_due(struct maps *maps)
 {
-    struct map_id id = maps_find(maps, query->map);
-    if (id.value == 0)
-        return;
-    struct table_entry entry;
-    switch (query->kind) {
-    case QUERY_GET:
-        response->found = maps_get(maps, id, query->key, query->affinity, &entry);
-        if (response->found) {
-            response->value = entry.value;
-            response->version = entry.version;
+    struct map_row *first = NULL;
+    uint64_t earliest = maps->log_time_ms;
+    for (uint32_t i = 0; i < maps->count; i++) {
+        struct bytes key;
+        uint64_t due_ms;
+        struct map_row *row = &maps->rows[i];
+        if (row->expiry == NULL || !expiry_first(row->expiry, &key, &due_ms))
+            continue;
+        if (due_ms < earliest || (due_ms == earliest && first == NULL)) {
+            first = row;
+            earliest = due_ms;
         }
-        return;
-    case QUERY_SIZE: response->count = table_count(maps_table(maps, id)); return;
-    case QUERY_SCAN: scan(maps_table(maps, id), query, arena, response); return;
     }
-    response->err = GRID_ERR_INVALID;
+    return first;
+}
+
+static bool discard(struct map_trash *trash, size_t budget)
+{
+    return (trash->expiry == NULL || expiry_discard(trash->expiry, budget)) &&
+           (trash->table == NULL || table_discard(trash->table, budget)) &&
+           (trash->journal == NULL || journal_discard(trash->journal, budget));
+}
+
+void maps_tick(struct maps *maps, size_t budget)
+{
+    size_t left = budget;
+    for (struct map_row *row; maps->timed > 0 && left > 0 && (row = first_due(maps)) != NULL; left--)
+        HOLDS(map_entry_end_one(maps, row));
+    for (uint32_t i = 0; maps->timed > 0 && i < maps->count && left > 0; i++)
+        if (maps->rows[i].journal != NULL)
+            left -= journal_trim(maps->rows[i].journal, maps->log_time_ms, left);
+    if (maps->trash_count > 0 && discard(&maps->trash[maps->trash_count - 1], budget))
+        trash_close(&maps->trash[--maps->trash_count]);
+}
+
+uint64_t maps_journal_version(const struct maps *maps)
+{
+    return maps->journal_version;
+}
+
+uint64_t maps_trail(const struct maps *maps)
+{
+    return maps->trail;
 }
 
 /* ---- whole */
@@ -273,27 +272,69 @@ uint64_t maps_entries(const struct maps *maps)
 uint64_t maps_bytes(const struct maps *maps)
 {
     uint64_t bytes = table_memory_bytes(maps->numbers);
-    for (uint32_t i = 0; i < maps->count; i++)
-        bytes += table_memory_bytes(maps->rows[i].table);
+    for (uint32_t i = 0; i < maps->count; i++) {
+        const struct map_row *row = &maps->rows[i];
+        bytes += table_memory_bytes(row->table) + (row->expiry != NULL ? expiry_memory_bytes(row->expiry) : 0) +
+                 (row->journal != NULL ? journal_bytes(row->journal) : 0);
+    }
+    for (size_t i = 0; i < maps->trash_count; i++)
+        bytes += maps->trash[i].table != NULL ? table_memory_bytes(maps->trash[i].table) : 0;
     return bytes;
 }
 
-uint64_t maps_digest(const struct maps *maps)
+static uint64_t row_digest(const struct map_row *row, uint64_t seed)
 {
-    uint64_t digest = maps->count;
-    for (uint32_t i = 0; i < maps->count; i++) {
+    const struct map_settings *settings = &row->settings;
+    const struct journal_settings *journal = &settings->journal;
+    const uint64_t parts[] = {
+        table_digest(row->table), row->expiry != NULL ? expiry_digest(row->expiry) : 0,
+        row->journal != NULL ? journal_digest(row->journal) : row->journal_next, row->settings_version,
+        settings->ttl_ms, settings->entries_max, settings->bytes_max, journal->enabled, journal->old_values,
+        journal->entries_max, journal->bytes_max, journal->age_max_ms, row->sets, row->removes, row->expirations};
+    uint64_t digest = hash_xxh3(bytes_of(row->name, row->name_size), seed);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         uint8_t content[8];
-        put_u64(content, table_digest(maps->rows[i].table));
-        digest = hash_xxh3(bytes_of(content, sizeof content), hash_xxh3(maps_name(maps, (struct map_id){i + 1}), digest));
+        put_u64(content, parts[i]);
+        digest = hash_xxh3(bytes_of(content, sizeof content), digest);
     }
     return digest;
 }
 
+uint64_t maps_digest(const struct maps *maps)
+{
+    uint64_t digest = maps->count + maps->trail;
+    for (uint32_t i = 0; i < maps->count; i++)
+        digest = row_digest(&maps->rows[i], digest);
+    return digest;
+}
+
+/* Whatever has an end is there, and a row is plain when nothing but its table has to be looked at. */
+static void row_holds(const struct map_row *row)
+{
+    table_holds(row->table);
+    HOLDS((row->journal != NULL) == row->settings.journal.enabled);
+    HOLDS(!row->plain || (row->expiry == NULL && row->journal == NULL && row->settings.ttl_ms == 0));
+    if (row->journal != NULL)
+        journal_holds(row->journal);
+    if (row->expiry == NULL)
+        return;
+    expiry_holds(row->expiry);
+    HOLDS(expiry_count(row->expiry) <= table_count(row->table));
+    struct table_entry entry = {0};
+    uint64_t due_ms, ending = 0;
+    while (table_next(row->table, entry.hash, entry.key, &entry))
+        ending += expiry_find(row->expiry, entry.key, &due_ms);
+    HOLDS(ending == expiry_count(row->expiry));
+}
+
 void maps_holds(const struct maps *maps)
 {
+    uint32_t timed = 0;
     HOLDS(maps->count <= MAPS_PER_PARTITION_MAX && table_count(maps->numbers) == maps->count);
     for (uint32_t i = 0; i < maps->count; i++) {
         HOLDS(maps_find(maps, maps_name(maps, (struct map_id){i + 1})).value == i + 1);
-        table_holds(maps->rows[i].table);
+        row_holds(&maps->rows[i]);
+        timed += maps->rows[i].expiry != NULL || maps->rows[i].journal != NULL;
     }
+    HOLDS(timed == maps->timed);
 }

@@ -6,6 +6,7 @@
 #include "grid/partition/activities.h"
 #include "grid/partition/entry.h"
 #include "grid/partition/event_pipeline.h"
+#include "grid/partition/idempotency.h"
 #include "grid/partition/inbox.h"
 #include "grid/partition/outbox.h"
 #include "grid/partition/sessions.h"
@@ -23,7 +24,9 @@ struct partition *partition_open(const struct partition_options *options)
     struct partition *partition = memory_zero(1, sizeof *partition);
     partition->id = options->id;
     partition->services = options->services;
+    partition->reads = options->reads;
     partition->sessions = sessions_open();
+    partition->idempotency = idempotency_open();
     partition->outbox = outbox_open();
     partition->inbox = inbox_open();
     partition->timers = timers_open();
@@ -40,6 +43,7 @@ void partition_close(struct partition *partition)
         return;
     maps_close(partition->maps);
     sessions_close(partition->sessions);
+    idempotency_close(partition->idempotency);
     outbox_close(partition->outbox);
     inbox_close(partition->inbox);
     timers_close(partition->timers);
@@ -95,11 +99,16 @@ static void apply_internal(struct partition *partition, const struct command *co
     case COMMAND_ACTIVITY_RESULT: event_pipeline_activity_result(partition, &command->activity_result, response); return;
     case COMMAND_TICK:
         sessions_expire(partition->sessions, partition->log_time_ms, TICK_TIMERS_MAX);
+        idempotency_expire(partition->idempotency, partition->log_time_ms, TICK_EXPIRATIONS_MAX);
         event_pipeline_tick(partition);
+        maps_tick(partition->maps, TICK_EXPIRATIONS_MAX);
         return;
     case COMMAND_OPEN_SESSION:
     case COMMAND_CLOSE_SESSION:
     case COMMAND_MAP:
+    case COMMAND_BATCH:
+    case COMMAND_CLEAR:
+    case COMMAND_CONFIGURE:
     case COMMAND_SERVICE: break;
     }
     UNREACHABLE("decoding gives known kinds only, and those of clients go elsewhere");
@@ -111,6 +120,47 @@ static void encode_answer(struct partition *partition, const struct response *re
     response_encode(response, &partition->answer);
 }
 
+static void execute(struct partition *partition, const struct command *command, struct response *response)
+{
+    switch ((int)command->kind) {
+    case COMMAND_MAP: maps_command(partition->maps, &command->map, partition->commits, response); return;
+    case COMMAND_BATCH: maps_batch(partition->maps, &command->batch, response); return;
+    case COMMAND_CLEAR: maps_clear(partition->maps, command->clear.map, response); return;
+    case COMMAND_CONFIGURE: maps_configure(partition->maps, &command->configure, response); return;
+    case COMMAND_SERVICE: event_pipeline_command(partition, &command->service, response); return;
+    default: UNREACHABLE("the checks of commands let no other kind come here");
+    }
+}
+
+/* A write that its session has not seen, though perhaps its idempotency key has. Leaves the encoded answer. */
+static void apply_new(struct partition *partition, const struct command *command)
+{
+    const struct idempotency *key = &command->idempotency;
+    struct response response = {0};
+    struct bytes kept;
+    enum idempotency_verdict verdict =
+        key->key.size == 0 ? IDEMPOTENCY_NEW : idempotency_find(partition->idempotency, key, &kept);
+    switch (verdict) {
+    case IDEMPOTENCY_NEW: execute(partition, command, &response); break;
+    case IDEMPOTENCY_REPEATED:
+        partition->stats.duplicates++;
+        buffer_clear(&partition->answer);
+        buffer_append(&partition->answer, kept);
+        return;
+    case IDEMPOTENCY_NOT_KEPT:
+        partition->stats.duplicates++;
+        response.err = GRID_ERR_RESULT_NOT_KEPT;
+        break;
+    case IDEMPOTENCY_OTHER:
+        fail(&response, GRID_ERR_IDEMPOTENCY_MISMATCH, "idempotency: the key was used with another request");
+        break;
+    }
+    encode_answer(partition, &response);
+    if (verdict == IDEMPOTENCY_NEW && key->key.size != 0)
+        idempotency_keep(partition->idempotency, key, buffer_bytes(&partition->answer), partition->log_time_ms,
+                         partition->table_seed);
+}
+
 /* A write of a session, applied at most once whatever comes (I11). Leaves the encoded answer. */
 static void apply_write(struct partition *partition, const struct command *command)
 {
@@ -119,11 +169,7 @@ static void apply_write(struct partition *partition, const struct command *comma
     struct bytes kept;
     switch (sessions_admit(partition->sessions, &request, partition->log_time_ms, &kept)) {
     case SESSION_NEW:
-        if (command->kind == COMMAND_MAP)
-            maps_command(partition->maps, &command->map, partition->commits, &response);
-        else
-            event_pipeline_command(partition, &command->service, &response);
-        encode_answer(partition, &response);
+        apply_new(partition, command);
         sessions_keep(partition->sessions, request.session, request.sequence, buffer_bytes(&partition->answer));
         return;
     case SESSION_REPEATED:
@@ -164,6 +210,17 @@ static void apply_client(struct partition *partition, const struct command *comm
     encode_answer(partition, &response);
 }
 
+/* What happened without standing in an answer: an entry that ended differs as much as one that was removed. */
+static void fold_trail(struct partition *partition)
+{
+    uint8_t content[8];
+    if (!partition->born || maps_trail(partition->maps) == partition->trail_folded)
+        return;
+    partition->trail_folded = maps_trail(partition->maps);
+    put_u64(content, partition->trail_folded);
+    partition_fold(partition, bytes_of(content, sizeof content));
+}
+
 /* Applies one command and leaves its encoded answer. */
 static void apply_command(struct partition *partition, struct bytes encoded)
 {
@@ -172,6 +229,8 @@ static void apply_command(struct partition *partition, struct bytes encoded)
     arena_reset(&partition->arena);
     partition->commits++;
     partition->stats.commands++;
+    if (partition->born)
+        maps_now(partition->maps, partition->commits, partition->log_time_ms);
     if (command_decode(encoded, &partition->arena, &command) != GRID_ERR_OK)
         response.err = GRID_ERR_MALFORMED;
     else if (!partition->born && command.kind != COMMAND_GENESIS)
@@ -205,6 +264,7 @@ void partition_apply(struct partition *partition, struct bytes entry, partition_
         partition_fold(partition, buffer_bytes(&partition->answer));
         answer(context, ordinal, buffer_bytes(&partition->answer));
     }
+    fold_trail(partition);
     ENSURE(ordinal == header.commands);
 }
 
@@ -223,6 +283,10 @@ void partition_query(const struct partition *partition, const struct query *quer
         response.note = bytes_of_text(text);
     else
         maps_query(partition->maps, query, &arena, &response);
+    if (partition->reads != NULL && (query->kind == QUERY_GET || query->kind == QUERY_CONTAINS)) {
+        partition->reads->gets++;
+        partition->reads->hits += response.found;
+    }
     response_encode(&response, out);
     arena_close(&arena);
 }
@@ -244,14 +308,37 @@ uint64_t partition_commits(const struct partition *partition)
     return partition->commits;
 }
 
+/* `due_ms` points to what the same expression set. */
+static void sooner(bool present, const uint64_t *due_ms, bool *any, uint64_t *earliest_ms)
+{
+    if (present && (!*any || *due_ms < *earliest_ms))
+        *earliest_ms = *due_ms;
+    *any = *any || present;
+}
+
 bool partition_next_due_ms(const struct partition *partition, uint64_t *ret_due_ms)
 {
-    uint64_t timer_ms = 0, session_ms = 0;
-    bool timer = timers_next_due_ms(partition->timers, &timer_ms);
-    bool session = sessions_next_due_ms(partition->sessions, &session_ms);
-    if (timer || session)
-        *ret_due_ms = !session || (timer && timer_ms < session_ms) ? timer_ms : session_ms;
-    return timer || session;
+    uint64_t due_ms = 0, earliest_ms = 0;
+    bool any = false;
+    sooner(timers_next_due_ms(partition->timers, &due_ms), &due_ms, &any, &earliest_ms);
+    sooner(sessions_next_due_ms(partition->sessions, &due_ms), &due_ms, &any, &earliest_ms);
+    sooner(idempotency_next_due_ms(partition->idempotency, &due_ms), &due_ms, &any, &earliest_ms);
+    sooner(partition->born && maps_next_due_ms(partition->maps, &due_ms), &due_ms, &any, &earliest_ms);
+    if (any)
+        *ret_due_ms = earliest_ms;
+    return any;
+}
+
+bool partition_journal_waits(const struct partition *partition, struct query *query)
+{
+    const char *text;
+    return partition->born && message_check_query(query, &text) == GRID_ERR_OK &&
+           maps_journal_waits(partition->maps, query);
+}
+
+uint64_t partition_journal_version(const struct partition *partition)
+{
+    return partition->born ? maps_journal_version(partition->maps) : 0;
 }
 
 /* ---- parts */
@@ -309,6 +396,7 @@ void partition_holds(const struct partition *partition)
     if (partition->born)
         maps_holds(partition->maps);
     sessions_holds(partition->sessions);
+    idempotency_holds(partition->idempotency);
     outbox_holds(partition->outbox);
     inbox_holds(partition->inbox);
     timers_holds(partition->timers);

@@ -16,9 +16,13 @@
 struct partition;
 struct service_registry;
 
+/* Reads that this node served; no part of what is replicated. */
+struct partition_reads { uint64_t gets, hits; };
+
 struct partition_options {
     struct partition_id id;
     const struct service_registry *services;   /* NULL: service commands answer NOT_SUPPORTED */
+    struct partition_reads *reads;             /* counted here by queries; borrowed; NULL: not counted */
 };
 
 struct partition *partition_open(const struct partition_options *options);
@@ -32,6 +36,11 @@ void partition_apply(struct partition *partition, struct bytes entry, partition_
 /* Serves a read from the present state; appends an encoded Response. */
 void partition_query(const struct partition *partition, const struct query *query, struct buffer *out);
 
+/* True when this read of a journal has nothing to give yet; the query then names the sequence that it waits for, and
+ * can be asked again when partition_journal_version has grown. */
+bool partition_journal_waits(const struct partition *partition, struct query *query);
+uint64_t partition_journal_version(const struct partition *partition);
+
 /* ---- what the node asks */
 
 bool partition_genesis(const struct partition *partition, struct genesis_command *ret_genesis); /* false before the first entry */
@@ -39,7 +48,7 @@ uint64_t partition_log_time_ms(const struct partition *partition);
 uint64_t partition_commits(const struct partition *partition);       /* commit counter (D4) */
 uint64_t partition_digest(const struct partition *partition);        /* rolling: equal at equal applied index (I15) */
 uint64_t partition_state_digest(const struct partition *partition);  /* from the whole state, O(n); for tests */
-/* Earliest log time at which a Tick has work (timer or session end); false: none. */
+/* Earliest log time at which a Tick has work (timer, session end, expiry, old records); false: none. */
 bool partition_next_due_ms(const struct partition *partition, uint64_t *ret_due_ms);
 
 /* ---- outbox (R4): read by the leader's sender */

@@ -8,6 +8,7 @@
 #include "grid/partition/partition.h"
 
 struct sessions;
+struct idempotency_keys;
 struct outbox;
 struct inbox;
 struct timers;
@@ -25,8 +26,11 @@ struct partition {
     uint64_t commits;                  /* grows by one with every command that is applied */
     uint64_t log_time_ms, wall_time_ms;
     uint64_t digest;
+    uint64_t trail_folded;             /* what the digest has seen of maps_trail */
+    struct partition_reads *reads;     /* counts of this node alone; NULL: nobody counts */
     struct maps *maps;
     struct sessions *sessions;
+    struct idempotency_keys *idempotency;
     struct outbox *outbox;             /* messages to other partitions, and to this one under another affinity */
     struct inbox *inbox;               /* last applied per source */
     struct timers *timers;

@@ -262,6 +262,43 @@ uint64_t table_memory_bytes(const struct table *table)
     return table->resizing ? bytes + slots_memory_bytes(&table->old) : bytes;
 }
 
+uint64_t table_record_bytes(const struct table *table)
+{
+    return table->record_bytes;
+}
+
+uint64_t table_record_size(size_t key_size, size_t value_size)
+{
+    return record_class(key_size, value_size);
+}
+
+static size_t discard_from(struct table *table, struct slots *slots, size_t count_max)
+{
+    uint32_t position = slots->first;
+    size_t freed = 0;
+    for (; freed < count_max && slots_next(slots, position, UINT32_MAX, &position); freed++, position++)
+        record_close(table, slots_record(slots, position));
+    if (freed == count_max)
+        slots_advance(slots, position);
+    else
+        slots_close(slots);
+    table->count -= freed;
+    return freed;
+}
+
+bool table_discard(struct table *table, size_t count_max)
+{
+    REQUIRE(table->pre_image == NULL);
+    if (count_max == 0)
+        return table->count == 0;
+    size_t freed = discard_from(table, &table->slots, count_max);
+    if (table->resizing && freed < count_max) {
+        freed += discard_from(table, &table->old, count_max - freed);
+        table->resizing = freed == count_max;
+    }
+    return table->count == 0;
+}
+
 /* ---- order */
 
 bool table_next(const struct table *table, uint64_t after_hash, struct bytes after_key, struct table_entry *ret_entry)

@@ -33,6 +33,13 @@ bool table_remove(struct table *table, struct bytes key);          /* false: was
 uint64_t table_count(const struct table *table);
 uint64_t table_memory_bytes(const struct table *table);            /* slots and records, as requested from the heap */
 
+/* Bytes of the records alone: follows from the content, whatever the history, so that replicas may decide by it. */
+uint64_t table_record_bytes(const struct table *table);
+/* Bytes of the record that this key and value take. */
+uint64_t table_record_size(size_t key_size, size_t value_size);
+/* Frees up to `count_max` entries of a table that is not used any more, from its front; true when none is left. */
+bool table_discard(struct table *table, size_t count_max);
+
 /* Next entry in canonical order after (hash, key), or the first when key.size is 0 and hash 0. False at the end.
  * The position stays valid whatever changes in between: it is compared, never dereferenced. */
 bool table_next(const struct table *table, uint64_t after_hash, struct bytes after_key, struct table_entry *ret_entry);

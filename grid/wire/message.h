@@ -15,6 +15,7 @@
 #include "grid/base/bytes.h"
 #include "grid/base/err.h"
 #include "grid/base/ids.h"
+#include "grid/journal/record.h"
 
 /* ---- handshake and table */
 
@@ -35,6 +36,9 @@ enum command_kind {                    /* field numbers of Command.body */
     COMMAND_CLOSE_SESSION = 11,
     COMMAND_MAP = 12,
     COMMAND_SERVICE = 13,
+    COMMAND_BATCH = 14,
+    COMMAND_CLEAR = 15,
+    COMMAND_CONFIGURE = 16,
     COMMAND_GENESIS = 32,
     COMMAND_DELIVER = 33,
     COMMAND_ACKNOWLEDGE = 34,
@@ -42,13 +46,40 @@ enum command_kind {                    /* field numbers of Command.body */
     COMMAND_TICK = 36,
 };
 
-enum map_operation { MAP_SET = 1, MAP_REMOVE = 2, MAP_COMPARE_AND_SET = 3 };
+enum map_operation {
+    MAP_SET = 1,
+    MAP_REMOVE = 2,
+    MAP_COMPARE_AND_SET = 3,
+    MAP_PUT = 4,
+    MAP_PUT_IF_ABSENT = 5,
+    MAP_REPLACE = 6,
+    MAP_REPLACE_IF_SAME = 7,
+    MAP_REMOVE_IF_SAME = 8,
+    MAP_REMOVE_IF_VERSION = 9,
+    MAP_TAKE = 10,
+    MAP_SET_TTL = 11,
+    MAP_CHECK_VERSION = 12,            /* in batches only */
+    MAP_OPERATION_LAST = MAP_CHECK_VERSION,
+};
+
+#define MAP_TTL_NONE UINT64_MAX        /* map_command.ttl_ms: does not expire, whatever the map's ttl */
 
 struct map_command {
     enum map_operation operation;
     struct bytes map, key, affinity, value;                    /* affinity empty: equals the key */
     uint64_t expected_version;
+    struct bytes expected_value;
+    uint64_t ttl_ms;                                           /* 0: the map's */
 };
+
+struct map_batch { const struct map_command *operations; size_t operations_count; };
+
+struct journal_settings { bool enabled, old_values; uint64_t entries_max, bytes_max, age_max_ms; };
+struct map_settings { uint64_t ttl_ms, entries_max, bytes_max; struct journal_settings journal; };
+struct map_configure { struct bytes map; struct map_settings settings; uint64_t expected_version, version; };
+
+/* Empty key: none. */
+struct idempotency { struct bytes tenant, route, key, request_hash; };
 
 struct trace_context { struct bytes correlation_id, causation_id, saga_id, traceparent; };
 
@@ -81,10 +112,14 @@ struct genesis_command {
 
 struct command {
     uint64_t session, sequence, acknowledged_below;
+    struct idempotency idempotency;
     enum command_kind kind;
     union {
         struct { uint64_t idle_ms; } open_session;
         struct map_command map;
+        struct map_batch batch;
+        struct { struct bytes map; } clear;
+        struct map_configure configure;
         struct service_command service;
         struct genesis_command genesis;
         struct deliver_command deliver;
@@ -116,14 +151,38 @@ struct completion_record {
 
 /* ---- reads and answers */
 
-enum query_kind { QUERY_GET = 1, QUERY_SIZE = 2, QUERY_SCAN = 3 };
+enum query_kind {
+    QUERY_GET = 1,
+    QUERY_SIZE = 2,
+    QUERY_SCAN = 3,
+    QUERY_CONTAINS = 4,
+    QUERY_DESCRIBE = 5,
+    QUERY_JOURNAL = 6,
+};
+
+enum journal_from { JOURNAL_OLDEST = 1, JOURNAL_NEWEST = 2, JOURNAL_SEQUENCE = 3, JOURNAL_TIME = 4 };
 
 struct query {
     enum query_kind kind;
-    struct bytes map, key, affinity;                           /* get */
+    struct bytes map, key, affinity;                           /* get, contains */
     uint64_t cursor_hash; struct bytes cursor_key;             /* scan */
-    uint32_t limit;
+    uint32_t limit;                                            /* scan, journal */
     struct bytes key_prefix;
+    enum journal_from from; uint64_t position, wait_ms;        /* journal */
+};
+
+struct operation_result { bool found; uint64_t version; };
+
+struct journal_page {
+    const struct journal_record *records; size_t records_count;
+    uint64_t next_sequence, dropped_from, dropped_to, oldest_sequence;
+};
+
+struct map_info {
+    bool exists;
+    struct map_settings settings;
+    uint64_t settings_version, entries, bytes, expiring, sets, removes, expirations;
+    uint64_t journal_oldest, journal_next, journal_bytes;      /* oldest 0: off */
 };
 
 struct map_entry { struct bytes key, affinity, value; uint64_t version; };
@@ -141,6 +200,10 @@ struct response {
     uint32_t leader, refusal_code;
     struct bytes refusal, event_id;
     uint64_t sequence;
+    const struct operation_result *results; size_t results_count;
+    const struct journal_page *journal;                        /* NULL: none */
+    const struct map_info *info;                               /* NULL: none */
+    uint64_t ttl_ms;
 };
 
 /* ---- administration */
@@ -152,6 +215,7 @@ struct node_status {
     struct bytes client_address, state, version;
     uint32_t leaders, replicas;
     uint64_t uptime_ms, log_disk_bytes, log_memory_bytes;
+    uint64_t reads;                        /* received since its start */
 };
 struct partition_status {
     uint32_t partition;
@@ -159,6 +223,7 @@ struct partition_status {
     uint64_t term, commit_index, applied_index, last_index;
     uint32_t leader;
     uint64_t entries, sessions, outbox_pending, log_time_ms, digest, timers, activities;
+    uint64_t commands, sagas_started, sagas_ended;     /* applied here since this replica was opened */
 };
 struct admin_response {
     enum grid_err err;
@@ -170,7 +235,8 @@ struct admin_response {
 };
 
 /* Bounds of arrays, past which a decoder answers MALFORMED so that few bytes never claim much memory: members
- * NODES_MAX, leaders and partitions PARTITIONS_MAX, entries of a page SCAN_PAGE_MAX, messages of one Deliver: */
+ * NODES_MAX, leaders and partitions PARTITIONS_MAX, entries and records of a page SCAN_PAGE_MAX, operations of a batch
+ * BATCH_OPERATIONS_MAX, messages of one Deliver: */
 enum { DELIVER_MESSAGES_MAX = 16384 };
 
 /* ---- codec: encoders append to `out`; decoders borrow from `in`, take arrays from `arena`, return OK or MALFORMED */

@@ -39,6 +39,7 @@ static void node_status_put(struct buffer *out, uint32_t field, const struct nod
     wire_put_u64(out, 7, status->log_disk_bytes);
     wire_put_u64(out, 8, status->log_memory_bytes);
     wire_put_bytes(out, 9, status->version);
+    wire_put_u64(out, 10, status->reads);
     wire_nested_end(out, nested);
 }
 
@@ -57,6 +58,7 @@ static enum grid_err node_status_decode(struct bytes in, struct node_status *ret
         case 7: status.log_disk_bytes = wire_u64(&reader); break;
         case 8: status.log_memory_bytes = wire_u64(&reader); break;
         case 9: status.version = wire_text(&reader); break;
+        case 10: status.reads = wire_u64(&reader); break;
         default: wire_unknown(&reader);
         }
     }
@@ -83,6 +85,9 @@ static void partition_status_put(struct buffer *out, uint32_t field, const struc
     wire_put_fixed64(out, 12, status->digest);
     wire_put_u64(out, 13, status->timers);
     wire_put_u64(out, 14, status->activities);
+    wire_put_u64(out, 15, status->commands);
+    wire_put_u64(out, 16, status->sagas_started);
+    wire_put_u64(out, 17, status->sagas_ended);
     wire_nested_end(out, nested);
 }
 
@@ -106,6 +111,9 @@ static enum grid_err partition_status_decode(struct bytes in, struct partition_s
         case 12: status.digest = wire_fixed64(&reader); break;
         case 13: status.timers = wire_u64(&reader); break;
         case 14: status.activities = wire_u64(&reader); break;
+        case 15: status.commands = wire_u64(&reader); break;
+        case 16: status.sagas_started = wire_u64(&reader); break;
+        case 17: status.sagas_ended = wire_u64(&reader); break;
         default: wire_unknown(&reader);
         }
     }

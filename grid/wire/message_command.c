@@ -2,43 +2,7 @@
 #include "grid/base/limits.h"
 #include "grid/wire/message_parts.h"
 
-enum { SMALL_FIELDS_BYTES = 32 };      /* tags, sizes and numbers of a map command, about */
-
 /* ---- bodies */
-
-static void map_command_encode(const struct map_command *map, struct buffer *out)
-{
-    wire_put_u64(out, 1, map->operation);
-    wire_put_bytes(out, 2, map->map);
-    wire_put_bytes(out, 3, map->key);
-    wire_put_bytes(out, 4, map->affinity);
-    wire_put_bytes(out, 5, map->value);
-    wire_put_u64(out, 6, map->expected_version);
-}
-
-static enum grid_err map_command_decode(struct bytes in, struct map_command *ret_map)
-{
-    struct map_command map = {0};
-    uint32_t operation = 0;
-    struct wire_reader reader = wire_reader_of(in);
-    while (wire_next(&reader)) {
-        switch (reader.field) {
-        case 1: operation = wire_u32(&reader); break;
-        case 2: map.map = wire_text(&reader); break;
-        case 3: map.key = wire_bytes(&reader); break;
-        case 4: map.affinity = wire_bytes(&reader); break;
-        case 5: map.value = wire_bytes(&reader); break;
-        case 6: map.expected_version = wire_u64(&reader); break;
-        default: wire_unknown(&reader);
-        }
-    }
-    if (operation < MAP_SET || operation > MAP_COMPARE_AND_SET)
-        wire_unknown(&reader);
-    else
-        map.operation = (enum map_operation)operation;
-    *ret_map = map;
-    return wire_end(&reader);
-}
 
 static void genesis_encode(const struct genesis_command *genesis, struct buffer *out)
 {
@@ -157,10 +121,8 @@ static enum grid_err open_session_decode(struct bytes in, uint64_t *ret_idle_ms)
 
 static size_t body_size_guess(const struct command *command)
 {
-    if (command->kind == COMMAND_MAP) {
-        const struct map_command *map = &command->map;
-        return map->map.size + map->key.size + map->affinity.size + map->value.size + SMALL_FIELDS_BYTES;
-    }
+    if (command->kind == COMMAND_MAP)
+        return map_command_size_guess(&command->map);
     return command->kind == COMMAND_SERVICE ? service_command_size_guess(&command->service) : 0;
 }
 
@@ -170,6 +132,9 @@ static void body_encode(const struct command *command, struct buffer *out)
     case COMMAND_OPEN_SESSION: wire_put_u64(out, 1, command->open_session.idle_ms); break;
     case COMMAND_CLOSE_SESSION: break;
     case COMMAND_MAP: map_command_encode(&command->map, out); break;
+    case COMMAND_BATCH: map_batch_encode(&command->batch, out); break;
+    case COMMAND_CLEAR: wire_put_bytes(out, 1, command->clear.map); break;
+    case COMMAND_CONFIGURE: map_configure_encode(&command->configure, out); break;
     case COMMAND_SERVICE: service_command_encode(&command->service, out); break;
     case COMMAND_GENESIS: genesis_encode(&command->genesis, out); break;
     case COMMAND_DELIVER: deliver_encode(&command->deliver, out); break;
@@ -195,6 +160,7 @@ void command_encode(const struct command *command, struct buffer *out)
     wire_put_u64(out, 1, command->session);
     wire_put_u64(out, 2, command->sequence);
     wire_put_u64(out, 3, command->acknowledged_below);
+    idempotency_put(out, 4, &command->idempotency);
     struct wire_nested nested = wire_nested_begin(out, command->kind, body_size_guess(command));
     body_encode(command, out);
     wire_nested_end(out, nested);
@@ -205,6 +171,9 @@ static enum grid_err body_decode(struct bytes in, struct arena *arena, struct co
     switch (command->kind) {
     case COMMAND_OPEN_SESSION: return open_session_decode(in, &command->open_session.idle_ms);
     case COMMAND_MAP: return map_command_decode(in, &command->map);
+    case COMMAND_BATCH: return map_batch_decode(in, arena, &command->batch);
+    case COMMAND_CLEAR: return map_name_decode(in, &command->clear.map);
+    case COMMAND_CONFIGURE: return map_configure_decode(in, &command->configure);
     case COMMAND_SERVICE: return service_command_decode(in, &command->service);
     case COMMAND_GENESIS: return genesis_decode(in, arena, &command->genesis);
     case COMMAND_DELIVER: return deliver_decode(in, arena, &command->deliver);
@@ -226,6 +195,7 @@ enum grid_err command_decode(struct bytes in, struct arena *arena, struct comman
         case 1: command.session = wire_u64(&reader); break;
         case 2: command.sequence = wire_u64(&reader); break;
         case 3: command.acknowledged_below = wire_u64(&reader); break;
+        case 4: wire_check(&reader, idempotency_decode(wire_bytes(&reader), &command.idempotency)); break;
         default:
             /* One body only, of whichever kind; body_decode refuses a kind that does not exist. */
             if (command.kind != 0)

@@ -22,4 +22,26 @@ void service_command_encode(const struct service_command *command, struct buffer
 size_t service_command_size_guess(const struct service_command *command);
 enum grid_err service_command_decode(struct bytes in, struct service_command *ret_command);
 
+/* message_map.c */
+size_t map_command_size_guess(const struct map_command *map);
+void map_command_encode(const struct map_command *map, struct buffer *out);
+enum grid_err map_command_decode(struct bytes in, struct map_command *ret_map);
+void map_batch_encode(const struct map_batch *batch, struct buffer *out);
+enum grid_err map_batch_decode(struct bytes in, struct arena *arena, struct map_batch *ret_batch);
+enum grid_err map_name_decode(struct bytes in, struct bytes *ret_map);     /* a message of field 1 alone */
+void map_settings_put(struct buffer *out, uint32_t field, const struct map_settings *settings);
+enum grid_err map_settings_decode(struct bytes in, struct map_settings *ret_settings);
+void map_configure_encode(const struct map_configure *configure, struct buffer *out);
+enum grid_err map_configure_decode(struct bytes in, struct map_configure *ret_configure);
+void idempotency_put(struct buffer *out, uint32_t field, const struct idempotency *idempotency); /* nothing when empty */
+enum grid_err idempotency_decode(struct bytes in, struct idempotency *ret_idempotency);
+
+/* message_journal.c; what is taken lives in the arena */
+void journal_page_put(struct buffer *out, uint32_t field, const struct journal_page *page);
+const struct journal_page *journal_page_take(struct wire_reader *outer, struct arena *arena);
+void map_info_put(struct buffer *out, uint32_t field, const struct map_info *info);
+const struct map_info *map_info_take(struct wire_reader *outer, struct arena *arena);
+void result_put(struct buffer *out, uint32_t field, const struct operation_result *result);
+void result_take(struct wire_reader *outer, struct operation_result *results, size_t *count);
+
 #endif

@@ -6,18 +6,30 @@
 
 void query_encode(const struct query *query, struct buffer *out)
 {
-    REQUIRE(query->kind >= QUERY_GET && query->kind <= QUERY_SCAN);
+    REQUIRE(query->kind >= QUERY_GET && query->kind <= QUERY_JOURNAL);
     struct wire_nested nested = wire_nested_begin(out, query->kind, 0);
     wire_put_bytes(out, 1, query->map);
-    if (query->kind == QUERY_GET) {
+    switch (query->kind) {
+    case QUERY_GET:
+    case QUERY_CONTAINS:
         wire_put_bytes(out, 2, query->key);
         wire_put_bytes(out, 3, query->affinity);
-    } else if (query->kind == QUERY_SCAN) {
+        break;
+    case QUERY_SCAN:
         wire_put_u64(out, 2, query->cursor_hash);
         wire_put_bytes(out, 3, query->cursor_key);
         wire_put_u64(out, 4, query->limit);
         wire_put_bytes(out, 5, query->affinity);
         wire_put_bytes(out, 6, query->key_prefix);
+        break;
+    case QUERY_JOURNAL:
+        wire_put_u64(out, 2, query->from);
+        wire_put_u64(out, 3, query->position);
+        wire_put_u64(out, 4, query->limit);
+        wire_put_u64(out, 5, query->wait_ms);
+        break;
+    case QUERY_SIZE:
+    case QUERY_DESCRIBE: break;
     }
     wire_nested_end(out, nested);
 }
@@ -36,15 +48,24 @@ static enum grid_err get_decode(struct bytes in, struct query *query)
     return wire_end(&reader);
 }
 
-static enum grid_err size_decode(struct bytes in, struct query *query)
+static enum grid_err journal_decode(struct bytes in, struct query *query)
 {
+    uint32_t from = 0;
     struct wire_reader reader = wire_reader_of(in);
     while (wire_next(&reader)) {
-        if (reader.field == 1)
-            query->map = wire_text(&reader);
-        else
-            wire_unknown(&reader);
+        switch (reader.field) {
+        case 1: query->map = wire_text(&reader); break;
+        case 2: from = wire_u32(&reader); break;
+        case 3: query->position = wire_u64(&reader); break;
+        case 4: query->limit = wire_u32(&reader); break;
+        case 5: query->wait_ms = wire_u64(&reader); break;
+        default: wire_unknown(&reader);
+        }
     }
+    if (from < JOURNAL_OLDEST || from > JOURNAL_TIME)
+        wire_unknown(&reader);
+    else
+        query->from = (enum journal_from)from;
     return wire_end(&reader);
 }
 
@@ -82,8 +103,11 @@ enum grid_err query_decode(struct bytes in, struct query *ret_query)
         return err;
     query.kind = (enum query_kind)kind;
     switch (kind) {
-    case QUERY_GET: err = get_decode(body, &query); break;
-    case QUERY_SIZE: err = size_decode(body, &query); break;
+    case QUERY_GET:
+    case QUERY_CONTAINS: err = get_decode(body, &query); break;
+    case QUERY_SIZE:
+    case QUERY_DESCRIBE: err = map_name_decode(body, &query.map); break;
+    case QUERY_JOURNAL: err = journal_decode(body, &query); break;
     case QUERY_SCAN: err = scan_decode(body, &query); break;
     default: err = GRID_ERR_MALFORMED;
     }
@@ -140,6 +164,13 @@ void response_encode(const struct response *response, struct buffer *out)
     wire_put_bytes(out, 15, response->refusal);
     wire_put_bytes(out, 16, response->event_id);
     wire_put_u64(out, 17, response->sequence);
+    for (size_t i = 0; i < response->results_count; i++)
+        result_put(out, 18, &response->results[i]);
+    if (response->journal != NULL)
+        journal_page_put(out, 19, response->journal);
+    if (response->info != NULL)
+        map_info_put(out, 20, response->info);
+    wire_put_u64(out, 21, response->ttl_ms);
 }
 
 enum grid_err wire_err(struct wire_reader *reader)
@@ -154,7 +185,7 @@ enum grid_err wire_err(struct wire_reader *reader)
 }
 
 /* Fields 9 and up: apart because one function would be longer than one screen. */
-static void response_field_more(struct wire_reader *reader, struct response *response)
+static void response_field_more(struct wire_reader *reader, struct arena *arena, struct response *response)
 {
     switch (reader->field) {
     case 9: response->cursor_hash = wire_u64(reader); break;
@@ -166,6 +197,9 @@ static void response_field_more(struct wire_reader *reader, struct response *res
     case 15: response->refusal = wire_text(reader); break;
     case 16: response->event_id = wire_text(reader); break;
     case 17: response->sequence = wire_u64(reader); break;
+    case 19: response->journal = journal_page_take(reader, arena); break;
+    case 20: response->info = map_info_take(reader, arena); break;
+    case 21: response->ttl_ms = wire_u64(reader); break;
     default: wire_unknown(reader);
     }
 }
@@ -183,6 +217,7 @@ enum grid_err response_decode(struct bytes in, struct arena *arena, struct respo
     struct wire_reader reader = wire_reader_of(in);
     size_t room = wire_count(&reader, 7, SCAN_PAGE_MAX);
     struct map_entry *entries = room > 0 ? arena_alloc(arena, room * sizeof *entries) : NULL;
+    struct operation_result *results = NULL;
     while (wire_next(&reader)) {
         switch (reader.field) {
         case 1: response.err = wire_err(&reader); break;
@@ -193,10 +228,19 @@ enum grid_err response_decode(struct bytes in, struct arena *arena, struct respo
         case 6: response.count = wire_u64(&reader); break;
         case 7: entry_take(&reader, entries, &response.entries_count); break;
         case 8: response.more = wire_bool(&reader); break;
-        default: response_field_more(&reader, &response);
+        case 18:
+            if (results == NULL)
+                results = arena_alloc(arena, BATCH_OPERATIONS_MAX * sizeof *results);
+            if (response.results_count == BATCH_OPERATIONS_MAX)
+                wire_unknown(&reader);
+            else
+                result_take(&reader, results, &response.results_count);
+            break;
+        default: response_field_more(&reader, arena, &response);
         }
     }
     response.entries = entries;
+    response.results = results;
     *ret_response = response;
     return wire_end(&reader);
 }

@@ -147,7 +147,8 @@ struct bytes wire_bytes(struct wire_reader *reader)
 struct bytes wire_text(struct wire_reader *reader)
 {
     struct bytes text = wire_bytes(reader);
-    if (wire_utf8_valid(text))
+    /* A zero would end the text early for everybody who reads it as one of C. */
+    if (wire_utf8_valid(text) && (text.size == 0 || memchr(text.data, 0, text.size) == NULL))
         return text;
     fail(reader);
     return BYTES_NONE;

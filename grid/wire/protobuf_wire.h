@@ -1,7 +1,7 @@
 /* The protobuf encoding, as far as the grid's messages need it: varint, fixed64, length-delimited, packed uint32.
  *
  * Strict by design: a reader fails for good (`failed`) at the first wrong wire type, varint of more than ten bytes or
- * with needless bytes, value out of range, singular field seen twice, invalid UTF-8 in text, field that the caller does
+ * with needless bytes, value out of range, singular field seen twice, invalid UTF-8 or a zero in text, field that the caller does
  * not know, or length past the end. After a failure every value is 0 or empty and wire_next says false, so a caller
  * checks once, at wire_end. Reading borrows from the input.
  *
@@ -36,7 +36,7 @@ uint32_t wire_u32(struct wire_reader *reader);
 bool wire_bool(struct wire_reader *reader);
 uint64_t wire_fixed64(struct wire_reader *reader);
 struct bytes wire_bytes(struct wire_reader *reader);
-struct bytes wire_text(struct wire_reader *reader);           /* bytes that must be UTF-8 */
+struct bytes wire_text(struct wire_reader *reader);           /* bytes that must be UTF-8 without a zero */
 struct bytes wire_repeated(struct wire_reader *reader);       /* one element of a repeated message field */
 /* A packed repeated uint32; the array lives in the arena. More than `count_max` elements fail. */
 const uint32_t *wire_packed_u32(struct wire_reader *reader, struct arena *arena, size_t count_max, size_t *ret_count);

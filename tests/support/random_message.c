@@ -160,23 +160,60 @@ static struct genesis_command some_genesis(struct prng *prng, struct arena *aren
 
 static struct map_command some_map_command(struct prng *prng, struct arena *arena)
 {
-    return (struct map_command){.operation = (enum map_operation)prng_range(prng, MAP_SET, MAP_COMPARE_AND_SET),
+    return (struct map_command){.operation = (enum map_operation)prng_range(prng, MAP_SET, MAP_OPERATION_LAST),
                                 .map = random_text(prng, arena), .key = random_bytes(prng, arena),
                                 .affinity = random_bytes(prng, arena), .value = random_bytes(prng, arena),
-                                .expected_version = random_u64(prng)};
+                                .expected_version = random_u64(prng), .expected_value = random_bytes(prng, arena),
+                                .ttl_ms = random_u64(prng)};
+}
+
+static struct map_batch some_batch(struct prng *prng, struct arena *arena)
+{
+    struct map_batch batch = {.operations_count = (size_t)prng_range(prng, 0, 5)};
+    struct map_command *operations = arena_zero(arena, (batch.operations_count + 1) * sizeof *operations);
+    for (size_t i = 0; i < batch.operations_count; i++)
+        operations[i] = some_map_command(prng, arena);
+    batch.operations = operations;
+    return batch;
+}
+
+static struct map_settings some_settings(struct prng *prng)
+{
+    struct map_settings settings = {.ttl_ms = random_u64(prng), .entries_max = random_u64(prng),
+                                    .bytes_max = random_u64(prng)};
+    if (half(prng))
+        settings.journal = (struct journal_settings){half(prng), half(prng), random_u64(prng), random_u64(prng),
+                                                     random_u64(prng)};
+    return settings;
+}
+
+static struct idempotency some_idempotency(struct prng *prng, struct arena *arena)
+{
+    if (half(prng))
+        return (struct idempotency){0};
+    return (struct idempotency){random_text(prng, arena), random_text(prng, arena), random_text(prng, arena),
+                                random_bytes(prng, arena)};
 }
 
 static void random_command(struct prng *prng, struct arena *arena, struct buffer *out)
 {
     static const enum command_kind kinds[] = {COMMAND_OPEN_SESSION, COMMAND_CLOSE_SESSION, COMMAND_MAP,
                                               COMMAND_SERVICE, COMMAND_GENESIS, COMMAND_DELIVER,
-                                              COMMAND_ACKNOWLEDGE, COMMAND_ACTIVITY_RESULT, COMMAND_TICK};
+                                              COMMAND_ACKNOWLEDGE, COMMAND_ACTIVITY_RESULT, COMMAND_TICK,
+                                              COMMAND_BATCH, COMMAND_CLEAR, COMMAND_CONFIGURE};
     struct command command = {.session = random_u64(prng), .sequence = random_u64(prng),
                               .acknowledged_below = random_u64(prng),
+                              .idempotency = some_idempotency(prng, arena),
                               .kind = kinds[prng_range(prng, 0, sizeof kinds / sizeof *kinds - 1)]};
     switch (command.kind) {
     case COMMAND_OPEN_SESSION: command.open_session.idle_ms = random_u64(prng); break;
     case COMMAND_MAP: command.map = some_map_command(prng, arena); break;
+    case COMMAND_BATCH: command.batch = some_batch(prng, arena); break;
+    case COMMAND_CLEAR: command.clear.map = random_text(prng, arena); break;
+    case COMMAND_CONFIGURE:
+        command.configure = (struct map_configure){random_text(prng, arena), some_settings(prng), random_u64(prng),
+                                                   random_u64(prng)};
+        break;
     case COMMAND_SERVICE: command.service = some_service_command(prng, arena); break;
     case COMMAND_GENESIS: command.genesis = some_genesis(prng, arena); break;
     case COMMAND_DELIVER: command.deliver = some_deliver(prng, arena); break;
@@ -216,18 +253,58 @@ static void random_completion(struct prng *prng, struct arena *arena, struct buf
 
 static void random_query(struct prng *prng, struct arena *arena, struct buffer *out)
 {
-    struct query query = {.kind = (enum query_kind)prng_range(prng, QUERY_GET, QUERY_SCAN),
+    struct query query = {.kind = (enum query_kind)prng_range(prng, QUERY_GET, QUERY_JOURNAL),
                           .map = random_text(prng, arena), .key = random_bytes(prng, arena),
                           .affinity = random_bytes(prng, arena), .cursor_hash = random_u64(prng),
                           .cursor_key = random_bytes(prng, arena), .limit = random_u32(prng),
-                          .key_prefix = random_bytes(prng, arena)};
+                          .key_prefix = random_bytes(prng, arena), .position = random_u64(prng),
+                          .from = (enum journal_from)prng_range(prng, JOURNAL_OLDEST, JOURNAL_TIME),
+                          .wait_ms = random_u64(prng)};
     query_encode(&query, out);
+}
+
+static const struct journal_page *some_page(struct prng *prng, struct arena *arena)
+{
+    struct journal_page *page = arena_zero(arena, sizeof *page);
+    *page = (struct journal_page){.records_count = (size_t)prng_range(prng, 0, 4), .next_sequence = random_u64(prng),
+                                  .dropped_from = random_u64(prng), .dropped_to = random_u64(prng),
+                                  .oldest_sequence = random_u64(prng)};
+    struct journal_record *records = arena_zero(arena, (page->records_count + 1) * sizeof *records);
+    for (size_t i = 0; i < page->records_count; i++)
+        records[i] = (struct journal_record){
+            .sequence = random_u64(prng), .kind = (enum journal_kind)prng_range(prng, JOURNAL_ADDED, JOURNAL_CLEARED),
+            .key = random_bytes(prng, arena), .affinity = random_bytes(prng, arena),
+            .value = random_bytes(prng, arena), .old_value = random_bytes(prng, arena), .has_old_value = half(prng),
+            .version = random_u64(prng), .log_time_ms = random_u64(prng), .ttl_ms = random_u64(prng)};
+    page->records = records;
+    return page;
+}
+
+static const struct map_info *some_info(struct prng *prng, struct arena *arena)
+{
+    struct map_info *info = arena_zero(arena, sizeof *info);
+    *info = (struct map_info){.exists = half(prng), .settings = some_settings(prng),
+                              .settings_version = random_u64(prng), .entries = random_u64(prng),
+                              .bytes = random_u64(prng), .expiring = random_u64(prng), .sets = random_u64(prng),
+                              .removes = random_u64(prng), .expirations = random_u64(prng),
+                              .journal_oldest = random_u64(prng), .journal_next = random_u64(prng),
+                              .journal_bytes = random_u64(prng)};
+    return info;
+}
+
+static const struct operation_result *some_results(struct prng *prng, struct arena *arena, size_t *ret_count)
+{
+    *ret_count = (size_t)prng_range(prng, 0, 4);
+    struct operation_result *results = arena_zero(arena, (*ret_count + 1) * sizeof *results);
+    for (size_t i = 0; i < *ret_count; i++)
+        results[i] = (struct operation_result){half(prng), random_u64(prng)};
+    return results;
 }
 
 static void random_response(struct prng *prng, struct arena *arena, struct buffer *out)
 {
     struct response response = {
-        .err = (enum grid_err)prng_range(prng, GRID_ERR_OK, GRID_ERR_NO_SPACE), .note = random_text(prng, arena),
+        .err = (enum grid_err)prng_range(prng, GRID_ERR_OK, GRID_ERR_MAP_FULL), .note = random_text(prng, arena),
         .found = half(prng), .value = random_bytes(prng, arena), .version = random_u64(prng),
         .count = random_u64(prng), .entries_count = (size_t)prng_range(prng, 0, 5), .more = half(prng),
         .cursor_hash = random_u64(prng), .cursor_key = random_bytes(prng, arena), .session = random_u64(prng),
@@ -238,6 +315,10 @@ static void random_response(struct prng *prng, struct arena *arena, struct buffe
         entries[i] = (struct map_entry){.key = random_bytes(prng, arena), .affinity = random_bytes(prng, arena),
                                         .value = random_bytes(prng, arena), .version = random_u64(prng)};
     response.entries = entries;
+    response.results = some_results(prng, arena, &response.results_count);
+    response.journal = half(prng) ? some_page(prng, arena) : NULL;
+    response.info = half(prng) ? some_info(prng, arena) : NULL;
+    response.ttl_ms = random_u64(prng);
     response_encode(&response, out);
 }
 
@@ -249,7 +330,7 @@ static void random_admin_request(struct prng *prng, struct arena *arena, struct 
 
 static void random_admin_response(struct prng *prng, struct arena *arena, struct buffer *out)
 {
-    struct admin_response response = {.err = (enum grid_err)prng_range(prng, GRID_ERR_OK, GRID_ERR_NO_SPACE),
+    struct admin_response response = {.err = (enum grid_err)prng_range(prng, GRID_ERR_OK, GRID_ERR_MAP_FULL),
                                       .note = random_text(prng, arena), .has_status = half(prng),
                                       .partitions_count = (size_t)prng_range(prng, 0, 5)};
     if (response.has_status)
@@ -257,7 +338,7 @@ static void random_admin_response(struct prng *prng, struct arena *arena, struct
             .node = {random_u32(prng)}, .client_address = random_text(prng, arena),
             .state = random_text(prng, arena), .version = random_text(prng, arena), .leaders = random_u32(prng),
             .replicas = random_u32(prng), .uptime_ms = random_u64(prng), .log_disk_bytes = random_u64(prng),
-            .log_memory_bytes = random_u64(prng)};
+            .log_memory_bytes = random_u64(prng), .reads = random_u64(prng)};
     struct partition_status *partitions = arena_zero(arena, (response.partitions_count + 1) * sizeof *partitions);
     for (size_t i = 0; i < response.partitions_count; i++)
         partitions[i] = (struct partition_status){
@@ -265,7 +346,8 @@ static void random_admin_response(struct prng *prng, struct arena *arena, struct
             .commit_index = random_u64(prng), .applied_index = random_u64(prng), .last_index = random_u64(prng),
             .leader = random_u32(prng), .entries = random_u64(prng), .sessions = random_u64(prng),
             .outbox_pending = random_u64(prng), .log_time_ms = random_u64(prng), .digest = random_u64(prng),
-            .timers = random_u64(prng), .activities = random_u64(prng)};
+            .timers = random_u64(prng), .activities = random_u64(prng), .commands = random_u64(prng),
+            .sagas_started = random_u64(prng), .sagas_ended = random_u64(prng)};
     response.partitions = partitions;
     response.members = random_members(prng, arena, &response.members_count);
     admin_response_encode(&response, out);

@@ -79,12 +79,26 @@ void ctl_json_end(struct ctl *ctl);        /* closing newline */
 
 /* ---- commands */
 int cluster_status(struct ctl *ctl);
+int cluster_watch(struct ctl *ctl);
+int completion_bash(struct ctl *ctl);
+int completion_zsh(struct ctl *ctl);
 int member_list(struct ctl *ctl);
 int partition_list(struct ctl *ctl);
 int map_set(struct ctl *ctl);
 int map_get(struct ctl *ctl);
 int map_remove(struct ctl *ctl);
 int map_cas(struct ctl *ctl);
+int map_put(struct ctl *ctl);
+int map_put_if_absent(struct ctl *ctl);
+int map_replace(struct ctl *ctl);
+int map_take(struct ctl *ctl);
+int map_contains(struct ctl *ctl);
+int map_set_ttl(struct ctl *ctl);
+int map_batch(struct ctl *ctl);
+int map_clear(struct ctl *ctl);
+int map_config(struct ctl *ctl);
+int map_stats(struct ctl *ctl);
+int journal_tail(struct ctl *ctl);
 int map_size(struct ctl *ctl);
 int map_scan(struct ctl *ctl);
 int map_load(struct ctl *ctl);

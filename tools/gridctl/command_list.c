@@ -18,10 +18,44 @@ const struct option_row COMMON_OPTIONS[] = {
     {"strict", 0, NULL, "stop at the first line that is rejected"},                 \
     {"progress", 0, NULL, "draw a progress bar on standard error"}
 
+#define WRITE_OPTIONS                                                                                             \
+    MAP_OPTION, AFFINITY_OPTION,                                                                                  \
+    {"ttl", 0, "MS|none", "how long the entry lasts, from now (default: what the map's settings say)"},          \
+    {"idempotency-key", 0, "TEXT", "executes only the first write with this key; others get its answer"}
+#define IF_VALUE_OPTION {"if-value", 0, "TEXT", "only if the entry has this value"}
+
 static const struct option_row key_options[] = {MAP_OPTION, AFFINITY_OPTION, {0}};
 static const struct option_row map_options[] = {MAP_OPTION, {0}};
+static const struct option_row write_options[] = {WRITE_OPTIONS, {0}};
 static const struct option_row cas_options[] = {
-    MAP_OPTION, AFFINITY_OPTION, {"version", 'v', "N", "the version that the entry must have; 0: it must not exist"}, {0}};
+    WRITE_OPTIONS, {"version", 'v', "N", "the version that the entry must have; 0: it must not exist"}, {0}};
+static const struct option_row replace_options[] = {WRITE_OPTIONS, IF_VALUE_OPTION, {0}};
+static const struct option_row remove_options[] = {
+    MAP_OPTION, AFFINITY_OPTION, IF_VALUE_OPTION,
+    {"if-version", 'v', "N", "only if the entry has this version"},
+    {0}};
+static const struct option_row batch_options[] = {
+    MAP_OPTION, AFFINITY_OPTION, {"file", 'f', "FILE|-", "one operation a line; - is standard input (default)"}, {0}};
+static const struct option_row clear_options[] = {MAP_OPTION, {"yes", 'y', NULL, "do it"}, {0}};
+static const struct option_row config_options[] = {
+    MAP_OPTION,
+    {"ttl", 0, "MS|none", "how long entries last whose write does not say"},
+    {"entries-max", 0, "N", "entries of the map in one partition; 0: no bound"},
+    {"bytes-max", 0, "N", "bytes of the map's records in one partition; 0: no bound"},
+    {"journal", 'j', "on|off", "record every change"},
+    {"journal-old-values", 0, "on|off", "records carry the value from before"},
+    {"journal-entries", 0, "N", "records kept in one partition; 0: 10000"},
+    {"journal-bytes", 0, "N", "bytes kept in one partition; 0: 8 MiB"},
+    {"journal-age", 0, "MS", "how long records are kept; 0: no bound"},
+    {"expect", 0, "VERSION", "only if the settings have this version; 0: never configured"},
+    {0}};
+static const struct option_row tail_options[] = {
+    MAP_OPTION,
+    {"from", 0, "oldest|newest|SEQUENCE|@MS|TIME", "where to begin (default oldest); TIME: 2026-01-31T12:00:00Z, in log time"},
+    {"partition", 'p', "N", "only this partition (default: all)"},
+    {"follow", 'f', NULL, "go on with what comes, until interrupted"},
+    {"limit", 'n', "N", "at most so many records; 0: all (default)"},
+    {0}};
 static const struct option_row scan_options[] = {
     MAP_OPTION,
     {"affinity", 'a', "TEXT", "only entries of this affinity"},
@@ -41,25 +75,58 @@ static const struct option_row bench_map_options[] = {
     {"map", 'm', "NAME", "the map (default \"bench\")"},
     {0}};
 
+static const struct option_row watch_options[] = {
+    {"interval", 'n', "SECONDS", "from one look to the next (default 1)"},
+    {"count", 'c', "N", "so many looks; 0: until q or Ctrl-C (default 0)"},
+    {0}};
+
 const struct command_row COMMANDS[] = {
     {"cluster", "status", "", 0, 0, "Nodes, leaders, and whether every partition is served.", NULL,
      "cluster status\ncluster status -o json --endpoints 10.0.0.1:7400", cluster_status},
+    {"cluster", "watch", "", 0, 0, "The cluster live: nodes, commands, reads, sagas; lines when not on a terminal.", watch_options,
+     "cluster watch\ncluster watch -n 5\ncluster watch --count 3 -o json", cluster_watch},
     {"member", "list", "", 0, 0, "The members, with version, uptime and size of the log.", NULL,
      "member list\nmember list -o json", member_list},
     {"partition", "list", "", 0, 0, "Every partition: its leader, progress and contents.", NULL,
      "partition list\npartition list -o json", partition_list},
-    {"map", "set", "KEY VALUE", 2, 2, "Writes an entry and prints its new version.", key_options,
-     "map set greeting hello\nmap set 42 '{\"a\":1}' --map things --affinity customer-7", map_set},
+    {"map", "set", "KEY VALUE", 2, 2, "Writes an entry and prints its new version.", write_options,
+     "map set greeting hello\nmap set 42 '{\"a\":1}' --map things --affinity customer-7\nmap set token abc --ttl 60000",
+     map_set},
+    {"map", "put", "KEY VALUE", 2, 2, "Writes an entry and prints the value from before.", write_options,
+     "map put greeting hello\nmap put greeting hi --idempotency-key 7f3a -o json", map_put},
+    {"map", "put-if-absent", "KEY VALUE", 2, 2, "Writes an entry only if there is none.", write_options,
+     "map put-if-absent lock node-1 --ttl 5000", map_put_if_absent},
+    {"map", "replace", "KEY VALUE", 2, 2, "Writes an entry only if there is one.", replace_options,
+     "map replace greeting hi\nmap replace greeting goodbye --if-value hi", map_replace},
     {"map", "get", "KEY", 1, 1, "Prints an entry's value (linearizable).", key_options,
      "map get greeting\nmap get greeting -o json", map_get},
-    {"map", "remove", "KEY", 1, 1, "Removes an entry.", key_options, "map remove greeting --map things", map_remove},
+    {"map", "contains", "KEY", 1, 1, "Says whether there is such an entry.", key_options, "map contains greeting",
+     map_contains},
+    {"map", "remove", "KEY", 1, 1, "Removes an entry.", remove_options,
+     "map remove greeting --map things\nmap remove greeting --if-value hello\nmap remove greeting --if-version 17", map_remove},
+    {"map", "take", "KEY", 1, 1, "Removes an entry and prints its value.", key_options, "map take greeting", map_take},
     {"map", "cas", "KEY VALUE", 2, 2, "Writes an entry only if it has the given version.", cas_options,
      "map cas greeting hello --version 0\nmap cas greeting goodbye --version 17", map_cas},
+    {"map", "ttl", "KEY MS|none", 2, 2, "Changes how long an entry lasts, from now.", key_options,
+     "map ttl greeting 60000\nmap ttl greeting none", map_set_ttl},
+    {"map", "batch", "", 0, 0, "Several operations on keys of one affinity, all or nothing.", batch_options,
+     "map batch --map accounts --file transfer.ndjson\n"
+     "map batch --affinity c-7 < transfer.ndjson     # {\"op\":\"set\",\"key\":\"a\",\"value\":\"1\"} a line",
+     map_batch},
+    {"map", "clear", "", 0, 0, "Removes every entry of a map, partition by partition.", clear_options,
+     "map clear --map things --yes", map_clear},
+    {"map", "config", "", 0, 0, "Shows a map's settings, or changes those that are named.", config_options,
+     "map config --map things\nmap config --map things --ttl 60000 --journal on --journal-age 3600000", map_config},
+    {"map", "stats", "", 0, 0, "Counts of a map over all partitions.", map_options, "map stats --map things -o json",
+     map_stats},
     {"map", "size", "", 0, 0, "Counts the entries of a map.", map_options, "map size --map things", map_size},
     {"map", "scan", "", 0, 0, "Shows entries of a map, in the order of the partitions.", scan_options,
      "map scan --map things --limit 0 -o json\nmap scan --prefix user-", map_scan},
     {"map", "load", "", 0, 0, "Writes many entries, one {\"key\":...,\"value\":...} a line.", load_options,
      "map load --file entries.ndjson --map things\nmap load --file - < entries.ndjson", map_load},
+    {"journal", "tail", "", 0, 0, "Shows the changes of a map whose journal is on.", tail_options,
+     "journal tail --map things --from newest --follow\njournal tail --map things --from 2026-01-31T12:00:00Z -o json",
+     journal_tail},
     {"customer", "create", "", 0, 0, "Creates customers, one JSON object a line.", create_options,
      "customer create --file examples/customers.ndjson", customer_create},
     {"customer", "get", "ID", 1, 1, "Shows a customer.", NULL, "customer get c-1 -o json", customer_get},
@@ -83,6 +150,10 @@ const struct command_row COMMANDS[] = {
      "saga show o-1\nsaga show o-1.s1 -o json", saga_show},
     {"event", "history", "KIND ID", 2, 2, "Every event of a customer, product, order, payment or saga.", NULL,
      "event history order o-1\nevent history product p-1 -o json", event_history},
+    {"completion", "bash", "", 0, 0, "Prints the completion of gridctl for bash.", NULL,
+     "completion bash > ~/.local/share/bash-completion/completions/gridctl", completion_bash},
+    {"completion", "zsh", "", 0, 0, "Prints the completion of gridctl for zsh, for a folder of $fpath.", NULL,
+     "completion zsh > ~/.zfunc/_gridctl", completion_zsh},
     {"bench", "map", "", 0, 0, "Measures sets and gets: throughput and latency.", bench_map_options,
      "bench map --op set --connections 50 --outstanding 16 --seconds 10\nbench map --op get --rate 100000 -o json", bench_map},
 };

@@ -1,32 +1,25 @@
-/* map set, get, remove, cas, size, scan. */
+/* map get, size, scan; and what all commands of maps share. */
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "grid/wire/protobuf_wire.h"
 #include "tools/gridctl/command.h"
+#include "tools/gridctl/map.h"
 #include "tools/gridctl/table.h"
 
-/* A call that this program waits for; `show` prints the reply while it is there. */
-struct asked {
-    struct ctl *ctl;
-    void (*show)(struct ctl *ctl, const struct grid_reply *reply);
-    bool done;
-    int code;
-};
-
-static const char *map_name(const struct ctl *ctl)
+const char *map_name(const struct ctl *ctl)
 {
     return ctl_option(ctl, "map", "default");
 }
 
-static struct grid_key map_key(const struct ctl *ctl)
+struct grid_key map_key(const struct ctl *ctl)
 {
     return (struct grid_key){.key = grid_text(ctl->arguments[0]), .affinity = grid_text(ctl_option(ctl, "affinity", ""))};
 }
 
 static void replied(void *context, const struct grid_reply *reply)
 {
-    struct asked *asked = context;
+    struct map_asked *asked = context;
     asked->done = true;
     asked->code = EXIT_DONE;
     if (reply->outcome != GRID_OUTCOME_OK)
@@ -35,14 +28,14 @@ static void replied(void *context, const struct grid_reply *reply)
         asked->show(asked->ctl, reply);
 }
 
-static struct grid_call call_of(struct ctl *ctl, struct asked *asked,
-                                void (*show)(struct ctl *ctl, const struct grid_reply *reply))
+struct grid_call map_call(struct ctl *ctl, struct map_asked *asked,
+                          void (*show)(struct ctl *ctl, const struct grid_reply *reply))
 {
-    *asked = (struct asked){.ctl = ctl, .show = show};
+    *asked = (struct map_asked){.ctl = ctl, .show = show};
     return (struct grid_call){.done = replied, .context = asked};
 }
 
-static int finish(struct ctl *ctl, struct asked *asked)
+int map_finish(struct ctl *ctl, struct map_asked *asked)
 {
     ctl_wait(ctl, &asked->done);
     return asked->code;
@@ -51,7 +44,7 @@ static int finish(struct ctl *ctl, struct asked *asked)
 /* ---- what is shown */
 
 /* Text where it is text; else {"base64": …}, so that nothing is lost. */
-static void json_value(struct json *json, const char *name, struct grid_bytes value)
+void map_json_value(struct json *json, const char *name, struct grid_bytes value)
 {
     struct bytes bytes = bytes_of(value.data, value.size);
     if (wire_utf8_valid(bytes)) {
@@ -63,34 +56,6 @@ static void json_value(struct json *json, const char *name, struct grid_bytes va
     json_put_object_end(json);
 }
 
-static void show_version(struct ctl *ctl, const struct grid_reply *reply)
-{
-    struct json json = ctl_json(ctl);
-    if (!ctl->json) {
-        buffer_append_format(&ctl->out, "version %" PRIu64 "\n", reply->version);
-        return;
-    }
-    json_put_object_begin(&json, NULL);
-    json_put_string(&json, "key", ctl->arguments[0]);
-    json_put_unsigned(&json, "version", reply->version);
-    json_put_object_end(&json);
-    ctl_json_end(ctl);
-}
-
-static void show_removed(struct ctl *ctl, const struct grid_reply *reply)
-{
-    struct json json = ctl_json(ctl);
-    if (!ctl->json) {
-        buffer_append_text(&ctl->out, reply->found ? "removed\n" : "was not there\n");
-        return;
-    }
-    json_put_object_begin(&json, NULL);
-    json_put_string(&json, "key", ctl->arguments[0]);
-    json_put_bool(&json, "removed", reply->found);
-    json_put_object_end(&json);
-    ctl_json_end(ctl);
-}
-
 static void show_value(struct ctl *ctl, const struct grid_reply *reply)
 {
     struct json json = ctl_json(ctl);
@@ -99,8 +64,10 @@ static void show_value(struct ctl *ctl, const struct grid_reply *reply)
         json_put_string(&json, "key", ctl->arguments[0]);
         json_put_bool(&json, "found", reply->found);
         if (reply->found) {
-            json_value(&json, "value", reply->value);
+            map_json_value(&json, "value", reply->value);
             json_put_unsigned(&json, "version", reply->version);
+            if (reply->ttl_ms != 0)
+                json_put_unsigned(&json, "ttlMs", reply->ttl_ms);
         }
         json_put_object_end(&json);
         ctl_json_end(ctl);
@@ -126,19 +93,7 @@ static void show_count(struct ctl *ctl, const struct grid_reply *reply)
 
 /* ---- commands */
 
-int map_set(struct ctl *ctl)
-{
-    struct asked asked;
-    struct grid_call call = call_of(ctl, &asked, show_version);
-    struct grid_key key = map_key(ctl);
-    int code = ctl_connect(ctl);
-    if (code != EXIT_DONE)
-        return code;
-    grid_client_set(ctl->client, map_name(ctl), &key, grid_text(ctl->arguments[1]), &call);
-    return finish(ctl, &asked);
-}
-
-struct got { struct asked asked; bool found; };
+struct got { struct map_asked asked; bool found; };
 
 static void on_get(void *context, const struct grid_reply *reply)
 {
@@ -150,7 +105,7 @@ static void on_get(void *context, const struct grid_reply *reply)
 int map_get(struct ctl *ctl)
 {
     struct got got = {0};
-    struct grid_call call = call_of(ctl, &got.asked, show_value);
+    struct grid_call call = map_call(ctl, &got.asked, show_value);
     struct grid_key key = map_key(ctl);
     int code = ctl_connect(ctl);
     if (code != EXIT_DONE)
@@ -158,50 +113,21 @@ int map_get(struct ctl *ctl)
     call.done = on_get;
     call.context = &got;
     grid_client_get(ctl->client, map_name(ctl), &key, &call);
-    code = finish(ctl, &got.asked);
+    code = map_finish(ctl, &got.asked);
     if (code == EXIT_DONE && !got.found)
         return ctl_complain(ctl, EXIT_FAILED, "no such key: %s", ctl->arguments[0]);
     return code;
 }
 
-int map_remove(struct ctl *ctl)
-{
-    struct asked asked;
-    struct grid_call call = call_of(ctl, &asked, show_removed);
-    struct grid_key key = map_key(ctl);
-    int code = ctl_connect(ctl);
-    if (code != EXIT_DONE)
-        return code;
-    grid_client_remove(ctl->client, map_name(ctl), &key, &call);
-    return finish(ctl, &asked);
-}
-
-int map_cas(struct ctl *ctl)
-{
-    struct asked asked;
-    struct grid_call call = call_of(ctl, &asked, show_version);
-    struct grid_key key = map_key(ctl);
-    struct grid_entry entry = {.key = key.key, .affinity = key.affinity, .value = grid_text(ctl->arguments[1])};
-    if (!ctl_flag(ctl, "version"))
-        return ctl_complain(ctl, EXIT_USAGE, "--version is required; 0 means that the key must not exist");
-    if (!ctl_number(ctl, "version", 0, UINT64_MAX, &entry.version))
-        return EXIT_USAGE;
-    int code = ctl_connect(ctl);
-    if (code != EXIT_DONE)
-        return code;
-    grid_client_compare_and_set(ctl->client, map_name(ctl), &entry, &call);
-    return finish(ctl, &asked);
-}
-
 int map_size(struct ctl *ctl)
 {
-    struct asked asked;
-    struct grid_call call = call_of(ctl, &asked, show_count);
+    struct map_asked asked;
+    struct grid_call call = map_call(ctl, &asked, show_count);
     int code = ctl_connect(ctl);
     if (code != EXIT_DONE)
         return code;
     grid_client_size(ctl->client, map_name(ctl), &call);
-    return finish(ctl, &asked);
+    return map_finish(ctl, &asked);
 }
 
 /* ---- scan */
@@ -226,10 +152,10 @@ static void show_entry(struct shown *shown, const struct grid_entry *entry)
         return;
     }
     json_put_object_begin(&shown->json, NULL);
-    json_value(&shown->json, "key", entry->key);
+    map_json_value(&shown->json, "key", entry->key);
     if (entry->affinity.size > 0)
-        json_value(&shown->json, "affinity", entry->affinity);
-    json_value(&shown->json, "value", entry->value);
+        map_json_value(&shown->json, "affinity", entry->affinity);
+    map_json_value(&shown->json, "value", entry->value);
     json_put_unsigned(&shown->json, "version", entry->version);
     json_put_object_end(&shown->json);
 }

@@ -77,6 +77,8 @@ int ctl_exit_code(enum grid_outcome outcome)
     case GRID_OUTCOME_MALFORMED:
     case GRID_OUTCOME_REFUSED:
     case GRID_OUTCOME_DENIED:
+    case GRID_OUTCOME_IDEMPOTENCY_MISMATCH:
+    case GRID_OUTCOME_MAP_FULL:
     default: return EXIT_FAILED;
     }
 }

@@ -234,11 +234,13 @@ Test(message, admin_answers_carry_every_field)
     struct partition_status partition = {.partition = 1, .role = B("leader"), .term = 2, .commit_index = 3,
                                          .applied_index = 4, .last_index = 5, .leader = 6, .entries = 7,
                                          .sessions = 8, .outbox_pending = 9, .log_time_ms = 10, .digest = 11,
-                                         .timers = 12, .activities = 13};
+                                         .timers = 12, .activities = 13, .commands = 14, .sagas_started = 15,
+                                         .sagas_ended = 16};
     struct admin_response response = {
         .err = GRID_ERR_OK, .note = B("n"), .has_status = true,
         .status = {.node = {1}, .client_address = B("c"), .state = B("ready"), .version = B("0.1.0"), .leaders = 2,
-                   .replicas = 3, .uptime_ms = 4, .log_disk_bytes = 5, .log_memory_bytes = 6},
+                   .replicas = 3, .uptime_ms = 4, .log_disk_bytes = 5, .log_memory_bytes = 6,
+                   .reads = 7},
         .partitions = &partition, .partitions_count = 1};
     admin_response_encode(&response, &out);
     Grid__V1__AdminResponse *read = UNPACK(out, admin_response);
@@ -248,12 +250,14 @@ Test(message, admin_answers_carry_every_field)
     cr_expect_str_eq(read->status->version, "0.1.0");
     cr_expect(read->status->node == 1 && read->status->leaders == 2 && read->status->replicas == 3);
     cr_expect(read->status->uptime_ms == 4 && read->status->log_disk_bytes == 5 && read->status->log_memory_bytes == 6);
+    cr_expect_eq(read->status->reads, 7);
     const Grid__V1__PartitionStatus *status = read->partitions[0];
     cr_expect_str_eq(status->role, "leader");
     cr_expect(status->partition == 1 && status->term == 2 && status->commit_index == 3 && status->applied_index == 4 &&
               status->last_index == 5 && status->leader == 6 && status->entries == 7);
     cr_expect(status->sessions == 8 && status->outbox_pending == 9 && status->log_time_ms == 10 &&
               status->digest == 11 && status->timers == 12 && status->activities == 13);
+    cr_expect(status->commands == 14 && status->sagas_started == 15 && status->sagas_ended == 16);
     grid__v1__admin_response__free_unpacked(read, NULL);
     buffer_close(&out);
 }
@@ -277,10 +281,10 @@ Test(message, refuses_commands_without_exactly_one_known_body)
     cr_expect_eq(DECODE_COMMAND("\x08\x01"), GRID_ERR_MALFORMED, "no body");
     cr_expect_eq(DECODE_COMMAND(""), GRID_ERR_MALFORMED, "nothing");
     cr_expect_eq(DECODE_COMMAND("\xa2\x02\x00\x5a\x00"), GRID_ERR_MALFORMED, "two bodies");
-    cr_expect_eq(DECODE_COMMAND("\x72\x00"), GRID_ERR_MALFORMED, "field 14");
+    cr_expect_eq(DECODE_COMMAND("\x8a\x01\x00"), GRID_ERR_MALFORMED, "field 17");
     cr_expect_eq(DECODE_COMMAND("\xa2\x02\x02\x08\x01"), GRID_ERR_MALFORMED, "a tick has no fields");
     cr_expect_eq(DECODE_COMMAND("\x62\x00"), GRID_ERR_MALFORMED, "a map command without operation");
-    cr_expect_eq(DECODE_COMMAND("\x62\x02\x08\x04"), GRID_ERR_MALFORMED, "an operation that does not exist");
+    cr_expect_eq(DECODE_COMMAND("\x62\x02\x08\x0d"), GRID_ERR_MALFORMED, "an operation that does not exist");
     cr_expect_eq(DECODE_COMMAND("\x62\x02\x08\x03"), GRID_ERR_OK);
 }
 
@@ -292,7 +296,8 @@ Test(message, refuses_queries_and_requests_without_exactly_one_known_body)
     cr_expect_eq(query.kind, QUERY_SIZE);
     cr_expect_eq(query_decode(BYTES_NONE, &query), GRID_ERR_MALFORMED);
     cr_expect_eq(query_decode(bytes_of("\x12\x00\x0a\x00", 4), &query), GRID_ERR_MALFORMED);
-    cr_expect_eq(query_decode(bytes_of("\x22\x00", 2), &query), GRID_ERR_MALFORMED);
+    cr_expect_eq(query_decode(bytes_of("\x3a\x00", 2), &query), GRID_ERR_MALFORMED, "field 7");
+    cr_expect_eq(query_decode(bytes_of("\x32\x00", 2), &query), GRID_ERR_MALFORMED, "a journal from nowhere");
     cr_expect_eq(admin_request_decode(bytes_of("\x0a\x00", 2), &kind), GRID_ERR_OK);
     cr_expect_eq(kind, ADMIN_STATUS);
     cr_expect_eq(admin_request_decode(BYTES_NONE, &kind), GRID_ERR_MALFORMED);
