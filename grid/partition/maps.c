@@ -178,6 +178,27 @@ static enum grid_err check(const struct map_command *command)
     return fits ? GRID_ERR_OK : GRID_ERR_TOO_LARGE;
 }
 
+struct map_place maps_fetch_slot(const struct maps *maps, const struct map_command *command)
+{
+    struct map_place place = {0};
+    struct table_key made;
+    if (check(command) != GRID_ERR_OK)
+        return place;
+    struct map_id id = maps_find(maps, command->map);
+    if (id.value == 0)
+        return place;
+    place.table = maps_table(maps, id);
+    place.hash = table_hash(place.table, table_key_make(&made, command->key, command->affinity));
+    table_fetch_slot(place.table, place.hash);
+    return place;
+}
+
+void maps_fetch_record(struct map_place place)
+{
+    if (place.table != NULL)
+        table_fetch_record(place.table, place.hash);
+}
+
 void maps_command(struct maps *maps, const struct map_command *command, uint64_t version, struct response *response)
 {
     REQUIRE(version != 0);

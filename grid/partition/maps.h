@@ -28,6 +28,10 @@ bool maps_get(const struct maps *maps, struct map_id id, struct bytes key, struc
 void maps_set(struct maps *maps, struct map_id id, struct bytes key, struct bytes affinity, struct bytes value, uint64_t version);
 bool maps_remove(struct maps *maps, struct map_id id, struct bytes key, struct bytes affinity);
 
+/* Where a client's command will look, for fetching memory ahead: first the slot, then (maps_fetch_record) the record. */
+struct map_place { const struct table *table; uint64_t hash; };     /* table NULL: nowhere yet */
+struct map_place maps_fetch_slot(const struct maps *maps, const struct map_command *command);
+void maps_fetch_record(struct map_place place);
 /* A client's map command. */
 void maps_command(struct maps *maps, const struct map_command *command, uint64_t version, struct response *response);
 void maps_query(const struct maps *maps, const struct query *query, struct arena *arena, struct response *response);
