@@ -133,7 +133,7 @@ void client_journal_seek(struct client_journal *journal, uint32_t partition, uin
 void client_journal_next(struct client_journal *journal, uint64_t wait_ms, const struct client_call *call);
 /* The first sequence that was not given yet; 0: not known before the partition's first page. */
 uint64_t client_journal_position(const struct client_journal *journal, uint32_t partition);
-/* Not while a call is out, except inside its callback. The client must stay open as long as the reader. */
+/* A call that is out ends as CLOSED, inside this one. To be closed before the client. */
 void client_journal_close(struct client_journal *journal);
 
 /* ---- what is known */

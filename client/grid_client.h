@@ -274,7 +274,7 @@ void grid_journal_seek(struct grid_journal *journal, uint32_t partition, uint64_
 void grid_journal_next(struct grid_journal *journal, uint64_t wait_ms, const struct grid_call *call);
 /* The first sequence of a partition that was not given yet, to seek to later; 0: not known yet. */
 uint64_t grid_journal_position(const struct grid_journal *journal, uint32_t partition);
-void grid_journal_close(struct grid_journal *journal);     /* not while a call is out; before the client is closed */
+void grid_journal_close(struct grid_journal *journal);     /* a call that is out ends as CLOSED, now; before the client */
 
 /* ---- blocking: each call returns when its outcome is there */
 

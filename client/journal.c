@@ -26,7 +26,7 @@ struct client_journal {
     struct client_journal_options options;
     struct { uint32_t partition; uint64_t sequence; } *seeks;
     size_t seeks_count, seeks_capacity;
-    bool closed, waiting;                  /* waiting: a call is out */
+    bool closed, waiting, beginning;       /* waiting: a call is out; beginning: until the cluster is known */
     uint64_t until_us, wait_us_max;
     struct client_call call;
     struct timer patience;
@@ -36,6 +36,7 @@ struct client_journal {
 
 static void deliver(void *context);
 static void ask(struct lane *lane);
+static void give(struct client_journal *journal, const struct client_result *result);
 
 /* ---- life */
 
@@ -63,7 +64,7 @@ struct client_journal *client_journal_open(struct client *client, const struct c
 
 static void release(struct client_journal *journal)
 {
-    if (!journal->closed || journal->asked > 0)
+    if (!journal->closed || journal->asked > 0 || journal->beginning)
         return;
     for (uint32_t i = 0; i < journal->lanes_count; i++) {
         buffer_close(&journal->lanes[i].kept);
@@ -78,10 +79,13 @@ static void release(struct client_journal *journal)
 
 void client_journal_close(struct client_journal *journal)
 {
-    REQUIRE(!journal->closed && !journal->waiting);
+    static const struct response nothing;
+    REQUIRE(!journal->closed);
     journal->closed = true;
-    clock_timer_stop(journal->clock, &journal->patience);
     clock_undefer(journal->clock, &journal->deliver);
+    if (journal->waiting)
+        give(journal, &(struct client_result){.err = GRID_ERR_CLOSED, .response = &nothing,
+                                              .note = "the reader was closed", .partition = PARTITION_ALL});
     release(journal);
 }
 
@@ -232,6 +236,11 @@ static void deliver(void *context)
 static void begin(void *context, const struct client_result *result)
 {
     struct client_journal *journal = context;
+    journal->beginning = false;
+    if (journal->closed) {
+        release(journal);
+        return;
+    }
     if (result->err != GRID_ERR_OK) {
         give(journal, result);
         return;
@@ -248,7 +257,7 @@ void client_journal_next(struct client_journal *journal, uint64_t wait_ms, const
 {
     struct client_call ready = {.done = begin, .context = journal, .deadline_ms = call->deadline_ms};
     REQUIRE(!journal->closed && !journal->waiting && call->done != NULL);
-    journal->waiting = true;
+    journal->waiting = journal->beginning = true;
     journal->call = *call;
     journal->until_us = clock_now_us(journal->clock) + wait_ms * 1000;
     clock_timer_start(journal->clock, &journal->patience, wait_ms * 1000);

@@ -2,7 +2,8 @@
  *
  * Oracles: histories of every key are linearizable (I23), which includes that nothing acknowledged is lost (I10), nothing
  * is applied twice (I11), no read is stale (I24) and one of two racing compare-and-sets wins (I14); scans give every
- * entry that was there all the time exactly once, across resizes and changes of leader; replicas are equal (I15). */
+ * entry that was there all the time exactly once, across resizes and changes of leader; replicas are equal (I15). What
+ * maps can do beside that runs along: map_features.h. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
 #include "tests/sim/cluster.h"
+#include "tests/sim/map_features.h"
 #include "tests/support/wgl.h"
 
 enum { CLIENTS_MAX = 4, WORKERS_MAX = 6, KEYS_MAX = 24, STABLE_MAX = 120, KEY_BYTES = 16, ENDPOINTS_MAX = 7 };
@@ -27,6 +29,8 @@ struct worker {
     struct wgl_operation operation;        /* under way */
     bool busy;
     uint64_t seen_version[KEYS_MAX];       /* what this worker last saw: compare-and-set builds on it */
+    uint64_t seen_value[KEYS_MAX];
+    enum map_operation sent;               /* which of several that mean the same to the checker */
 };
 
 /* Walks through the stable entries of one partition, page by page. */
@@ -52,6 +56,7 @@ struct workload_map {
     struct run *run;
     struct world *world;
     struct cluster *cluster;
+    struct map_features *features;
     struct map_client clients[CLIENTS_MAX];
     uint32_t clients_count, workers_count, keys_count, stable_count, stable_written;
     uint64_t gap_us, values;
@@ -91,15 +96,30 @@ static void record(struct workload_map *workload, const struct wgl_operation *op
     workload->history[workload->history_count++] = *operation;
 }
 
+/* A condition that was not met says what is there: the operation was a read. */
+static bool read_of(const struct response *response, struct wgl_operation *operation)
+{
+    operation->kind = WGL_GET;
+    operation->found = response->found;
+    operation->version = response->found ? response->version : 0;
+    operation->value = response->found ? value_of(response->value) : 0;
+    return true;
+}
+
 /* Fills in what was answered. False: the operation certainly did nothing. */
-static bool answer_of(const struct client_result *result, struct wgl_operation *operation)
+static bool answer_of(enum map_operation sent, const struct client_result *result, struct wgl_operation *operation)
 {
     const struct response *response = result->response;
     if (result->err == GRID_ERR_UNKNOWN || result->err == GRID_ERR_RESULT_NOT_KEPT) {
         operation->returned = WGL_NEVER;
         return operation->kind != WGL_GET;
     }
-    operation->conflict = result->err == GRID_ERR_VERSION_CONFLICT;
+    if ((sent == MAP_PUT_IF_ABSENT && result->err == GRID_ERR_ALREADY_EXISTS) ||
+        (sent == MAP_REPLACE && result->err == GRID_ERR_NOT_FOUND)) {
+        return read_of(response, operation);
+    }
+    operation->conflict = result->err == GRID_ERR_VERSION_CONFLICT ||
+                          (sent == MAP_REPLACE_IF_SAME && result->err == GRID_ERR_NOT_FOUND);
     if (result->err != GRID_ERR_OK && !operation->conflict) {
         return false;
     }
@@ -107,6 +127,10 @@ static bool answer_of(const struct client_result *result, struct wgl_operation *
     operation->version = operation->kind == WGL_REMOVE ? 0 : response->version;
     if (operation->kind == WGL_GET) {
         operation->value = response->found ? value_of(response->value) : 0;
+    }
+    if (sent == MAP_PUT || sent == MAP_REPLACE || sent == MAP_TAKE) {
+        operation->tells_old = response->found;
+        operation->old_value = response->found ? value_of(response->value) : 0;
     }
     return true;
 }
@@ -118,7 +142,7 @@ static void on_done(void *context, const struct client_result *result)
     struct wgl_operation *operation = &worker->operation;
     worker->busy = false;
     operation->returned = world_now_us(workload->world);
-    bool happened = answer_of(result, operation), answered = happened && operation->returned != WGL_NEVER;
+    bool happened = answer_of(worker->sent, result, operation), answered = happened && operation->returned != WGL_NEVER;
     run_count(workload->run, answered ? "operations done" : happened ? "operations unknown" : "operations failed", 1);
     if (!answered && operation->kind != WGL_GET) {
         world_say(workload->world, "client %u: key %u: %s of %" PRIu64 " called at %" PRIu64 ": %s: %s", operation->client, (unsigned)operation->key, operation->kind == WGL_REMOVE ? "remove" : "write", operation->value, operation->called, grid_err_name(result->err), result->note);
@@ -130,7 +154,8 @@ static void on_done(void *context, const struct client_result *result)
         record(workload, operation);
     }
     if (answered && operation->kind != WGL_REMOVE) {
-        worker->seen_version[operation->key] = operation->version;
+        worker->seen_version[operation->key] = operation->conflict && !operation->found ? 0 : operation->version;
+        worker->seen_value[operation->key] = operation->conflict ? 0 : operation->value;
         workload->key_read[operation->key] |= workload->draining;
     }
     if (answered && operation->conflict) {
@@ -143,6 +168,35 @@ static void on_done(void *context, const struct client_result *result)
     }
 }
 
+/* How the checker sees it: a put is a set that tells what was there, a put-if-absent a compare-and-set with absence, a
+ * replacement by value one by the version of that value, for no value is written twice. */
+static enum map_operation choose(struct worker *worker, uint32_t number)
+{
+    struct wgl_operation *operation = &worker->operation;
+    uint64_t dice = draw(worker->client->workload, 0, 59);
+    bool knows_value = worker->seen_version[number] != 0 && worker->seen_value[number] != 0;
+    operation->kind = WGL_SET;
+    if (dice < 16) {
+        return MAP_SET;
+    }
+    if (dice < 26) {
+        return MAP_PUT;
+    }
+    if (dice < 32) {
+        return MAP_REPLACE;
+    }
+    if (dice < 40) {
+        operation->kind = WGL_REMOVE;
+        return dice < 36 ? MAP_REMOVE : MAP_TAKE;
+    }
+    operation->kind = WGL_COMPARE_AND_SET;
+    if (dice < 46) {
+        return MAP_PUT_IF_ABSENT;
+    }
+    operation->expected = worker->seen_version[number];
+    return dice < 52 && knows_value ? MAP_REPLACE_IF_SAME : MAP_COMPARE_AND_SET;
+}
+
 static void operate(struct worker *worker, uint32_t number)
 {
     struct workload_map *workload = worker->client->workload;
@@ -151,29 +205,23 @@ static void operate(struct worker *worker, uint32_t number)
     char text[KEY_BYTES];
     struct client_key key = {.key = key_name(text, "r", number)};
     struct bytes map = bytes_of_text(map_name);
-    uint64_t dice = workload->draining ? 0 : draw(workload, 0, 99);
-    uint8_t value[8];
+    uint8_t value[8], expected[8];
     put_u64(value, ++workload->values);
+    put_u64(expected, worker->seen_value[number]);
     worker->busy = true;
-    worker->operation = (struct wgl_operation){.client = worker->number, .key = number, .called = world_now_us(workload->world),
-                                               .value = workload->values};
+    worker->operation = (struct wgl_operation){.kind = WGL_GET, .client = worker->number, .key = number,
+                                               .called = world_now_us(workload->world), .value = workload->values};
+    worker->sent = 0;
     run_count(workload->run, "operations", 1);
-    if (dice < 40) {
-        worker->operation.kind = WGL_GET;
+    if (workload->draining || draw(workload, 0, 99) < 40) {
         client_map_get(client, map, &key, &call);
-    } else if (dice < 72) {
-        worker->operation.kind = WGL_SET;
-        client_map_set(client, map, &key, bytes_of(value, sizeof value), &call);
-    } else if (dice < 80) {
-        worker->operation.kind = WGL_REMOVE;
-        client_map_remove(client, map, &key, &call);
-    } else {
-        worker->operation.kind = WGL_COMPARE_AND_SET;
-        worker->operation.expected = worker->seen_version[number];
-        struct map_command command = {.operation = MAP_COMPARE_AND_SET, .map = map, .key = key.key,
-                                      .value = bytes_of(value, sizeof value), .expected_version = worker->seen_version[number]};
-        client_map_command(client, &command, &call);
+        return;
     }
+    worker->sent = choose(worker, number);
+    struct map_command command = {.operation = worker->sent, .map = map, .key = key.key,
+                                  .value = bytes_of(value, sizeof value), .expected_version = worker->operation.expected,
+                                  .expected_value = bytes_of(expected, sizeof expected)};
+    client_map_command(client, &command, &call);
 }
 
 /* After the faults: every key is read again. */
@@ -321,6 +369,7 @@ static void on_open(void *context, struct host *host)
     scan_restart(&client->scanner);
     host_at(host, draw(workload, 1, 200000), scan_page, &client->scanner);
     stable_next(client);
+    map_features_start(workload->features, (uint32_t)(client - workload->clients), host, client->client);
 }
 
 static void on_end(void *context, struct host *host)
@@ -329,6 +378,7 @@ static void on_end(void *context, struct host *host)
     (void)host;
     client->closing = true;
     client_holds(client->client);
+    map_features_stop(client->workload->features, (uint32_t)(client - client->workload->clients));
     client_close(client->client);
     client->client = NULL;
 }
@@ -346,6 +396,7 @@ static void *map_open(struct run *run)
     workload->keys_count = (uint32_t)draw(workload, 4, KEYS_MAX);
     workload->stable_count = (uint32_t)draw(workload, 20, STABLE_MAX);
     workload->gap_us = draw(workload, 3000, 60000);
+    workload->features = map_features_open(run, workload->cluster, workload->gap_us);
     for (uint32_t i = 0; i < run->nodes; i++) {
         workload->endpoints[i] = cluster_endpoint(workload->cluster, i);
     }
@@ -365,6 +416,7 @@ static void map_drain(void *state)
     struct workload_map *workload = state;
     workload->draining = true;
     memset(workload->key_read, 0, sizeof workload->key_read);
+    map_features_drain(workload->features);
 }
 
 static const char *map_unsettled(struct workload_map *workload)
@@ -374,7 +426,11 @@ static const char *map_unsettled(struct workload_map *workload)
             return "a key was not read since the faults ended";
         }
     }
-    return workload->stable_done ? cluster_unsettled(workload->cluster) : "the stable entries are not written";
+    if (!workload->stable_done) {
+        return "the stable entries are not written";
+    }
+    const char *what = map_features_unsettled(workload->features);
+    return what ? what : cluster_unsettled(workload->cluster);
 }
 
 static bool map_settled(void *state)
@@ -405,6 +461,7 @@ static void map_check(void *state)
 {
     struct workload_map *workload = state;
     cluster_check(workload->cluster);
+    map_features_check(workload->features);
     record_unanswered(workload);
     struct wgl_report report = {0};
     enum wgl_verdict verdict = wgl_check(workload->history, workload->history_count, &report);
@@ -432,11 +489,14 @@ static void map_close(void *state)
     for (uint32_t i = 0; i < workload->clients_count; i++) {
         buffer_close(&workload->clients[i].scanner.cursor_key);
     }
+    map_features_close(workload->features);
     cluster_close(workload->cluster);
     memory_free(workload);
 }
 
-static const char *const sometimes[] = {"a compare-and-set loses", "a write stays unknown", NULL};
+static const char *const sometimes[] = {"a compare-and-set loses", "a write stays unknown", "a batch meets a condition that fails",
+                                        "a keyed write is asked for again", "another request under a key is refused",
+                                        "two change the settings at once", "records were dropped before they were read", NULL};
 
 const struct workload workload_map = {
     .name = "map", .summary = "clients read, write and compare-and-set registers and scan through whole nodes",

@@ -42,17 +42,18 @@ static bool see(const struct state *state, const struct wgl_operation *operation
 /* What the register is after an operation that was answered so; false: it cannot be answered so now. */
 static bool step(const struct state *state, const struct wgl_operation *operation, struct state *ret_next)
 {
+    bool saw_old = !operation->tells_old || (state->present && state->value == operation->old_value);
     struct state written = {true, operation->value, operation->version, higher(state->floor, operation->version)};
     switch (operation->kind) {
     case WGL_GET:
         return see(state, operation, ret_next) && (!state->present || state->value == operation->value);
     case WGL_SET:
         *ret_next = written;
-        return (operation->blind || operation->found == state->present) &&
+        return (operation->blind || operation->found == state->present) && saw_old &&
                (operation->version == 0 || operation->version > state->floor);
     case WGL_REMOVE:
         *ret_next = (struct state){.floor = state->floor};
-        return operation->blind || operation->found == state->present;
+        return (operation->blind || operation->found == state->present) && saw_old;
     case WGL_COMPARE_AND_SET:
         if (operation->conflict)
             return see(state, operation, ret_next) &&
@@ -226,9 +227,12 @@ static uint64_t *values_read(const struct wgl_operation *operations, size_t coun
 {
     uint64_t *values = memory_zero(count, sizeof *values);
     *ret_count = 0;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         if (operations[i].kind == WGL_GET && operations[i].found)
             values[(*ret_count)++] = operations[i].value;
+        else if (operations[i].tells_old)
+            values[(*ret_count)++] = operations[i].old_value;
+    }
     qsort(values, *ret_count, sizeof *values, number_order);
     return values;
 }
@@ -594,6 +598,8 @@ static void tell(const struct wgl_operation *operation, struct buffer *out)
     }
     if (known && operation->conflict)
         buffer_append_text(out, " -> conflict");
+    if (known && operation->tells_old)
+        buffer_append_format(out, " -> was %" PRIu64, operation->old_value);
     if (known && operation->kind == WGL_GET && operation->found)
         buffer_append_format(out, " -> %" PRIu64, operation->value);
     if (known && operation->kind != WGL_GET)

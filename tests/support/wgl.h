@@ -31,6 +31,8 @@ struct wgl_operation {
     bool conflict;                     /* compare-and-set: did not write */
     uint64_t version;                  /* of the entry afterwards; 0: not known or none */
     bool blind;                        /* set or remove: done, but what was found was not told */
+    bool tells_old;                    /* set or remove: what was found had old_value */
+    uint64_t old_value;
 };
 
 enum wgl_verdict {

@@ -42,7 +42,7 @@ void register_world_run(struct register_world *world, uint64_t seed, size_t clie
             if (kind == WGL_REMOVE && world->without_removal)
                 kind = WGL_SET;
             *operation = (struct wgl_operation){kind, (uint32_t)client, 0, world->clock,
-                                                WGL_NEVER, world->next_value++, guess, false, false, 0, false};
+                                                WGL_NEVER, world->next_value++, guess, false, false, 0, false, false, 0};
             open[client].operation = operation;
             open[client].done = false;
         } else if (!open[client].done) {

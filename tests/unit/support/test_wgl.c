@@ -213,6 +213,30 @@ Test(wgl, refuses_a_wrong_word_about_what_was_there)
     BAD(other);
 }
 
+Test(wgl, holds_a_write_to_the_value_that_it_says_was_there)
+{
+    struct history history = {0};
+    set(&history, 1, 2, 10, false, 1);
+    set(&history, 3, 4, 20, true, 2);
+    history.operations[1].tells_old = true;
+    history.operations[1].old_value = 10;
+    cr_assert_eq(check(&history), WGL_LINEARIZABLE);
+    history.operations[1].old_value = 11;
+    cr_assert_eq(check(&history), WGL_VIOLATION);
+}
+
+Test(wgl, a_value_that_was_replaced_explains_an_unknown_write)
+{
+    struct history history = {0};
+    unknown_set(&history, 1, 10);
+    removal(&history, 5, 6, true);
+    history.operations[1].tells_old = true;
+    history.operations[1].old_value = 10;
+    cr_assert_eq(check(&history), WGL_LINEARIZABLE);
+    history.operations[0].called = 7;
+    cr_assert_eq(check(&history), WGL_VIOLATION);
+}
+
 Test(wgl, keys_are_independent)
 {
     struct history history = {0};

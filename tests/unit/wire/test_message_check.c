@@ -1,4 +1,5 @@
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "grid/base/limits.h"
@@ -152,6 +153,83 @@ Test(message_check, holds_queries_to_their_bounds)
     scan.cursor_key = BYTES_NONE;
     scan.key_prefix = bytes_of(zeros, KEY_BYTES_MAX + 1);
     cr_expect_eq(message_check_query(&scan, &text), GRID_ERR_TOO_LARGE);
+}
+
+Test(message_check, a_batch_is_of_one_affinity_and_names_an_entry_once)
+{
+    struct map_command operations[] = {
+        {.operation = MAP_SET, .map = B("m"), .key = B("a"), .affinity = B("x")},
+        {.operation = MAP_CHECK_VERSION, .map = B("m"), .key = B("b"), .affinity = B("x")},
+        {.operation = MAP_REMOVE, .map = B("n"), .key = B("a"), .affinity = B("x")}};
+    struct command command = {.session = 1, .sequence = 1, .kind = COMMAND_BATCH, .batch = {operations, 3}};
+    cr_expect_eq(check(command), GRID_ERR_OK);
+    operations[1].affinity = B("y");
+    cr_expect_eq(check(command), GRID_ERR_INVALID, "another affinity");
+    operations[1].affinity = B("x");
+    operations[2].map = B("m");
+    cr_expect_eq(check(command), GRID_ERR_INVALID, "an entry twice");
+    operations[2].map = B("order.view");
+    cr_expect_eq(check(command), GRID_ERR_DENIED);
+    command.batch.operations_count = 0;
+    cr_expect_eq(check(command), GRID_ERR_INVALID, "nothing");
+    command = (struct command){.session = 1, .sequence = 1, .kind = COMMAND_MAP, .map = operations[1]};
+    cr_expect_eq(check(command), GRID_ERR_INVALID, "a condition alone");
+}
+
+Test(message_check, a_batch_is_held_to_its_bounds)
+{
+    static struct map_command operations[BATCH_OPERATIONS_MAX + 1];
+    static char keys[BATCH_OPERATIONS_MAX + 1][8];
+    struct command command = {.session = 1, .sequence = 1, .kind = COMMAND_BATCH, .batch = {operations, BATCH_OPERATIONS_MAX}};
+    for (size_t i = 0; i <= BATCH_OPERATIONS_MAX; i++) {
+        snprintf(keys[i], sizeof keys[i], "k%zu", i);
+        operations[i] = (struct map_command){.operation = MAP_SET, .map = B("m"), .key = B(keys[i]), .affinity = B("x")};
+    }
+    cr_expect_eq(check(command), GRID_ERR_OK);
+    command.batch.operations_count++;
+    cr_expect_eq(check(command), GRID_ERR_TOO_LARGE, "operations");
+    command.batch.operations_count = 3;
+    for (size_t i = 0; i < 3; i++)
+        operations[i].value = bytes_of(zeros, VALUE_BYTES_MAX);
+    cr_expect_eq(check(command), GRID_ERR_TOO_LARGE, "bytes together");
+}
+
+Test(message_check, holds_ttl_and_settings_to_their_bounds)
+{
+    struct command command = a_set();
+    command.map.ttl_ms = TTL_MS_MAX;
+    cr_expect_eq(check(command), GRID_ERR_OK);
+    command.map.ttl_ms++;
+    cr_expect_eq(check(command), GRID_ERR_INVALID);
+    command.map.ttl_ms = MAP_TTL_NONE;
+    cr_expect_eq(check(command), GRID_ERR_OK);
+    command = (struct command){.session = 1, .sequence = 1, .kind = COMMAND_CONFIGURE, .configure = {.map = B("m")}};
+    cr_expect_eq(check(command), GRID_ERR_OK);
+    command.configure.settings.journal.entries_max = JOURNAL_ENTRIES_MOST + 1;
+    cr_expect_eq(check(command), GRID_ERR_INVALID);
+    command.configure.settings = (struct map_settings){.ttl_ms = TTL_MS_MAX + 1};
+    cr_expect_eq(check(command), GRID_ERR_INVALID);
+    command.configure.settings = (struct map_settings){.entries_max = 1};
+    command.configure.map = B("order.events");
+    cr_expect_eq(check(command), GRID_ERR_DENIED);
+    command = (struct command){.session = 1, .sequence = 1, .kind = COMMAND_CLEAR, .clear = {B("order.events")}};
+    cr_expect_eq(check(command), GRID_ERR_DENIED);
+}
+
+Test(message_check, idempotency_keys_belong_to_writes_and_have_a_hash)
+{
+    struct command command = a_set();
+    command.idempotency = (struct idempotency){.tenant = B("t"), .key = B("k"), .request_hash = B("h")};
+    cr_expect_eq(check(command), GRID_ERR_OK);
+    command.idempotency.request_hash = BYTES_NONE;
+    cr_expect_eq(check(command), GRID_ERR_INVALID);
+    command.idempotency.request_hash = bytes_of(zeros, IDEMPOTENCY_HASH_BYTES_MAX + 1);
+    cr_expect_eq(check(command), GRID_ERR_TOO_LARGE);
+    command.idempotency = (struct idempotency){.key = bytes_of(zeros, IDEMPOTENCY_TEXT_BYTES_MAX + 1), .request_hash = B("h")};
+    cr_expect_eq(check(command), GRID_ERR_TOO_LARGE);
+    command = (struct command){.session = 1, .sequence = 1, .kind = COMMAND_CLEAR, .clear = {B("m")},
+                               .idempotency = {.key = B("k"), .request_hash = B("h")}};
+    cr_expect_eq(check(command), GRID_ERR_INVALID);
 }
 
 Test(message_check, an_absent_affinity_is_the_key)
