@@ -81,10 +81,13 @@ static void free_flush(struct wal_flush *flush)
 
 static void recycle(struct wal *wal, struct wal_flush *flush)
 {
-    if (wal->spare != NULL || flush->bytes.capacity > BUFFER_BYTES_KEPT) {
+    /* One is written and one is filled. */
+    bool enough = wal->spare != NULL && wal->spare->next != NULL;
+    if (enough || flush->bytes.capacity > BUFFER_BYTES_KEPT) {
         free_flush(flush);
         return;
     }
+    flush->next = wal->spare;
     wal->spare = flush;
 }
 
@@ -101,8 +104,9 @@ static struct wal_flush *open_flush(struct wal *wal, uint64_t position)
 {
     HOLDS(wal->active == NULL && position >= wal->chain_end);
     struct wal_flush *flush = wal->spare;
-    wal->spare = NULL;
-    if (flush == NULL)
+    if (flush != NULL)
+        wal->spare = flush->next;
+    else
         flush = memory_zero(1, sizeof *flush);
     struct buffer bytes = flush->bytes;
     buffer_clear(&bytes);
@@ -467,8 +471,11 @@ void wal_close(struct wal *wal)
         wal->queue_first = flush->next;
         free_flush(flush);
     }
-    if (wal->spare != NULL)
-        free_flush(wal->spare);
+    while (wal->spare != NULL) {
+        struct wal_flush *spare = wal->spare;
+        wal->spare = spare->next;
+        free_flush(spare);
+    }
     wal_fold_close(&wal->fold);
     memory_free(wal);
 }

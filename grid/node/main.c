@@ -226,6 +226,8 @@ static void close_all(struct program *program)
         uv_io_free(program->uv_io);
     metric_registry_close(program->metrics);
     uv_loop_close(&program->loop);
+    /* Ends the threads that wrote files: what looks for leaks at exit must find nobody half awake. */
+    uv_library_shutdown();
 }
 
 static int run(struct program *program)

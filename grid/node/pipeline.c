@@ -528,6 +528,7 @@ static void proposal_free(struct proposal *proposal)
 void pipeline_close(struct pipeline *pipeline)
 {
     pipeline->group = NULL;
+    pipeline->parked.count = 0;        /* whoever waited is gone */
     resign(pipeline);
     clock_undefer(pipeline->shared->io->clock, &pipeline->flush);
     while (pipeline->idle) {

@@ -180,6 +180,28 @@ bool maps_remove(struct maps *maps, struct map_id id, struct bytes key, struct b
     return place.found;
 }
 
+/* ---- a look ahead */
+
+struct map_ahead maps_fetch_slot(const struct maps *maps, const struct map_command *command)
+{
+    struct map_ahead ahead = {0};
+    struct table_key made;
+    bool fits = command->key.size > 0 && command->key.size <= KEY_BYTES_MAX && command->affinity.size <= KEY_BYTES_MAX;
+    struct map_id id = fits ? maps_find(maps, command->map) : (struct map_id){0};
+    if (id.value == 0)
+        return ahead;
+    ahead.table = maps_table(maps, id);
+    ahead.hash = table_hash(ahead.table, table_key_make(&made, command->key, command->affinity));
+    table_fetch_slot(ahead.table, ahead.hash);
+    return ahead;
+}
+
+void maps_fetch_record(struct map_ahead ahead)
+{
+    if (ahead.table != NULL)
+        table_fetch_record(ahead.table, ahead.hash);
+}
+
 /* ---- what is due */
 
 static bool row_due_ms(const struct map_row *row, uint64_t *ret_due_ms)

@@ -41,6 +41,11 @@ bool maps_get(const struct maps *maps, struct map_id id, struct bytes key, struc
 void maps_set(struct maps *maps, struct map_id id, struct bytes key, struct bytes affinity, struct bytes value, uint64_t version);
 bool maps_remove(struct maps *maps, struct map_id id, struct bytes key, struct bytes affinity);
 
+/* Where a client's command will look, for fetching memory ahead: first the slot, then (maps_fetch_record) the record. */
+struct map_ahead { const struct table *table; uint64_t hash; };     /* table NULL: nowhere yet */
+struct map_ahead maps_fetch_slot(const struct maps *maps, const struct map_command *command);
+void maps_fetch_record(struct map_ahead ahead);
+
 /* A client's commands; they were checked (message_check). Answers borrow from the maps until the next command. */
 void maps_command(struct maps *maps, const struct map_command *command, uint64_t version, struct response *response);
 void maps_batch(struct maps *maps, const struct map_batch *batch, struct response *response);

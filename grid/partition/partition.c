@@ -14,7 +14,7 @@
 #include "grid/partition/timers.h"
 #include "grid/wire/message_check.h"
 
-enum { ARENA_CHUNK_BYTES = 64 * 1024, SMALL_ARENA_CHUNK_BYTES = 4 * 1024 };
+enum { ARENA_CHUNK_BYTES = 64 * 1024, SMALL_ARENA_CHUNK_BYTES = 4 * 1024, AHEAD_MAX = 8 };
 
 /* ---- life cycle */
 
@@ -34,6 +34,7 @@ struct partition *partition_open(const struct partition_options *options)
     partition->pipeline = event_pipeline_open(options->services);
     arena_init(&partition->arena, ARENA_CHUNK_BYTES);
     arena_init(&partition->genesis_arena, SMALL_ARENA_CHUNK_BYTES);
+    arena_init(&partition->ahead_arena, SMALL_ARENA_CHUNK_BYTES);
     return partition;
 }
 
@@ -51,6 +52,7 @@ void partition_close(struct partition *partition)
     event_pipeline_close(partition->pipeline);
     arena_close(&partition->arena);
     arena_close(&partition->genesis_arena);
+    arena_close(&partition->ahead_arena);
     buffer_close(&partition->genesis);
     buffer_close(&partition->answer);
     memory_free(partition);
@@ -221,25 +223,60 @@ static void fold_trail(struct partition *partition)
     partition_fold(partition, bytes_of(content, sizeof content));
 }
 
+/* ---- a look ahead */
+
+struct ahead { struct bytes encoded; struct command command; enum grid_err err; struct map_ahead place; };
+
+/* Applying is mostly waiting for memory: sessions and entries of many clients are spread over all of it. What several
+ * commands will touch is asked for at once, in two steps because the second hangs on the first. */
+static void fetch_ahead(const struct partition *partition, struct ahead *ahead, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const struct command *command = &ahead[i].command;
+        if (ahead[i].err != GRID_ERR_OK || command->kind != COMMAND_MAP)
+            continue;
+        sessions_fetch_row(partition->sessions, (struct session_id){command->session});
+        ahead[i].place = maps_fetch_slot(partition->maps, &command->map);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (ahead[i].place.table == NULL)
+            continue;
+        sessions_fetch(partition->sessions, (struct session_id){ahead[i].command.session});
+        maps_fetch_record(ahead[i].place);
+    }
+}
+
+static uint32_t decode_ahead(struct partition *partition, struct reader *commands, struct ahead ahead[AHEAD_MAX])
+{
+    uint32_t count = 0;
+    arena_reset(&partition->ahead_arena);
+    for (; count < AHEAD_MAX && entry_next(commands, &ahead[count].encoded); count++) {
+        ahead[count].err = command_decode(ahead[count].encoded, &partition->ahead_arena, &ahead[count].command);
+        ahead[count].place = (struct map_ahead){0};
+    }
+    if (count > 0 && partition->born)
+        fetch_ahead(partition, ahead, count);
+    return count;
+}
+
 /* Applies one command and leaves its encoded answer. */
-static void apply_command(struct partition *partition, struct bytes encoded)
+static void apply_command(struct partition *partition, const struct ahead *ahead)
 {
     struct response response = {0};
-    struct command command;
     arena_reset(&partition->arena);
     partition->commits++;
     partition->stats.commands++;
     if (partition->born)
         maps_now(partition->maps, partition->commits, partition->log_time_ms);
-    if (command_decode(encoded, &partition->arena, &command) != GRID_ERR_OK)
+    if (ahead->err != GRID_ERR_OK)
         response.err = GRID_ERR_MALFORMED;
-    else if (!partition->born && command.kind != COMMAND_GENESIS)
+    else if (!partition->born && ahead->command.kind != COMMAND_GENESIS)
         fail(&response, GRID_ERR_UNAVAILABLE, "the partition has no genesis yet");
-    else if (command.kind < COMMAND_GENESIS) {
-        apply_client(partition, &command);
+    else if (ahead->command.kind < COMMAND_GENESIS) {
+        apply_client(partition, &ahead->command);
         return;
     } else
-        apply_internal(partition, &command, encoded, &response);
+        apply_internal(partition, &ahead->command, ahead->encoded, &response);
     encode_answer(partition, &response);
 }
 
@@ -248,7 +285,7 @@ void partition_apply(struct partition *partition, struct bytes entry, partition_
     REQUIRE(partition != NULL && answer != NULL);
     struct entry_header header;
     struct reader commands;
-    struct bytes command;
+    struct ahead ahead[AHEAD_MAX];
     partition_fold(partition, entry);
     if (entry_open(entry, &header, &commands) != GRID_ERR_OK) {
         partition->stats.malformed_entries++;
@@ -259,11 +296,12 @@ void partition_apply(struct partition *partition, struct bytes entry, partition_
         partition->log_time_ms = header.log_time_ms;
     partition->wall_time_ms = header.wall_time_ms;
     uint32_t ordinal = 0;
-    for (; entry_next(&commands, &command); ordinal++) {
-        apply_command(partition, command);
-        partition_fold(partition, buffer_bytes(&partition->answer));
-        answer(context, ordinal, buffer_bytes(&partition->answer));
-    }
+    for (uint32_t count; (count = decode_ahead(partition, &commands, ahead)) > 0;)
+        for (uint32_t i = 0; i < count; i++, ordinal++) {
+            apply_command(partition, &ahead[i]);
+            partition_fold(partition, buffer_bytes(&partition->answer));
+            answer(context, ordinal, buffer_bytes(&partition->answer));
+        }
     fold_trail(partition);
     ENSURE(ordinal == header.commands);
 }

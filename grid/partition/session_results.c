@@ -54,8 +54,14 @@ void session_results_acknowledge(struct session_results *results, uint64_t below
     results->acknowledged_below = below;
     while (results->first < results->end && results->rows[results->first].sequence < below)
         forget(results, &results->rows[results->first++]);
-    if (results->first == results->end)
-        results->first = results->end = 0;
+    if (results->first != results->end)
+        return;
+    /* Mostly the next one comes alone again. */
+    if (results->rows != &results->single)
+        memory_free(results->rows);
+    results->rows = &results->single;
+    results->capacity = 1;
+    results->first = results->end = 0;
 }
 
 /* Position of the first row whose sequence is not below. */

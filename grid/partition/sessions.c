@@ -281,6 +281,21 @@ size_t sessions_expire(struct sessions *sessions, uint64_t now_ms, size_t count_
     return ended;
 }
 
+void sessions_fetch_row(const struct sessions *sessions, struct session_id id)
+{
+    if (sessions->count != 0)
+        __builtin_prefetch(&sessions->rows[row_home(sessions, id.value)]);
+}
+
+void sessions_fetch(const struct sessions *sessions, struct session_id id)
+{
+    const struct session *session = find(sessions, id.value);
+    if (session == NULL)
+        return;
+    __builtin_prefetch(session, 1);
+    __builtin_prefetch((const uint8_t *)session + 64, 1);
+}
+
 /* ---- whole */
 
 uint64_t sessions_count(const struct sessions *sessions)

@@ -54,6 +54,10 @@ void sessions_keep(struct sessions *sessions, struct session_id id, uint64_t seq
 /* Ends at most `count_max` sessions whose idle time is over, in (due, id) order; returns how many. */
 size_t sessions_expire(struct sessions *sessions, uint64_t now_ms, size_t count_max);
 
+/* Fetch ahead the memory of a session that will be asked for: first its row, then itself. */
+void sessions_fetch_row(const struct sessions *sessions, struct session_id id);
+void sessions_fetch(const struct sessions *sessions, struct session_id id);
+
 uint64_t sessions_count(const struct sessions *sessions);
 /* Earliest end; false: no sessions. Puts the queue of ends in order first, which changes nothing that is replicated. */
 bool sessions_next_due_ms(struct sessions *sessions, uint64_t *ret_due_ms);

@@ -37,6 +37,7 @@ struct partition {
     struct activities *activities;
     struct event_pipeline *pipeline;   /* what services keep for a while (event_pipeline.h) */
     struct arena arena;                /* reset before each command */
+    struct arena ahead_arena;          /* of commands decoded ahead; reset with each group of them */
     struct buffer answer;              /* encoded, of the command being applied */
     struct partition_stats stats;
 };

@@ -274,6 +274,29 @@ void slots_prefetch(const struct slots *slots, uint32_t position)
         __builtin_prefetch(slot_record(slot));
 }
 
+void slots_fetch(const struct slots *slots, uint64_t hash)
+{
+    if (slots->capacity == 0)
+        return;
+    uint32_t home = home_of(slots, hash);
+    const uint64_t *chunk = slots->chunks[home >> SLOTS_CHUNK_BITS];
+    if (chunk != NULL)
+        __builtin_prefetch(&chunk[home & (SLOTS_CHUNK - 1)]);
+}
+
+/* Only slots on the line that was fetched are worth a look. */
+void slots_fetch_record(const struct slots *slots, uint64_t hash)
+{
+    if (slots->capacity == 0)
+        return;
+    uint32_t position = home_of(slots, hash);
+    uint16_t tag = tag_of(slots, hash);
+    for (uint64_t slot; (slot = slot_read(slots, position)) != 0 && slot_tag(slot) != tag;)
+        if (++position % 8 == 0)
+            return;
+    slots_prefetch(slots, position);
+}
+
 /* ---- invariants */
 
 static void entry_holds(const struct slots *slots, uint32_t position, uint64_t hash)

@@ -60,6 +60,8 @@ void slots_advance(struct slots *slots, uint32_t position);
 /* Smallest hash whose home is `position` or later; `position` below the capacity. */
 uint64_t slots_bound(const struct slots *slots, uint32_t position);
 void slots_prefetch(const struct slots *slots, uint32_t position);
+void slots_fetch(const struct slots *slots, uint64_t hash);             /* the line of the hash's home */
+void slots_fetch_record(const struct slots *slots, uint64_t hash);      /* the record that most likely has this hash */
 /* Aborts unless order, homes, tags and runs are sound, all hashes in [low, high]; returns the entries. O(n). */
 uint64_t slots_holds(const struct slots *slots, uint64_t low, uint64_t high);
 

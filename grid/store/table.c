@@ -251,6 +251,21 @@ bool table_remove(struct table *table, struct bytes key)
     return true;
 }
 
+uint64_t table_hash(const struct table *table, struct bytes key)
+{
+    return hash_xxh3(key, table->seed);
+}
+
+void table_fetch_slot(const struct table *table, uint64_t hash)
+{
+    slots_fetch(slots_of(table, hash), hash);
+}
+
+void table_fetch_record(const struct table *table, uint64_t hash)
+{
+    slots_fetch_record(slots_of(table, hash), hash);
+}
+
 uint64_t table_count(const struct table *table)
 {
     return table->count;

@@ -30,6 +30,11 @@ bool table_find(const struct table *table, struct bytes key, struct table_entry 
 /* Writes; returns true when the key was not there before. */
 bool table_set(struct table *table, struct bytes key, struct bytes value, uint64_t version);
 bool table_remove(struct table *table, struct bytes key);          /* false: was not there */
+/* Hints for a key that will be asked for or written soon, in two steps with other work between them: first the memory of
+ * its slot is asked for, then that of its record. table_hash gives what both want. */
+uint64_t table_hash(const struct table *table, struct bytes key);
+void table_fetch_slot(const struct table *table, uint64_t hash);
+void table_fetch_record(const struct table *table, uint64_t hash);
 uint64_t table_count(const struct table *table);
 uint64_t table_memory_bytes(const struct table *table);            /* slots and records, as requested from the heap */
 
