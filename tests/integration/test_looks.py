@@ -153,7 +153,8 @@ def watch_live(tap, nodes):
     with terminal(watch_command(nodes), environment={"NO_COLOR": "1"}, rows=6) as live:
         live.read_until(lambda text: text.count("q quits") >= 2)
         tap.check("NO_COLOR is honoured", COLOR.search(live.text) is None, live.text)
-        tap.check("what does not fit is left out", live.text.count("\r\n") % 5 == 0 and "outbox" not in live.text, repr(live.text))
+        first = live.text.split("\x1b[H")[1]  # a whole picture; the second may still be on its way
+        tap.check("what does not fit is left out", first.count("\r\n") == 5 and "outbox" not in live.text, repr(live.text))
         live.key("\x03")
         tap.check("Ctrl-C quits too", live.end()[0] == 0)
 
