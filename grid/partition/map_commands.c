@@ -167,6 +167,7 @@ static enum grid_err row_for(struct maps *maps, const struct map_command *comman
     }
     if (id.value != 0)
         *ret_row = map_row_get(maps, id);
+    maps->recent = id;
     return GRID_ERR_OK;
 }
 

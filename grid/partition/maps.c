@@ -72,6 +72,8 @@ void maps_now(struct maps *maps, uint64_t version, uint64_t log_time_ms)
 struct map_id maps_find(const struct maps *maps, struct bytes name)
 {
     struct table_entry entry;
+    if (maps->recent.value != 0 && bytes_equal(maps_name(maps, maps->recent), name))
+        return maps->recent;
     if (name.size == 0 || !table_find(maps->numbers, name, &entry))
         return (struct map_id){0};
     return (struct map_id){get_u32(entry.value.data)};

@@ -29,6 +29,7 @@ struct maps {
     struct table *numbers;             /* name -> u32 id */
     struct map_row *rows;              /* of id 1, 2, ... */
     uint32_t count, capacity;
+    struct map_id recent;              /* what a command named last, found by comparing one name; 0: none */
     uint32_t timed;                    /* rows with an index of ends or a journal */
     uint64_t version, log_time_ms, trail, journal_version;
     struct map_trash *trash;
