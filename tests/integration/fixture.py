@@ -67,7 +67,7 @@ def cluster(programs, nodes=3, partitions=8, settings=()):
     made = Cluster(folder, shape, binary=programs.path("gridiron"), settings=settings)
     try:
         yield made
-        made.stop(made.ids())  # in order, so that the sanitizer looks for leaks
+        made.stop(made.ids())  # in order: what it says at its end counts too
         complaints = complaints_of(made)
         assert not complaints, complaints
     except BaseException:
