@@ -333,7 +333,8 @@ static int by_text(const void *left, const void *right)
 
 static void count_keys(struct key_list *list, struct books *books)
 {
-    qsort(list->keys, list->count, sizeof *list->keys, by_text);
+    if (list->count > 0)
+        qsort(list->keys, list->count, sizeof *list->keys, by_text);
     for (size_t i = 1; i < list->count; i++)
         if (strcmp(list->keys[i - 1], list->keys[i]) == 0 && books->keys_twice++ == 0)
             snprintf(books->key_twice, sizeof books->key_twice, "%s", list->keys[i]);
