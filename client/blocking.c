@@ -41,6 +41,19 @@ static const void *keep_array(struct arena *arena, const void *from, size_t size
     return size > 0 ? arena_copy(arena, bytes_of(from, size)).data : NULL;
 }
 
+static const struct grid_journal_record *keep_records(struct arena *arena, const struct grid_reply *reply)
+{
+    struct grid_journal_record *records = arena_zero(arena, (reply->records_count + 1) * sizeof *records);
+    for (size_t i = 0; i < reply->records_count; i++) {
+        records[i] = reply->records[i];
+        records[i].key = keep(arena, records[i].key);
+        records[i].affinity = keep(arena, records[i].affinity);
+        records[i].value = keep(arena, records[i].value);
+        records[i].old_value = keep(arena, records[i].old_value);
+    }
+    return records;
+}
+
 static struct grid_result *result_of(const struct grid_reply *reply)
 {
     struct grid_result *result = memory_zero(1, sizeof *result);
@@ -55,7 +68,9 @@ static struct grid_result *result_of(const struct grid_reply *reply)
         .outcomes = keep_array(&result->arena, reply->outcomes, reply->outcomes_count * sizeof *reply->outcomes),
         .outcomes_count = reply->outcomes_count,
         .results = keep_array(&result->arena, reply->results, reply->results_count * sizeof *reply->results),
-        .results_count = reply->results_count,
+        .results_count = reply->results_count, .records = keep_records(&result->arena, reply),
+        .records_count = reply->records_count, .partition = reply->partition, .dropped_from = reply->dropped_from,
+        .dropped_to = reply->dropped_to,
         .info = keep_array(&result->arena, reply->info, reply->info != NULL ? sizeof *reply->info : 0)};
     return result;
 }
@@ -157,10 +172,12 @@ enum grid_outcome grid_blocking_operate(struct grid_blocking *client, const char
 }
 
 enum grid_outcome grid_blocking_batch(struct grid_blocking *client, const char *map,
-                                      const struct grid_operation *operations, size_t count, struct grid_result **ret)
+                                      const struct grid_operation *operations, size_t count,
+                                      const struct grid_idempotency *idempotency, struct grid_result **ret)
 {
     struct wait wait;
     struct grid_call call = call_of(&wait);
+    call.idempotency = idempotency;
     grid_client_batch(client->client, map, operations, count, &call);
     return finish(client, &wait, ret);
 }
@@ -258,6 +275,22 @@ enum grid_outcome grid_blocking_command(struct grid_blocking *client, const stru
     struct wait wait;
     struct grid_call call = call_of(&wait);
     grid_client_command(client->client, command, &call);
+    return finish(client, &wait, ret);
+}
+
+/* ---- journals */
+
+struct grid_journal *grid_blocking_journal_open(struct grid_blocking *client, const struct grid_journal_options *options)
+{
+    return grid_journal_open(client->client, options);
+}
+
+enum grid_outcome grid_blocking_journal_next(struct grid_blocking *client, struct grid_journal *journal, uint64_t wait_ms,
+                                             struct grid_result **ret)
+{
+    struct wait wait;
+    struct grid_call call = call_of(&wait);
+    grid_journal_next(journal, wait_ms, &call);
     return finish(client, &wait, ret);
 }
 

@@ -298,7 +298,8 @@ enum grid_outcome grid_blocking_operate(struct grid_blocking *client, const char
                                         const struct grid_operation *operation,
                                         const struct grid_idempotency *idempotency, struct grid_result **ret);
 enum grid_outcome grid_blocking_batch(struct grid_blocking *client, const char *map,
-                                      const struct grid_operation *operations, size_t count, struct grid_result **ret);
+                                      const struct grid_operation *operations, size_t count,
+                                      const struct grid_idempotency *idempotency, struct grid_result **ret);
 enum grid_outcome grid_blocking_contains(struct grid_blocking *client, const char *map, const struct grid_key *key,
                                          bool *ret_found);
 enum grid_outcome grid_blocking_put_all(struct grid_blocking *client, const char *map, const struct grid_entry *entries,
@@ -313,6 +314,10 @@ enum grid_outcome grid_blocking_map_info(struct grid_blocking *client, const cha
 enum grid_outcome grid_blocking_configure(struct grid_blocking *client, const char *map,
                                           const struct grid_map_settings *settings, uint64_t expected_version,
                                           struct grid_result **ret);
+/* A reader; close it with grid_journal_close, before the client. Seek and position as above. */
+struct grid_journal *grid_blocking_journal_open(struct grid_blocking *client, const struct grid_journal_options *options);
+enum grid_outcome grid_blocking_journal_next(struct grid_blocking *client, struct grid_journal *journal, uint64_t wait_ms,
+                                             struct grid_result **ret);
 enum grid_outcome grid_blocking_size(struct grid_blocking *client, const char *map, uint64_t *ret_size);
 enum grid_outcome grid_blocking_command(struct grid_blocking *client, const struct grid_command *command,
                                         struct grid_result **ret);

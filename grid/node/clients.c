@@ -100,6 +100,9 @@ static bool command_misrouted(const struct node *node, const struct frame *frame
         return misrouted(node, frame, command->map.key, command->map.affinity);
     if (command->kind == COMMAND_SERVICE)
         return misrouted(node, frame, command->service.key, command->service.affinity);
+    /* One partition decides over a map's settings: were there two, a version could have two contents. */
+    if (command->kind == COMMAND_CONFIGURE && command->configure.version == 0)
+        return misrouted(node, frame, command->configure.map, BYTES_NONE);
     /* All operations of a batch have one affinity. */
     return command->kind == COMMAND_BATCH && misrouted(node, frame, command->batch.operations[0].key,
                                                        command->batch.operations[0].affinity);

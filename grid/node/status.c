@@ -119,6 +119,17 @@ static void total(struct node *node, const char *name, const char *help, uint64_
     metric_counter_add(node->metrics, name, help, NULL)->value = value;
 }
 
+static void expose_idempotency(struct node *node, const struct partition_stats *sum)
+{
+    const struct { const char *labels; uint64_t count; } results[] = {
+        {"result=\"new\"", sum->keys_new}, {"result=\"repeated\"", sum->keys_repeated},
+        {"result=\"not_kept\"", sum->keys_not_kept}, {"result=\"mismatch\"", sum->keys_mismatched}};
+    for (size_t i = 0; i < sizeof results / sizeof *results; i++)
+        metric_counter_add(node->metrics, "idempotency_checks_total", "Commands with an idempotency key, applied by replicas on this node.",
+                           results[i].labels)->value = results[i].count;
+    gauge(node, "gridiron_idempotency_keys", "Idempotency keys kept on this node.", sum->idempotency_keys);
+}
+
 void status_refresh(struct node *node)
 {
     struct partition_stats sum = {0};
@@ -133,6 +144,13 @@ void status_refresh(struct node *node)
         sum.events += stats.events;
         sum.refusals += stats.refusals;
         sum.duplicates += stats.duplicates;
+        sum.expirations += stats.expirations;
+        sum.journal_bytes += stats.journal_bytes;
+        sum.idempotency_keys += stats.idempotency_keys;
+        sum.keys_new += stats.keys_new;
+        sum.keys_repeated += stats.keys_repeated;
+        sum.keys_not_kept += stats.keys_not_kept;
+        sum.keys_mismatched += stats.keys_mismatched;
         sum.malformed_entries += stats.malformed_entries;
         sum.sagas_started += stats.sagas_started;
         sum.sagas_completed += stats.sagas_completed;
@@ -160,6 +178,9 @@ void status_refresh(struct node *node)
     total(node, "eventsourcing_events_submitted_total", "Events persisted by replicas on this node.", sum.events);
     total(node, "eventsourcing_events_failed_total", "Service commands refused by replicas on this node.", sum.refusals);
     total(node, "idempotency_duplicates_total", "Commands answered from a session's kept results.", sum.duplicates);
+    gauge(node, "gridiron_journal_bytes", "Bytes of records that journals of maps keep on this node.", sum.journal_bytes);
+    expose_idempotency(node, &sum);
+    total(node, "gridiron_map_expirations_total", "Entries whose time was over, removed by replicas on this node.", sum.expirations);
     total(node, "gridiron_map_gets_total", "Reads of one entry served by this node.", node->partition_reads.gets);
     total(node, "gridiron_map_hits_total", "Reads of one entry that found it.", node->partition_reads.hits);
     total(node, "gridiron_malformed_entries_total", "Committed entries that could not be read.", sum.malformed_entries);

@@ -306,6 +306,15 @@ uint64_t maps_bytes(const struct maps *maps)
     return bytes;
 }
 
+void maps_count_up(const struct maps *maps, uint64_t *ret_expirations, uint64_t *ret_journal_bytes)
+{
+    *ret_expirations = *ret_journal_bytes = 0;
+    for (uint32_t i = 0; i < maps->count; i++) {
+        *ret_expirations += maps->rows[i].expirations;
+        *ret_journal_bytes += maps->rows[i].journal != NULL ? journal_bytes(maps->rows[i].journal) : 0;
+    }
+}
+
 static uint64_t row_digest(const struct map_row *row, uint64_t seed)
 {
     const struct map_settings *settings = &row->settings;

@@ -65,6 +65,8 @@ uint64_t maps_trail(const struct maps *maps);
 
 uint64_t maps_entries(const struct maps *maps);            /* those past their end included */
 uint64_t maps_bytes(const struct maps *maps);
+/* Entries that ended, and the bytes that journals keep, over all maps. */
+void maps_count_up(const struct maps *maps, uint64_t *ret_expirations, uint64_t *ret_journal_bytes);
 uint64_t maps_digest(const struct maps *maps);
 void maps_holds(const struct maps *maps);
 

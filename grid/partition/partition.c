@@ -143,17 +143,21 @@ static void apply_new(struct partition *partition, const struct command *command
     enum idempotency_verdict verdict =
         key->key.size == 0 ? IDEMPOTENCY_NEW : idempotency_find(partition->idempotency, key, &kept);
     switch (verdict) {
-    case IDEMPOTENCY_NEW: execute(partition, command, &response); break;
+    case IDEMPOTENCY_NEW:
+        partition->stats.keys_new += key->key.size != 0;
+        execute(partition, command, &response);
+        break;
     case IDEMPOTENCY_REPEATED:
-        partition->stats.duplicates++;
+        partition->stats.keys_repeated++;
         buffer_clear(&partition->answer);
         buffer_append(&partition->answer, kept);
         return;
     case IDEMPOTENCY_NOT_KEPT:
-        partition->stats.duplicates++;
+        partition->stats.keys_not_kept++;
         response.err = GRID_ERR_RESULT_NOT_KEPT;
         break;
     case IDEMPOTENCY_OTHER:
+        partition->stats.keys_mismatched++;
         fail(&response, GRID_ERR_IDEMPOTENCY_MISMATCH, "idempotency: the key was used with another request");
         break;
     }
@@ -420,6 +424,9 @@ struct partition_stats partition_stats(const struct partition *partition)
     struct partition_stats stats = partition->stats;
     stats.entries = partition->born ? maps_entries(partition->maps) : 0;
     stats.bytes = partition->born ? maps_bytes(partition->maps) : 0;
+    if (partition->born)
+        maps_count_up(partition->maps, &stats.expirations, &stats.journal_bytes);
+    stats.idempotency_keys = idempotency_count(partition->idempotency);
     stats.sessions = sessions_count(partition->sessions);
     stats.outbox_pending = outbox_pending(partition->outbox);
     stats.timers = timers_count(partition->timers);

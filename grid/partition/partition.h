@@ -77,6 +77,9 @@ bool partition_activity_next(const struct partition *partition, uint64_t after, 
 struct partition_stats {
     uint64_t entries, bytes, sessions, outbox_pending, timers, activities, malformed_entries;
     uint64_t commands, events, refusals, duplicates;
+    uint64_t expirations, journal_bytes, idempotency_keys;
+    /* Commands that carried an idempotency key: executed, answered from what was kept, not kept any more, refused. */
+    uint64_t keys_new, keys_repeated, keys_not_kept, keys_mismatched;
     /* Sagas by how they stand, for metrics; kept by the saga service's records. */
     uint64_t sagas_started, sagas_completed, sagas_compensated, sagas_timed_out, sagas_failed;
 };

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 
-from fixture import Programs, Tap, cluster, gridctl, gridctl_json, metric
+from fixture import Programs, Tap, cluster, gridctl, gridctl_json, metric, run
 
 PROGRAMS = Programs(sys.argv)
 PARTITIONS = 8
@@ -179,11 +179,21 @@ def journals(tap, nodes):
               all(each["droppedFrom"] == 1 for each in dropped), out[:500] + error)
 
 
+def example(tap, nodes):
+    endpoint = nodes.endpoints().split(",")[0]
+    for run_number, balances in ((1, "anna has 90, ben has 110"), (2, "anna has 80, ben has 120")):
+        code, out, error = run([PROGRAMS.path("example-accounts"), endpoint])
+        tap.check(f"the example of batches and journals, run {run_number}", code == 0 and balances in out and
+                  f"{2 + 2 * run_number} records add up to 200" in out, out + error)
+
+
 def counters(tap, nodes):
     before = sum(metric(nodes, node, "gridiron_map_gets_total") for node in nodes.ids())
     gridctl(PROGRAMS, nodes, "map", "get", "nothing", "--map", "c")
     gridctl(PROGRAMS, nodes, "map", "contains", "k", "--map", "i")
     after = sum(metric(nodes, node, "gridiron_map_gets_total") for node in nodes.ids())
+    checks = {result: metric(nodes, 1, f'idempotency_checks_total{{result="{result}"}}') for result in ("new", "repeated", "mismatch")}
+    tap.check("keys are counted by what became of them", checks == {"new": 1, "repeated": 1, "mismatch": 1}, str(checks))
     tap.check("gets are counted where they are served", after == before + 2, f"{before} {after}")
 
 
@@ -192,7 +202,7 @@ def main():
     with cluster(PROGRAMS, nodes=3, partitions=PARTITIONS) as nodes:
         nodes.start(nodes.ids())
         nodes.wait_ready(nodes.ids())
-        for part in (conditions, batches, ttl, settings, keys, journals, counters):
+        for part in (conditions, batches, ttl, settings, keys, journals, example, counters):
             part(tap, nodes)
     return tap.end()
 

@@ -55,9 +55,9 @@ def check_usage(tap):
 
 
 def check_interrupt(tap):
-    """SIGINT in the middle: all processes end, and the folder is gone."""
+    """SIGINT in the middle, with a node paused: all processes end, and the folder is gone."""
     with tempfile.TemporaryDirectory() as folder:
-        with subprocess.Popen([os.path.join(ROOT, "tools", "nemesis"), "--minutes", "5"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        with subprocess.Popen([os.path.join(ROOT, "tools", "nemesis"), "--minutes", "5", "--only", "pause-leader"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               encoding="utf-8", env={**os.environ, "TMPDIR": folder}) as process:
             text = ""
             for line in process.stdout:

@@ -104,8 +104,11 @@ static void take(struct ledger *ledger, const struct journal_record *record)
 {
     bool lasts = record->kind == JOURNAL_ADDED || record->kind == JOURNAL_UPDATED;
     ledger->log_time_ms = record->log_time_ms;
+    for (uint32_t i = 0; record->kind == JOURNAL_CLEARED && i < ledger->items_count; i++) {
+        ledger->items[i].known = true;
+        ledger->items[i].present = false;
+    }
     if (record->kind == JOURNAL_CLEARED) {
-        ledger->items_count = 0;
         return;
     }
     struct item *item = item_of(ledger, record->key);
@@ -159,7 +162,7 @@ static void record_seen(struct journal_oracle *oracle, uint32_t partition, const
     ledger->versions[record->sequence] = record->version;
     ledger->seen = record->sequence > ledger->seen ? record->sequence : ledger->seen;
     if (record->sequence > ledger->next) {
-        ledger->whole = false; /* somebody was late: what the map is cannot be told from here on */
+        ledger->whole = false; /* the journal was switched on late, or somebody began late */
         ledger->next = record->sequence;
     }
     if (record->sequence != ledger->next) {
@@ -184,6 +187,11 @@ void journal_oracle_page(struct journal_oracle *oracle, uint32_t partition, uint
                        position, page->dropped_from);
         }
         expected = page->dropped_to + 1;
+        struct ledger *ledger = &oracle->ledgers[partition];
+        if (ledger->next < expected) {
+            ledger->next = expected;
+            ledger->whole = false; /* nobody saw what was dropped: what the map is cannot be told from here on */
+        }
     }
     for (size_t i = 0; i < page->records_count && !world_failed(oracle->world); i++) {
         const struct journal_record *record = &page->records[i];
@@ -215,9 +223,10 @@ void journal_oracle_acknowledged(struct journal_oracle *oracle, uint32_t partiti
 
 /* ---- at rest */
 
-bool journal_oracle_is_behind(const struct journal_oracle *oracle, uint32_t partition, uint64_t next_sequence)
+bool journal_oracle_is_behind(const struct journal_oracle *oracle, uint32_t partition, const struct map_info *info)
 {
-    return oracle->ledgers[partition].next < next_sequence;
+    /* All that an empty journal held may have become too old before anybody began to read. */
+    return info->journal_oldest < info->journal_next && oracle->ledgers[partition].next < info->journal_next;
 }
 
 static bool has_version(const struct ledger *ledger, uint64_t version)
@@ -249,11 +258,12 @@ static void check_item(struct journal_oracle *oracle, uint32_t partition, const 
     arena_close(&arena);
 }
 
-void journal_oracle_check(struct journal_oracle *oracle, uint32_t partition, const struct partition *replica, struct bytes map)
+bool journal_oracle_check(struct journal_oracle *oracle, uint32_t partition, const struct partition *replica,
+                          const struct map_info *info, struct bytes map)
 {
     const struct ledger *ledger = &oracle->ledgers[partition];
-    if (!ledger->whole) {
-        return;
+    if (!ledger->whole || ledger->next != info->journal_next) {
+        return false;
     }
     for (uint32_t i = 0; i < ledger->items_count; i++) {
         check_item(oracle, partition, &ledger->items[i], replica, map);
@@ -265,4 +275,5 @@ void journal_oracle_check(struct journal_oracle *oracle, uint32_t partition, con
                        partition, ledger->writes[i].key, ledger->writes[i].version);
         }
     }
+    return true;
 }

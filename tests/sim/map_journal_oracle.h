@@ -14,7 +14,9 @@ void journal_oracle_page(struct journal_oracle *oracle, uint32_t partition, uint
 /* A write was acknowledged with this version. */
 void journal_oracle_acknowledged(struct journal_oracle *oracle, uint32_t partition, struct bytes key, uint64_t version);
 /* At rest: everything of this replica was read, and adds up to what it holds of the map. */
-bool journal_oracle_is_behind(const struct journal_oracle *oracle, uint32_t partition, uint64_t next_sequence);
-void journal_oracle_check(struct journal_oracle *oracle, uint32_t partition, const struct partition *replica, struct bytes map);
+bool journal_oracle_is_behind(const struct journal_oracle *oracle, uint32_t partition, const struct map_info *info);
+/* False: somebody missed records, so nothing can be said. */
+bool journal_oracle_check(struct journal_oracle *oracle, uint32_t partition, const struct partition *replica,
+                          const struct map_info *info, struct bytes map);
 
 #endif

@@ -533,7 +533,8 @@ static void map_close(void *state)
 
 static const char *const sometimes[] = {"a compare-and-set loses", "a write stays unknown", "a batch meets a condition that fails",
                                         "a keyed write is asked for again", "another request under a key is refused",
-                                        "two change the settings at once", "records were dropped before they were read", NULL};
+                                        "two change the settings at once", "records were dropped before they were read",
+                                        "a map is cleared while it is written", NULL};
 
 const struct workload workload_map = {
     .name = "map", .summary = "clients read, write and compare-and-set registers and scan through whole nodes",
