@@ -59,6 +59,7 @@ struct wal {
     struct wal_flush *queue_first, *queue_last;
     struct wal_flush *active;                 /* the last of the queue while records may join it */
     struct wal_flush *in_flight, *spare;
+    bool kicked_twice;                        /* the kick stands behind all other work of this iteration */
     bool empty, failed;
 };
 
@@ -266,8 +267,7 @@ static void on_written(void *context, enum grid_err err)
     if (wal->metrics.duration != NULL)
         metric_observe_us(wal->metrics.duration, clock_now_us(wal->options.clock) - flush->started_us);
     recycle(wal, flush);
-    start_flush(wal);
-    if (wants_space(wal))
+    if (wal->queue_first != NULL || wants_space(wal))
         clock_defer(wal->options.clock, &wal->kick);
     HOLDS(wal_holds(wal));
     if (wal->failed || end <= wal->durable)
@@ -346,6 +346,12 @@ static void kick(void *context)
     struct wal *wal = context;
     if (wal->failed)
         return;
+    /* What others pack at the end of this iteration still joins: a flush costs about the same whatever it carries. */
+    wal->kicked_twice = !wal->kicked_twice;
+    if (wal->kicked_twice) {
+        clock_defer(wal->options.clock, &wal->kick);
+        return;
+    }
     start_flush(wal);
     if (wal->segments.error == GRID_ERR_OK && wants_space(wal))
         wal_segments_advance(&wal->segments, wal->limit + wal->options.segment_bytes);
