@@ -10,6 +10,7 @@ ever signalled. Used by tools/cluster, tools/up, tools/down and the integration 
 """
 import json
 import os
+import random
 import select
 import signal
 import socket
@@ -23,6 +24,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 DEFAULT_FOLDER = os.path.join(ROOT, ".cluster")
 BINARY = os.path.join(ROOT, "build", "bin", "gridiron")
 HOST = "127.0.0.1"
+BASE_PORT = 7400  # below the range from which the system takes ports for outgoing connections
 POLL_SECONDS = 0.05
 READY_SECONDS = 60
 STOP_SECONDS = 30
@@ -36,11 +38,18 @@ class ClusterError(Exception):
 class Shape:
     """What a cluster is made of; fixed at its first start."""
 
-    def __init__(self, nodes=3, partitions=128, base_port=7400, name="local"):
-        self.nodes, self.partitions, self.base_port, self.name = nodes, partitions, base_port, name
+    def __init__(self, nodes=3, partitions=128, base_port=BASE_PORT, name="local", host=HOST):
+        self.nodes, self.partitions, self.base_port, self.name, self.host = nodes, partitions, base_port, name, host
 
     def as_dict(self):
         return dict(self.__dict__)
+
+
+def own_host():
+    """An address of loopback that nobody else uses (Linux has 127.0.0.0/8). A node that is down leaves its ports to whoever
+    takes them; with an address of our own nobody does. Chance that no seed decides: two runs must not meet."""
+    system = random.SystemRandom()
+    return f"127.{system.randrange(64, 250)}.{system.randrange(256)}.{system.randrange(1, 255)}"
 
 
 def start_time(pid):
@@ -101,8 +110,6 @@ def http_get(port, path, seconds=2, host=HOST):
 
 
 class Cluster:
-    host = HOST  # where all nodes listen
-
     def __init__(self, folder, shape=None, binary=BINARY, settings=()):
         """Without a shape the folder must hold a cluster. `settings` are further NAME=VALUE for every node."""
         self.folder = os.path.abspath(folder)
@@ -115,6 +122,7 @@ class Cluster:
             raise ClusterError(f"{self.folder} holds a cluster of another shape ({known.as_dict()}); "
                                "leave the options out, or choose another --dir, or remove that folder")
         self.shape = known or shape
+        self.host = self.shape.host
 
     # ---- files
 
@@ -255,11 +263,15 @@ class Cluster:
 
     # ---- health
 
+    def http(self, node, path, seconds=2):
+        """(status, text) of GET at a node's HTTP port; status 0 when nobody answers."""
+        return http_get(self.metrics_port(node), path, seconds, self.host)
+
     def is_live(self, node):
-        return http_get(self.metrics_port(node), "/health/live", host=self.host)[0] == 200
+        return self.http(node, "/health/live")[0] == 200
 
     def is_ready(self, node):
-        return http_get(self.metrics_port(node), "/health/ready", host=self.host)[0] == 200
+        return self.http(node, "/health/ready")[0] == 200
 
     def wait_for(self, nodes, good, what, seconds=READY_SECONDS):
         """Waits until `good(node)` for all; a node that ends meanwhile is an error with the end of its log."""

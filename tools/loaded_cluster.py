@@ -13,16 +13,14 @@ import contextlib
 import ctypes
 import os
 import queue
-import random
 import signal
 import subprocess
 import threading
 import time
 
-from cluster_nodes import ROOT, STOP_SECONDS, Cluster, ClusterError, Shape, start_time
+from cluster_nodes import ROOT, STOP_SECONDS, Cluster, ClusterError, Shape, own_host, start_time
 
 LOAD = os.path.join(ROOT, "build", "bin", "nemesis-load")
-BASE_PORT = 7400  # below the range from which the system takes ports for outgoing connections
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
 
@@ -46,13 +44,6 @@ def end_with_parent():
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def own_host():
-    """An address of loopback that nobody else uses (Linux has 127.0.0.0/8). A node that is down leaves its ports to whoever
-    takes them; with an address of our own nobody does. Chance that no seed decides: two runs must not meet."""
-    system = random.SystemRandom()
-    return f"127.{system.randrange(64, 250)}.{system.randrange(256)}.{system.randrange(1, 255)}"
-
-
 def exit_word(status):
     """How a child ended, for people."""
     if os.WIFSIGNALED(status):
@@ -65,7 +56,6 @@ class OwnCluster(Cluster):
 
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
-        self.host = own_host()
         self.children = {}
         self.told = set()
         self.deaths = []
@@ -132,7 +122,7 @@ class OwnCluster(Cluster):
 @contextlib.contextmanager
 def own_cluster(folder, nodes, partitions, settings=(), binary=None):
     """A cluster in a folder of its own; no process of it is left at the end of the block. The folder stays."""
-    shape = Shape(nodes=nodes, partitions=partitions, base_port=BASE_PORT, name=f"nemesis-{os.getpid()}")
+    shape = Shape(nodes=nodes, partitions=partitions, name=f"nemesis-{os.getpid()}", host=own_host())
     options = {"binary": binary} if binary else {}
     cluster = OwnCluster(folder, shape, settings=settings, **options)
     try:

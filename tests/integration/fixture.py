@@ -1,4 +1,5 @@
-"""Clusters for the integration tests: free ports, a folder that goes away, and only processes of their own.
+"""Clusters for the integration tests: an address of loopback, a name, and a folder that goes away, all of their own. Tests
+that run beside each other cannot meet, and only processes that a test started are ever signalled.
 
     with cluster(programs, nodes=3, partitions=8) as nodes:
         nodes.start(nodes.ids())
@@ -7,7 +8,6 @@
 import contextlib
 import json
 import os
-import random
 import re
 import shutil
 import subprocess
@@ -17,11 +17,9 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "tools"))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
-from cluster_nodes import Cluster, ClusterError, Shape, http_get, port_is_free, wait_exit  # noqa: E402,F401
+from cluster_nodes import Cluster, ClusterError, Shape, own_host, wait_exit  # noqa: E402,F401
 from tap import Tap  # noqa: E402,F401
 
-# Below the range from which the system takes ports for outgoing connections.
-PORT_LOW, PORT_HIGH = 12000, 31000
 COMMAND_SECONDS = 120
 HTTP_SECONDS = 20
 COMPLAINT = re.compile(r"Sanitizer|runtime error:|(REQUIRE|ENSURE|HOLDS|UNREACHABLE) failed|Z error ")
@@ -37,14 +35,6 @@ class Programs:
 
     def path(self, name):
         return os.path.join(self.bin, name)
-
-
-def free_base_port(nodes):
-    """The first of ten ports a node that all are free now."""
-    while True:
-        base = random.randrange(PORT_LOW, PORT_HIGH, 100)
-        if all(port_is_free(base + 10 * node + i) for node in range(nodes) for i in range(3)):
-            return base
 
 
 def complaints_of(nodes):
@@ -63,7 +53,7 @@ def complaints_of(nodes):
 def cluster(programs, nodes=3, partitions=8, settings=()):
     """A cluster that is gone at the end of the block; its logs are shown when the block fails."""
     folder = tempfile.mkdtemp(prefix="gridiron-test-")
-    shape = Shape(nodes=nodes, partitions=partitions, base_port=free_base_port(nodes), name="test")
+    shape = Shape(nodes=nodes, partitions=partitions, host=own_host(), name=os.path.basename(folder))
     made = Cluster(folder, shape, binary=programs.path("gridiron"), settings=settings)
     try:
         yield made
@@ -88,7 +78,7 @@ def run(arguments, text=None, environment=None):
 
 def metric(nodes, node, name):
     """Sum of a metric's samples on one node; `name` may have labels. 0 when there is none."""
-    status, text = http_get(nodes.metrics_port(node), "/metrics", HTTP_SECONDS)
+    status, text = nodes.http(node, "/metrics", HTTP_SECONDS)
     assert status == 200, f"/metrics of node {node}: {status}"
     total = 0.0
     for line in text.splitlines():

@@ -8,10 +8,10 @@ import subprocess
 import sys
 import time
 
-from fixture import Programs, Tap, cluster, http_get, run, wait_exit
+from fixture import Programs, Tap, cluster, run, wait_exit
 
 PROGRAMS = Programs(sys.argv)
-GOOD = 'cluster: test\nnode: 1\nmembers:\n  - {id: 1, client: "127.0.0.1:%d", peer: "127.0.0.1:%d"}\n'
+GOOD = 'cluster: test\nnode: 1\nmembers:\n  - {id: 1, client: "HOST:%d", peer: "HOST:%d"}\n'
 
 
 def refuses(folder, text, *expected, flags=(), environment=None, status=2):
@@ -27,7 +27,7 @@ def refuses(folder, text, *expected, flags=(), environment=None, status=2):
 def bad_configuration(tap):
     with cluster(PROGRAMS, nodes=1) as nodes:
         os.makedirs(nodes.folder, exist_ok=True)
-        good = GOOD % (nodes.client_port(1), nodes.peer_port(1))
+        good = GOOD.replace("HOST", nodes.host) % (nodes.client_port(1), nodes.peer_port(1))
         data = ["--data", nodes.path("data")]
         checks = {
             "a malformed file": ("cluster: [\n", ["FILE:2:1: not YAML"], data, None),
@@ -99,7 +99,7 @@ def refusals_at_start(tap):
         tap.check("a second process on the same data directory is refused", status == 1 and "another process uses it" in error, error)
         status, error = foreground(nodes, "--data", nodes.path("other"))
         tap.check("a taken port is refused and named",
-                  status == 1 and f"peer port: cannot listen on 127.0.0.1:{nodes.peer_port(1)}" in error, error)
+                  status == 1 and f"peer port: cannot listen on {nodes.host}:{nodes.peer_port(1)}" in error, error)
         nodes.stop([1])
         status, error = foreground(nodes, "--set", "partitions=9")
         tap.check("another number of partitions is refused with what differs",
@@ -107,16 +107,16 @@ def refusals_at_start(tap):
         status, error = foreground(nodes, "--set", "durability=os")
         tap.check("another durability is refused", status == 2 and "durability fsync" in error, f"{status}: {error}")
         status, error = foreground(nodes, "--set", "cluster=other")
-        tap.check("another cluster id is refused", status == 2 and "cluster test" in error, f"{status}: {error}")
+        tap.check("another cluster id is refused", status == 2 and f"cluster {nodes.shape.name}" in error, f"{status}: {error}")
         nodes.start([1])
         nodes.wait_ready([1])
         tap.check("the refused starts changed nothing", nodes.is_ready(1))
 
 
-def pipelined(port, count):
+def pipelined(nodes, count):
     """Sends requests back to back on one connection; returns how many are answered."""
     request = "GET /health/live HTTP/1.1\r\nHost: test\r\n"
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+    with socket.create_connection((nodes.host, nodes.metrics_port(1)), timeout=60) as connection:
         connection.sendall((f"{request}\r\n" * (count - 1) + f"{request}Connection: close\r\n\r\n").encode())
         data = b""
         while part := connection.recv(65536):
@@ -128,24 +128,23 @@ def http(tap):
     with cluster(PROGRAMS, nodes=1) as nodes:
         nodes.start([1])
         nodes.wait_ready([1])
-        port = nodes.metrics_port(1)
-        status, text = http_get(port, "/metrics")
+        status, text = nodes.http(1, "/metrics")
         tap.check("/metrics answers", status == 200 and "gridiron_partitions_led 8" in text, text[:500])
         if shutil.which("promtool"):
             found = run(["promtool", "check", "metrics"], text=text)
             tap.check("promtool finds nothing wrong with the metrics", found[0] == 0 and not found[1] + found[2], found[1] + found[2])
         else:
             tap.check("promtool is installed (tools/packages)", False)
-        repeated = http_get(port, "/metrics")[1]
+        repeated = nodes.http(1, "/metrics")[1]
         names = [line.split()[2] for line in repeated.splitlines() if line.startswith("# TYPE")]
         tap.check("a second reading has every metric once", len(names) == len(set(names)) and len(names) >= 20, str(len(names)))
-        tap.check("/health/live answers", http_get(port, "/health/live") == (200, '{"status":"UP"}\n'))
-        tap.check("/health/ready answers", http_get(port, "/health/ready") == (200, '{"status":"UP"}\n'))
+        tap.check("/health/live answers", nodes.http(1, "/health/live") == (200, '{"status":"UP"}\n'))
+        tap.check("/health/ready answers", nodes.http(1, "/health/ready") == (200, '{"status":"UP"}\n'))
         began = time.monotonic()
-        answers = pipelined(port, 20)
+        answers = pipelined(nodes, 20)
         tap.check("requests that arrive together are answered without waiting", answers == 20 and time.monotonic() - began < 5,
                   f"{answers} answers in {time.monotonic() - began:.1f} s")
-        status, text = http_get(port, "/nothing")
+        status, text = nodes.http(1, "/nothing")
         tap.check("an unknown path is 404 and names the known ones", status == 404 and "/health/ready" in text, text)
 
 

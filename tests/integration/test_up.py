@@ -6,15 +6,15 @@ import shutil
 import sys
 import tempfile
 
-from fixture import Cluster, Programs, Tap, free_base_port, run
+from fixture import Cluster, Programs, Tap, own_host, run
 
 PROGRAMS = Programs(sys.argv)
 TOOLS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools")
 ORDERS = 3000
 
 
-def up(folder, base_port, *arguments):
-    return run([os.path.join(TOOLS, "up"), "--dir", folder, "--base-port", str(base_port), "--programs", PROGRAMS.bin,
+def up(folder, host, *arguments):
+    return run([os.path.join(TOOLS, "up"), "--dir", folder, "--host", host, "--programs", PROGRAMS.bin,
                 "--no-install", "--detach", *arguments])
 
 
@@ -23,8 +23,8 @@ def lines_of(path):
         return sum(1 for _ in file)
 
 
-def first_time(tap, folder, base_port):
-    status, out, error = up(folder, base_port)
+def first_time(tap, folder, host):
+    status, out, error = up(folder, host)
     tap.check("up ends with status 0", status == 0, f"{status}: {out} {error}")
     tap.check("it loads the samples", "300 of 300 accepted" in out and "240 of 240 accepted" in out and f"{ORDERS:,} of {ORDERS:,} accepted" in out, out)
     tap.check("it shows how the sagas ended", "COMPLETED" in out and "COMPENSATED  INSUFFICIENT_STOCK" in out
@@ -36,9 +36,9 @@ def first_time(tap, folder, base_port):
     return cluster
 
 
-def second_time(tap, folder, base_port, cluster):
+def second_time(tap, folder, host, cluster):
     entries, pids = lines_of(cluster.ledger()), [cluster.pid(node) for node in cluster.ids()]
-    status, out, _ = up(folder, base_port)
+    status, out, _ = up(folder, host)
     tap.check("run again it accepts everything and charges nothing", status == 0 and lines_of(cluster.ledger()) == entries and
               f"{ORDERS:,} sagas have ended" in out, out)
     tap.check("the nodes are the same processes", [cluster.pid(node) for node in cluster.ids()] == pids)
@@ -62,13 +62,13 @@ def books_notice(tap, cluster):
         tap.check(f"check_books notices {name}", status == 1 and "WRONG" in out, out)
 
 
-def foreign_orders(tap, folder, base_port):
+def foreign_orders(tap, folder, host):
     path = os.path.join(folder, "foreign.ndjson")
     good = {"customerId": "customer-0001", "lines": [{"productId": "product-0001", "quantity": 1}],
             "shippingAddress": "somewhere", "paymentMethod": "CREDIT_CARD"}
     with open(path, "w", encoding="utf-8") as file:
         file.write(json.dumps(good) + "\n{not json\n" + json.dumps({**good, "customerId": "nobody"}) + "\n" + json.dumps(good) + "\n")
-    status, out, _ = up(folder, base_port, "--orders", path)
+    status, out, _ = up(folder, host, "--orders", path)
     tap.check("orders of somebody else: good lines are accepted, bad ones are named",
               status == 0 and "2 of 4 accepted" in out and "line 2:" in out and "line 3:" in out and "the books are right" in out, out)
 
@@ -85,12 +85,12 @@ def down(tap, folder, cluster):
 def main():
     tap = Tap()
     parent = tempfile.mkdtemp(prefix="gridiron-test-")
-    folder, base_port = os.path.join(parent, "cluster"), free_base_port(3)
+    folder, host = os.path.join(parent, "cluster"), own_host()
     try:
-        cluster = first_time(tap, folder, base_port)
-        second_time(tap, folder, base_port, cluster)
+        cluster = first_time(tap, folder, host)
+        second_time(tap, folder, host, cluster)
         books_notice(tap, cluster)
-        foreign_orders(tap, folder, base_port)
+        foreign_orders(tap, folder, host)
         down(tap, folder, cluster)
     finally:
         if os.path.exists(os.path.join(folder, "cluster.json")):
