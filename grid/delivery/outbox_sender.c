@@ -1,9 +1,8 @@
 #include "grid/delivery/outbox_sender.h"
 
-#include <string.h>
-
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
+#include "grid/base/sorted_row.h"
 
 enum { BATCH_MESSAGES = 128 };
 
@@ -26,34 +25,15 @@ void outbox_sender_close(struct outbox_sender *sender)
     *sender = (struct outbox_sender){.host = sender->host};
 }
 
-static size_t lower_bound(const struct outbox_sender *sender, uint32_t destination)
-{
-    size_t low = 0, high = sender->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (sender->links[middle].destination < destination)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 static struct outbox_link *link_find(const struct outbox_sender *sender, uint32_t destination)
 {
-    size_t at = lower_bound(sender, destination);
-    return at < sender->count && sender->links[at].destination == destination ? &sender->links[at] : NULL;
+    return sorted_row_find(sender->links, sender->count, sizeof *sender->links, destination);
 }
 
 static struct outbox_link *link_add(struct outbox_sender *sender, uint32_t destination, uint64_t first)
 {
-    size_t at = lower_bound(sender, destination);
-    if (sender->count == sender->capacity) {
-        sender->capacity = sender->capacity ? sender->capacity * 2 : 8;
-        sender->links = memory_resize(sender->links, sender->capacity * sizeof *sender->links);
-    }
-    memmove(&sender->links[at + 1], &sender->links[at], (sender->count - at) * sizeof *sender->links);
-    sender->count++;
+    size_t at = sorted_row_place(sender->links, sender->count, sizeof *sender->links, destination);
+    sender->links = sorted_row_widen(sender->links, &sender->count, &sender->capacity, sizeof *sender->links, at);
     sender->links[at] = (struct outbox_link){.destination = destination, .sent = first - 1, .applied = first - 1,
                                              .acknowledged = first - 1, .first_applied = first - 1, .moved_us = sender->now_us};
     return &sender->links[at];

@@ -1,10 +1,9 @@
 #include "grid/partition/inbox.h"
 
-#include <string.h>
-
 #include "grid/base/check.h"
 #include "grid/base/hash.h"
 #include "grid/base/memory.h"
+#include "grid/base/sorted_row.h"
 
 struct source {
     uint32_t source, incarnation;
@@ -29,24 +28,9 @@ void inbox_close(struct inbox *inbox)
     memory_free(inbox);
 }
 
-static size_t find_place(const struct inbox *inbox, uint32_t source)
-{
-    size_t low = 0, high = inbox->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (inbox->sources[middle].source < source)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 static struct source *find_source(const struct inbox *inbox, uint32_t source)
 {
-    size_t place = find_place(inbox, source);
-    bool found = place < inbox->count && inbox->sources[place].source == source;
-    return found ? &inbox->sources[place] : NULL;
+    return sorted_row_find(inbox->sources, inbox->count, sizeof *inbox->sources, source);
 }
 
 enum inbox_verdict inbox_check(const struct inbox *inbox, uint32_t source, uint32_t incarnation, uint64_t sequence)
@@ -66,16 +50,13 @@ enum inbox_verdict inbox_check(const struct inbox *inbox, uint32_t source, uint3
 void inbox_advance(struct inbox *inbox, uint32_t source, uint32_t incarnation, uint64_t sequence)
 {
     REQUIRE(inbox_check(inbox, source, incarnation, sequence) == INBOX_NEXT);
-    size_t place = find_place(inbox, source);
-    if (place == inbox->count || inbox->sources[place].source != source) {
-        if (inbox->count == inbox->capacity) {
-            inbox->capacity = inbox->capacity == 0 ? 8 : 2 * inbox->capacity;
-            inbox->sources = memory_resize(inbox->sources, inbox->capacity * sizeof *inbox->sources);
-        }
-        memmove(&inbox->sources[place + 1], &inbox->sources[place], (inbox->count - place) * sizeof *inbox->sources);
-        inbox->count++;
+    struct source *known = find_source(inbox, source);
+    if (known == NULL) {
+        size_t place = sorted_row_place(inbox->sources, inbox->count, sizeof *inbox->sources, source);
+        inbox->sources = sorted_row_widen(inbox->sources, &inbox->count, &inbox->capacity, sizeof *inbox->sources, place);
+        known = &inbox->sources[place];
     }
-    inbox->sources[place] = (struct source){.source = source, .incarnation = incarnation, .last = sequence};
+    *known = (struct source){.source = source, .incarnation = incarnation, .last = sequence};
 }
 
 uint64_t inbox_last(const struct inbox *inbox, uint32_t source)

@@ -1,10 +1,9 @@
 #include "grid/partition/outbox.h"
 
-#include <string.h>
-
 #include "grid/base/check.h"
 #include "grid/base/hash.h"
 #include "grid/base/memory.h"
+#include "grid/base/sorted_row.h"
 
 struct message {
     uint8_t *data;
@@ -50,38 +49,18 @@ void outbox_close(struct outbox *outbox)
     memory_free(outbox);
 }
 
-/* Position of the link, or where it belongs. */
-static size_t find_place(const struct outbox *outbox, uint32_t destination)
-{
-    size_t low = 0, high = outbox->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (outbox->links[middle].destination < destination)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 static struct link *find_link(const struct outbox *outbox, uint32_t destination)
 {
-    size_t place = find_place(outbox, destination);
-    bool found = place < outbox->count && outbox->links[place].destination == destination;
-    return found ? &outbox->links[place] : NULL;
+    return sorted_row_find(outbox->links, outbox->count, sizeof *outbox->links, destination);
 }
 
 static struct link *ensure_link(struct outbox *outbox, uint32_t destination)
 {
-    size_t place = find_place(outbox, destination);
-    if (place < outbox->count && outbox->links[place].destination == destination)
-        return &outbox->links[place];
-    if (outbox->count == outbox->capacity) {
-        outbox->capacity = outbox->capacity == 0 ? 8 : 2 * outbox->capacity;
-        outbox->links = memory_resize(outbox->links, outbox->capacity * sizeof *outbox->links);
-    }
-    memmove(&outbox->links[place + 1], &outbox->links[place], (outbox->count - place) * sizeof *outbox->links);
-    outbox->count++;
+    struct link *known = find_link(outbox, destination);
+    if (known != NULL)
+        return known;
+    size_t place = sorted_row_place(outbox->links, outbox->count, sizeof *outbox->links, destination);
+    outbox->links = sorted_row_widen(outbox->links, &outbox->count, &outbox->capacity, sizeof *outbox->links, place);
     outbox->links[place] = (struct link){.destination = destination, .first = 1};
     return &outbox->links[place];
 }
