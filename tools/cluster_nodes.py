@@ -237,9 +237,11 @@ class Cluster:
         return [pid for pid in pids if pid is not None]
 
     def end(self, nodes, number):
-        pids = self.signal(nodes, number)
         if number == signal.SIGTERM:
+            # Before and never after: SIGCONT takes back a SIGSTOP that is on its way. The leak checker of a sanitizer build
+            # stops its process at exit with one, and would wait for it for ever.
             self.signal(nodes, signal.SIGCONT)
+        pids = self.signal(nodes, number)
         deadline = time.monotonic() + STOP_SECONDS
         for pid in pids:
             if not wait_exit(pid, max(0.0, deadline - time.monotonic())):

@@ -88,12 +88,13 @@ class OwnCluster(Cluster):
     def end(self, nodes, number):
         """Ends these nodes and looks at how they did: by SIGKILL, or with status 0 after SIGTERM."""
         self.look_for_deaths()
-        self.told.update(nodes)
         wanted = [(node, self.children[node]) for node in nodes if node in self.children]
+        for node, pid in wanted:
+            if number == signal.SIGTERM and node not in self.told:
+                os.kill(pid, signal.SIGCONT)  # before, as in Cluster.end
+        self.told.update(nodes)
         for _, pid in wanted:
             os.kill(pid, number)
-            if number == signal.SIGTERM:
-                os.kill(pid, signal.SIGCONT)
         for node, pid in wanted:
             status = self.reap(pid)
             del self.children[node]
