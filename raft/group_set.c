@@ -89,9 +89,15 @@ static void release_held(struct group_set *set, uint64_t durable, struct node_id
 static void on_link(void *context, struct node_id peer, bool up)
 {
     struct group_set *set = context;
+    if (up)
+        return;
     /* What was meant for the lost connection must not turn up in the next one. */
-    if (!up)
-        release_held(set, 0, peer);
+    release_held(set, 0, peer);
+    uint32_t followed = 0;
+    for (uint32_t i = 0; i < set->groups_count; i++)
+        followed += guard_link_ended(&set->groups[i].guard, peer);
+    if (followed != 0)
+        LOG_DEBUG(set->logger, "raft", "the link to node %u ended, which led %u partitions", peer.value, followed);
 }
 
 /* ---- what the library's disk and wire need */

@@ -10,6 +10,14 @@
 #include "raft/guard_message.h"
 #include "raft/raft_message.h"
 
+enum {
+    /* Patience with a leader whose link ended: long enough for a new connection and the heartbeat on it. */
+    EARLY_HEARTBEATS_MIN = 2,
+    EARLY_HEARTBEATS_MAX = 5,
+    /* Then the usual patience again, for a partition that cannot elect anybody. */
+    EARLY_ELECTIONS_MAX = 3,
+};
+
 /* The shims write private fields: another layout is another library. */
 _Static_assert(sizeof(void *) != 8 || sizeof(struct raft) == 656, "the consensus library is not version 0.15.0");
 _Static_assert(sizeof(struct raft_log) == 72 && sizeof(struct raft_progress) == 56, "the library is not 0.15.0");
@@ -363,6 +371,52 @@ static void prepare_next_round(struct guard *guard)
     raft->candidate_state.disrupt_leader = false;
 }
 
+/* An end of the link may be nothing: it is back and the leader heard within EARLY_HEARTBEATS_MIN. */
+static void draw_early_election(struct guard *guard)
+{
+    int heartbeat_ms = (int)guard->options.heartbeat_ms;
+    int wait_ms = guard->io.base.random(&guard->io.base, EARLY_HEARTBEATS_MIN * heartbeat_ms,
+                                        EARLY_HEARTBEATS_MAX * heartbeat_ms);
+    guard->early_at_ms = guard->io.base.time(&guard->io.base) + (raft_time)wait_ms;
+    guard->early_term = guard->raft.current_term;
+}
+
+bool guard_link_ended(struct guard *guard, struct node_id node)
+{
+    struct raft *raft = &guard->raft;
+    if (guard->broken || !guard->started || raft->state != RAFT_FOLLOWER || node.value == 0 ||
+        raft->follower_state.current_leader.id != node.value)
+        return false;
+    /* The library keeps the address and frees it with the state. */
+    raft->follower_state.current_leader.id = 0;
+    guard->early_elections = EARLY_ELECTIONS_MAX;
+    draw_early_election(guard);
+    return true;
+}
+
+/* Lets the library's timer run out where an early election is due. */
+static void hurry(struct guard *guard)
+{
+    struct raft *raft = &guard->raft;
+    if (guard->early_elections == 0)
+        return;
+    if (guard_leader(guard).value != 0) {
+        guard->early_elections = 0;
+        return;
+    }
+    /* Somebody else was faster, and gets the time to be heard. */
+    if (raft->current_term != guard->early_term)
+        draw_early_election(guard);
+    uint64_t now_ms = guard->io.base.time(&guard->io.base);
+    if (now_ms < guard->early_at_ms)
+        return;
+    unsigned patience_ms = raft->state == RAFT_FOLLOWER ? raft->follower_state.randomized_election_timeout
+                                                        : raft->candidate_state.randomized_election_timeout;
+    raft->election_timer_start = now_ms - patience_ms;
+    guard->early_elections--;
+    draw_early_election(guard);
+}
+
 static void expire_transfer(struct guard *guard)
 {
     uint64_t now_ms = guard->io.base.time(&guard->io.base);
@@ -379,6 +433,7 @@ void guard_tick(struct guard *guard)
     /* S5: entries that are on their way to the disk count neither as had nor as not had. */
     if (guard_enabled(guard, GUARD_S5) && guard->raft.state == RAFT_FOLLOWER && guard->io.appends_count != 0)
         return;
+    hurry(guard);
     prepare_lone_election(guard);
     prepare_next_round(guard);
     guard->io.tick(&guard->io.base);

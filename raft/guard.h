@@ -77,6 +77,10 @@ struct guard {
     struct node_id transfer_target;
     uint64_t transfer_started_ms;
     struct raft_transfer transfer;
+    /* The leader's process is thought to be gone: elections that come early, how many yet, and when the next, unless
+     * somebody was voted for in `early_term` meanwhile. */
+    unsigned early_elections;
+    uint64_t early_at_ms, early_term;
     /* What `changed` was last told. */
     unsigned short state_told;
     uint64_t term_told;
@@ -108,6 +112,10 @@ void guard_append_done(struct guard *guard, struct raft_io_append *request, raft
                        int status);
 /* Corrects a message on its way out; false: it must not leave. */
 bool guard_outgoing(struct guard *guard, struct raft_message *message);
+/* The link to `node` ended, as it does when a process dies. Who followed it follows nobody now, may vote for others, and stands
+ * for election after a few heartbeats instead of the election timeout, unless a leader is heard before. Only liveness depends on
+ * this: a link can end for many reasons. Returns whether `node` was followed. */
+bool guard_link_ended(struct guard *guard, struct node_id node);
 /* An AppendEntries to `to` was dropped because there is no link, or too much waits on it. */
 void guard_lost(struct guard *guard, struct node_id to);
 
