@@ -4,7 +4,6 @@
 
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
-#include "tools/gridctl/table.h"
 
 enum {
     CONNECTIONS_MAX = 10000,
@@ -15,7 +14,7 @@ enum {
     SECOND_US = 1000 * 1000,
 };
 
-static uint64_t now_us(void)
+uint64_t bench_now_us(void)
 {
     return uv_hrtime() / 1000;
 }
@@ -92,9 +91,10 @@ static bool issue_due(struct bench *bench)
 static void pace(uv_timer_t *timer)
 {
     struct bench *bench = timer->data;
-    bench->now_us = now_us();
+    bench->now_us = bench_now_us();
     bool more = bench->plan->rate != 0 ? issue_due(bench) : bench->now_us < bench->end_us;
-    bool patient = bench->now_us < bench->end_us + bench->plan->seconds * SECOND_US;
+    uint64_t patience = bench->plan->patience_seconds != 0 ? bench->plan->patience_seconds : bench->plan->seconds;
+    bool patient = bench->now_us < bench->end_us + patience * SECOND_US;
     if ((more || bench->under_way > 0) && patient)
         return;
     bench->done = true;
@@ -107,10 +107,16 @@ static bool plan_done(const struct bench *bench)
     return bench->plan->operations != 0 ? bench->issued == bench->plan->operations : bench->now_us >= bench->end_us;
 }
 
+bool bench_counts(const struct bench *bench, const struct bench_place *place)
+{
+    if (bench->plan->rate != 0)
+        return place->counted;
+    return bench->now_us >= bench->measured_us && bench->now_us < bench->end_us;
+}
+
 static void count(struct bench *bench, const struct bench_place *place, bool good)
 {
-    bool open = bench->plan->rate != 0;
-    if (open ? !place->counted : bench->now_us < bench->measured_us || bench->now_us >= bench->end_us)
+    if (!bench_counts(bench, place))
         return;
     if (!good) {
         bench->result.errors++;
@@ -124,7 +130,7 @@ static void count(struct bench *bench, const struct bench_place *place, bool goo
 void bench_end(struct bench_place *place, const struct grid_reply *reply, bool good)
 {
     struct bench *bench = place->bench;
-    bench->now_us = now_us();
+    bench->now_us = bench_now_us();
     bench->under_way--;
     if (bench->done)
         return;
@@ -153,6 +159,11 @@ void bench_open(struct bench *bench, struct ctl *ctl)
     bench->pace.data = bench;
 }
 
+static uint32_t places_of(const struct bench_plan *plan)
+{
+    return plan->places != 0 ? plan->places : plan->connections * plan->outstanding;
+}
+
 static void open_clients(struct bench *bench)
 {
     const struct bench_plan *plan = bench->plan;
@@ -161,7 +172,7 @@ static void open_clients(struct bench *bench)
                                    .name = "gridctl bench", .timeout_ms = ctl->timeout_ms,
                                    .pending_max = plan->outstanding + PENDING_SPARE};
     bench->clients = memory_zero(plan->connections, sizeof(struct grid_client *));
-    bench->places = memory_zero((size_t)plan->connections * plan->outstanding, sizeof *bench->places);
+    bench->places = memory_zero(places_of(plan), sizeof *bench->places);
     for (uint32_t i = 0; i < plan->connections; i++)
         bench->clients[i] = grid_client_open(&ctl->loop, &options);
 }
@@ -181,11 +192,11 @@ void bench_run(struct bench *bench, const struct bench_plan *plan)
     if (bench->clients == NULL)
         open_clients(bench);
     forget_result(bench);
-    bench->now_us = bench->started_us = now_us();
+    bench->now_us = bench->started_us = bench_now_us();
     bench->measured_us = bench->started_us + plan->warmup_seconds * SECOND_US;
     bench->end_us = bench->measured_us + plan->seconds * SECOND_US;
     /* Neighbours in the order of places belong to different clients. */
-    for (uint32_t i = 0; i < plan->connections * plan->outstanding; i++) {
+    for (uint32_t i = 0; i < places_of(plan); i++) {
         struct bench_place *place = &bench->places[i];
         *place = (struct bench_place){.bench = bench, .client = bench->clients[i % plan->connections]};
         if (plan->rate != 0)
@@ -226,45 +237,64 @@ static uint64_t per_second(const struct bench_result *result)
     return result->elapsed_us == 0 ? 0 : (result->operations * SECOND_US + result->elapsed_us / 2) / result->elapsed_us;
 }
 
-static void show_json(struct ctl *ctl, const struct bench_result *result)
+void bench_put_latency(struct json *json, const char *name, const struct latency *latency)
 {
-    struct json json = ctl_json(ctl);
-    json_put_object_begin(&json, NULL);
-    json_put_unsigned(&json, "operations", result->operations);
-    json_put_unsigned(&json, "seconds", (result->elapsed_us + SECOND_US / 2) / SECOND_US);
-    json_put_unsigned(&json, "perSecond", per_second(result));
-    json_put_unsigned(&json, "errors", result->errors);
-    json_put_object_begin(&json, "latencyUs");
-    json_put_unsigned(&json, "p50", latency_at(&result->latency, 500));
-    json_put_unsigned(&json, "p99", latency_at(&result->latency, 990));
-    json_put_unsigned(&json, "p999", latency_at(&result->latency, 999));
-    json_put_unsigned(&json, "max", result->latency.max_us);
-    json_put_object_end(&json);
-    json_put_object_end(&json);
-    ctl_json_end(ctl);
+    json_put_object_begin(json, name);
+    json_put_unsigned(json, "p50", latency_at(latency, 500));
+    json_put_unsigned(json, "p99", latency_at(latency, 990));
+    json_put_unsigned(json, "p999", latency_at(latency, 999));
+    json_put_unsigned(json, "max", latency->max_us);
+    json_put_object_end(json);
 }
 
-static void show_table(struct ctl *ctl, const struct bench_result *result)
+void bench_put(struct json *json, const struct bench_result *result)
 {
-    static const char *const headers[] = {">OPERATIONS", ">PER SECOND", ">ERRORS", ">P50 MS", ">P99 MS", ">P99.9 MS",
-                                          ">MAX MS", NULL};
-    struct table_view *table = table_view_open(ctl, headers);
-    table_view_row(table);
+    json_put_unsigned(json, "operations", result->operations);
+    json_put_unsigned(json, "seconds", (result->elapsed_us + SECOND_US / 2) / SECOND_US);
+    json_put_unsigned(json, "perSecond", per_second(result));
+    json_put_unsigned(json, "errors", result->errors);
+    bench_put_latency(json, "latencyUs", &result->latency);
+}
+
+void bench_cell_ms(struct table_view *table, uint64_t time_us)
+{
+    table_view_cell(table, "%" PRIu64 ".%03" PRIu64, time_us / 1000, time_us % 1000);
+}
+
+void bench_cells(struct table_view *table, const struct bench_result *result)
+{
     table_view_cell(table, "%" PRIu64, result->operations);
     table_view_cell(table, "%" PRIu64, per_second(result));
     table_view_cell(table, "%" PRIu64, result->errors);
     const uint64_t latencies[] = {latency_at(&result->latency, 500), latency_at(&result->latency, 990),
                                   latency_at(&result->latency, 999), result->latency.max_us};
     for (size_t i = 0; i < sizeof latencies / sizeof *latencies; i++)
-        table_view_cell(table, "%" PRIu64 ".%03" PRIu64, latencies[i] / 1000, latencies[i] % 1000);
-    table_view_close(table, ctl);
+        bench_cell_ms(table, latencies[i]);
+}
+
+static void show_table(struct bench *bench)
+{
+    static const char *const headers[] = {BENCH_HEADERS, NULL};
+    struct table_view *table = table_view_open(bench->ctl, headers);
+    table_view_row(table);
+    bench_cells(table, &bench->result);
+    table_view_close(table, bench->ctl);
+}
+
+static void show_json(struct bench *bench)
+{
+    struct json json = ctl_json(bench->ctl);
+    json_put_object_begin(&json, NULL);
+    bench_put(&json, &bench->result);
+    json_put_object_end(&json);
+    ctl_json_end(bench->ctl);
 }
 
 int bench_show(struct bench *bench)
 {
     if (bench->ctl->json)
-        show_json(bench->ctl, &bench->result);
+        show_json(bench);
     else
-        show_table(bench->ctl, &bench->result);
+        show_table(bench);
     return bench->result.operations == 0 ? EXIT_FAILED : EXIT_DONE;
 }

@@ -7,7 +7,7 @@
  * coordinated omission).
  *
  * Time: operations meant for the warm-up are not counted. Closed: those count that ended in the measured seconds. Open:
- * those that were meant for them; what is not answered within the same time again is an error.
+ * those that were meant for them; what is not answered within the patience is an error.
  *
  * Threads: the loop of the command. Ownership: borrows the plan. */
 #ifndef TOOLS_GRIDCTL_BENCH_H
@@ -16,6 +16,7 @@
 #include "grid/base/prng.h"
 #include "tools/gridctl/command.h"
 #include "tools/gridctl/latency.h"
+#include "tools/gridctl/table.h"
 
 struct bench;
 
@@ -30,8 +31,10 @@ struct bench_place {
 
 struct bench_plan {
     uint32_t connections, outstanding;
+    uint32_t places;                       /* 0: connections * outstanding */
     uint64_t rate;                         /* operations a second; 0: closed loop */
     uint64_t seconds, warmup_seconds;
+    uint64_t patience_seconds;             /* how long after the end answers are awaited; 0: the measured time again */
     uint64_t operations;                   /* not 0: so many and no more, whatever the seconds; closed loop */
     /* Starts operation `number` (from 0) on the place; it ends with bench_end, from the loop. */
     void (*start)(struct bench_place *place, uint64_t number);
@@ -70,7 +73,16 @@ void bench_open(struct bench *bench, struct ctl *ctl);
 void bench_run(struct bench *bench, const struct bench_plan *plan);    /* the result stands in bench->result */
 void bench_close(struct bench *bench);
 void bench_end(struct bench_place *place, const struct grid_reply *reply, bool good);
+/* Whether an operation of this place that ends at bench->now_us counts; for loads with measures of their own. */
+bool bench_counts(const struct bench *bench, const struct bench_place *place);
+uint64_t bench_now_us(void);
 /* Prints the result; the exit code is 1 when every operation failed. */
 int bench_show(struct bench *bench);
+/* The parts of it, for loads that have more to say: fields of an open object; headers and cells of an open table. */
+#define BENCH_HEADERS ">OPERATIONS", ">PER SECOND", ">ERRORS", ">P50 MS", ">P99 MS", ">P99.9 MS", ">MAX MS"
+void bench_put(struct json *json, const struct bench_result *result);
+void bench_put_latency(struct json *json, const char *name, const struct latency *latency);
+void bench_cells(struct table_view *table, const struct bench_result *result);
+void bench_cell_ms(struct table_view *table, uint64_t time_us);
 
 #endif

@@ -115,5 +115,6 @@ int saga_list(struct ctl *ctl);
 int saga_show(struct ctl *ctl);
 int event_history(struct ctl *ctl);
 int bench_map(struct ctl *ctl);
+int bench_orders(struct ctl *ctl);
 
 #endif

@@ -74,6 +74,17 @@ static const struct option_row bench_map_options[] = {
     {"keys", 'k', "N", "keys to choose from; reading begins with writing them all (default 100000)"},
     {"map", 'm', "NAME", "the map (default \"bench\")"},
     {0}};
+static const struct option_row bench_orders_options[] = {
+    {"concurrency", 'c', "N", "orders under way at once (default 64)"},
+    {"connections", 0, "N", "clients, each with its own connections (default 8)"},
+    {"rate", 'r', "N", "orders a second, whether others have ended or not (open loop); 0: as fast as it goes (default 0)"},
+    {"lines", 'l', "N|N-M", "lines of an order, chosen from the range (default 1-3)"},
+    {"decline-percent", 0, "N", "orders dearer than what the built-in provider charges; undone (default 0)"},
+    {"products", 0, "N", "products to choose from (default 1000)"},
+    {"zipf", 'z', "S", "skew of the choice: the product of rank k is chosen in proportion to 1/k^S (default 0: evenly)"},
+    {"seconds", 's', "N", "measured time (default 10)"},
+    {"warmup", 'w', "N", "seconds before it that do not count (default 1)"},
+    {0}};
 
 static const struct option_row watch_options[] = {
     {"interval", 'n', "SECONDS", "from one look to the next (default 1)"},
@@ -156,5 +167,9 @@ const struct command_row COMMANDS[] = {
      "completion zsh > ~/.zfunc/_gridctl", completion_zsh},
     {"bench", "map", "", 0, 0, "Measures sets and gets: throughput and latency.", bench_map_options,
      "bench map --op set --connections 50 --outstanding 16 --seconds 10\nbench map --op get --rate 100000 -o json", bench_map},
+    {"bench", "orders", "", 0, 0, "Measures complete order sagas: throughput, latency to their end; checks the books.",
+     bench_orders_options,
+     "bench orders --concurrency 64 --lines 1-3 --seconds 10\nbench orders --rate 1000 --lines 1 --zipf 0.99 --decline-percent 5 -o json",
+     bench_orders},
 };
 const size_t COMMANDS_COUNT = sizeof COMMANDS / sizeof *COMMANDS;
