@@ -86,11 +86,16 @@ static void release_held(struct group_set *set, uint64_t durable, struct node_id
     }
 }
 
-static void on_link(void *context, struct node_id peer, bool up)
+static bool all_linked(const struct group_set *set)
 {
-    struct group_set *set = context;
-    if (up)
-        return;
+    for (size_t i = 0; i < set->members_count; i++)
+        if (!node_id_equal(set->members[i], set->self) && !peers_up(set->peers, set->members[i]))
+            return false;
+    return true;
+}
+
+static void link_ended(struct group_set *set, struct node_id peer)
+{
     /* What was meant for the lost connection must not turn up in the next one. */
     release_held(set, 0, peer);
     uint32_t followed = 0;
@@ -98,6 +103,16 @@ static void on_link(void *context, struct node_id peer, bool up)
         followed += guard_link_ended(&set->groups[i].guard, peer);
     if (followed != 0)
         LOG_DEBUG(set->logger, "raft", "the link to node %u ended, which led %u partitions", peer.value, followed);
+}
+
+static void on_link(void *context, struct node_id peer, bool up)
+{
+    struct group_set *set = context;
+    if (!up)
+        link_ended(set, peer);
+    else if (all_linked(set))
+        for (uint32_t i = 0; i < set->groups_count; i++)
+            guard_links_complete(&set->groups[i].guard);
 }
 
 /* ---- what the library's disk and wire need */

@@ -14,6 +14,8 @@ enum {
     /* Patience with a leader whose link ended: long enough for a new connection and the heartbeat on it. */
     EARLY_HEARTBEATS_MIN = 2,
     EARLY_HEARTBEATS_MAX = 5,
+    /* When all stand for the first time: turns far enough apart (`host_random`) for partitions to find the leader that is theirs. */
+    FIRST_HEARTBEATS_MAX = 11,
     /* Then the usual patience again, for a partition that cannot elect anybody. */
     EARLY_ELECTIONS_MAX = 3,
 };
@@ -371,12 +373,11 @@ static void prepare_next_round(struct guard *guard)
     raft->candidate_state.disrupt_leader = false;
 }
 
-/* An end of the link may be nothing: it is back and the leader heard within EARLY_HEARTBEATS_MIN. */
-static void draw_early_election(struct guard *guard)
+static void draw_early_election(struct guard *guard, int heartbeats_max)
 {
     int heartbeat_ms = (int)guard->options.heartbeat_ms;
     int wait_ms = guard->io.base.random(&guard->io.base, EARLY_HEARTBEATS_MIN * heartbeat_ms,
-                                        EARLY_HEARTBEATS_MAX * heartbeat_ms);
+                                        heartbeats_max * heartbeat_ms);
     guard->early_at_ms = guard->io.base.time(&guard->io.base) + (raft_time)wait_ms;
     guard->early_term = guard->raft.current_term;
 }
@@ -390,8 +391,17 @@ bool guard_link_ended(struct guard *guard, struct node_id node)
     /* The library keeps the address and frees it with the state. */
     raft->follower_state.current_leader.id = 0;
     guard->early_elections = EARLY_ELECTIONS_MAX;
-    draw_early_election(guard);
+    draw_early_election(guard, EARLY_HEARTBEATS_MAX);
     return true;
+}
+
+void guard_links_complete(struct guard *guard)
+{
+    if (guard->broken || !guard->started || guard->raft.state != RAFT_FOLLOWER || guard_leader(guard).value != 0 ||
+        guard->early_elections != 0)
+        return;
+    guard->early_elections = 1;
+    draw_early_election(guard, FIRST_HEARTBEATS_MAX);
 }
 
 /* Lets the library's timer run out where an early election is due. */
@@ -406,7 +416,7 @@ static void hurry(struct guard *guard)
     }
     /* Somebody else was faster, and gets the time to be heard. */
     if (raft->current_term != guard->early_term)
-        draw_early_election(guard);
+        draw_early_election(guard, EARLY_HEARTBEATS_MAX);
     uint64_t now_ms = guard->io.base.time(&guard->io.base);
     if (now_ms < guard->early_at_ms)
         return;
@@ -414,7 +424,7 @@ static void hurry(struct guard *guard)
                                                         : raft->candidate_state.randomized_election_timeout;
     raft->election_timer_start = now_ms - patience_ms;
     guard->early_elections--;
-    draw_early_election(guard);
+    draw_early_election(guard, EARLY_HEARTBEATS_MAX);
 }
 
 static void expire_transfer(struct guard *guard)

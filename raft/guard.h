@@ -77,8 +77,8 @@ struct guard {
     struct node_id transfer_target;
     uint64_t transfer_started_ms;
     struct raft_transfer transfer;
-    /* The leader's process is thought to be gone: elections that come early, how many yet, and when the next, unless
-     * somebody was voted for in `early_term` meanwhile. */
+    /* There seems to be no leader: elections that come early, how many yet, and when the next, unless somebody was voted
+     * for in `early_term` meanwhile. */
     unsigned early_elections;
     uint64_t early_at_ms, early_term;
     /* What `changed` was last told. */
@@ -116,6 +116,9 @@ bool guard_outgoing(struct guard *guard, struct raft_message *message);
  * for election after a few heartbeats instead of the election timeout, unless a leader is heard before. Only liveness depends on
  * this: a link can end for many reasons. Returns whether `node` was followed. */
 bool guard_link_ended(struct guard *guard, struct node_id node);
+/* Links to all members are up. Who follows nobody then has heard of a leader within a few heartbeats or, as when all members were
+ * started together, stands early too. */
+void guard_links_complete(struct guard *guard);
 /* An AppendEntries to `to` was dropped because there is no link, or too much waits on it. */
 void guard_lost(struct guard *guard, struct node_id to);
 

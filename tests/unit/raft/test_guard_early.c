@@ -1,10 +1,10 @@
-/* A follower whose leader's link ends stands for election early, but only if the leader is not heard again. */
+/* Who has reason to think that there is no leader stands for election early, but only if none is heard. */
 #include <criterion/criterion.h>
 
 #include "tests/unit/raft/bench.h"
 
-/* The bench always draws the longest patience: five heartbeats of 100 ms. */
-enum { EARLY_MS = 500, PATIENCE_MS = 2000 };
+/* The bench always draws the longest patience, of heartbeats of 100 ms. */
+enum { EARLY_MS = 500, FIRST_MS = 1100, PATIENCE_MS = 2000 };
 
 static const struct node_id LEADER = {1}, OTHER = {3};
 
@@ -120,5 +120,32 @@ Test(guard_early, is_nothing_to_a_leader_or_a_candidate)
     bench_elect(bench);
     cr_assert_not(guard_link_ended(&bench->guard, OTHER));
     cr_assert_eq(guard_role(&bench->guard), GUARD_LEADER);
+    bench_close(bench);
+}
+
+Test(guard_early, stands_once_all_are_linked_and_none_leads)
+{
+    struct bench *bench = bench_open(3, 0);
+    guard_links_complete(&bench->guard);
+    bench_tick(bench, FIRST_MS - 1);
+    cr_assert_eq(guard_role(&bench->guard), GUARD_FOLLOWER);
+    bench_tick(bench, 1);
+    cr_assert_eq(guard_role(&bench->guard), GUARD_CANDIDATE);
+    bench_close(bench);
+}
+
+Test(guard_early, does_not_stand_when_all_are_linked_and_a_leader_is_heard)
+{
+    struct bench *bench = follower();
+    guard_links_complete(&bench->guard);
+    bench_tick(bench, FIRST_MS);
+    cr_assert_eq(guard_role(&bench->guard), GUARD_FOLLOWER, "a leader was known before");
+    bench_close(bench);
+    bench = bench_open(3, 0);
+    guard_links_complete(&bench->guard);
+    bench_tick(bench, FIRST_MS - 1);
+    hear_leader(bench);
+    bench_tick(bench, PATIENCE_MS - 1);
+    cr_assert_eq(guard_role(&bench->guard), GUARD_FOLLOWER, "a leader was heard in time");
     bench_close(bench);
 }
