@@ -33,6 +33,7 @@ static const struct setting settings[] = {
     {"durability", SETTING_DURABILITY, FIELD(node.sync), 0, 0, " fsync os ", "fsync: synced by a majority; os: written by a majority"},
     {"members", SETTING_MEMBERS, FIELD(node.members), 0, 0, NULL, "list of {id, client, peer}: node ids and their host:port"},
     {"metrics", SETTING_ADDRESS, FIELD(metrics_address), 0, 0, NULL, "host:port of /metrics and /health; empty: off"},
+    {"loopback", SETTING_TEXT, FIELD(loopback), 0, 0, " unix tcp ", "unix: programs of this machine reach a loopback address over a Unix socket"},
     {"payment.ledger", SETTING_TEXT, FIELD(payment_ledger), 0, 0, NULL, "file of the built-in payment provider; empty: none"},
     {"log.level", SETTING_TEXT, FIELD(log_level), 0, 0, " debug info warn error ", "lines below it are dropped"},
     {"log.format", SETTING_TEXT, FIELD(log_format), 0, 0, " text json ", "of the lines on standard error"},
@@ -68,7 +69,7 @@ static char *note(const char *format, ...)
 void config_defaults(struct config *config)
 {
     *config = (struct config){.node = {.partitions = 128, .sync = true, .election_timeout_ms = 1000, .heartbeat_ms = 100},
-                              .log_level = "info", .log_format = "text"};
+                              .log_level = "info", .log_format = "text", .loopback = "unix"};
     config->node.log_disk_bytes_max = LOG_DISK_BYTES_DEFAULT;
     config->node.log_memory_bytes_max = LOG_MEMORY_BYTES_DEFAULT;
 }

@@ -195,7 +195,8 @@ static enum grid_err open_all(struct program *program, char **ret_note)
 {
     const struct config *config = &program->config;
     struct uv_io_options io = {.loop = &program->loop, .directory = config->data,
-                               .ledger = config->payment_ledger[0] ? config->payment_ledger : NULL};
+                               .ledger = config->payment_ledger[0] ? config->payment_ledger : NULL,
+                               .tcp_only = strcmp(config->loopback, "tcp") == 0};
     enum grid_err err = uv_io_open_options(&io, &program->uv_io, ret_note);
     if (err != GRID_ERR_OK)
         return err;

@@ -94,9 +94,8 @@ static void undefer(struct clock *base, struct deferred *deferred)
     UNREACHABLE("a queued deferred stands in the queue");
 }
 
-static void end_of_iteration(uv_prepare_t *handle)
+static void run_deferred(struct uv_clock *clock)
 {
-    struct uv_clock *clock = handle->data;
     while (clock->first) {
         struct deferred *deferred = clock->first;
         clock->first = deferred->next;
@@ -105,7 +104,16 @@ static void end_of_iteration(uv_prepare_t *handle)
         deferred->queued = false;
         deferred->run(deferred->context);
     }
-    uv_transport_flush(clock->transport);
+}
+
+static void end_of_iteration(uv_prepare_t *handle)
+{
+    struct uv_clock *clock = handle->data;
+    /* Sending tells of connections that came up or drained, and whoever hears of it may defer more. */
+    do {
+        run_deferred(clock);
+        uv_transport_flush(clock->transport);
+    } while (clock->first);
 }
 
 void uv_clock_init(struct uv_clock *clock, uv_loop_t *loop, struct uv_transport *transport)

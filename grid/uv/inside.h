@@ -21,6 +21,7 @@ struct uv_transport {
     struct conn *first, *dirty;
     struct listener *listeners;
     uint8_t *input;                    /* one read buffer for all connections */
+    bool tcp_only;                     /* listeners open no Unix sockets beside loopback addresses */
 };
 
 struct uv_storage {
@@ -35,10 +36,14 @@ struct uv_ledger;
 void uv_clock_init(struct uv_clock *clock, uv_loop_t *loop, struct uv_transport *transport);
 void uv_clock_close(struct uv_clock *clock);
 void uv_clock_free(struct uv_clock *clock);
-void uv_transport_init(struct uv_transport *transport, uv_loop_t *loop);
+void uv_transport_init(struct uv_transport *transport, uv_loop_t *loop, bool tcp_only);
 void uv_transport_flush(struct uv_transport *transport);       /* sends what stands in the output buffers */
 void uv_transport_close(struct uv_transport *transport);
 void uv_transport_free(struct uv_transport *transport);
+/* The Unix socket that stands beside a loopback address: connected, or -1 when there is none. */
+int uv_local_connect(const struct sockaddr *address);
+/* One to listen on; -1 for an address that is none of loopback. Errors: IO, its name is taken. */
+enum grid_err uv_local_bind(const struct sockaddr *address, int *ret_fd);
 enum grid_err uv_storage_init(struct uv_storage *storage, uv_loop_t *loop, const char *directory, char **ret_note);
 void uv_storage_free(struct uv_storage *storage);
 enum grid_err uv_ledger_open(uv_loop_t *loop, const char *path, struct uv_ledger **ret_ledger, char **ret_note);

@@ -52,7 +52,7 @@ enum grid_err uv_io_open_options(const struct uv_io_options *options, struct uv_
         memory_free(uv_io);
         return err;
     }
-    uv_transport_init(&uv_io->transport, options->loop);
+    uv_transport_init(&uv_io->transport, options->loop, options->tcp_only);
     uv_clock_init(&uv_io->clock, options->loop, &uv_io->transport);
     uv_io->entropy.u64 = entropy_u64_;
     uv_io->io = (struct io){.clock = &uv_io->clock.base, .transport = &uv_io->transport.base, .entropy = &uv_io->entropy,

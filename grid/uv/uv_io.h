@@ -17,7 +17,11 @@ struct uv_io;
 /* `directory` holds the files of the storage and must exist; NULL: no storage (clients). `ledger` is the file of the
  * built-in payment provider, shared by all nodes of a machine; NULL: no sink. Errors: IO, with a note for people
  * (memory_free). */
-struct uv_io_options { uv_loop_t *loop; const char *directory, *ledger; };
+struct uv_io_options {
+    uv_loop_t *loop;
+    const char *directory, *ledger;
+    bool tcp_only;                     /* no Unix sockets beside loopback addresses that are listened on */
+};
 enum grid_err uv_io_open_options(const struct uv_io_options *options, struct uv_io **ret_io, char **ret_note);
 /* The same without a ledger; aborts when the directory cannot be used. */
 struct uv_io *uv_io_open(uv_loop_t *loop, const char *directory);

@@ -317,6 +317,11 @@ Test(config, assigns_from_the_command_line)
     cr_assert_str_eq(config.payment_ledger, "");
     cr_assert_eq(config_assign(&config, "command line", "durability=os", &note), GRID_ERR_OK);
     cr_assert_not(config.node.sync);
+    cr_assert_str_eq(config.loopback, "unix");
+    cr_assert_eq(config_assign(&config, "command line", "loopback=tcp", &note), GRID_ERR_OK);
+    cr_assert_str_eq(config.loopback, "tcp");
+    cr_assert_eq(config_assign(&config, "command line", "loopback=udp", &note), GRID_ERR_INVALID);
+    memory_free(note);
 }
 
 Test(config, names_the_flag_that_is_wrong)

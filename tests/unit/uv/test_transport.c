@@ -89,13 +89,21 @@ static void on_accept(void *context, struct conn *conn)
     conn_attach(scene->fixture.io->transport, conn, &events, &scene->server);
 }
 
-static void scene_open(struct scene *scene)
+/* Over TCP alone, or over the Unix socket that stands beside a loopback address. */
+enum { KINDS = 2 };
+
+static void scene_open_kind(struct scene *scene, int kind)
 {
     *scene = (struct scene){0};
     scene->client.scene = scene->server.scene = scene;
-    uv_fixture_open(&scene->fixture, NULL, NULL);
+    uv_fixture_open_options(&scene->fixture, (struct uv_io_options){.tcp_only = kind == 0});
     uv_free_address(scene->address);
     cr_assert_eq(transport_listen(scene->fixture.io->transport, scene->address, on_accept, scene, &scene->listener), GRID_ERR_OK);
+}
+
+static void scene_open(struct scene *scene)
+{
+    scene_open_kind(scene, 1);
 }
 
 static void dial(struct scene *scene, const char *address)
@@ -117,10 +125,10 @@ static void write_stream(struct scene *scene, struct end *end, size_t from, size
     append_stream(conn_output(scene->fixture.io->transport, end->conn), from, size);
 }
 
-Test(uv_transport, carries_bytes_there_and_back)
+static void check_carries_bytes_there_and_back(int kind)
 {
     struct scene scene;
-    scene_open(&scene);
+    scene_open_kind(&scene, kind);
     scene.server.echo = true;
     connect_both(&scene);
     write_stream(&scene, &scene.client, 0, 10);
@@ -132,10 +140,16 @@ Test(uv_transport, carries_bytes_there_and_back)
     cr_assert(scene.client.closed && scene.server.closed, "the end of the transport is the end of its connections");
 }
 
-Test(uv_transport, what_is_written_before_it_is_up_leaves_when_it_is)
+Test(uv_transport, carries_bytes_there_and_back)
+{
+    for (int kind = 0; kind < KINDS; kind++)
+        check_carries_bytes_there_and_back(kind);
+}
+
+static void check_what_is_written_before_it_is_up_leaves_when_it_is(int kind)
 {
     struct scene scene;
-    scene_open(&scene);
+    scene_open_kind(&scene, kind);
     dial(&scene, scene.address);
     write_stream(&scene, &scene.client, 0, 5000);
     cr_assert_eq(conn_pending(scene.fixture.io->transport, scene.client.conn), 5000);
@@ -145,11 +159,17 @@ Test(uv_transport, what_is_written_before_it_is_up_leaves_when_it_is)
     uv_fixture_close(&scene.fixture);
 }
 
-Test(uv_transport, carries_more_than_the_system_buffers_in_order)
+Test(uv_transport, what_is_written_before_it_is_up_leaves_when_it_is)
+{
+    for (int kind = 0; kind < KINDS; kind++)
+        check_what_is_written_before_it_is_up_leaves_when_it_is(kind);
+}
+
+static void check_carries_more_than_the_system_buffers_in_order(int kind)
 {
     enum { SIZE = 48 * 1024 * 1024 };
     struct scene scene;
-    scene_open(&scene);
+    scene_open_kind(&scene, kind);
     connect_both(&scene);
     write_stream(&scene, &scene.client, 0, SIZE / 2);
     uv_fixture_turn(&scene.fixture);
@@ -163,11 +183,17 @@ Test(uv_transport, carries_more_than_the_system_buffers_in_order)
     uv_fixture_close(&scene.fixture);
 }
 
+Test(uv_transport, carries_more_than_the_system_buffers_in_order)
+{
+    for (int kind = 0; kind < KINDS; kind++)
+        check_carries_more_than_the_system_buffers_in_order(kind);
+}
+
 /* Whoever waits for the drain must hear of it also when the system took everything at once. */
-Test(uv_transport, tells_that_it_drained_even_when_nothing_had_to_wait)
+static void check_tells_that_it_drained_even_when_nothing_had_to_wait(int kind)
 {
     struct scene scene;
-    scene_open(&scene);
+    scene_open_kind(&scene, kind);
     connect_both(&scene);
     write_stream(&scene, &scene.client, 0, 100);
     uv_fixture_wait_count(&scene.fixture, &scene.client.drains, 1);
@@ -179,11 +205,17 @@ Test(uv_transport, tells_that_it_drained_even_when_nothing_had_to_wait)
     uv_fixture_close(&scene.fixture);
 }
 
-Test(uv_transport, a_paused_reader_gets_nothing_and_later_everything)
+Test(uv_transport, tells_that_it_drained_even_when_nothing_had_to_wait)
+{
+    for (int kind = 0; kind < KINDS; kind++)
+        check_tells_that_it_drained_even_when_nothing_had_to_wait(kind);
+}
+
+static void check_a_paused_reader_gets_nothing_and_later_everything(int kind)
 {
     enum { SIZE = 32 * 1024 * 1024 };
     struct scene scene;
-    scene_open(&scene);
+    scene_open_kind(&scene, kind);
     connect_both(&scene);
     conn_pause(scene.fixture.io->transport, scene.server.conn, true);
     conn_pause(scene.fixture.io->transport, scene.server.conn, true);
@@ -198,10 +230,16 @@ Test(uv_transport, a_paused_reader_gets_nothing_and_later_everything)
     uv_fixture_close(&scene.fixture);
 }
 
-Test(uv_transport, pausing_before_it_is_up_holds_from_the_start)
+Test(uv_transport, a_paused_reader_gets_nothing_and_later_everything)
+{
+    for (int kind = 0; kind < KINDS; kind++)
+        check_a_paused_reader_gets_nothing_and_later_everything(kind);
+}
+
+static void check_pausing_before_it_is_up_holds_from_the_start(int kind)
 {
     struct scene scene;
-    scene_open(&scene);
+    scene_open_kind(&scene, kind);
     dial(&scene, scene.address);
     conn_pause(scene.fixture.io->transport, scene.client.conn, true);
     uv_fixture_wait(&scene.fixture, &scene.server.opened);
@@ -214,6 +252,12 @@ Test(uv_transport, pausing_before_it_is_up_holds_from_the_start)
     conn_pause(scene.fixture.io->transport, scene.client.conn, false);
     uv_fixture_wait_count(&scene.fixture, &scene.client.received, 100);
     uv_fixture_close(&scene.fixture);
+}
+
+Test(uv_transport, pausing_before_it_is_up_holds_from_the_start)
+{
+    for (int kind = 0; kind < KINDS; kind++)
+        check_pausing_before_it_is_up_holds_from_the_start(kind);
 }
 
 Test(uv_transport, a_refused_connection_closes_without_having_opened)
@@ -300,10 +344,10 @@ Test(uv_transport, may_be_closed_while_the_name_is_looked_up)
     uv_sem_destroy(&behind);
 }
 
-Test(uv_transport, closing_ends_both_sides_after_what_was_written)
+static void check_closing_ends_both_sides_after_what_was_written(int kind)
 {
     struct scene scene;
-    scene_open(&scene);
+    scene_open_kind(&scene, kind);
     connect_both(&scene);
     write_stream(&scene, &scene.client, 0, 1000);
     scene.client.inside_call = true;
@@ -316,6 +360,12 @@ Test(uv_transport, closing_ends_both_sides_after_what_was_written)
     cr_assert_eq(scene.client.reason, GRID_ERR_CLOSED);
     cr_assert_eq(scene.server.reason, GRID_ERR_CLOSED);
     uv_fixture_close(&scene.fixture);
+}
+
+Test(uv_transport, closing_ends_both_sides_after_what_was_written)
+{
+    for (int kind = 0; kind < KINDS; kind++)
+        check_closing_ends_both_sides_after_what_was_written(kind);
 }
 
 Test(uv_transport, may_be_closed_from_inside_its_own_data)

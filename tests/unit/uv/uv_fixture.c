@@ -34,6 +34,11 @@ static void before_sleep(uv_prepare_t *watch)
 
 void uv_fixture_open(struct uv_fixture *fixture, const char *directory, const char *ledger)
 {
+    uv_fixture_open_options(fixture, (struct uv_io_options){.directory = directory, .ledger = ledger});
+}
+
+void uv_fixture_open_options(struct uv_fixture *fixture, struct uv_io_options options)
+{
     char *note = NULL;
     signal(SIGPIPE, SIG_IGN);
     *fixture = (struct uv_fixture){0};
@@ -43,7 +48,7 @@ void uv_fixture_open(struct uv_fixture *fixture, const char *directory, const ch
     fixture->watch.data = fixture;
     uv_prepare_start(&fixture->watch, before_sleep);
     uv_unref((uv_handle_t *)&fixture->watch);
-    struct uv_io_options options = {.loop = &fixture->loop, .directory = directory, .ledger = ledger};
+    options.loop = &fixture->loop;
     cr_assert_eq(uv_io_open_options(&options, &fixture->uv_io, &note), GRID_ERR_OK, "%s", note);
     fixture->io = uv_io_io(fixture->uv_io);
     uv_timer_init(&fixture->loop, &fixture->patience);

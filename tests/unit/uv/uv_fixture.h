@@ -18,6 +18,7 @@ struct uv_fixture {
 
 /* Both may be NULL. */
 void uv_fixture_open(struct uv_fixture *fixture, const char *directory, const char *ledger);
+void uv_fixture_open_options(struct uv_fixture *fixture, struct uv_io_options options); /* its loop is the fixture's */
 void uv_fixture_close(struct uv_fixture *fixture);
 /* Runs the loop until *flag; fails the test after 30 s. */
 void uv_fixture_wait(struct uv_fixture *fixture, const bool *flag);
