@@ -12,6 +12,7 @@ enum {
     CLIENT_PROTOCOL = 1,
     GREETING_US = 1000000,                 /* patience with a node that does not answer the handshake */
     REACH_US = 150000,                     /* then the next address is tried beside the first */
+    REST_US = 10 * 1000000,                /* for the rest of a frame: a node that sends a byte now and then is none */
     UNSENT_BYTES_MAX = 4 * 1024 * 1024,
     WIRE_SMALL_BYTES = 32,                 /* session, sequence and acknowledged_below */
 };
@@ -52,6 +53,7 @@ static void lost(struct connection *connection)
     clock_timer_stop(clock_of(connection), &connection->timer);
     frame_stream_close(&connection->stream);
     connection->blocked = connection->bad = false;
+    connection->rest_since_us = 0;
     connection->failures++;
     give_back(connection);
     for (uint32_t i = 0; i < client->partitions; i++)
@@ -224,10 +226,22 @@ static bool on_admin_response(struct connection *connection, const struct frame 
     return true;
 }
 
+/* Instead of a welcome: the node has no room for us. Whoever waits is told that, when nobody else has room in time. */
+static void on_refusal(struct connection *connection, struct bytes body)
+{
+    struct client *client = connection->client;
+    struct response response;
+    if (response_decode(body, &client->arena, &response) != GRID_ERR_OK || response.err != GRID_ERR_BUSY)
+        return;
+    for (struct request *each = client->early.first; each != NULL; each = each->next)
+        each->retry.last = GRID_ERR_BUSY;
+}
+
 static bool on_frame(void *context, const struct frame *whole)
 {
     struct connection *connection = context;
     struct client *client = connection->client;
+    connection->rest_since_us = 0;
     struct frame frame = *whole;
     struct buffer plain = {0};
     bool good = false;
@@ -235,6 +249,8 @@ static bool on_frame(void *context, const struct frame *whole)
     if (compress_frame_open(&frame, FRAME_BODY_BYTES_MAX, &plain) == GRID_ERR_OK) {
         if (frame.type == FRAME_WELCOME)
             good = on_welcome(connection, frame.body);
+        else if (connection->state == CONNECTION_OPENING && frame.type == FRAME_RESPONSE)
+            on_refusal(connection, frame.body);
         else if (connection->state == CONNECTION_READY && frame.type == FRAME_RESPONSE)
             good = on_response(connection, &frame);
         else if (connection->state == CONNECTION_READY && frame.type == FRAME_TABLE)
@@ -256,8 +272,12 @@ static void on_data(void *context, struct conn *conn, struct bytes data)
         return;
     connection->heard_us = clock_now_us(client->io->clock);
     enum frame_result result = frame_stream_feed(&connection->stream, data, FRAME_BODY_BYTES_MAX, on_frame, connection);
-    if (result != FRAME_OK || connection->bad)
+    if (result != FRAME_OK || connection->bad) {
+        client->totals.malformed++;
         give_up(connection);
+    } else if (connection->stream.pending.size > 0 && connection->rest_since_us == 0) {
+        connection->rest_since_us = connection->heard_us;
+    }
 }
 
 static void on_drain(void *context, struct conn *conn)
@@ -328,18 +348,25 @@ void connection_admin(struct connection *connection)
 
 /* ---- time */
 
+static bool keeps_the_rest(const struct connection *connection, uint64_t now)
+{
+    return connection->rest_since_us != 0 && connection->rest_since_us + REST_US <= now;
+}
+
 /* The oldest attempt took too long. A node that has said nothing since then is taken for gone; one that has spoken
  * cannot serve this partition, and another may. */
 static void attempts_late(struct connection *connection)
 {
+    struct client *client = connection->client;
     uint64_t now = clock_now_us(clock_of(connection));
     const struct request *oldest = connection->sent.first;
-    if (oldest != NULL && oldest->sent_us + connection->client->attempt_us <= now &&
-        connection->heard_us <= oldest->sent_us) {
+    if (oldest != NULL && oldest->sent_us + client->attempt_us <= now &&
+        (connection->heard_us <= oldest->sent_us || keeps_the_rest(connection, now))) {
+        client->totals.malformed += connection->stream.pending.size > 0;
         give_up(connection);
         return;
     }
-    while (connection->sent.first != NULL && connection->sent.first->sent_us + connection->client->attempt_us <= now) {
+    while (connection->sent.first != NULL && connection->sent.first->sent_us + client->attempt_us <= now) {
         struct request *request = connection->sent.first;
         retry_lost(&request->retry);
         routing_again(request, 0);

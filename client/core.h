@@ -148,6 +148,7 @@ const char *client_cluster(const struct client *client);       /* "" before the 
 
 struct client_totals {
     uint64_t requests, sent, repeated, redirected, unknown, connections, sessions;
+    uint64_t malformed;                    /* connections given up for what the node sent, or left half sent */
 };
 struct client_totals client_totals(const struct client *client);
 void client_holds(const struct client *client);                /* aborts when an invariant is broken; O(requests) */

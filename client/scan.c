@@ -38,6 +38,8 @@ void grid_scan_close(struct grid_scan *scan)
     memory_free(scan);
 }
 
+static const struct response NO_PAGE;
+
 static void finish(struct grid_scan *scan, const struct client_result *result)
 {
     struct grid_call call = scan->call;
@@ -63,9 +65,21 @@ static void advance(struct grid_scan *scan, const struct response *page)
     scan->ended = scan->affinity.size > 0 || scan->partition == client_partitions(face_core(scan->client));
 }
 
+/* Pages are in order of the hash; one that leads back, or nowhere, would be asked for again for ever. */
+static bool leads_on(const struct grid_scan *scan, const struct response *page)
+{
+    return !page->more || page->cursor_hash > scan->cursor_hash ||
+           (page->cursor_hash == scan->cursor_hash && !bytes_equal(page->cursor_key, buffer_bytes(&scan->cursor_key)));
+}
+
 static void on_page(void *context, const struct client_result *result)
 {
     struct grid_scan *scan = context;
+    if (result->err == GRID_ERR_OK && !leads_on(scan, result->response)) {
+        finish(scan, &(struct client_result){.err = GRID_ERR_MALFORMED, .response = &NO_PAGE,
+                                             .note = "the node's page does not say where to go on"});
+        return;
+    }
     if (result->err == GRID_ERR_OK)
         advance(scan, result->response);
     /* Pages without entries are no news: most partitions of a small map have none. */

@@ -242,6 +242,10 @@ static bool on_frame(void *context, const struct frame *frame)
     struct wire *wire = context;
     struct peers *peers = wire->peers;
     wire->frames++;
+    if (frame->flags != 0) {
+        refuse_malformed(wire, "flags");
+        return false;
+    }
     if (!wire->up) {
         struct member *member = NULL;
         const char *reason = check_hello(wire, frame, &member);

@@ -11,6 +11,10 @@ enum {
     MAP_NAME_BYTES_MAX = 128,
     /* Maps that one partition numbers. Names come from clients and are never forgotten. Past it: TOO_LARGE. */
     MAPS_PER_PARTITION_MAX = 4096,
+    /* Client connections of a node at once, and how long one may keep the node waiting: for its greeting, for the rest of a
+     * frame, for taking what it asked for. Usual values; settings say others. Past them: the connection is closed. */
+    CLIENT_CONNECTIONS_USUAL = 4096,
+    CLIENT_PATIENCE_MS_USUAL = 10 * 1000,
     /* Bytes of one frame's body. Past it: the connection is closed. */
     FRAME_BODY_BYTES_MAX = 8 * 1024 * 1024,
     /* Bytes of one packed log entry; more operations go into the next entry. */

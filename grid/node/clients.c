@@ -12,10 +12,22 @@
 
 enum {
     CLIENT_PENDING_BYTES_MAX = 8 * 1024 * 1024,     /* a client that does not read is not read from either */
+    /* What it asked for before that is still answered. Past these, large answers to reads become BUSY, and then the
+     * connection ends: a few bytes of question can ask for megabytes. */
+    CLIENT_READS_BYTES_MAX = 32 * 1024 * 1024,
+    CLIENT_UNREAD_BYTES_MAX = 128 * 1024 * 1024,
+    LARGE_ANSWER_BYTES = 1024,
+    CLIENTS_UNREAD_BYTES_MAX = 512 * 1024 * 1024,   /* of all clients; past it those with most unread end */
+    REFUSAL_LINES_PER_SWEEP = 1,
     CLIENT_PROTOCOL = 1,
-    MALFORMED_BODY = 7,                             /* index after the frame results */
+    MALFORMED_BODY = 7, MALFORMED_STALL,            /* indexes after the frame results */
 };
 
+/* Why a connection ended that sent nothing wrong. */
+static const char *const refusal_names[CLIENT_REFUSALS] = {"limit", "greeting", "slow", "memory"};
+
+/* What was seen at the last sweep, and for how many sweeps nothing has moved: of what it sends, of what it is sent. Sweeps
+ * and no clock, so that a node which was frozen blames nobody. */
 struct client {
     struct node *node;
     struct conn *conn;
@@ -23,11 +35,26 @@ struct client {
     uint64_t generation;
     bool greeted, closing, paused;
     struct frame_stream stream;
+    uint64_t frames, frames_seen;
+    size_t unread_seen;
+    uint32_t silent, unreading;
 };
 
 static void client_malformed(struct client *client, size_t reason)
 {
     client->node->clients.malformed[reason]->value++;
+    client->closing = true;
+    conn_close(client->node->io->transport, client->conn);
+}
+
+/* Said at most once a sweep: whoever opens connections must not fill the disk with lines. */
+static void client_end(struct client *client, enum client_refusal why)
+{
+    struct clients *clients = &client->node->clients;
+    clients->connections_refused[why]->value++;
+    if (clients->lines++ < REFUSAL_LINES_PER_SWEEP)
+        LOG_WARN(client->node->logger, "clients", "connection closed: %s (%u open; gridiron_client_connections_refused_total counts them)",
+                 refusal_names[why], clients->open);
     client->closing = true;
     conn_close(client->node->io->transport, client->conn);
 }
@@ -39,10 +66,13 @@ static void client_send(struct client *client, enum frame_type type, uint32_t pa
     if (client->closing)
         return;
     frame_append(conn_output(transport, client->conn), &frame);
-    if (!client->paused && conn_pending(transport, client->conn) > CLIENT_PENDING_BYTES_MAX) {
+    size_t unread = conn_pending(transport, client->conn);
+    if (!client->paused && unread > CLIENT_PENDING_BYTES_MAX) {
         client->paused = true;
         conn_pause(transport, client->conn, true);
     }
+    if (unread > CLIENT_UNREAD_BYTES_MAX)
+        client_end(client, CLIENT_REFUSED_SLOW);
 }
 
 static void client_refuse(struct client *client, const struct frame *frame, enum grid_err err, const char *note)
@@ -85,7 +115,8 @@ static bool on_hello(struct client *client, const struct frame *frame)
 
 static struct waiter waiter_of(const struct client *client, const struct frame *frame)
 {
-    return (struct waiter){.kind = WAITER_CLIENT, .slot = client->slot, .generation = client->generation, .request = frame->request};
+    return (struct waiter){.kind = WAITER_CLIENT, .is_read = frame->type == FRAME_QUERY, .slot = client->slot,
+                           .generation = client->generation, .request = frame->request};
 }
 
 /* The partition that a client names must be the one that its key hashes to: otherwise two partitions would hold it. */
@@ -176,6 +207,7 @@ static bool on_frame(void *context, const struct frame *received)
     struct client *client = context;
     struct frame opened = *received, *frame = &opened;
     bool good = false;
+    client->frames++;
     client->node->clients.requests->value++;
     if (compress_frame_open(frame, FRAME_BODY_BYTES_MAX, &client->node->clients.plain) != GRID_ERR_OK) {
         client_malformed(client, MALFORMED_BODY);
@@ -244,6 +276,17 @@ static uint32_t slot_take(struct clients *clients)
     return clients->count++;
 }
 
+/* One client too many is told so: an answer to request 0, which nobody asked for, and the end. */
+static void refuse_connection(struct client *client)
+{
+    struct response response = {.err = GRID_ERR_BUSY, .note = bytes_of_text("this node has no room for further connections")};
+    struct buffer *scratch = &client->node->clients.scratch;
+    buffer_clear(scratch);
+    response_encode(&response, scratch);
+    client_send(client, FRAME_RESPONSE, FRAME_PARTITION_NONE, 0, buffer_bytes(scratch));
+    client_end(client, CLIENT_REFUSED_LIMIT);
+}
+
 static void on_accept(void *context, struct conn *conn)
 {
     struct node *node = context;
@@ -257,6 +300,71 @@ static void on_accept(void *context, struct conn *conn)
     clients->open++;
     clients->accepted->value++;
     conn_attach(node->io->transport, conn, &client_events, client);
+    if (clients->open > clients->open_max)
+        refuse_connection(client);
+}
+
+/* ---- clients that keep us waiting */
+
+static void sweep_client(struct client *client, uint32_t patience)
+{
+    /* Whether a whole frame came, not whether bytes did: one byte now and then would hold a connection for ever. While it is
+     * not read from, nothing can come. */
+    bool waits = !client->greeted || client->stream.pending.size > 0;
+    bool moves = client->paused || client->frames != client->frames_seen;
+    client->silent = waits && !moves ? client->silent + 1 : 0;
+    client->frames_seen = client->frames;
+    size_t unread = conn_pending(client->node->io->transport, client->conn);
+    client->unreading = unread > 0 && unread >= client->unread_seen ? client->unreading + 1 : 0;
+    client->unread_seen = unread;
+    if (client->silent > patience && client->greeted)
+        client_malformed(client, MALFORMED_STALL);
+    else if (client->silent > patience)
+        client_end(client, CLIENT_REFUSED_GREETING);
+    else if (client->unreading > patience)
+        client_end(client, CLIENT_REFUSED_SLOW);
+}
+
+static void end_most_unread(struct clients *clients, uint64_t unread)
+{
+    while (unread > CLIENTS_UNREAD_BYTES_MAX) {
+        struct client *most = NULL;
+        for (uint32_t i = 0; i < clients->count; i++) {
+            struct client *client = clients->slots[i].client;
+            if (client && !client->closing && (!most || client->unread_seen > most->unread_seen))
+                most = client;
+        }
+        HOLDS(most != NULL && most->unread_seen > 0);
+        unread -= most->unread_seen;
+        client_end(most, CLIENT_REFUSED_MEMORY);
+    }
+}
+
+void clients_sweep(struct node *node)
+{
+    struct clients *clients = &node->clients;
+    uint64_t unread = 0;
+    clients->lines = 0;
+    for (uint32_t i = 0; i < clients->count; i++) {
+        struct client *client = clients->slots[i].client;
+        if (client && !client->closing)
+            sweep_client(client, clients->patience);
+        if (client && !client->closing)
+            unread += client->unread_seen;
+    }
+    end_most_unread(clients, unread);
+}
+
+/* A read may be asked again; a command's answer must not be kept back. */
+static void refuse_read(struct client *client, const struct waiter *waiter, uint32_t partition)
+{
+    struct response response = {.err = GRID_ERR_BUSY, .note = bytes_of_text("too much of this connection is not read yet"),
+                                .leader = client->node->settings->self.value};
+    struct buffer *scratch = &client->node->clients.scratch;
+    client->node->clients.reads_refused->value++;
+    buffer_clear(scratch);
+    response_encode(&response, scratch);
+    client_send(client, FRAME_RESPONSE, partition, waiter->request, buffer_bytes(scratch));
 }
 
 void clients_answer(struct node *node, const struct waiter *waiter, uint32_t partition, struct bytes response)
@@ -265,7 +373,11 @@ void clients_answer(struct node *node, const struct waiter *waiter, uint32_t par
     if (!slot->client || slot->generation != waiter->generation)
         return;
     node->clients.responses->value++;
-    client_send(slot->client, FRAME_RESPONSE, partition, waiter->request, response);
+    if (waiter->is_read && response.size > LARGE_ANSWER_BYTES &&
+        conn_pending(node->io->transport, slot->client->conn) > CLIENT_READS_BYTES_MAX)
+        refuse_read(slot->client, waiter, partition);
+    else
+        client_send(slot->client, FRAME_RESPONSE, partition, waiter->request, response);
 }
 
 void clients_push_table(struct node *node)
@@ -288,15 +400,35 @@ static void register_metrics(struct node *node)
     clients->connected = metric_gauge_add(metrics, "gridiron_client_connected", "Client connections open now.", NULL);
     for (size_t i = 0; i < sizeof clients->malformed / sizeof clients->malformed[0]; i++) {
         char labels[64];
-        const char *reason = i == MALFORMED_BODY ? "body" : frame_result_name((enum frame_result)i);
+        const char *reason = i == MALFORMED_BODY ? "body" : i == MALFORMED_STALL ? "stall" : frame_result_name((enum frame_result)i);
         snprintf(labels, sizeof labels, "port=\"client\",reason=\"%s\"", reason);
         clients->malformed[i] = metric_counter_add(metrics, "gridiron_malformed_frames_total",
                                                    "Malformed frames; each closed its connection.", labels);
     }
 }
 
+static void register_refusals(struct node *node)
+{
+    struct clients *clients = &node->clients;
+    for (size_t i = 0; i < CLIENT_REFUSALS; i++) {
+        char labels[64];
+        snprintf(labels, sizeof labels, "reason=\"%s\"", refusal_names[i]);
+        clients->connections_refused[i] = metric_counter_add(node->metrics, "gridiron_client_connections_refused_total",
+                                                             "Client connections that this node ended for want of room or patience.", labels);
+    }
+    clients->reads_refused = metric_counter_add(node->metrics, "gridiron_client_reads_refused_total",
+                                                "Reads answered BUSY because the client had not read earlier answers.", NULL);
+    metric_gauge_add(node->metrics, "gridiron_client_connections_max", "Client connections that this node takes at once.",
+                     NULL)->value = clients->open_max;
+}
+
 enum grid_err clients_open(struct node *node)
 {
+    const struct node_settings *settings = node->settings;
+    uint32_t patience_ms = settings->client_patience_ms ? settings->client_patience_ms : CLIENT_PATIENCE_MS_USUAL;
+    node->clients.open_max = settings->client_connections_max ? settings->client_connections_max : CLIENT_CONNECTIONS_USUAL;
+    node->clients.patience = patience_ms / SWEEP_MS;
+    register_refusals(node);
     register_metrics(node);
     arena_init(&node->clients.arena, 16 * 1024);
     const struct node_member *self = node_settings_member(node->settings, node->settings->self);

@@ -32,6 +32,8 @@ static const struct setting settings[] = {
     {"partitions", SETTING_NUMBER32, FIELD(node.partitions), 1, PARTITIONS_MAX, NULL, "number of partitions, fixed at the first start"},
     {"durability", SETTING_DURABILITY, FIELD(node.sync), 0, 0, " fsync os ", "fsync: synced by a majority; os: written by a majority"},
     {"members", SETTING_MEMBERS, FIELD(node.members), 0, 0, NULL, "list of {id, client, peer}: node ids and their host:port"},
+    {"clients.connections_max", SETTING_NUMBER32, FIELD(node.client_connections_max), 1, 1000000, NULL, "client connections at once; further ones are told and closed"},
+    {"clients.patience_ms", SETTING_NUMBER32, FIELD(node.client_patience_ms), 1000, 3600000, NULL, "for a greeting, the rest of a frame, unread answers; past it the connection is closed"},
     {"metrics", SETTING_ADDRESS, FIELD(metrics_address), 0, 0, NULL, "host:port of /metrics and /health; empty: off"},
     {"loopback", SETTING_TEXT, FIELD(loopback), 0, 0, " unix tcp ", "unix: programs of this machine reach a loopback address over a Unix socket"},
     {"payment.ledger", SETTING_TEXT, FIELD(payment_ledger), 0, 0, NULL, "file of the built-in payment provider; empty: none"},
@@ -68,7 +70,9 @@ static char *note(const char *format, ...)
 
 void config_defaults(struct config *config)
 {
-    *config = (struct config){.node = {.partitions = 128, .sync = true, .election_timeout_ms = 1000, .heartbeat_ms = 100},
+    *config = (struct config){.node = {.partitions = 128, .sync = true, .election_timeout_ms = 1000, .heartbeat_ms = 100,
+                                       .client_connections_max = CLIENT_CONNECTIONS_USUAL,
+                                       .client_patience_ms = CLIENT_PATIENCE_MS_USUAL},
                               .log_level = "info", .log_format = "text", .loopback = "unix"};
     config->node.log_disk_bytes_max = LOG_DISK_BYTES_DEFAULT;
     config->node.log_memory_bytes_max = LOG_MEMORY_BYTES_DEFAULT;

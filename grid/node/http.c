@@ -10,7 +10,15 @@
 
 #include "grid/base/memory.h"
 
-enum { CONNECTIONS_MAX = 64, TIMEOUT_S = 10, POLL_MS = 1000 };
+enum { CONNECTIONS_MAX = 64, CONNECTION_BYTES = 32 * 1024, TIMEOUT_S = 10, POLL_MS = 1000 };
+
+/* One connection. The library's own time-out begins anew with every byte; this one does not. */
+struct visitor {
+    struct visitor *next, *previous;
+    struct MHD_Connection *connection;
+    uint64_t since_ms;                 /* it was accepted, or its last request was answered */
+    bool asked, cut;
+};
 
 struct http {
     struct http_options options;
@@ -18,6 +26,8 @@ struct http {
     uv_poll_t poll;
     uv_timer_t timer;                  /* time-outs of idle connections, and what is left to do */
     struct buffer body;
+    struct visitor *visitors;
+    struct metric_counter *requests, *silent, *slow;
 };
 
 static enum MHD_Result reply(struct MHD_Connection *connection, unsigned status, const char *type, struct bytes body)
@@ -48,6 +58,11 @@ static enum MHD_Result serve(struct http *http, struct MHD_Connection *connectio
                  bytes_of_text("{\"error\":\"not found\",\"paths\":[\"/metrics\",\"/health/live\",\"/health/ready\"]}\n"));
 }
 
+static struct visitor *visitor_of(struct MHD_Connection *connection)
+{
+    return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
+
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url, const char *method,
                                   const char *version, const char *upload, size_t *upload_size, void **request)
 {
@@ -55,6 +70,9 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     (void)upload;
     static const int seen = 0;
     if (!*request) {
+        struct http *http = context;
+        http->requests->value++;
+        visitor_of(connection)->asked = true;
         /* The first call announces the request; a body, if any, follows. */
         *request = (void *)(uintptr_t)&seen;
         return MHD_YES;
@@ -68,11 +86,67 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     return serve(context, connection, url);
 }
 
+/* ---- connections */
+
+static void visitor_begins(struct http *http, struct MHD_Connection *connection, void **socket_context)
+{
+    struct visitor *visitor = memory_zero(1, sizeof *visitor);
+    visitor->connection = connection;
+    visitor->since_ms = uv_now(http->options.loop);
+    visitor->next = http->visitors;
+    if (visitor->next)
+        visitor->next->previous = visitor;
+    http->visitors = visitor;
+    *socket_context = visitor;
+}
+
+static void visitor_ends(struct http *http, struct visitor *visitor)
+{
+    http->silent->value += !visitor->asked && !visitor->cut;
+    if (visitor->previous)
+        visitor->previous->next = visitor->next;
+    else
+        http->visitors = visitor->next;
+    if (visitor->next)
+        visitor->next->previous = visitor->previous;
+    memory_free(visitor);
+}
+
+static void on_connection(void *context, struct MHD_Connection *connection, void **socket_context, enum MHD_ConnectionNotificationCode code)
+{
+    if (code == MHD_CONNECTION_NOTIFY_STARTED)
+        visitor_begins(context, connection, socket_context);
+    else
+        visitor_ends(context, *socket_context);
+}
+
+static void on_completed(void *context, struct MHD_Connection *connection, void **request, enum MHD_RequestTerminationCode code)
+{
+    const struct http *http = context;
+    (void)request;
+    (void)code;
+    visitor_of(connection)->since_ms = uv_now(http->options.loop);
+}
+
+/* The library closes the connection once its socket has been shut down. */
+static void cut_slow(struct http *http)
+{
+    uint64_t now_ms = uv_now(http->options.loop);
+    for (struct visitor *visitor = http->visitors; visitor; visitor = visitor->next) {
+        if (visitor->cut || now_ms - visitor->since_ms < TIMEOUT_S * 1000)
+            continue;
+        visitor->cut = true;
+        http->slow->value++;
+        shutdown(MHD_get_connection_info(visitor->connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd, SHUT_RDWR);
+    }
+}
+
 static void on_timer(uv_timer_t *timer);
 
 static void run(struct http *http)
 {
     MHD_UNSIGNED_LONG_LONG wait_ms = POLL_MS;
+    cut_slow(http);
     MHD_run(http->daemon);
     /* It may hold requests that it has read and not yet answered: its descriptor says nothing of them. */
     if (MHD_get_timeout(http->daemon, &wait_ms) != MHD_YES || wait_ms > POLL_MS)
@@ -106,14 +180,20 @@ static bool parse_address(const char *address, struct sockaddr_in *ret_address)
 
 struct http *http_open(const struct http_options *options, char **ret_note)
 {
+    static const char refused_help[] = "HTTP connections that ended without a whole request, or took too long over one.";
     struct sockaddr_in address;
     struct buffer text = {0};
     struct http *http = memory_zero(1, sizeof *http);
     http->options = *options;
+    http->requests = metric_counter_add(options->registry, "gridiron_http_requests_total", "Requests to the HTTP port.", NULL);
+    http->silent = metric_counter_add(options->registry, "gridiron_http_connections_refused_total", refused_help, "reason=\"no_request\"");
+    http->slow = metric_counter_add(options->registry, "gridiron_http_connections_refused_total", refused_help, "reason=\"slow\"");
     if (parse_address(options->address, &address))
         http->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, http,
                                         MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
-                                        MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S, MHD_OPTION_END);
+                                        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
+                                        MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
+                                        MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_END);
     if (!http->daemon) {
         buffer_append_format(&text, "metrics port: cannot listen on %s", options->address);
         buffer_append_u8(&text, 0);

@@ -6,9 +6,11 @@
 #include "grid/node/pipeline.h"
 #include "grid/router/partition_map.h"
 
-enum { NODE_TICK_US = 50 * 1000, DIGEST_EVERY_TICKS = 20 };
+enum { NODE_TICK_US = 50 * 1000, DIGEST_EVERY_TICKS = 20, SWEEP_EVERY_TICKS = 20, SWEEP_MS = 1000 };
 
 struct client;
+
+enum client_refusal { CLIENT_REFUSED_LIMIT, CLIENT_REFUSED_GREETING, CLIENT_REFUSED_SLOW, CLIENT_REFUSED_MEMORY, CLIENT_REFUSALS };
 
 /* One open connection of the client port. Slots are reused; the generation tells an old waiter from a new client. */
 struct client_slot { struct client *client; uint64_t generation; };
@@ -19,7 +21,10 @@ struct clients {
     uint32_t count, capacity, open;
     struct buffer scratch, plain;      /* answers being built; bodies unpacked */
     struct arena arena;
-    struct metric_counter *accepted, *closed, *requests, *responses, *malformed[8], *refused;
+    uint32_t lines;                    /* logged since the last sweep */
+    uint32_t open_max, patience;       /* connections; sweeps */
+    struct metric_counter *accepted, *closed, *requests, *responses, *malformed[9], *refused;
+    struct metric_counter *connections_refused[CLIENT_REFUSALS], *reads_refused;
     struct metric_gauge *connected;
 };
 
@@ -55,6 +60,7 @@ enum grid_err clients_open(struct node *node);
 void clients_close(struct node *node);
 void clients_answer(struct node *node, const struct waiter *waiter, uint32_t partition, struct bytes response);
 void clients_push_table(struct node *node);            /* to everybody who said hello */
+void clients_sweep(struct node *node);                 /* once a second: ends those that keep us waiting */
 
 /* links.c */
 void links_open(struct node *node);

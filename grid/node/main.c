@@ -11,6 +11,7 @@
 
 #include "grid/base/memory.h"
 #include "grid/node/config.h"
+#include "grid/node/descriptors.h"
 #include "grid/node/http.h"
 #include "grid/node/node.h"
 #include "grid/uv/uv_io.h"
@@ -185,6 +186,11 @@ static void on_fatal(void *context, enum grid_err err, const char *what)
 static void on_metrics(void *context, struct buffer *out)
 {
     struct program *program = context;
+    metric_gauge_add(program->metrics, "process_open_fds", "File descriptors in use.", NULL)->value = (int64_t)descriptors_open();
+    metric_gauge_add(program->metrics, "process_max_fds", "File descriptors that the process may have.", NULL)->value =
+        (int64_t)descriptors_limit();
+    metric_counter_add(program->metrics, "gridiron_connections_shed_total",
+                       "Connections closed at once for want of a descriptor.", NULL)->value = uv_io_connections_shed(program->uv_io);
     node_metrics(program->node, out);
 }
 
@@ -194,13 +200,33 @@ static bool on_ready(void *context)
     return node_ready(program->node);
 }
 
+static enum grid_err share_descriptors(struct program *program, char **ret_note)
+{
+    uint32_t wanted = program->config.node.client_connections_max;
+    uint64_t limit = descriptors_claim(&program->config.node.client_connections_max);
+    if (limit == 0) {
+        struct buffer text = {0};
+        buffer_append_format(&text, "file descriptors: %llu are allowed and at least %d are needed; raise the limit (ulimit -n, LimitNOFILE=)",
+                             (unsigned long long)descriptors_limit(), DESCRIPTORS_RESERVED + DESCRIPTORS_CLIENTS_LEAST);
+        buffer_append_u8(&text, 0);
+        *ret_note = (char *)text.data;
+        return GRID_ERR_INVALID;
+    }
+    if (program->config.node.client_connections_max < wanted)
+        LOG_WARN(&program->logger, "main", "%llu file descriptors allow %u client connections, not %u (clients.connections_max)",
+                 (unsigned long long)limit, program->config.node.client_connections_max, wanted);
+    return GRID_ERR_OK;
+}
+
 static enum grid_err open_all(struct program *program, char **ret_note)
 {
     const struct config *config = &program->config;
     struct uv_io_options io = {.loop = &program->loop, .directory = config->data,
                                .ledger = config->payment_ledger[0] ? config->payment_ledger : NULL,
                                .tcp_only = strcmp(config->loopback, "tcp") == 0};
-    enum grid_err err = uv_io_open_options(&io, &program->uv_io, ret_note);
+    enum grid_err err = share_descriptors(program, ret_note);
+    if (err == GRID_ERR_OK)
+        err = uv_io_open_options(&io, &program->uv_io, ret_note);
     if (err != GRID_ERR_OK)
         return err;
     struct node_options node = {.io = uv_io_io(program->uv_io), .logger = &program->logger, .metrics = program->metrics,
@@ -208,7 +234,7 @@ static enum grid_err open_all(struct program *program, char **ret_note)
     err = node_open(&node, &program->node, ret_note);
     if (err != GRID_ERR_OK || !config->metrics_address[0])
         return err;
-    program->http = http_open(&(struct http_options){.loop = &program->loop, .address = config->metrics_address,
+    program->http = http_open(&(struct http_options){.loop = &program->loop, .address = config->metrics_address, .registry = program->metrics,
                                                      .metrics = on_metrics, .ready = on_ready, .context = program}, ret_note);
     return program->http ? GRID_ERR_OK : GRID_ERR_IO;
 }

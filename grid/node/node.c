@@ -150,6 +150,8 @@ static void on_tick(void *context)
     }
     if (node->ticks % DIGEST_EVERY_TICKS == 0)
         links_send_digests(node);
+    if (node->ticks % SWEEP_EVERY_TICKS == 0)
+        clients_sweep(node);
     clock_timer_start(node->io->clock, &node->tick, NODE_TICK_US);
 }
 

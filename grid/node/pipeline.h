@@ -21,6 +21,7 @@ struct pipeline;
 /* Who waits for the answer of a command or a read. Plain value; the receiver checks that it still exists. */
 struct waiter {
     enum waiter_kind { WAITER_NONE, WAITER_CLIENT, WAITER_LINK, WAITER_ACTIVITY, WAITER_TICK } kind;
+    bool is_read;                      /* client: may be asked again without harm */
     uint32_t slot;                     /* client: slot; link: node that sent */
     uint32_t source;                   /* link: source partition */
     uint64_t generation;               /* client: generation of the slot */

@@ -23,6 +23,7 @@ struct node_settings {
     uint32_t election_timeout_ms, heartbeat_ms;             /* 0: defaults */
     uint64_t log_disk_bytes_max, log_memory_bytes_max;      /* 0: defaults */
     uint64_t segment_bytes;                                 /* 0: default */
+    uint32_t client_connections_max, client_patience_ms;    /* 0: defaults */
     uint64_t shims_disabled;                                /* simulator only */
 };
 

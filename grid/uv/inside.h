@@ -22,6 +22,8 @@ struct uv_transport {
     struct listener *listeners;
     uint8_t *input;                    /* one read buffer for all connections */
     bool tcp_only;                     /* listeners open no Unix sockets beside loopback addresses */
+    int spare_fd;                      /* given up to take a connection that cannot be kept */
+    uint64_t shed;                     /* such connections */
 };
 
 struct uv_storage {

@@ -45,7 +45,9 @@ static struct uv_storage *storage_of(struct storage *storage)
 
 static enum grid_err err_of_errno(void)
 {
-    return errno == ENOENT ? GRID_ERR_NOT_FOUND : errno == ENOSPC || errno == EDQUOT ? GRID_ERR_NO_SPACE : GRID_ERR_IO;
+    /* Without a free descriptor nothing was touched either, and it ends by itself like a full disk. */
+    bool full = errno == ENOSPC || errno == EDQUOT || errno == EMFILE || errno == ENFILE;
+    return errno == ENOENT ? GRID_ERR_NOT_FOUND : full ? GRID_ERR_NO_SPACE : GRID_ERR_IO;
 }
 
 static enum grid_err sync_directory(struct uv_storage *storage)

@@ -1,12 +1,16 @@
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
 #include "grid/uv/inside.h"
 
-enum { INPUT_BYTES = 256 * 1024, BACKLOG = 512, HOST_BYTES = 256 };
+/* KEEPALIVE_S: an idle connection whose other end vanished without a word is asked after that; the system ends it some
+ * minutes later. */
+enum { INPUT_BYTES = 256 * 1024, BACKLOG = 512, HOST_BYTES = 256, KEEPALIVE_S = 60 };
 
 struct conn {
     uv_tcp_t tcp;
@@ -107,6 +111,7 @@ static void conn_up(struct conn *conn)
 {
     conn->up = true;
     uv_tcp_nodelay(&conn->tcp, 1);
+    uv_tcp_keepalive(&conn->tcp, 1, KEEPALIVE_S);
     if (!conn->paused)
         uv_read_start((uv_stream_t *)&conn->tcp, on_alloc, on_read);
 }
@@ -358,21 +363,37 @@ static void close_(struct transport *base, struct conn *conn)
 
 /* ---- listening */
 
+/* The system has no descriptor for a connection that waits. libuv keeps one in reserve for this case; when that is gone it
+ * calls again and again and never returns to the loop. So there is one more: with it the connection is taken and closed. */
+static void shed(struct uv_transport *transport, uv_stream_t *server)
+{
+    uv_os_fd_t listening;
+    transport->shed++;
+    if (transport->spare_fd >= 0)
+        close(transport->spare_fd);
+    int taken = uv_fileno((uv_handle_t *)server, &listening) == 0 ? accept(listening, NULL, NULL) : -1;
+    if (taken >= 0)
+        close(taken);
+    transport->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 static void on_connection(uv_stream_t *server, int status)
 {
     struct listener *listener = server->data;
-    if (status < 0)
+    if (status < 0) {
+        shed(listener->transport, server);
         return;
+    }
     struct conn *conn = conn_new(listener->transport);
     if (uv_accept(server, (uv_stream_t *)&conn->tcp) < 0) {
         conn_end(conn, GRID_ERR_IO);
         return;
     }
+    /* Up before it is handed out: who refuses it may say why. Nothing is read before the loop runs again. */
+    conn_up(conn);
     listener->accept(listener->context, conn);
     if (!conn->events)
         conn_end(conn, GRID_ERR_CLOSED);
-    else if (!conn->closing)
-        conn_up(conn);
 }
 
 static void listener_handle(struct listener *listener, uv_tcp_t *handle)
@@ -452,7 +473,8 @@ void uv_transport_init(struct uv_transport *transport, uv_loop_t *loop, bool tcp
     *transport = (struct uv_transport){
         .base = {.listen = listen_, .listener_close = listener_close, .connect = connect_, .attach = attach, .output = output,
                  .pending = pending, .pause = pause_, .close = close_},
-        .loop = loop, .input = memory_alloc(INPUT_BYTES), .tcp_only = tcp_only};
+        .loop = loop, .input = memory_alloc(INPUT_BYTES), .tcp_only = tcp_only,
+        .spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC)};
 }
 
 void uv_transport_close(struct uv_transport *transport)
@@ -466,4 +488,6 @@ void uv_transport_close(struct uv_transport *transport)
 void uv_transport_free(struct uv_transport *transport)
 {
     memory_free(transport->input);
+    if (transport->spare_fd >= 0)
+        close(transport->spare_fd);
 }

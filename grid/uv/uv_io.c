@@ -75,6 +75,11 @@ struct io *uv_io_io(struct uv_io *uv_io)
     return &uv_io->io;
 }
 
+uint64_t uv_io_connections_shed(const struct uv_io *uv_io)
+{
+    return uv_io->transport.shed;
+}
+
 void uv_io_close(struct uv_io *uv_io)
 {
     uv_transport_close(&uv_io->transport);

@@ -26,6 +26,8 @@ enum grid_err uv_io_open_options(const struct uv_io_options *options, struct uv_
 /* The same without a ledger; aborts when the directory cannot be used. */
 struct uv_io *uv_io_open(uv_loop_t *loop, const char *directory);
 struct io *uv_io_io(struct uv_io *uv_io);
+/* Connections that were closed at once because the system had no descriptor for them, as far as it let us know. */
+uint64_t uv_io_connections_shed(const struct uv_io *uv_io);
 /* Closes every handle. Run the loop until its closing callbacks and file writes are done (uv_run(loop, UV_RUN_DEFAULT)
  * returns then when nothing else is on the loop), then uv_io_free. */
 void uv_io_close(struct uv_io *uv_io);

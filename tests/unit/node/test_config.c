@@ -159,6 +159,11 @@ Test(config, takes_the_ends_of_a_range)
     cr_assert_eq(config.node.partitions, 4096);
     cr_assert_eq(config.node.heartbeat_ms, 10);
     cr_assert_eq(config.node.election_timeout_ms, 600000);
+    accepts(&config, "clients: {connections_max: 1000000, patience_ms: 1000}\n");
+    cr_assert_eq(config.node.client_connections_max, 1000000);
+    cr_assert_eq(config.node.client_patience_ms, 1000);
+    refuses("clients: {connections_max: 0}\n",
+            "node.yaml:1:28: clients.connections_max: \"0\" is not a whole number from 1 to 1000000");
 }
 
 Test(config, lists_the_choices_of_a_word)
