@@ -181,10 +181,10 @@ static bool read_entries(struct reader *reader, struct raft_append_entries *appe
         return false;
     if (count == 0)
         return reader_left(reader) == 0;
-    append->entries = raft_calloc(count, sizeof *append->entries);
+    append->entries = raft_malloc(count * sizeof *append->entries);
     REQUIRE(append->entries != NULL);
     for (unsigned i = 0; i < count; i++) {
-        append->entries[i].term = reader_u64(reader);
+        append->entries[i] = (struct raft_entry){.term = reader_u64(reader)};
         append->entries[i].type = reader_u16(reader);
         append->entries[i].buf.len = reader_u32(reader);
     }

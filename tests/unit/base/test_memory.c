@@ -25,6 +25,20 @@ Test(memory, zeroes_arrays)
     memory_free(zero);
 }
 
+/* What was given back before comes again, and is not zero by itself. */
+Test(memory, zeroes_what_was_used_before)
+{
+    for (size_t size = 16; size <= 4096; size *= 2) {
+        unsigned char *used = memory_alloc(size);
+        memset(used, 0xff, size);
+        memory_free(used);
+        unsigned char *zero = memory_zero(size / 8, 8);
+        for (size_t i = 0; i < size; i++)
+            cr_assert_eq(zero[i], 0);
+        memory_free(zero);
+    }
+}
+
 Test(memory, resizes_from_nothing_and_keeps_content)
 {
     char *text = memory_resize(NULL, 8);
