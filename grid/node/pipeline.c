@@ -263,23 +263,32 @@ static void serve_parked(struct pipeline *pipeline)
     parked_run(&pipeline->parked, now_us(pipeline), &(struct parked_serve){pipeline, has_records, serve});
 }
 
+/* The next reads of the batch; they were checked when they came in. */
+static uint32_t decode_reads(const struct pipeline *pipeline, struct reader *encoded, uint32_t left,
+                             struct query queries[PARTITION_AHEAD_MAX])
+{
+    uint32_t count = left < PARTITION_AHEAD_MAX ? left : PARTITION_AHEAD_MAX;
+    for (uint32_t i = 0; i < count; i++)
+        HOLDS(query_decode(reader_sized(encoded), &queries[i]) == GRID_ERR_OK);
+    partition_query_ahead(pipeline->partition, queries, count);
+    return count;
+}
+
 static void read_done(void *context, enum grid_err err, uint64_t index)
 {
     struct read_batch *batch = context;
     struct pipeline *pipeline = batch->pipeline;
-    struct reader queries = reader_of(buffer_bytes(&batch->queries));
+    struct reader encoded = reader_of(buffer_bytes(&batch->queries));
+    struct query queries[PARTITION_AHEAD_MAX];
     (void)index;
     metric_observe_us(pipeline->shared->counters->read_us, now_us(pipeline) - batch->since_us);
-    for (uint32_t i = 0; i < batch->count; i++) {
-        struct query query;
-        struct bytes encoded = reader_sized(&queries);
-        if (err != GRID_ERR_OK) {
-            answer_error(pipeline, &batch->waiters[i], err);
-            continue;
-        }
-        HOLDS(query_decode(encoded, &query) == GRID_ERR_OK); /* it was checked when it came in */
-        if (!park(pipeline, &query, &batch->waiters[i]))
-            serve(pipeline, &query, &batch->waiters[i]);
+    if (err != GRID_ERR_OK)
+        answer_all(pipeline, batch->waiters, batch->count, err);
+    for (uint32_t at = 0; err == GRID_ERR_OK && at < batch->count;) {
+        uint32_t count = decode_reads(pipeline, &encoded, batch->count - at, queries);
+        for (uint32_t i = 0; i < count; i++, at++)
+            if (!park(pipeline, &queries[i], &batch->waiters[at]))
+                serve(pipeline, &queries[i], &batch->waiters[at]);
     }
     batch->next = pipeline->reads_idle;
     pipeline->reads_idle = batch;

@@ -184,18 +184,29 @@ bool maps_remove(struct maps *maps, struct map_id id, struct bytes key, struct b
 
 /* ---- a look ahead */
 
-struct map_ahead maps_fetch_slot(const struct maps *maps, const struct map_command *command)
+static struct map_ahead fetch_slot(const struct maps *maps, struct bytes map, struct bytes key, struct bytes affinity)
 {
     struct map_ahead ahead = {0};
     struct table_key made;
-    bool fits = command->key.size > 0 && command->key.size <= KEY_BYTES_MAX && command->affinity.size <= KEY_BYTES_MAX;
-    struct map_id id = fits ? maps_find(maps, command->map) : (struct map_id){0};
+    bool fits = key.size > 0 && key.size <= KEY_BYTES_MAX && affinity.size <= KEY_BYTES_MAX;
+    struct map_id id = fits ? maps_find(maps, map) : (struct map_id){0};
     if (id.value == 0)
         return ahead;
     ahead.table = maps_table(maps, id);
-    ahead.hash = table_hash(ahead.table, table_key_make(&made, command->key, command->affinity));
+    ahead.hash = table_hash(ahead.table, table_key_make(&made, key, affinity));
     table_fetch_slot(ahead.table, ahead.hash);
     return ahead;
+}
+
+struct map_ahead maps_fetch_slot(const struct maps *maps, const struct map_command *command)
+{
+    return fetch_slot(maps, command->map, command->key, command->affinity);
+}
+
+struct map_ahead maps_fetch_query(const struct maps *maps, const struct query *query)
+{
+    bool one = query->kind == QUERY_GET || query->kind == QUERY_CONTAINS;
+    return one ? fetch_slot(maps, query->map, query->key, query->affinity) : (struct map_ahead){0};
 }
 
 void maps_fetch_record(struct map_ahead ahead)

@@ -44,6 +44,7 @@ bool maps_remove(struct maps *maps, struct map_id id, struct bytes key, struct b
 /* Where a client's command will look, for fetching memory ahead: first the slot, then (maps_fetch_record) the record. */
 struct map_ahead { const struct table *table; uint64_t hash; };     /* table NULL: nowhere yet */
 struct map_ahead maps_fetch_slot(const struct maps *maps, const struct map_command *command);
+struct map_ahead maps_fetch_query(const struct maps *maps, const struct query *query);
 void maps_fetch_record(struct map_ahead ahead);
 
 /* A client's commands; they were checked (message_check). Answers borrow from the maps until the next command. */

@@ -14,7 +14,7 @@
 #include "grid/partition/timers.h"
 #include "grid/wire/message_check.h"
 
-enum { ARENA_CHUNK_BYTES = 64 * 1024, SMALL_ARENA_CHUNK_BYTES = 4 * 1024, AHEAD_MAX = 8 };
+enum { ARENA_CHUNK_BYTES = 64 * 1024, SMALL_ARENA_CHUNK_BYTES = 4 * 1024, AHEAD_MAX = PARTITION_AHEAD_MAX };
 
 /* ---- life cycle */
 
@@ -311,6 +311,18 @@ void partition_apply(struct partition *partition, struct bytes entry, partition_
 }
 
 /* ---- reads */
+
+void partition_query_ahead(const struct partition *partition, const struct query *queries, size_t count)
+{
+    struct map_ahead places[PARTITION_AHEAD_MAX];
+    REQUIRE(count <= PARTITION_AHEAD_MAX);
+    if (!partition->born)
+        return;
+    for (size_t i = 0; i < count; i++)
+        places[i] = maps_fetch_query(partition->maps, &queries[i]);
+    for (size_t i = 0; i < count; i++)
+        maps_fetch_record(places[i]);
+}
 
 void partition_query(const struct partition *partition, const struct query *query, struct buffer *out)
 {

@@ -33,6 +33,9 @@ typedef void (*partition_answer_fn)(void *context, uint32_t ordinal, struct byte
 /* Applies one committed entry. A malformed entry changes nothing but the digest and counts in partition_stats. */
 void partition_apply(struct partition *partition, struct bytes entry, partition_answer_fn answer, void *context);
 
+/* Asks for the memory that these reads are going to touch; several at once cost little more than one. */
+enum { PARTITION_AHEAD_MAX = 8 };
+void partition_query_ahead(const struct partition *partition, const struct query *queries, size_t count);
 /* Serves a read from the present state; appends an encoded Response. */
 void partition_query(const struct partition *partition, const struct query *query, struct buffer *out);
 

@@ -29,6 +29,31 @@ Test(partition, refuses_everything_before_genesis)
     feed_close(&feed);
 }
 
+/* Looking ahead is a hint: it changes nothing, and nothing that can be asked disturbs it. */
+Test(partition, looks_ahead_at_reads_of_any_kind)
+{
+    static const char long_key[KEY_BYTES_MAX + 1];
+    struct feed feed;
+    struct query queries[PARTITION_AHEAD_MAX] = {map_get_query("a"), map_get_query("b"), map_get_query("c"), map_get_query("d"),
+                                                 map_get_query("e"), map_get_query("f"), map_get_query("a"), map_get_query("a")};
+    queries[1].map = bytes_of_text("never heard of");
+    queries[2].key = bytes_of(long_key, sizeof long_key);
+    queries[3].key = BYTES_NONE;
+    queries[4].kind = QUERY_SCAN;
+    queries[5].affinity = bytes_of(long_key, sizeof long_key);
+    feed_open(&feed);
+    partition_query_ahead(feed.partition, queries, PARTITION_AHEAD_MAX);
+    feed_close(&feed);
+    feed_begin(&feed);
+    struct command set = map_set_command(feed_session(&feed, 0), 1, "a", "x");
+    cr_assert_eq(feed_one(&feed, &set).err, GRID_ERR_OK);
+    uint64_t digest = partition_digest(feed.partition);
+    partition_query_ahead(feed.partition, queries, PARTITION_AHEAD_MAX);
+    cr_assert_eq(partition_digest(feed.partition), digest);
+    cr_assert(bytes_equal(feed_query(&feed, &queries[0]).value, bytes_of_text("x")));
+    feed_close(&feed);
+}
+
 Test(partition, keeps_its_first_genesis)
 {
     struct feed feed;
