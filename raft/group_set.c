@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "grid/base/check.h"
+#include "grid/base/hash.h"
 #include "grid/base/limits.h"
 #include "grid/base/memory.h"
 #include "raft/group_internal.h"
@@ -306,6 +307,15 @@ static enum grid_err open_peers(struct group_set *set, const struct group_set_op
     return GRID_ERR_OK;
 }
 
+/* Of this node in this cluster: what tells its log from every other. Never 0. */
+static uint64_t owner_of(const struct group_set_options *options)
+{
+    uint8_t bytes[12];
+    put_u64(bytes, options->cluster_digest);
+    put_u32(bytes + 8, options->self.value);
+    return hash_xxh3(bytes_of(bytes, sizeof bytes), 0) | 1;
+}
+
 static enum grid_err open_wal(struct group_set *set, const struct group_set_options *options, char **ret_note)
 {
     struct wal_options wal = {
@@ -314,6 +324,7 @@ static enum grid_err open_wal(struct group_set *set, const struct group_set_opti
         .logger = options->logger,
         .metrics = options->metrics,
         .groups = options->groups,
+        .owner = owner_of(options),
         .segment_bytes = options->segment_bytes,
         .sync = options->sync,
         .durable = on_durable,

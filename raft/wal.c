@@ -286,6 +286,7 @@ static void seal(struct wal *wal, struct wal_flush *flush, const struct wal_segm
         .previous = flush->previous,
         .durable = wal->synced,
         .records = flush->records,
+        .owner = wal->options.owner,
     };
     wal_flush_header_put(flush->bytes.data, &header);
     size_t padding = (size_t)(wal_page_align(flush->bytes.size) - flush->bytes.size);
@@ -403,7 +404,7 @@ static void open_metrics(struct wal *wal)
 static enum grid_err recover(struct wal *wal, char **ret_note)
 {
     struct wal_recovery recovery;
-    enum grid_err err = wal_recover(wal->options.storage, &wal->fold, &recovery, ret_note);
+    enum grid_err err = wal_recover(wal->options.storage, wal->options.owner, &wal->fold, &recovery, ret_note);
     if (err != GRID_ERR_OK)
         return err;
     wal->empty = wal->fold.records == 0;

@@ -44,6 +44,7 @@ struct wal_options {
     struct logger *logger;                  /* may be NULL */
     struct metric_registry *metrics;        /* may be NULL */
     uint32_t groups;                        /* group numbers 0 .. groups-1 */
+    uint64_t owner;                         /* stands in every flush; a log of another owner is refused. 0: not said */
     uint64_t segment_bytes;                 /* 0: 64 MiB; a multiple of 4 KiB, at least 16 KiB and the largest record */
     bool sync;                              /* false: durability "os": entries are written, not synced; META is always synced */
     void (*durable)(void *context, uint64_t lsn);    /* everything up to lsn may be relied on; it grew; may append */
@@ -51,7 +52,7 @@ struct wal_options {
     void *context;
 };
 
-/* Blocks; afterwards everything recovered is durable. Errors: CORRUPT, IO, MISMATCH (a newer format). *ret_note is a
+/* Blocks; afterwards everything recovered is durable. Errors: CORRUPT, IO, MISMATCH (a newer format, another owner). *ret_note is a
  * text for people, set on failure (memory_free). */
 enum grid_err wal_open(const struct wal_options *options, struct wal **ret_wal, char **ret_note);
 /* Waits for nothing: a write in flight is abandoned to the storage, which must still finish it before it goes away

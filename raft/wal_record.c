@@ -12,7 +12,7 @@ static const uint64_t POSITION_MAX = UINT64_MAX / 2;
 
 enum {
     FLUSH_MAGIC_AT = 4, FLUSH_VERSION_AT = 8, FLUSH_SIZE_AT = 12, FLUSH_EPOCH_AT = 16, FLUSH_POSITION_AT = 24,
-    FLUSH_PREVIOUS_AT = 32, FLUSH_DURABLE_AT = 40, FLUSH_RECORDS_AT = 48,
+    FLUSH_PREVIOUS_AT = 32, FLUSH_DURABLE_AT = 40, FLUSH_RECORDS_AT = 48, FLUSH_OWNER_AT = 52,
     RECORD_SIZE_AT = 4, RECORD_TYPE_AT = 8, RECORD_GROUP_AT = 12, RECORD_POSITION_AT = 16, RECORD_EPOCH_AT = 24,
     CRC_BYTES = 4,
 };
@@ -30,6 +30,7 @@ void wal_flush_header_put(uint8_t *at, const struct wal_flush_header *header)
     put_u64(at + FLUSH_PREVIOUS_AT, header->previous);
     put_u64(at + FLUSH_DURABLE_AT, header->durable);
     put_u32(at + FLUSH_RECORDS_AT, header->records);
+    put_u64(at + FLUSH_OWNER_AT, header->owner);
     put_u32(at, crc32c(bytes_of(at + CRC_BYTES, WAL_FLUSH_HEADER_BYTES - CRC_BYTES)));
 }
 
@@ -50,6 +51,7 @@ const char *wal_flush_header_get(struct bytes bytes, uint64_t position, struct w
         .previous = get_u64(at + FLUSH_PREVIOUS_AT),
         .durable = get_u64(at + FLUSH_DURABLE_AT),
         .records = get_u32(at + FLUSH_RECORDS_AT),
+        .owner = get_u64(at + FLUSH_OWNER_AT),
     };
     if (header.position != position)
         return "the flush header belongs to another position";

@@ -34,6 +34,7 @@ struct wal_flush_header {
     uint64_t previous;                        /* end of the flush before, padding included */
     uint64_t durable;                         /* everything below was synced before this flush was written */
     uint32_t records;
+    uint64_t owner;                           /* whose log it is; 0: not said */
 };
 
 struct wal_record {

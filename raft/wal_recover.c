@@ -17,6 +17,7 @@ struct stop { uint64_t base, offset; char what[WAL_FAULT_BYTES]; };
 struct scan {
     struct storage *storage;
     struct wal_fold *fold;
+    uint64_t owner;
     uint64_t *bases;                          /* of all segment files, ascending */
     size_t count, capacity;
     struct buffer bytes;                      /* the segment under inspection */
@@ -78,7 +79,7 @@ static enum grid_err refuse_file(struct scan *scan, enum grid_err err, uint64_t 
 {
     char name[WAL_NAME_BYTES];
     wal_name(base, name);
-    return refuse(scan, err, "%s: cannot %s: %s", name, action, grid_err_text(err));
+    return refuse(scan, err, "%s: cannot %s: %s; it must be a file that this process may read and write", name, action, grid_err_text(err));
 }
 
 static void add_segment(void *context, const char *name)
@@ -174,13 +175,24 @@ static enum grid_err fold_flush(struct scan *scan, const struct wal_flush_header
     return GRID_ERR_OK;
 }
 
+/* Positions and epochs of two logs are alike; a file of the other would fit. */
+static enum grid_err check_owner(struct scan *scan, uint64_t base, const struct wal_flush_header *header)
+{
+    char name[WAL_NAME_BYTES];
+    if (header->owner == 0 || scan->owner == 0 || header->owner == scan->owner)
+        return GRID_ERR_OK;
+    wal_name(base, name);
+    return refuse(scan, GRID_ERR_MISMATCH, "%s: offset %" PRIu64 ": the log of another node or cluster (owner %016" PRIx64
+                  ", ours is %016" PRIx64 "); put this node's own file back", name, header->position - base, header->owner, scan->owner);
+}
+
 static enum grid_err check_version(struct scan *scan, uint64_t base, const struct wal_flush_header *header)
 {
     char name[WAL_NAME_BYTES];
     if (header->version == WAL_FORMAT_VERSION)
-        return GRID_ERR_OK;
+        return check_owner(scan, base, header);
     wal_name(base, name);
-    return refuse(scan, GRID_ERR_MISMATCH, "%s: offset %" PRIu64 ": format version %u, this program reads %d", name,
+    return refuse(scan, GRID_ERR_MISMATCH, "%s: offset %" PRIu64 ": format version %u, this program reads %d; start the version that wrote it", name,
                   header->position - base, (unsigned)header->version, WAL_FORMAT_VERSION);
 }
 
@@ -320,10 +332,10 @@ static enum grid_err cut(struct scan *scan)
     return err == GRID_ERR_OK ? GRID_ERR_OK : refuse_file(scan, err, base, "truncate");
 }
 
-enum grid_err wal_recover(struct storage *storage, struct wal_fold *fold, struct wal_recovery *ret_recovery,
+enum grid_err wal_recover(struct storage *storage, uint64_t owner, struct wal_fold *fold, struct wal_recovery *ret_recovery,
                           char **ret_note)
 {
-    struct scan scan = {.storage = storage, .fold = fold, .ret_note = ret_note};
+    struct scan scan = {.storage = storage, .fold = fold, .owner = owner, .ret_note = ret_note};
     enum grid_err err = storage->list(storage, add_segment, &scan);
     if (err != GRID_ERR_OK)
         err = refuse(&scan, err, "cannot list the segments of the log: %s", grid_err_text(err));

@@ -218,6 +218,19 @@ static enum grid_err share_descriptors(struct program *program, char **ret_note)
     return GRID_ERR_OK;
 }
 
+/* Says where the files stand that the note names, and what a person must not do about damaged ones. */
+static void name_directory(const char *directory, enum grid_err err, char **note)
+{
+    struct buffer text = {0};
+    buffer_append_format(&text, "data directory %s: %s", directory, *note ? *note : grid_err_text(err));
+    if (err == GRID_ERR_CORRUPT)
+        buffer_append_text(&text, ". Nothing was changed. Bring back the undamaged file, or leave this node down: the others serve as long as "
+                                  "they are a majority. Do not start it with an empty directory: it would have forgotten its votes");
+    buffer_append_u8(&text, 0);
+    memory_free(*note);
+    *note = (char *)text.data;
+}
+
 static enum grid_err open_all(struct program *program, char **ret_note)
 {
     const struct config *config = &program->config;
@@ -232,6 +245,8 @@ static enum grid_err open_all(struct program *program, char **ret_note)
     struct node_options node = {.io = uv_io_io(program->uv_io), .logger = &program->logger, .metrics = program->metrics,
                                 .settings = &config->node, .fatal = on_fatal, .context = program};
     err = node_open(&node, &program->node, ret_note);
+    if (err == GRID_ERR_CORRUPT || err == GRID_ERR_MISMATCH)
+        name_directory(config->data, err, ret_note);
     if (err != GRID_ERR_OK || !config->metrics_address[0])
         return err;
     program->http = http_open(&(struct http_options){.loop = &program->loop, .address = config->metrics_address, .registry = program->metrics,

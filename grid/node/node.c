@@ -10,6 +10,8 @@
 #include "services/registry.h"
 
 static const char identity_name[] = "identity";
+static const char identity_head[] = "gridiron identity ";
+enum { IDENTITY_VERSION = 1 };
 
 void node_fail(struct node *node, enum grid_err err, const char *what)
 {
@@ -40,8 +42,8 @@ static char *note_format(const char *format, ...)
 static void identity_text(const struct node *node, struct buffer *out)
 {
     const struct node_settings *settings = node->settings;
-    buffer_append_format(out, "gridiron identity 1\ncluster %s\nnode %u\npartitions %u\ndurability %s\n", settings->cluster,
-                         settings->self.value, settings->partitions, settings->sync ? "fsync" : "os");
+    buffer_append_format(out, "%s%d\ncluster %s\nnode %u\npartitions %u\ndurability %s\n", identity_head, IDENTITY_VERSION,
+                         settings->cluster, settings->self.value, settings->partitions, settings->sync ? "fsync" : "os");
     for (size_t i = 0; i < settings->members_count; i++)
         buffer_append_format(out, "member %u %s %s\n", settings->members[i].id.value, settings->members[i].client_address,
                              settings->members[i].peer_address);
@@ -62,26 +64,63 @@ static void differing_line(struct bytes a, struct bytes b, char *ret_line, size_
     snprintf(ret_line, size, "%.*s", (int)(end - start), (const char *)a.data + start);
 }
 
+static void see_segment(void *context, const char *name)
+{
+    bool *seen = context;
+    *seen = *seen || strncmp(name, "wal-", 4) == 0;
+}
+
+/* The identity is written before anything else; a log without one is not of this node's making, or has lost it. */
+static enum grid_err identity_begin(struct storage *storage, struct bytes ours, char **ret_note)
+{
+    bool has_log = false;
+    enum grid_err err = storage->list(storage, see_segment, &has_log);
+    if (err == GRID_ERR_OK && has_log) {
+        *ret_note = note_format("%s: missing, while there is a log: put the file of this directory back; without it nobody knows whose log it is",
+                                identity_name);
+        return GRID_ERR_CORRUPT;
+    }
+    if (err == GRID_ERR_OK)
+        err = storage->put(storage, identity_name, ours);
+    if (err != GRID_ERR_OK)
+        *ret_note = note_format("%s: cannot be written (%s)", identity_name, grid_err_text(err));
+    return err;
+}
+
+static enum grid_err identity_compare(struct bytes ours, struct bytes stored, char **ret_note)
+{
+    char was[256], is[256];
+    size_t head = sizeof identity_head - 1;
+    if (bytes_equal(ours, stored))
+        return GRID_ERR_OK;
+    if (stored.size <= head || memcmp(stored.data, identity_head, head) != 0 || stored.data[stored.size - 1] != '\n') {
+        *ret_note = note_format("%s: damaged: it does not begin or end as this program writes it; put the file of this directory back",
+                                identity_name);
+        return GRID_ERR_CORRUPT;
+    }
+    differing_line(stored, ours, was, sizeof was);
+    differing_line(ours, stored, is, sizeof is);
+    if (strncmp(was, identity_head, head) == 0)
+        *ret_note = note_format("%s: \"%s\", this program reads version %d; start the version that wrote it", identity_name, was, IDENTITY_VERSION);
+    else
+        *ret_note = note_format("it was written with \"%s\" and the configuration says \"%s\": "
+                                "start with the settings of the first start, or with an empty directory", was, is);
+    return GRID_ERR_MISMATCH;
+}
+
 static enum grid_err identity_check(struct node *node, char **ret_note)
 {
     struct storage *storage = node->io->storage;
     struct buffer ours = {0}, stored = {0};
     identity_text(node, &ours);
     enum grid_err err = storage->get(storage, identity_name, &stored);
-    if (err == GRID_ERR_NOT_FOUND) {
-        err = storage->put(storage, identity_name, buffer_bytes(&ours));
-        if (err != GRID_ERR_OK)
-            *ret_note = note_format("%s: cannot be written (%s)", identity_name, grid_err_text(err));
-    } else if (err != GRID_ERR_OK) {
-        *ret_note = note_format("%s: cannot be read (%s)", identity_name, grid_err_text(err));
-    } else if (!bytes_equal(buffer_bytes(&ours), buffer_bytes(&stored))) {
-        char was[256], is[256];
-        differing_line(buffer_bytes(&stored), buffer_bytes(&ours), was, sizeof was);
-        differing_line(buffer_bytes(&ours), buffer_bytes(&stored), is, sizeof is);
-        *ret_note = note_format("the data directory was written with \"%s\" and the configuration says \"%s\": "
-                                "start with the settings of the first start, or with an empty directory", was, is);
-        err = GRID_ERR_MISMATCH;
-    }
+    if (err == GRID_ERR_NOT_FOUND)
+        err = identity_begin(storage, buffer_bytes(&ours), ret_note);
+    else if (err != GRID_ERR_OK)
+        *ret_note = note_format("%s: cannot be read (%s): it must be a file that this process may read and write", identity_name,
+                                grid_err_text(err));
+    else
+        err = identity_compare(buffer_bytes(&ours), buffer_bytes(&stored), ret_note);
     buffer_close(&ours);
     buffer_close(&stored);
     return err;

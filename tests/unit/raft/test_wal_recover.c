@@ -419,6 +419,57 @@ Test(wal_recover, refuses_a_newer_format)
               fixture.note);
 }
 
+Test(wal_recover, refuses_a_segment_of_another_node)
+{
+    fixture.options.owner = 7;
+    write_log(3);
+    fixture.options.owner = 8;
+    cr_assert_eq(fixture_open(&fixture), GRID_ERR_MISMATCH);
+    cr_assert(fixture_note_has(&fixture, FIRST_SEGMENT ": offset 0: the log of another node or cluster"), "%s", fixture.note);
+    cr_assert(fixture_note_has(&fixture, "put this node's own file back"), "%s", fixture.note);
+    fixture.options.owner = 7;
+    cr_assert_eq(entries_recovered(), 3);
+}
+
+Test(wal_recover, refuses_another_nodes_segment_behind_its_own)
+{
+    /* Two logs of the same length: position, epoch and chain of the one fit into the other. */
+    fixture.options.owner = 7;
+    write_log(20);
+    struct bytes second = fake_storage_content(fixture.disk, SECOND_SEGMENT);
+    uint8_t *foreign = memory_copy(second.data, second.size);
+    for (size_t at = 0; at + WAL_FLUSH_HEADER_BYTES <= second.size; at += WAL_PAGE_BYTES) {
+        struct wal_flush_header header;
+        if (wal_flush_header_get(bytes_of(foreign + at, second.size - at), SECOND_SEGMENT_BASE + at, &header) != NULL)
+            continue;
+        header.owner = 8;
+        wal_flush_header_put(foreign + at, &header);
+    }
+    fake_storage_patch(fixture.disk, SECOND_SEGMENT, 0, bytes_of(foreign, second.size));
+    memory_free(foreign);
+    cr_assert_eq(fixture_open(&fixture), GRID_ERR_MISMATCH);
+    cr_assert(fixture_note_has(&fixture, SECOND_SEGMENT ": offset 0: the log of another node"), "%s", fixture.note);
+}
+
+Test(wal_recover, takes_a_log_that_does_not_say_whose_it_is)
+{
+    write_log(3);
+    fixture.options.owner = 8;
+    cr_assert_eq(entries_recovered(), 3);
+}
+
+Test(wal_recover, refuses_a_copy_of_a_segment_under_another_number)
+{
+    write_log(20);
+    struct bytes first = fake_storage_content(fixture.disk, FIRST_SEGMENT);
+    uint8_t *copy = memory_copy(first.data, first.size);
+    /* Between the two: then the chain cannot be followed past it, and what lies behind says that it was durable. */
+    fake_storage_store(fixture.disk, "wal-0000000000001000", bytes_of(copy, first.size));
+    memory_free(copy);
+    cr_assert_eq(fixture_open(&fixture), GRID_ERR_CORRUPT);
+    cr_assert(fixture_note_has(&fixture, "wal-0000000000001000: offset 0: the flush header belongs to another position"), "%s", fixture.note);
+}
+
 Test(wal_recover, refuses_records_that_contradict_each_other)
 {
     write_log(3);

@@ -1,0 +1,256 @@
+#!/usr/bin/env python3
+"""A data directory that is not as the node left it: each damage is refused with what is wrong, where, and what to do, changes
+nothing, and is over once the file is put back. What looks like a torn write is cut, and nothing acknowledged is missing."""
+import os
+import shutil
+import struct
+import subprocess
+import sys
+
+from fixture import Programs, Tap, cluster, gridctl, run
+from hostile import PATIENCE, crc32c
+
+PROGRAMS = Programs(sys.argv)
+KEYS, PAGE, SEGMENT_BYTES = 400, 4096, 1 << 20
+NOBODY = 65534
+
+
+def segments(folder):
+    return sorted(name for name in os.listdir(folder) if name.startswith("wal-"))
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return bytearray(file.read())
+
+
+def write(path, content):
+    with open(path, "wb") as file:
+        file.write(content)
+
+
+def contents(folder):
+    """Of every file but the lock."""
+    return {name: bytes(read(os.path.join(folder, name))) for name in sorted(os.listdir(folder)) if name != ".lock"}
+
+
+def restore(folder, files):
+    shutil.rmtree(folder)
+    os.mkdir(folder)
+    for name, content in files.items():
+        write(os.path.join(folder, name), content)
+
+
+def changed(path, change):
+    content = read(path)
+    change(content)
+    write(path, content)
+
+
+def flip(at):
+    def change(content):
+        content[at] ^= 1
+    return change
+
+
+def in_header(at, layout, value):
+    """A field of the first flush's header, with a right checksum."""
+    def change(content):
+        struct.pack_into(layout, content, at, value)
+        struct.pack_into("<I", content, 0, crc32c(bytes(content[4:64])))
+    return change
+
+
+class Directory:
+    """The data directory of a node that was stopped, and what was in it then."""
+
+    def __init__(self, nodes, node):
+        self.nodes, self.node = nodes, node
+        self.folder = nodes.path(f"node-{node}")
+        self.files = contents(self.folder)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def start(self, *flags, as_user=None):
+        """(status, standard error) of a start that must end by itself."""
+        done = subprocess.run([*self.nodes.command(self.node), *flags], capture_output=True, encoding="utf-8", errors="replace", timeout=PATIENCE,
+                              check=False, preexec_fn=(lambda: os.setuid(as_user)) if as_user else None)
+        return done.returncode, done.stderr
+
+
+def refused(tap, directory, name, damage, *expected, status=1):
+    def check():
+        damage()
+        before = contents(directory.folder)
+        found, error = directory.start()
+        same = contents(directory.folder) == before
+        restore(directory.folder, directory.files)
+        missing = [part for part in (directory.folder, *expected) if part not in error]
+        return found == status and not missing and same and "Sanitizer" not in error, \
+            f"status {found}, missing {missing}, unchanged {same}: {error}"
+    tap.run(f"{name} is refused with what, where and what to do, and changes nothing", check)
+
+
+def accepted(tap, directory, name, damage):
+    def check():
+        damage()
+        directory.nodes.start([directory.node])
+        directory.nodes.wait_ready([directory.node])
+        status, out, error = gridctl(PROGRAMS, directory.nodes, "map", "size", "--map", "kept")
+        directory.nodes.stop([directory.node])
+        restore(directory.folder, directory.files)
+        return status == 0 and out.split()[-1] == str(KEYS), out + error
+    tap.run(f"{name} is borne, and every key is there", check)
+
+
+def load(nodes):
+    """Some segments full of keys."""
+    text = "".join('{"key":"k%d","value":"%s"}\n' % (i, "v" * 8000) for i in range(KEYS))
+    status, _, error = run([PROGRAMS.path("gridctl"), "map", "load", "--map", "kept", "--file", "-", "-e", nodes.endpoints()], text=text)
+    assert status == 0, error
+
+
+def identity(tap, directory):
+    path = directory.path("identity")
+    text = directory.files["identity"]
+    put_back = "put the file of this directory back"
+    refused(tap, directory, "a missing identity", lambda: os.remove(path), "identity: missing, while there is a log", put_back)
+    refused(tap, directory, "an empty identity", lambda: write(path, b""), "identity: damaged", put_back)
+    refused(tap, directory, "an identity that is cut short", lambda: write(path, text[:-5]), "identity: damaged", put_back)
+    refused(tap, directory, "an identity of zeros", lambda: write(path, bytes(len(text))), "identity: damaged", put_back)
+    refused(tap, directory, "an identity of a newer version", lambda: write(path, text.replace(b"identity 1", b"identity 2")),
+            'identity: "gridiron identity 2", this program reads version 1; start the version that wrote it', status=2)
+    refused(tap, directory, "the identity of another node", lambda: write(path, text.replace(b"node 1\n", b"node 2\n")),
+            '"node 2"', '"node 1"', "start with the settings of the first start", status=2)
+    refused(tap, directory, "the identity of another cluster", lambda: write(path, text.replace(b"cluster ", b"cluster other-")),
+            '"cluster other-', "start with the settings of the first start", status=2)
+
+    def folder_instead():
+        os.remove(path)
+        os.mkdir(path)
+    tap.run("an identity that is no file is refused with what, where and what to do", lambda: no_file(directory, path, folder_instead, "identity: cannot be read"))
+
+
+def no_file(directory, path, damage, expected):
+    damage()
+    status, error = directory.start()
+    os.rmdir(path)
+    restore(directory.folder, directory.files)
+    return status == 1 and expected in error and "may read and write" in error, f"{status}: {error}"
+
+
+def log(tap, directory):
+    names = segments(directory.folder)
+    assert len(names) >= 3, names
+    first, second, third = (directory.path(name) for name in names[:3])
+    do_not = "Do not start it with an empty directory"
+    refused(tap, directory, "a log without its first segment", lambda: os.remove(first), "the segments before are missing", do_not)
+    refused(tap, directory, "a log without a segment in the middle", lambda: os.remove(second), "the flush before this one is missing", names[2], do_not)
+    refused(tap, directory, "a bit that flipped in a record", lambda: changed(first, flip(PAGE * 3 + 90)), f"{names[0]}: offset", "checksum", do_not)
+    refused(tap, directory, "a bit that flipped in a flush header", lambda: changed(second, flip(20)), f"{names[1]}: offset 0", do_not)
+    refused(tap, directory, "a segment that is cut short", lambda: write(second, read(second)[:PAGE * 9]), f"{names[1]}: offset", do_not)
+    refused(tap, directory, "an empty segment in the middle", lambda: write(second, b""), f"{names[1]}: offset 0", do_not)
+    refused(tap, directory, "a page of zeros in the middle", lambda: changed(second, lambda content: content.__setitem__(slice(PAGE * 4, PAGE * 5), bytes(PAGE))),
+            f"{names[1]}: offset", do_not)
+    refused(tap, directory, "two segments with their names exchanged", lambda: exchange(second, third), "belongs to another position", do_not)
+    refused(tap, directory, "a copy of a segment under a number of its own", lambda: shutil.copy(first, directory.path("wal-%016x" % (SEGMENT_BYTES // 2))),
+            "wal-%016x: offset 0" % (SEGMENT_BYTES // 2), do_not)
+    refused(tap, directory, "a segment that begins beside a page", lambda: write(directory.path("wal-%016x" % 17), b"x"), "no page boundary", do_not)
+    refused(tap, directory, "a segment of a newer format", lambda: changed(first, in_header(8, "<H", 9)),
+            f"{names[0]}: offset 0: format version 9, this program reads 1; start the version that wrote it", status=2)
+    refused(tap, directory, "a segment of another node", lambda: changed(second, in_header(52, "<Q", 12345)),
+            f"{names[1]}: offset 0: the log of another node or cluster", "put this node's own file back", status=2)
+
+    def folder_instead():
+        os.remove(first)
+        os.mkdir(first)
+    tap.run("a segment that is no file is refused with what, where and what to do", lambda: no_file(directory, first, folder_instead, f"{names[0]}: cannot open"))
+    accepted(tap, directory, "a copy of a segment under a name of its own", lambda: shutil.copy(first, first + ".bak"))
+    accepted(tap, directory, "an unfinished temporary file", lambda: write(directory.path("identity.tmp"), b"gridi"))
+    accepted(tap, directory, "an empty segment behind the log", lambda: write(directory.path("wal-%016x" % (SEGMENT_BYTES * 64)), b""))
+    accepted(tap, directory, "garbage behind the log in its last segment", lambda: garbage_behind(directory.path(names[-1])))
+
+
+def exchange(one, other):
+    os.rename(one, one + ".x")
+    os.rename(other, one)
+    os.rename(one + ".x", other)
+
+
+def garbage_behind(path):
+    """What a torn write may leave: bytes where no flush was acknowledged."""
+    content = read(path)
+    last = max((at for at in range(0, len(content), PAGE) if content[at + 4:at + 8] == b"GWAL"), default=-PAGE)
+    size = struct.unpack_from("<I", content, last + 12)[0] if last >= 0 else 0
+    at = last + (size + PAGE - 1) // PAGE * PAGE if last >= 0 else 0
+    content[at:at + PAGE] = os.urandom(PAGE)
+    write(path, content)
+
+
+def rights(tap, directory):
+    if os.getuid() != 0 or os.system(f"setpriv --reuid={NOBODY} --clear-groups test -x {PROGRAMS.path('gridiron')} 2>/dev/null") != 0:
+        tap.check("rights of the directory: looked at as root only, where others may run the program", True)
+        return
+    os.chmod(directory.nodes.folder, 0o755)
+    os.chmod(directory.folder, 0o700)
+    status, error = directory.start(as_user=NOBODY)
+    tap.check("a directory of somebody else is refused with its name", status == 1 and f"data directory {directory.folder}: " in error
+              and "Permission denied" in error, f"{status}: {error}")
+    other = directory.path("file")
+    write(other, b"")
+    status, error = directory.start("--data", other)
+    os.remove(other)
+    tap.check("a data directory that is a file is refused with its name", status == 1 and f"data directory {other}: " in error, f"{status}: {error}")
+
+
+def swapped(tap):
+    """Two nodes of one cluster that were given each other's directory."""
+    with cluster(PROGRAMS, nodes=3) as nodes:
+        nodes.start(nodes.ids())
+        nodes.wait_ready(nodes.ids())
+        nodes.stop(nodes.ids())
+        own, other = Directory(nodes, 1), Directory(nodes, 2)
+        restore(own.folder, other.files)
+        status, error = own.start()
+        tap.check("the directory of another node is refused with both", status == 2 and '"node 2"' in error and '"node 1"' in error
+                  and own.folder in error, f"{status}: {error}")
+        # Only its log, under the right identity: nothing else would tell them apart.
+        restore(own.folder, {**other.files, "identity": own.files["identity"]})
+        status, error = own.start()
+        tap.check("the log of another node is refused with its file", status == 2 and "the log of another node or cluster" in error
+                  and "put this node's own file back" in error, f"{status}: {error}")
+        restore(own.folder, own.files)
+        nodes.start(nodes.ids())
+        nodes.wait_ready(nodes.ids())
+        tap.check("with its own files it starts", nodes.is_ready(1))
+
+
+def one_node(tap):
+    with cluster(PROGRAMS, nodes=1, settings=[f"log.segment_bytes={SEGMENT_BYTES}"]) as nodes:
+        nodes.start([1])
+        nodes.wait_ready([1])
+        load(nodes)
+        nodes.stop([1])
+        # Started once more: from then on everything that was written before is vouched for.
+        nodes.start([1])
+        nodes.wait_ready([1])
+        nodes.stop([1])
+        directory = Directory(nodes, 1)
+        for part in (identity, log, rights):
+            tap.attempt(part.__name__, lambda: part(tap, directory))
+            if contents(directory.folder) != directory.files:
+                restore(directory.folder, directory.files)
+        os.chmod(directory.folder, 0o750)
+        accepted(tap, directory, "the directory as it was", lambda: None)
+
+
+def main():
+    tap = Tap()
+    for part in (one_node, swapped):
+        tap.attempt(part.__name__, lambda: part(tap))
+    return tap.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
