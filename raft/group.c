@@ -186,6 +186,11 @@ enum grid_err group_transfer(struct group *group, struct node_id target)
     return GRID_ERR_OK;
 }
 
+bool group_transferring(const struct group *group)
+{
+    return guard_transferring(&group->guard);
+}
+
 void group_attach(struct group *group, const struct group_machine *machine)
 {
     REQUIRE(!group->attached && machine->apply != NULL && machine->dropped != NULL && machine->role != NULL);

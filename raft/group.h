@@ -101,6 +101,8 @@ void group_read(struct group *group, struct group_read *read);
 /* Hands leadership to another voter as soon as that has the whole log; proposals get BUSY meanwhile, for at most two
  * election timeouts. Errors: NOT_LEADER, INVALID, BUSY. Completion shows as a role change. */
 enum grid_err group_transfer(struct group *group, struct node_id target);
+/* Whether a transfer that was asked for is neither done nor given up. */
+bool group_transferring(const struct group *group);
 
 struct group_status {
     enum group_role role;

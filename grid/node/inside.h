@@ -1,4 +1,4 @@
-/* Inside of a node: shared by node.c, clients.c, links.c and status.c only. */
+/* Inside of a node: shared by the sources of this folder only. */
 #ifndef GRID_NODE_INSIDE_H
 #define GRID_NODE_INSIDE_H
 
@@ -28,6 +28,23 @@ struct clients {
     struct metric_gauge *connected;
 };
 
+/* A stop in order that has begun; see hand_over.c. */
+struct hand_over {
+    struct timer timer;
+    uint64_t until_us;
+    bool *given;                       /* by partition: another member was asked to lead it; NULL before it began */
+    uint32_t led_count, given_count;
+    void (*done)(void *context);
+    void *context;
+};
+
+/* Partitions on their way to the member that should lead them; see balance.c. */
+struct balance {
+    uint32_t partition;                /* the one that was moved last */
+    uint32_t calm_ticks, wait_ticks;
+    bool moving;
+};
+
 struct node {
     struct io *io;
     struct logger *logger;
@@ -51,6 +68,8 @@ struct node {
     struct clients clients;
     struct timer tick;
     struct deferred leaders_changed;
+    struct hand_over hand_over;
+    struct balance balance;
     struct buffer scratch;             /* links: bodies being built */
     struct arena arena;                /* links: decoding */
 };
@@ -74,6 +93,12 @@ void status_answer(struct node *node, enum admin_kind kind, struct buffer *out);
 void status_table(struct node *node, struct arena *arena, struct message_table *ret_table);
 void status_register(struct node *node);
 void status_refresh(struct node *node);
+
+/* balance.c: at every tick */
+void balance_tick(struct node *node);
+
+/* hand_over.c */
+void hand_over_close(struct node *node);
 
 void node_fail(struct node *node, enum grid_err err, const char *what);
 

@@ -38,7 +38,7 @@ struct program {
     struct metric_registry *metrics;
     struct node *node;
     struct http *http;
-    bool stopping, json;
+    bool leaving, stopping, json;
     int exit_code;
 };
 
@@ -169,11 +169,21 @@ static void stop(struct program *program, int exit_code)
     uv_stop(&program->loop);
 }
 
+static void on_handed_over(void *context)
+{
+    stop(context, EXIT_OK);
+}
+
+/* The second one does not wait for others to take over. */
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct program *program = handle->data;
-    LOG_INFO(&program->logger, "main", "signal %d: stopping", number);
-    stop(program, EXIT_OK);
+    LOG_INFO(&program->logger, "main", "signal %d: stopping%s", number, program->leaving ? " at once" : "");
+    if (program->leaving)
+        stop(program, EXIT_OK);
+    else
+        node_hand_over(program->node, on_handed_over, program);
+    program->leaving = true;
 }
 
 static void on_fatal(void *context, enum grid_err err, const char *what)

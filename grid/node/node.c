@@ -191,6 +191,7 @@ static void on_tick(void *context)
         links_send_digests(node);
     if (node->ticks % SWEEP_EVERY_TICKS == 0)
         clients_sweep(node);
+    balance_tick(node);
     clock_timer_start(node->io->clock, &node->tick, NODE_TICK_US);
 }
 
@@ -296,6 +297,7 @@ void node_close(struct node *node)
 {
     clock_timer_stop(node->io->clock, &node->tick);
     clock_undefer(node->io->clock, &node->leaders_changed);
+    hand_over_close(node);
     if (node->groups)
         group_set_close(node->groups);
     for (uint32_t i = 0; node->pipelines && i < node->partitions; i++)

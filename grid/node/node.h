@@ -28,6 +28,9 @@ struct node_options {
 /* Errors: MISMATCH (settings differ from those on disk), CORRUPT, IO, INVALID; *ret_note says what, where and what to do
  * (memory_free). */
 enum grid_err node_open(const struct node_options *options, struct node **ret_node, char **ret_note);
+/* Before a stop in order, once: tells other members to lead what this node leads, and calls `done` when they do, or after 0.3 s. Requests
+ * are served or referred meanwhile. node_close is allowed at any time; `done` is not called after it. */
+void node_hand_over(struct node *node, void (*done)(void *context), void *context);
 /* Ends all connections and proposals. What was unanswered stays unknown to its client (I40). */
 void node_close(struct node *node);
 

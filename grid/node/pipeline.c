@@ -40,7 +40,7 @@ struct pipeline {
     struct group_machine machine;
     struct partition *partition;
     bool leads, genesis_checked, genesis_proposed, tick_proposed, activities_left;
-    bool activities_again;             /* some result was refused with its entry */
+    bool refused;                      /* an entry was not taken into the log: what it carried is asked for again at the tick */
     struct log_clock log_clock;
     struct buffer building, scratch;
     struct proposal *open, *idle;
@@ -171,10 +171,10 @@ static void propose(struct pipeline *pipeline)
         return;
     /* Refused before the log: surely not appended. */
     answer_all(pipeline, proposal->waiters, proposal->count, err == GRID_ERR_BUSY ? GRID_ERR_NOT_LEADER : err);
-    pipeline->tick_proposed = pipeline->genesis_proposed = false;
+    pipeline->tick_proposed = false;
     pipeline->inflows_count = 0;
     outbox_sender_repeat_acks(&pipeline->sender, now_us(pipeline));
-    pipeline->activities_again = true;
+    pipeline->refused = true;
     proposal_give(proposal);
 }
 
@@ -666,9 +666,9 @@ void pipeline_tick(struct pipeline *pipeline)
         pipeline->outbox_seen = 0;
         schedule(pipeline);
     }
-    if (pipeline->activities_again) {
-        /* A result may have been refused with its entry: ask again, with the same keys. */
-        pipeline->activities_again = false;
+    if (pipeline->refused) {
+        /* The genesis or an activity's result may have been refused with its entry: once more, with the same keys. */
+        pipeline->refused = pipeline->genesis_proposed = false;
         if (pipeline->runner)
             activity_runner_close(pipeline->runner);
         pipeline->runner = NULL;

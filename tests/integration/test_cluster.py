@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Three nodes: they elect, go on without one of them, freeze and thaw, keep strangers out, and say when the log is full."""
+"""Three nodes: they elect, go on without one of them, hand over, freeze and thaw, keep strangers out, and say when the log is full."""
+import re
 import subprocess
 import sys
 import time
@@ -67,7 +68,22 @@ def leader_killed(tap, nodes):
     tap.check("every acknowledged key is there on the other two", lost == "", lost[:1000])
     nodes.start([victim])
     nodes.wait_ready([victim])
-    tap.check("the killed node comes back", nodes.is_ready(victim))
+    nodes.wait_for([victim], lambda node: metric(nodes, node, "gridiron_partitions_led") == PARTITIONS / 3, "leading its third again")
+    leaders = led(nodes)
+    tap.check("the killed node comes back and is given its partitions again", set(leaders.values()) == {PARTITIONS / 3}, str(leaders))
+
+
+def leader_stopped(tap, nodes):
+    """Before it ends it tells others to lead: the load is served on without an election."""
+    outcomes, stall = outcomes_of(start_load(nodes, "stop", 0, 10000), at=1000, do=lambda: nodes.stop([1]))
+    tap.check("no write notices a stop in order", len(outcomes.get("OK", [])) == 10000, counts(outcomes))
+    print(f"longest time without an answer: {stall:.3f} s", file=sys.stderr)
+    said = re.search(r"handed over (\d+) of (\d+) partitions", nodes.log_tail(1))
+    tap.check("what the node led was handed over", said and int(said[1]) > 0 and int(said[2]) == PARTITIONS // 3, nodes.log_tail(1))
+    nodes.start([1])
+    nodes.wait_ready([1])
+    lost = missing(nodes, "stop", outcomes.get("OK", []))
+    tap.check("every key is there", lost == "", lost[:1000])
 
 
 def node_paused(tap, nodes):
@@ -135,7 +151,7 @@ def main():
     with cluster(PROGRAMS, nodes=3, partitions=PARTITIONS) as nodes:
         nodes.start(nodes.ids())
         nodes.wait_ready(nodes.ids())
-        for part in (elections, leader_killed, node_paused, stranger, minority):
+        for part in (elections, leader_killed, leader_stopped, node_paused, stranger, minority):
             tap.attempt(part.__name__, lambda: part(tap, nodes))
     tap.attempt("small memory", lambda: log_full(tap, "small memory", ["log.memory_bytes=1048576"]))
     tap.attempt("small disk", lambda: log_full(tap, "small disk", ["log.disk_bytes=2097152", "log.segment_bytes=1048576"]))

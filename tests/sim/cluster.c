@@ -105,6 +105,21 @@ static void on_open(void *context, struct host *host)
     }
 }
 
+/* The world says when the end comes. */
+static void ignore_handed_over(void *context)
+{
+    (void)context;
+}
+
+static void on_leave(void *context, struct host *host)
+{
+    struct member *member = context;
+    (void)host;
+    if (member->node) {
+        node_hand_over(member->node, ignore_handed_over, NULL);
+    }
+}
+
 static void on_end(void *context, struct host *host)
 {
     struct member *member = context;
@@ -133,7 +148,7 @@ struct cluster *cluster_open(struct run *run)
         char name[16];
         snprintf(name, sizeof name, "n%u", i + 1);
         member->cluster = cluster;
-        member->host = world_add_host(run->world, name, HOST_NODE, &(struct host_owner){on_open, on_end, on_end, member});
+        member->host = world_add_host(run->world, name, HOST_NODE, &(struct host_owner){on_open, on_end, on_end, member, on_leave});
         *settings = (struct node_settings){.cluster = "sim", .self = {i + 1}, .members_count = run->nodes, .sync = true,
                                            .partitions = run->partitions, .election_timeout_ms = election_ms,
                                            .heartbeat_ms = election_ms / 10, .segment_bytes = 4 * 1024 * 1024,

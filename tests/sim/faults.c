@@ -5,7 +5,7 @@
  * of the classes that act does something. Rates of faults on single frames and writes are applied by net and disk. */
 
 /* The longest row of faults without calm. */
-enum { FAULTS_AT_ONE_GO_US = 6000000 };
+enum { FAULTS_AT_ONE_GO_US = 6000000, LEAVE_US_MAX = 500000 };
 
 const char *fault_name(enum fault fault)
 {
@@ -149,12 +149,22 @@ static void act_storm(struct world *world)
     }
 }
 
+static void run_stop(struct world *world, void *context)
+{
+    struct host *host = context;
+    if (host_up(host) && !host_paused(host)) {
+        host_stop(host);
+        world_at(world, chance(world, 1000, world->plan.down_us), run_start, host);
+    }
+}
+
+/* It gets some time to leave, enough or not. */
 static void act_stop(struct world *world)
 {
     struct host *host = any_host(world, HOST_NODE);
     if (host_up(host) && !host_paused(host)) {
-        host_stop(host);
-        world_at(world, chance(world, 1000, world->plan.down_us), run_start, host);
+        host_leave(host);
+        world_at(world, chance(world, 0, LEAVE_US_MAX), run_stop, host);
     }
 }
 

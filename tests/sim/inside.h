@@ -76,7 +76,8 @@ struct host {
     size_t number;
     enum host_kind kind;
     struct host_owner owner;
-    bool up, closing;                      /* closing: the owner frees; no effect reaches the world */
+    bool up, leaving;
+    bool closing;                          /* the owner frees; no effect reaches the world */
     uint64_t incarnation, paused_until_us;
     struct doom doom;
     struct event *waiting;                 /* what came during a pause, in order */

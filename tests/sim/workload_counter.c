@@ -477,7 +477,7 @@ static void *counter_open(struct run *run)
     REQUIRE(run->nodes <= NODES_HERE_MAX);
     for (uint32_t i = 0; i < run->nodes; i++) {
         struct counter_node *node = &counter->nodes[i];
-        struct host_owner owner = {on_open, on_end, on_end, node};
+        struct host_owner owner = {on_open, on_end, on_end, node, NULL};
         char name[16];
         snprintf(name, sizeof name, "n%u", i + 1);
         node->counter = counter;

@@ -443,7 +443,7 @@ static void *map_open(struct run *run)
         snprintf(name, sizeof name, "c%u", i + 1);
         client->workload = workload;
         client->scanner.client = client;
-        client->host = world_add_host(run->world, name, HOST_CLIENT, &(struct host_owner){on_open, on_end, on_end, client});
+        client->host = world_add_host(run->world, name, HOST_CLIENT, &(struct host_owner){on_open, on_end, on_end, client, NULL});
     }
     return workload;
 }

@@ -415,7 +415,7 @@ static void *orders_open(struct run *run)
         char name[16];
         snprintf(name, sizeof name, "c%u", i + 1);
         client->workload = workload;
-        client->host = world_add_host(run->world, name, HOST_CLIENT, &(struct host_owner){on_open, on_end, on_end, client});
+        client->host = world_add_host(run->world, name, HOST_CLIENT, &(struct host_owner){on_open, on_end, on_end, client, NULL});
     }
     return workload;
 }

@@ -362,6 +362,7 @@ void host_start(struct host *host)
 static void end_life(struct host *host)
 {
     host->incarnation++;
+    host->leaving = false;
     host_resume(host);
     sim_clock_forget(&host->clock);
 }
@@ -401,6 +402,23 @@ static void run_stop(struct world *world, void *context)
     (void)world;
     struct host *host = context;
     host->owner.stop(host->owner.context, host);
+}
+
+static void run_leave(struct world *world, void *context)
+{
+    (void)world;
+    struct host *host = context;
+    host->owner.leave(host->owner.context, host);
+}
+
+void host_leave(struct host *host)
+{
+    if (!host->up || host->leaving || !host->owner.leave) {
+        return;
+    }
+    host->leaving = true;
+    world_say(host->world, "%s is told to leave", host->name);
+    host_iterate(host, run_leave, host);
 }
 
 void host_stop(struct host *host)

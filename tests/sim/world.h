@@ -123,6 +123,7 @@ struct host_owner {
     void (*stop)(void *context, struct host *host);    /* orderly end: close, then free; NULL: as crash */
     void (*crash)(void *context, struct host *host);   /* free everything; no effect reaches the world */
     void *context;
+    void (*leave)(void *context, struct host *host);   /* an orderly end will come soon; once in a life; NULL: is not told */
 };
 
 /* `name` becomes the host part of addresses ("name:port"). The host is down until host_start. */
@@ -144,6 +145,7 @@ enum crash_kind {
     CRASH_POWER,                                       /* unsynced pages are lost at random, peers are not told */
 };
 void host_crash(struct host *host, enum crash_kind kind); /* likewise; no-op when down */
+void host_leave(struct host *host);                    /* tells it that it will be stopped; no-op when down or told before */
 void host_stop(struct host *host);                     /* orderly; likewise */
 void host_pause(struct host *host, uint64_t duration_us);
 /* Runs once as an iteration of the host, unless the present life of the host ends before. */

@@ -32,7 +32,7 @@ static void machine_open(struct machine *machine, uint64_t seed, uint32_t faults
     *machine = (struct machine){0};
     struct world_options options = {.seed = seed, .faults_allowed = faults, .faults_forced = true};
     machine->world = world_open(&options);
-    struct host_owner owner = {on_open, NULL, on_crash, machine};
+    struct host_owner owner = {on_open, NULL, on_crash, machine, NULL};
     machine->host = world_add_host(machine->world, "n1", HOST_NODE, &owner);
     host_start(machine->host);
 }

@@ -83,8 +83,8 @@ static struct pair *pair_open(uint64_t seed, uint32_t faults)
     struct pair *pair = memory_zero(1, sizeof *pair);
     struct world_options options = {.seed = seed, .faults_allowed = faults, .faults_forced = true};
     pair->world = world_open(&options);
-    struct host_owner talker = {open_talker, NULL, crash_side, &pair->a};
-    struct host_owner listener = {open_listener, NULL, crash_side, &pair->b};
+    struct host_owner talker = {open_talker, NULL, crash_side, &pair->a, NULL};
+    struct host_owner listener = {open_listener, NULL, crash_side, &pair->b, NULL};
     pair->a.host = world_add_host(pair->world, "n1", HOST_NODE, &talker);
     pair->b.host = world_add_host(pair->world, "n2", HOST_NODE, &listener);
     host_start(pair->b.host);

@@ -61,7 +61,7 @@ static struct world *world_with(struct process *process, uint64_t seed)
 {
     struct world_options options = {.seed = seed};
     struct world *world = world_open(&options);
-    struct host_owner owner = {on_open, on_stop, on_crash, process};
+    struct host_owner owner = {on_open, on_stop, on_crash, process, NULL};
     process->host = world_add_host(world, "n1", HOST_NODE, &owner);
     return world;
 }
@@ -276,7 +276,7 @@ static uint64_t busy_trace(uint64_t seed)
     struct process processes[3] = {0};
     static const char *const names[] = {"n1", "n2", "n3"};
     for (size_t i = 0; i < 3; i++) {
-        struct host_owner owner = {busy_open, NULL, on_crash, &processes[i]};
+        struct host_owner owner = {busy_open, NULL, on_crash, &processes[i], NULL};
         processes[i].host = world_add_host(world, names[i], HOST_NODE, &owner);
         host_start(processes[i].host);
     }
@@ -302,7 +302,7 @@ Test(world, shows_a_monotonic_clock_that_never_turns_back_and_a_wall_clock_of_th
     struct process process = {0};
     struct world_options options = {.seed = 11, .faults_allowed = FAULTS_ALL, .faults_forced = true};
     struct world *world = world_open(&options);
-    struct host_owner owner = {on_open, NULL, on_crash, &process};
+    struct host_owner owner = {on_open, NULL, on_crash, &process, NULL};
     process.host = world_add_host(world, "n1", HOST_NODE, &owner);
     host_start(process.host);
     uint64_t before = clock_now_us(clock_of(&process));

@@ -1,0 +1,80 @@
+/* Leaving in order: whoever stops tells others to lead first, so that nobody has to find out that it is gone. */
+#include "grid/base/check.h"
+#include "grid/base/memory.h"
+#include "grid/node/inside.h"
+
+enum {
+    LOOK_EVERY_US = 5 * 1000,
+    /* What has not been taken over by then waits for an election. All nodes may be stopping. */
+    PATIENCE_US = 300 * 1000,
+};
+
+static bool leads(const struct node *node, uint32_t partition)
+{
+    enum group_role role = group_status(pipeline_group(node->pipelines[partition])).role;
+    return role == GROUP_LEADER || role == GROUP_READY;
+}
+
+/* The members take turns among those that are linked; 0: none is. */
+static struct node_id successor(const struct node *node, uint32_t turn)
+{
+    struct node_id linked[REPLICAS_MAX];
+    uint32_t count = 0;
+    for (size_t i = 0; i < node->settings->members_count; i++)
+        if (peers_up(node->peers, node->settings->members[i].id))
+            linked[count++] = node->settings->members[i].id;
+    return count == 0 ? (struct node_id){0} : linked[turn % count];
+}
+
+static uint32_t still_led(const struct node *node)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < node->partitions; i++)
+        count += node->hand_over.given[i] && leads(node, i);
+    return count;
+}
+
+static void finish(void *context)
+{
+    struct node *node = context;
+    struct hand_over *hand_over = &node->hand_over;
+    LOG_INFO(node->logger, "node", "handed over %u of %u partitions", hand_over->given_count - still_led(node), hand_over->led_count);
+    hand_over->done(hand_over->context);
+}
+
+static void look(void *context)
+{
+    struct node *node = context;
+    struct hand_over *hand_over = &node->hand_over;
+    bool late = clock_now_us(node->io->clock) >= hand_over->until_us;
+    if (!late && still_led(node) != 0) {
+        clock_timer_start(node->io->clock, &hand_over->timer, LOOK_EVERY_US);
+        return;
+    }
+    /* Clients are pushed the table with the new leaders at the next tick. */
+    hand_over->timer.fire = finish;
+    clock_timer_start(node->io->clock, &hand_over->timer, late || hand_over->given_count == 0 ? 0 : NODE_TICK_US + LOOK_EVERY_US);
+}
+
+void node_hand_over(struct node *node, void (*done)(void *context), void *context)
+{
+    struct hand_over *hand_over = &node->hand_over;
+    REQUIRE(done != NULL && hand_over->given == NULL);
+    *hand_over = (struct hand_over){.timer = {.fire = look, .context = node}, .done = done, .context = context,
+                                    .until_us = clock_now_us(node->io->clock) + PATIENCE_US,
+                                    .given = memory_zero(node->partitions, sizeof *hand_over->given)};
+    for (uint32_t i = 0; i < node->partitions; i++) {
+        if (!leads(node, i))
+            continue;
+        struct node_id to = successor(node, hand_over->led_count++);
+        hand_over->given[i] = to.value != 0 && group_transfer(pipeline_group(node->pipelines[i]), to) == GRID_ERR_OK;
+        hand_over->given_count += hand_over->given[i];
+    }
+    clock_timer_start(node->io->clock, &hand_over->timer, 0);
+}
+
+void hand_over_close(struct node *node)
+{
+    clock_timer_stop(node->io->clock, &node->hand_over.timer);
+    memory_free(node->hand_over.given);
+}
