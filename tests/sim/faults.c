@@ -152,7 +152,7 @@ static void act_storm(struct world *world)
 static void run_stop(struct world *world, void *context)
 {
     struct host *host = context;
-    if (host_up(host) && !host_paused(host)) {
+    if (world->faults_active && host_up(host) && !host_paused(host)) {
         host_stop(host);
         world_at(world, chance(world, 1000, world->plan.down_us), run_start, host);
     }

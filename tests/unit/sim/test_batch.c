@@ -22,7 +22,7 @@ static void on_life(void *context, struct host *host)
 static void *open_obedient(struct run *run)
 {
     struct obedient *state = memory_zero(1, sizeof *state);
-    struct host_owner owner = {on_life, NULL, on_life, NULL};
+    struct host_owner owner = {on_life, NULL, on_life, NULL, NULL};
     state->run = run;
     world_add_host(run->world, "n1", HOST_NODE, &owner);
     run_count(run, "works", 2);

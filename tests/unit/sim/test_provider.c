@@ -42,7 +42,7 @@ static void caller_open(struct caller *caller, uint64_t seed, uint32_t faults)
     *caller = (struct caller){0};
     struct world_options options = {.seed = seed, .faults_allowed = faults, .faults_forced = true};
     caller->world = world_open(&options);
-    struct host_owner owner = {on_open, NULL, on_open, caller};
+    struct host_owner owner = {on_open, NULL, on_open, caller, NULL};
     caller->host = world_add_host(caller->world, "n1", HOST_NODE, &owner);
     host_start(caller->host);
     if (faults) {
