@@ -63,6 +63,7 @@ struct node {
     struct pipeline_shared shared;
     struct pipeline_counters counters;
     struct partition_reads partition_reads;
+    struct partition_scratch *partition_scratch;
     struct partition_map map;
     uint64_t map_pushed;               /* version of the map that clients have */
     struct clients clients;

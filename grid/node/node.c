@@ -222,7 +222,7 @@ static void open_pipelines(struct node *node)
     const struct node_settings *settings = node->settings;
     node->shared = (struct pipeline_shared){
         .io = node->io, .logger = node->logger, .prng = &node->prng, .breaker = &node->breaker, .counters = &node->counters, .groups = node->groups,
-        .partition_reads = &node->partition_reads,
+        .partition_reads = &node->partition_reads, .partition_scratch = node->partition_scratch = partition_scratch_open(),
         .self = settings->self, .settings_digest = node->digest,
         .log_disk_bytes_max = settings->log_disk_bytes_max ? settings->log_disk_bytes_max : LOG_DISK_BYTES_DEFAULT,
         .log_memory_bytes_max = settings->log_memory_bytes_max ? settings->log_memory_bytes_max : LOG_MEMORY_BYTES_DEFAULT,
@@ -302,6 +302,8 @@ void node_close(struct node *node)
         group_set_close(node->groups);
     for (uint32_t i = 0; node->pipelines && i < node->partitions; i++)
         pipeline_close(node->pipelines[i]);
+    if (node->partition_scratch)
+        partition_scratch_close(node->partition_scratch);
     clock_undefer(node->io->clock, &node->leaders_changed);
     clients_close(node);
     memory_free(node->pipelines);

@@ -517,7 +517,8 @@ struct pipeline *pipeline_open(struct pipeline_shared *shared, struct partition_
     pipeline->id = id;
     pipeline->group = group_set_get(shared->groups, id);
     pipeline->partition = partition_open(&(struct partition_options){.id = id, .services = services,
-                                                                      .reads = shared->partition_reads});
+                                                                      .reads = shared->partition_reads,
+                                                                      .scratch = shared->partition_scratch});
     pipeline->flush = (struct deferred){.run = flush, .context = pipeline};
     pipeline->outbox_host = (struct outbox_host){.context = pipeline, .destinations = outbox_destinations,
                                                  .read = outbox_read, .send = outbox_send};

@@ -43,6 +43,7 @@ struct pipeline_shared {
     struct pipeline_counters *counters;
     struct group_set *groups;
     struct partition_reads *partition_reads;   /* counts gets and hits of all of them */
+    struct partition_scratch *partition_scratch;   /* of all of them */
     struct node_id self;
     uint64_t settings_digest;
     uint64_t log_disk_bytes_max, log_memory_bytes_max;

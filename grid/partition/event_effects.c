@@ -50,7 +50,7 @@ static void route(struct work *work, const struct work_item *item, struct link_m
         enqueue(work, message);
         return;
     }
-    struct buffer *scratch = &work->pipeline->scratch;
+    struct buffer *scratch = &work->partition->scratch->bytes;
     uint32_t destination = hash_partition(affinity, partition->genesis_command.partitions).value;
     message->sequence = outbox_next_sequence(partition->outbox, destination);
     buffer_clear(scratch);

@@ -31,7 +31,6 @@ void event_pipeline_close(struct event_pipeline *pipeline)
         return;
     retention_close(pipeline->completions);
     retention_close(pipeline->parts);
-    buffer_close(&pipeline->scratch);
     memory_free(pipeline->map_ids);
     memory_free(pipeline);
 }
@@ -195,7 +194,7 @@ void event_pipeline_activity_result(struct partition *partition, const struct ac
         response->err = GRID_ERR_INVALID; /* not a definite answer: the activity goes on asking */
         return;
     }
-    response->found = activities_finish(partition->activities, result->activity, &partition->arena, &record);
+    response->found = activities_finish(partition->activities, result->activity, &partition->scratch->arena, &record);
     if (!response->found) {
         partition->stats.duplicates++;
         return;
@@ -221,7 +220,7 @@ void event_pipeline_tick(struct partition *partition)
     struct work work = event_work_begin(partition);
     struct timer_owner owner;
     for (uint32_t fired = 0; fired < TICK_TIMERS_MAX; fired++) {
-        if (!timers_pop(partition->timers, partition->log_time_ms, &partition->arena, &owner))
+        if (!timers_pop(partition->timers, partition->log_time_ms, &partition->scratch->arena, &owner))
             break;
         struct work_outcome outcome;
         struct work_item item = {.kind = ITEM_TIMER,

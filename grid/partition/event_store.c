@@ -41,7 +41,7 @@ void event_store_number_maps(struct partition *partition)
         const struct service *service = services->services[i];
         struct map_id *ids = partition->pipeline->map_ids[i];
         for (uint32_t which = 0; which < MAP_PARTS; which++)
-            ids[which] = number_map(partition, arena_format(&partition->arena, "%s%s", service->name, suffixes[which]));
+            ids[which] = number_map(partition, arena_format(&partition->scratch->arena, "%s%s", service->name, suffixes[which]));
         if (service->part_map != NULL)
             ids[MAP_PARTS] = number_map(partition, service->part_map);
     }
@@ -125,20 +125,44 @@ const void *event_store_peek(const struct service_call *call, uint32_t service_n
 
 /* ---- events and completions */
 
+/* key/sequence */
+static struct bytes event_key(const struct work *work, const struct work_item *item, uint64_t sequence)
+{
+    uint8_t *key = arena_alloc(work->arena, item->key.size + 1 + DECIMAL_BYTES_MAX);
+    memcpy(key, item->key.data, item->key.size);
+    key[item->key.size] = '/';
+    size_t digits = event_work_decimal(sequence, (char *)key + item->key.size + 1);
+    return bytes_of(key, item->key.size + 1 + digits);
+}
+
 void event_store_append(struct work *work, const struct work_item *item, const struct staged_event *event)
 {
-    struct bytes key =
-        bytes_of_text(arena_format(work->arena, "%.*s/%llu", (int)item->key.size, (const char *)item->key.data,
-                                   (unsigned long long)event->call.sequence));
+    struct bytes key = event_key(work, item, event->call.sequence);
     store(work, item, map_of(work, item->service, MAP_EVENTS), key, event->record);
     work->partition->stats.events++;
+}
+
+/* ---- looks ahead */
+
+struct map_ahead event_store_fetch_completion(const struct work *work, const struct work_item *item, struct bytes event_id)
+{
+    const struct maps *maps = work->partition->maps;
+    (void)maps_fetch_entry(maps, map_of(work, item->service, MAP_COMPLETIONS), event_id, item->affinity);
+    return retention_fetch(work->pipeline->completions, maps);
+}
+
+void event_store_fetch_event(const struct work *work, const struct handling *handling)
+{
+    const struct work_item *item = handling->item;
+    (void)maps_fetch_entry(work->partition->maps, map_of(work, item->service, MAP_EVENTS),
+                           event_key(work, item, handling->call.sequence + 1), item->affinity);
 }
 
 void event_store_complete(struct work *work, const struct work_item *item, const struct work_outcome *outcome)
 {
     enum { STATUS_COMPLETED = 1, STATUS_REFUSED = 2 };
     struct partition *partition = work->partition;
-    struct buffer *scratch = &work->pipeline->scratch;
+    struct buffer *scratch = &work->partition->scratch->bytes;
     struct completion_record record = {.event_id = outcome->event_id,
                                        .status = outcome->refusal == 0 ? STATUS_COMPLETED : STATUS_REFUSED,
                                        .refusal_code = outcome->refusal,

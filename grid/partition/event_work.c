@@ -7,13 +7,32 @@
 struct work event_work_begin(struct partition *partition)
 {
     REQUIRE(partition->born && partition->pipeline != NULL);
-    return (struct work){.partition = partition, .pipeline = partition->pipeline, .arena = &partition->arena};
+    return (struct work){.partition = partition, .pipeline = partition->pipeline, .arena = &partition->scratch->arena};
 }
 
+size_t event_work_decimal(uint64_t number, char *out)
+{
+    char digits[DECIMAL_BYTES_MAX];
+    size_t count = 0;
+    do
+        digits[count++] = (char)('0' + number % 10);
+    while ((number /= 10) != 0);
+    for (size_t i = 0; i < count; i++)
+        out[i] = digits[count - 1 - i];
+    return count;
+}
+
+/* partition-commit-ordinal; printf would take more time than all else about an id. */
 char *event_work_id(struct work *work)
 {
-    return arena_format(work->arena, "%u-%llu-%u", (unsigned)work->partition->id.value,
-                        (unsigned long long)work->partition->commits, (unsigned)work->ordinal++);
+    char *id = arena_alloc(work->arena, 3 * DECIMAL_BYTES_MAX + 3), *end = id;
+    end += event_work_decimal(work->partition->id.value, end);
+    *end++ = '-';
+    end += event_work_decimal(work->partition->commits, end);
+    *end++ = '-';
+    end += event_work_decimal(work->ordinal++, end);
+    *end = 0;
+    return id;
 }
 
 /* ---- what may be handled at all */
@@ -82,6 +101,7 @@ static enum grid_err decide(struct work *work, struct handling *handling)
     }
     event_store_load(work, item, handling->part_key, &handling->state);
     handling->call.sequence = event_store_sequence(service, handling->state.view);
+    event_store_fetch_event(work, handling);
     switch (item->kind) {
     case ITEM_COMMAND:
         service->decide(&handling->call, &handling->state, item->type, handling->command, decision);
@@ -134,7 +154,7 @@ static struct bytes encode_event(struct work *work, const struct handling *handl
                                   .saga_step = of_saga ? kind->saga_step : 0,
                                   .is_compensating = of_saga && kind->is_compensating,
                                   .body = message_pack_arena(body, work->arena)};
-    struct buffer *scratch = &work->pipeline->scratch;
+    struct buffer *scratch = &work->partition->scratch->bytes;
     buffer_clear(scratch);
     event_record_encode(&record, scratch);
     return arena_copy(work->arena, buffer_bytes(scratch));
@@ -261,7 +281,9 @@ static void handle_item(struct work *work, const struct work_item *item, struct 
     ret_outcome->event_id = bytes_of_text(event_work_id(work));
     handling.call = call_of(work, item, ret_outcome->event_id);
     handling.decision.arena = work->arena;
+    struct map_ahead oldest = event_store_fetch_completion(work, item, ret_outcome->event_id);
     ret_outcome->err = decide(work, &handling);
+    maps_fetch_record(oldest);
     if (ret_outcome->err != GRID_ERR_OK) {
         ret_outcome->reason = bytes_of_text("body: not a message of this command");
         return;

@@ -20,7 +20,6 @@ struct event_pipeline {
     const struct service_registry *services;
     struct map_id (*map_ids)[MAPS_PER_SERVICE];    /* by place in the registry */
     struct retention *completions, *parts;
-    struct buffer scratch;
     struct service_reaction reaction;              /* of the event at hand; only its used part is kept */
 };
 
@@ -88,11 +87,16 @@ struct work event_work_begin(struct partition *partition);
 /* Handles one item and everything that it causes under the same affinity. */
 void event_work_run(struct work *work, const struct work_item *item, struct work_outcome *ret_outcome);
 char *event_work_id(struct work *work);    /* a fresh event id */
+enum { DECIMAL_BYTES_MAX = 20 };
+size_t event_work_decimal(uint64_t number, char *out);     /* digits, without a closing zero; returns how many */
 
 /* ---- event_store.c */
 void event_store_number_maps(struct partition *partition);
 void event_store_load(struct work *work, const struct work_item *item, struct bytes part_key,
                       struct service_state *ret_state);
+/* Looks ahead: ask for memory that the item will touch in the end, so that it comes while the item is decided. */
+struct map_ahead event_store_fetch_completion(const struct work *work, const struct work_item *item, struct bytes event_id);
+void event_store_fetch_event(const struct work *work, const struct handling *handling);
 void event_store_save(struct work *work, const struct handling *handling);
 void event_store_append(struct work *work, const struct work_item *item, const struct staged_event *event);
 void event_store_complete(struct work *work, const struct work_item *item, const struct work_outcome *outcome);

@@ -209,6 +209,15 @@ struct map_ahead maps_fetch_query(const struct maps *maps, const struct query *q
     return one ? fetch_slot(maps, query->map, query->key, query->affinity) : (struct map_ahead){0};
 }
 
+struct map_ahead maps_fetch_entry(const struct maps *maps, struct map_id id, struct bytes key, struct bytes affinity)
+{
+    struct table_key made;
+    struct map_ahead ahead = {.table = maps_table(maps, id)};
+    ahead.hash = table_hash(ahead.table, table_key_make(&made, key, affinity));
+    table_fetch_slot(ahead.table, ahead.hash);
+    return ahead;
+}
+
 void maps_fetch_record(struct map_ahead ahead)
 {
     if (ahead.table != NULL)

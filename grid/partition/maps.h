@@ -45,6 +45,8 @@ bool maps_remove(struct maps *maps, struct map_id id, struct bytes key, struct b
 struct map_ahead { const struct table *table; uint64_t hash; };     /* table NULL: nowhere yet */
 struct map_ahead maps_fetch_slot(const struct maps *maps, const struct map_command *command);
 struct map_ahead maps_fetch_query(const struct maps *maps, const struct query *query);
+/* Of an entry that is going to be read or written; the map must be there. */
+struct map_ahead maps_fetch_entry(const struct maps *maps, struct map_id id, struct bytes key, struct bytes affinity);
 void maps_fetch_record(struct map_ahead ahead);
 
 /* A client's commands; they were checked (message_check). Answers borrow from the maps until the next command. */

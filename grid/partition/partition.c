@@ -18,6 +18,22 @@ enum { ARENA_CHUNK_BYTES = 64 * 1024, SMALL_ARENA_CHUNK_BYTES = 4 * 1024, AHEAD_
 
 /* ---- life cycle */
 
+struct partition_scratch *partition_scratch_open(void)
+{
+    struct partition_scratch *scratch = memory_zero(1, sizeof *scratch);
+    arena_init(&scratch->arena, ARENA_CHUNK_BYTES);
+    arena_init(&scratch->ahead, SMALL_ARENA_CHUNK_BYTES);
+    return scratch;
+}
+
+void partition_scratch_close(struct partition_scratch *scratch)
+{
+    arena_close(&scratch->arena);
+    arena_close(&scratch->ahead);
+    buffer_close(&scratch->bytes);
+    memory_free(scratch);
+}
+
 struct partition *partition_open(const struct partition_options *options)
 {
     REQUIRE(options != NULL && options->id.value < PARTITIONS_MAX);
@@ -32,9 +48,9 @@ struct partition *partition_open(const struct partition_options *options)
     partition->timers = timers_open();
     partition->activities = activities_open();
     partition->pipeline = event_pipeline_open(options->services);
-    arena_init(&partition->arena, ARENA_CHUNK_BYTES);
+    partition->scratch_own = options->scratch == NULL;
+    partition->scratch = partition->scratch_own ? partition_scratch_open() : options->scratch;
     arena_init(&partition->genesis_arena, SMALL_ARENA_CHUNK_BYTES);
-    arena_init(&partition->ahead_arena, SMALL_ARENA_CHUNK_BYTES);
     return partition;
 }
 
@@ -50,9 +66,9 @@ void partition_close(struct partition *partition)
     timers_close(partition->timers);
     activities_close(partition->activities);
     event_pipeline_close(partition->pipeline);
-    arena_close(&partition->arena);
+    if (partition->scratch_own)
+        partition_scratch_close(partition->scratch);
     arena_close(&partition->genesis_arena);
-    arena_close(&partition->ahead_arena);
     buffer_close(&partition->genesis);
     buffer_close(&partition->answer);
     memory_free(partition);
@@ -253,9 +269,9 @@ static void fetch_ahead(const struct partition *partition, struct ahead *ahead, 
 static uint32_t decode_ahead(struct partition *partition, struct reader *commands, struct ahead ahead[AHEAD_MAX])
 {
     uint32_t count = 0;
-    arena_reset(&partition->ahead_arena);
+    arena_reset(&partition->scratch->ahead);
     for (; count < AHEAD_MAX && entry_next(commands, &ahead[count].encoded); count++) {
-        ahead[count].err = command_decode(ahead[count].encoded, &partition->ahead_arena, &ahead[count].command);
+        ahead[count].err = command_decode(ahead[count].encoded, &partition->scratch->ahead, &ahead[count].command);
         ahead[count].place = (struct map_ahead){0};
     }
     if (count > 0 && partition->born)
@@ -267,7 +283,7 @@ static uint32_t decode_ahead(struct partition *partition, struct reader *command
 static void apply_command(struct partition *partition, const struct ahead *ahead)
 {
     struct response response = {0};
-    arena_reset(&partition->arena);
+    arena_reset(&partition->scratch->arena);
     partition->commits++;
     partition->stats.commands++;
     if (partition->born)
@@ -286,7 +302,7 @@ static void apply_command(struct partition *partition, const struct ahead *ahead
 
 void partition_apply(struct partition *partition, struct bytes entry, partition_answer_fn answer, void *context)
 {
-    REQUIRE(partition != NULL && answer != NULL);
+    REQUIRE(partition != NULL && answer != NULL && !partition->scratch->applying);
     struct entry_header header;
     struct reader commands;
     struct ahead ahead[AHEAD_MAX];
@@ -300,12 +316,14 @@ void partition_apply(struct partition *partition, struct bytes entry, partition_
         partition->log_time_ms = header.log_time_ms;
     partition->wall_time_ms = header.wall_time_ms;
     uint32_t ordinal = 0;
+    partition->scratch->applying = true;
     for (uint32_t count; (count = decode_ahead(partition, &commands, ahead)) > 0;)
         for (uint32_t i = 0; i < count; i++, ordinal++) {
             apply_command(partition, &ahead[i]);
             partition_fold(partition, buffer_bytes(&partition->answer));
             answer(context, ordinal, buffer_bytes(&partition->answer));
         }
+    partition->scratch->applying = false;
     fold_trail(partition);
     ENSURE(ordinal == header.commands);
 }

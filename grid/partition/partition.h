@@ -23,7 +23,14 @@ struct partition_options {
     struct partition_id id;
     const struct service_registry *services;   /* NULL: service commands answer NOT_SUPPORTED */
     struct partition_reads *reads;             /* counted here by queries; borrowed; NULL: not counted */
+    struct partition_scratch *scratch;         /* borrowed; NULL: one of its own */
 };
+
+/* Memory for applying. Partitions of one thread share it: it is still in the processor's caches from the command before,
+ * which memory of each partition's own never is. */
+struct partition_scratch;
+struct partition_scratch *partition_scratch_open(void);
+void partition_scratch_close(struct partition_scratch *scratch);
 
 struct partition *partition_open(const struct partition_options *options);
 void partition_close(struct partition *partition);

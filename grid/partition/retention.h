@@ -21,6 +21,8 @@ void retention_close(struct retention *retention);
 void retention_add(struct retention *retention, const struct retained *entry);
 /* Forgets what is past its end or past the count, at most `budget` entries; returns how many. */
 size_t retention_trim(struct retention *retention, struct maps *maps, uint64_t now_ms, size_t budget);
+/* Asks for the memory of the entry that would be forgotten first; a look ahead, changes nothing. */
+struct map_ahead retention_fetch(const struct retention *retention, const struct maps *maps);
 uint64_t retention_count(const struct retention *retention);
 uint64_t retention_digest(const struct retention *retention);
 void retention_holds(const struct retention *retention);

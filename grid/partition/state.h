@@ -15,6 +15,14 @@ struct timers;
 struct activities;
 struct event_pipeline;
 
+/* Memory of the command being applied and of those decoded ahead. Nothing in it outlives partition_apply. */
+struct partition_scratch {
+    struct arena arena;                /* reset before each command */
+    struct arena ahead;                /* reset with each group of commands decoded ahead */
+    struct buffer bytes;               /* a record or message being encoded */
+    bool applying;                     /* somebody uses it */
+};
+
 struct partition {
     struct partition_id id;
     const struct service_registry *services;
@@ -36,8 +44,8 @@ struct partition {
     struct timers *timers;
     struct activities *activities;
     struct event_pipeline *pipeline;   /* what services keep for a while (event_pipeline.h) */
-    struct arena arena;                /* reset before each command */
-    struct arena ahead_arena;          /* of commands decoded ahead; reset with each group of them */
+    struct partition_scratch *scratch;
+    bool scratch_own;
     struct buffer answer;              /* encoded, of the command being applied */
     struct partition_stats stats;
 };
