@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""gridctl bench orders: its counts agree with what the cluster says, and it notices an order that does not end."""
+"""gridctl bench orders: its counts agree with what the cluster says. tools/bench: rows, merged into a file; nothing is left."""
 import json
+import os
 import sys
+import tempfile
 
-from fixture import Programs, Tap, cluster, gridctl, gridctl_json
+from fixture import Programs, Tap, cluster, gridctl, gridctl_json, run
 
 PROGRAMS = Programs(sys.argv)
+TOOL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "bench")
 FIELDS = {"operations", "seconds", "perSecond", "errors", "latencyUs", "acceptanceUs", "orders", "verified"}
 
 
@@ -61,8 +64,56 @@ def wrong_usage(nodes):
     return True, ""
 
 
+def tool(folder, *arguments, environment=None):
+    return run([sys.executable, TOOL, "--build", os.path.dirname(PROGRAMS.bin), "--folder", folder, "--output", os.path.join(folder, "out.md"),
+                "--seconds", "1", *arguments], environment=environment)
+
+
+def tool_rows(folder):
+    """Two runs of one row each: the file has both, and the second one's rate is half of what the first one reached."""
+    names = ("gridiron/orders-1-3", "gridiron/orders-1-3-half")
+    for name in names:
+        status, out, error = tool(folder, "--only", name, "-o", "json")
+        if status != 0:
+            return False, error
+    result = json.loads(out)
+    with open(os.path.join(folder, "out.md"), encoding="utf-8") as file:
+        rows = {line.split("|")[1].strip(): [cell.strip() for cell in line.split("|")] for line in file if line.startswith("| gridiron/")}
+    half = int(rows[names[0]][4].replace(",", "")) // 2
+    good = (list(rows) == list(names) and rows[names[1]][3] == f"open loop, {half} a second" and result[0]["row"] == names[1] and
+            result[0]["errors"] == 0 and "entries" in result[0]["notes"])
+    return good, f"{rows} {result}"
+
+
+def tool_leaves_nothing(folder):
+    """Neither files nor processes: a process's command line names its folder."""
+    left = [name for name in os.listdir(folder) if name != "out.md"]
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                left += [pid] * (folder.encode() in file.read())
+        except OSError:
+            pass
+    return not left, str(left)
+
+
+def tool_complains(folder):
+    for arguments, environment, said in ((["--only", "nonsense/x"], {}, "no row is called nonsense/x"),
+                                         (["--only", "etcd/idle"], {"PATH": folder}, "tools/packages install --for bench"),
+                                         (["--only", "gridiron/idle", "--build", folder], {}, "is not built"),
+                                         (["--only", "gridiron/set-half", "--output", "-"], {}, "needs gridiron/set-50x16")):
+        status, _, error = tool(folder, *arguments, environment=environment)
+        if status != 1 or said not in error or "Traceback" in error:
+            return False, f"{arguments}: {status} {error}"
+    return True, ""
+
+
 def main():
     tap = Tap()
+    with tempfile.TemporaryDirectory(prefix="gridiron-test-") as folder:
+        tap.run("tools/bench merges its rows into the file", lambda: tool_rows(folder))
+        tap.run("it says what is wrong", lambda: tool_complains(folder))
+        tap.run("it leaves nothing behind", lambda: tool_leaves_nothing(folder))
     with cluster(PROGRAMS, nodes=3, partitions=4) as nodes:
         nodes.start(nodes.ids())
         nodes.wait_ready(nodes.ids())

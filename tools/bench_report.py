@@ -1,0 +1,144 @@
+"""What tools/bench writes: a table of rows, kept from run to run, under the facts of the machine."""
+import datetime
+import os
+import platform
+import re
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SYNCS = 200
+COLUMNS = ["Row", "Operation", "Load", "ops/s", "p50 ms", "p99 ms", "p99.9 ms", "Errors", "Notes", "Measured"]
+
+HEAD = """# Baseline
+
+Written by `./tools/bench`; each row says when, and with which commit of Gridiron. Numbers are for comparison on one machine,
+not for what a cluster of several machines does: three processes of each system and the load share its processors.
+
+## Machine
+
+{facts}
+
+## How each system was asked
+
+- **gridiron**: three nodes, 128 partitions, replication factor 3, `durability: fsync` (acknowledged after a majority has
+  synced), reads linearizable. Each row from a fresh cluster with `log.disk_bytes` and `log.memory_bytes` raised. Load:
+  `gridctl bench map` and `gridctl bench orders`; connections x operations under way on each; 100,000 keys (one
+  client alone: 10,000), values of 100 bytes. A saga is complete when its order is confirmed or cancelled; 1,000 products, none preferred. "half" rows are open
+  loops: latency counts from when an operation was meant to start.
+- **gridiron-tcp**: the same with `loopback: tcp`, which is what the others below use; `gridiron` itself talks over Unix sockets
+  when the other end is on the same machine.
+- **etcd**: three members with their own data directories, default settings (every entry synced before it is acknowledged,
+  linearizable reads). Load: `h2load`, a C program for HTTP/2, sends gRPC `Put` and `Range` to the leader. Its limits: the same
+  request each time, so one key (values of 100 bytes); no open loop; nothing checks an answer but its HTTP status, so the
+  revision is held against the count of puts.
+- **redis-always**, **redis-everysec**: one primary, two replicas, append-only file on all three with `appendfsync always` or
+  `everysec`. Load: `redis-benchmark`, with pipelines for "x 16": 16 commands leave together, and the next 16 when all are
+  answered. **Its acknowledgement does not wait for replicas**: a primary that dies takes what it alone had with it, so no
+  row of Redis promises what Gridiron and etcd do. `WAIT` after each write would, and redis-benchmark cannot send it.
+
+## Results
+
+"""
+
+
+def command_output(line):
+    try:
+        return subprocess.run(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", timeout=10, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+
+
+def busy_share(seconds):
+    """Share of all processors that somebody used, over a moment in which this program does nothing."""
+    def read():
+        with open("/proc/stat", encoding="ascii") as file:
+            fields = [int(field) for field in file.readline().split()[1:9]]
+        return sum(fields), fields[3] + fields[4]
+    before = read()
+    time.sleep(seconds)
+    after = read()
+    return 1 - (after[1] - before[1]) / max(1, after[0] - before[0])
+
+
+def sync_us(folder):
+    """Median time of a synced write of 4 KiB."""
+    times = []
+    with tempfile.TemporaryFile(dir=folder) as file:
+        for _ in range(SYNCS):
+            began = time.monotonic()
+            os.pwrite(file.fileno(), b"\0" * 4096, 0)
+            os.fdatasync(file.fileno())
+            times.append((time.monotonic() - began) * 1e6)
+    return statistics.median(times)
+
+
+def facts(folder):
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        model = (re.findall(r"model name\s*: (.*)", file.read()) or ["unknown"])[0]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    system = command_output(["findmnt", "-n", "-o", "FSTYPE", "--target", folder]).strip() or "unknown file system"
+    versions = [command_output(["etcd", "--version"]).split("\n")[0].replace(" Version:", ""),
+                (re.findall(r"v=([0-9.]+)", command_output(["redis-server", "--version"])) or [""])[0],
+                command_output(["h2load", "--version"]).strip()]
+    return "\n".join([f"- {os.cpu_count()} processors ({model}), {memory:.0f} GB; Linux {platform.release()}; {system}; a synced write "
+                      f"of 4 KiB takes {sync_us(folder):.0f} us (median of {SYNCS})",
+                      f"- {versions[0] or 'etcd is not installed'}; {'Redis ' + versions[1] if versions[1] else 'Redis is not installed'}; "
+                      f"{versions[2] or 'h2load is not installed'}"])
+
+
+def cell_number(value, places):
+    return "" if value is None else f"{value:,.{places}f}"
+
+
+class Report:
+    """Rows by name, in the order of the file; what was there before stays until it is measured again."""
+
+    def __init__(self, options):
+        self.path = None if options.output == "-" else options.output
+        self.folder = options.folder or tempfile.gettempdir()
+        commit = command_output(["git", "-C", ROOT, "describe", "--always", "--dirty"]).strip()
+        self.stamp = f"{datetime.date.today().isoformat()} {commit if re.fullmatch('[0-9a-z-]+', commit) else ''}".strip()
+        self.rows, self.measured, self.facts = self.read(), [], None
+
+    def read(self):
+        rows = {}
+        if self.path and os.path.exists(self.path):
+            with open(self.path, encoding="utf-8") as file:
+                for line in file:
+                    cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+                    if len(cells) == len(COLUMNS) and "/" in cells[0] and cells[0] != COLUMNS[0]:
+                        rows[cells[0]] = cells
+        return rows
+
+    def per_second(self, name):
+        cells = self.rows.get(name)
+        return int(cells[3].replace(",", "")) if cells and cells[3] else None
+
+    def put(self, row, result):
+        self.rows[row.name] = [row.name, row.what(), row.load(), cell_number(result.get("perSecond"), 0),
+                               *(cell_number(result.get(name), 2) for name in ("p50", "p99", "p999")),
+                               cell_number(result.get("errors"), 0), result.get("notes", ""), self.stamp]
+        self.measured.append({"row": row.name, **result})
+
+    def table(self, only_measured=False):
+        wanted = {made["row"] for made in self.measured} if only_measured else set(self.rows)
+        order = {name: place for place, name in enumerate(("gridiron", "gridiron-tcp", "etcd", "redis-always", "redis-everysec"))}
+        rows = [cells for name, cells in self.rows.items() if name in wanted]
+        rows.sort(key=lambda cells: order.get(cells[0].split("/")[0], len(order)))
+        lines = [COLUMNS, ["---", "---", "---", "---:", "---:", "---:", "---:", "---:", "---", "---"], *rows]
+        return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+    def write(self):
+        """At once, after each row: what was measured is not lost with the rest."""
+        if self.path is None:
+            return
+        if self.facts is None:
+            self.facts = facts(self.folder)
+        new = self.path + ".new"
+        with open(new, "w", encoding="utf-8") as file:
+            file.write(HEAD.format(facts=self.facts) + self.table() + "\n")
+        shutil.move(new, self.path)
