@@ -16,6 +16,7 @@
 #include "grid/node/node.h"
 #include "grid/uv/uv_io.h"
 #include "grid/wire/protobuf_wire.h"
+#include "raft/heap.h"
 
 extern char **environ;
 
@@ -293,9 +294,20 @@ static void prefer_batches(void)
     (void)sched_setscheduler(0, SCHED_BATCH, &none);
 }
 
+/* What looks for errors in memory is to see every piece of the library's. */
+static struct heap *open_heap(void)
+{
+#if defined(__SANITIZE_ADDRESS__)
+    return NULL;
+#else
+    return heap_open();
+#endif
+}
+
 static int run(struct program *program)
 {
     char *note = NULL;
+    struct heap *heap = open_heap();
     signal(SIGPIPE, SIG_IGN);
     prefer_batches(); /* before there are threads: they inherit it */
     uv_loop_init(&program->loop);
@@ -316,6 +328,7 @@ static int run(struct program *program)
     }
     memory_free(note);
     close_all(program);
+    heap_close(heap);
     return program->exit_code;
 }
 
