@@ -96,7 +96,7 @@ void group_init(struct group *group, struct group_set *set, uint32_t number, str
 static void drop(struct group *group, struct proposal *proposal)
 {
     void *token = proposal->token;
-    memory_free(proposal);
+    raft_free(proposal);
     group->set->inside = true;
     group->machine.dropped(group->machine.context, token);
     group->set->inside = false;
@@ -118,7 +118,7 @@ static void proposal_done(struct raft_apply *request, int status, void *result)
     struct group *group = proposal->group;
     pop_proposal(group, proposal);
     if (status == 0)
-        memory_free(proposal);
+        raft_free(proposal);
     else
         drop(group, proposal);
 }
@@ -158,7 +158,8 @@ enum grid_err group_propose(struct group *group, enum group_class class_, struct
         return GRID_ERR_LOG_FULL;
     if (guard_transferring(&group->guard))
         return GRID_ERR_BUSY;
-    struct proposal *proposal = memory_zero(1, sizeof *proposal);
+    struct proposal *proposal = raft_calloc(1, sizeof *proposal);
+    REQUIRE(proposal != NULL);
     proposal->group = group;
     proposal->token = token;
     if (group->proposals_last == NULL)

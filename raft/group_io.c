@@ -95,7 +95,8 @@ static int io_append(struct raft_io *base, struct raft_io_append *request, const
 {
     struct group_io *io = io_of(base);
     REQUIRE(count != 0);
-    struct group_append *append = memory_zero(1, sizeof *append);
+    struct group_append *append = raft_calloc(1, sizeof *append);
+    REQUIRE(append != NULL);
     append->io = io;
     append->request = request;
     append->done = done;
@@ -347,7 +348,7 @@ static void io_close(struct raft_io *base, raft_io_close_cb done)
         if (append->io == io) {
             io->appends_count--;
             append->done(append->request, 0);
-            memory_free(append);
+            raft_free(append);
             continue;
         }
         if (others_last == NULL)
@@ -414,7 +415,10 @@ void group_io_durable(struct group_io_host *host, uint64_t lsn)
         struct raft_io_append *request = append->request;
         raft_io_append_cb done = append->done;
         uint64_t last_index = append->last_index;
-        memory_free(append);
+        raft_free(append);
+        /* Written when it was queued, a flush ago: by now the processor has forgotten it. */
+        if (host->appends_first != NULL)
+            __builtin_prefetch(host->appends_first);
         guard_append_done(guard, request, done, last_index, 0);
     }
 }
@@ -424,7 +428,7 @@ void group_io_fail(struct group_io_host *host)
     while (host->appends_first != NULL) {
         struct group_append *append = pop_append(host);
         guard_append_done(append->io->guard, append->request, append->done, append->last_index, RAFT_IOERR);
-        memory_free(append);
+        raft_free(append);
     }
 }
 
