@@ -73,7 +73,7 @@ void client_place(struct request *request)
     }
     if (!request->has_partition) {
         request->partition = hash_partition(buffer_bytes(&request->affinity), client->partitions).value;
-        buffer_close(&request->affinity);
+        buffer_clear(&request->affinity);
     }
     if (request->partition >= client->partitions) {
         request_fail_later(request, GRID_ERR_INVALID, "partition: outside the cluster's partitions");
@@ -435,6 +435,7 @@ void client_close(struct client *client)
     buffer_close(&client->table);
     arena_close(&client->arena);
     arena_close(&client->table_arena);
+    request_free_spare(client);
     memory_free(client->slots);
     memory_free(client->cluster);
     memory_free(client->name);

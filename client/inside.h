@@ -113,6 +113,8 @@ struct client {
     uint32_t slots_count, slots_capacity, slots_free;
     uint64_t orders;
     size_t pending, own;                   /* requests without an outcome; of them REQUEST_SESSION */
+    struct request *spare;                 /* ended ones, with their buffers */
+    size_t spare_count;
     bool closing;
     struct client_totals totals;
 };
@@ -123,6 +125,7 @@ void request_list_insert(struct request_list *list, struct request *request);   
 void request_list_remove(struct request *request);
 struct request *request_new(struct client *client, enum request_kind kind, const struct client_call *call);
 void request_finish(struct request *request, const struct client_result *result); /* calls back, frees */
+void request_free_spare(struct client *client);
 void request_fail(struct request *request, enum grid_err err, const char *note);
 void request_fail_later(struct request *request, enum grid_err err, const char *note);
 uint64_t request_wire_id(struct request *request);                               /* a new one for this attempt */

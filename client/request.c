@@ -6,6 +6,14 @@
 
 static const struct response NO_RESPONSE;
 
+/* Requests that are kept for the next ones, and how large a body may be that stays with one. What looks for errors in
+ * memory is to see each by itself. */
+#if defined(__SANITIZE_ADDRESS__)
+enum { SPARE_MAX = 0, SPARE_BODY_BYTES = 4096 };
+#else
+enum { SPARE_MAX = 64, SPARE_BODY_BYTES = 4096 };
+#endif
+
 /* ---- lists */
 
 static void insert_before(struct request_list *list, struct request *request, struct request *at)
@@ -105,6 +113,50 @@ void request_forget_attempt(struct request *request)
     request->connection = NULL;
 }
 
+/* ---- memory */
+
+static struct request *take(struct client *client)
+{
+    struct request *request = client->spare;
+    if (request == NULL)
+        return memory_zero(1, sizeof *request);
+    client->spare = request->next;
+    client->spare_count--;
+    struct buffer body = request->body, affinity = request->affinity;
+    *request = (struct request){.body = body, .affinity = affinity};
+    return request;
+}
+
+static void free_request(struct request *request)
+{
+    buffer_close(&request->body);
+    buffer_close(&request->affinity);
+    memory_free(request);
+}
+
+static void give(struct client *client, struct request *request)
+{
+    if (client->spare_count + 1 > SPARE_MAX || request->body.capacity > SPARE_BODY_BYTES) {
+        free_request(request);
+        return;
+    }
+    buffer_clear(&request->body);
+    buffer_clear(&request->affinity);
+    request->next = client->spare;
+    client->spare = request;
+    client->spare_count++;
+}
+
+void request_free_spare(struct client *client)
+{
+    while (client->spare != NULL) {
+        struct request *request = client->spare;
+        client->spare = request->next;
+        free_request(request);
+    }
+    client->spare_count = 0;
+}
+
 /* ---- life */
 
 /* No answer came in time, whatever the reason. */
@@ -119,8 +171,8 @@ static void deadline_passed(void *context)
 
 struct request *request_new(struct client *client, enum request_kind kind, const struct client_call *call)
 {
-    struct request *request = memory_zero(1, sizeof *request);
     REQUIRE(!client->closing);
+    struct request *request = take(client);
     request->client = client;
     request->kind = kind;
     request->order = ++client->orders;
@@ -151,10 +203,8 @@ void request_finish(struct request *request, const struct client_result *result)
         window_leave(request);
     clock_timer_stop(client->io->clock, &request->deadline);
     slot_give(client, request->slot);
-    buffer_close(&request->body);
-    buffer_close(&request->affinity);
     client->own -= request->kind == REQUEST_SESSION;
-    memory_free(request);
+    give(client, request);
     client->pending--;
     client->totals.unknown += result->err == GRID_ERR_UNKNOWN;
     call.done(call.context, result);
