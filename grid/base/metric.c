@@ -31,10 +31,12 @@ struct metric_registry { struct family *first, **last; };
 struct bound { uint64_t us; const char *seconds; };
 
 static const struct bound BOUNDS[METRIC_BUCKETS] = {
+    {5, "0.000005"},     {10, "0.00001"},    {25, "0.000025"},
     {50, "0.00005"},     {100, "0.0001"},    {250, "0.00025"},  {500, "0.0005"},   {1000, "0.001"},
     {2500, "0.0025"},    {5000, "0.005"},    {10000, "0.01"},   {25000, "0.025"},  {50000, "0.05"},
     {100000, "0.1"},     {250000, "0.25"},   {500000, "0.5"},   {1000000, "1"},    {2500000, "2.5"},
     {5000000, "5"},      {10000000, "10"},   {20000000, "20"},  {30000000, "30"},  {60000000, "60"},
+    {120000000, "120"},
 };
 
 struct metric_registry *metric_registry_open(void)
@@ -135,14 +137,30 @@ struct metric_histogram *metric_histogram_add(struct metric_registry *registry, 
     return &metric_add(registry, METRIC_HISTOGRAM, name, help, labels)->value.histogram;
 }
 
-void metric_observe_us(struct metric_histogram *histogram, uint64_t value_us)
+void metric_observe_many_us(struct metric_histogram *histogram, uint64_t value_us, uint64_t times)
 {
     size_t bucket = 0;
     while (bucket < METRIC_BUCKETS && value_us > BOUNDS[bucket].us)
         bucket++;
-    histogram->counts[bucket]++;
-    histogram->count++;
-    histogram->sum_us += value_us;
+    histogram->counts[bucket] += times;
+    histogram->count += times;
+    histogram->sum_us += value_us * times;
+}
+
+void metric_observe_us(struct metric_histogram *histogram, uint64_t value_us)
+{
+    metric_observe_many_us(histogram, value_us, 1);
+}
+
+static void expose_counter(const struct metric_counter *counter, struct buffer *out)
+{
+    uint64_t scale = 1;
+    for (uint32_t i = 0; i < counter->decimals; i++)
+        scale *= 10;
+    buffer_append_format(out, "%" PRIu64, counter->value / scale);
+    if (counter->decimals > 0)
+        buffer_append_format(out, ".%0*" PRIu64, (int)counter->decimals, counter->value % scale);
+    buffer_append_u8(out, '\n');
 }
 
 static void expose_help(const struct family *family, struct buffer *out)
@@ -197,7 +215,7 @@ static void expose_metric(const struct family *family, const struct metric *metr
     switch (family->kind) {
     case METRIC_COUNTER:
         expose_series(family, metric, "", NULL, out);
-        buffer_append_format(out, "%" PRIu64 "\n", metric->value.counter.value);
+        expose_counter(&metric->value.counter, out);
         return;
     case METRIC_GAUGE:
         expose_series(family, metric, "", NULL, out);

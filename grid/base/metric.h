@@ -11,11 +11,12 @@
 
 #include "grid/base/bytes.h"
 
-struct metric_counter { uint64_t value; };
+/* `decimals` digits of the value stand behind the point when it is exposed: amounts in cents, for example. */
+struct metric_counter { uint64_t value; uint32_t decimals; };
 struct metric_gauge { int64_t value; };
 
-/* Durations in microseconds; exposed in seconds with fixed buckets from 50 us to 60 s. */
-enum { METRIC_BUCKETS = 20 };
+/* Durations in microseconds; exposed in seconds with fixed buckets from 5 us to 2 minutes. */
+enum { METRIC_BUCKETS = 24 };
 struct metric_histogram { uint64_t counts[METRIC_BUCKETS + 1], count, sum_us; };
 
 struct metric_registry;
@@ -29,6 +30,8 @@ struct metric_gauge *metric_gauge_add(struct metric_registry *registry, const ch
 struct metric_histogram *metric_histogram_add(struct metric_registry *registry, const char *name, const char *help,
                                               const char *labels);
 void metric_observe_us(struct metric_histogram *histogram, uint64_t value_us);
+/* The same value `times` times over: what happened to all commands of one entry. */
+void metric_observe_many_us(struct metric_histogram *histogram, uint64_t value_us, uint64_t times);
 /* Appends the exposition text (version 0.0.4): HELP and TYPE once a name, metrics in order of registration. */
 void metric_expose(const struct metric_registry *registry, struct buffer *out);
 

@@ -103,6 +103,9 @@ Test(metric, exposes_cumulative_buckets_in_seconds)
     assert_exposes(registry,
                    "# HELP t_seconds Time.\n"
                    "# TYPE t_seconds histogram\n"
+                   "t_seconds_bucket{op=\"set\",le=\"0.000005\"} 1\n"
+                   "t_seconds_bucket{op=\"set\",le=\"0.00001\"} 1\n"
+                   "t_seconds_bucket{op=\"set\",le=\"0.000025\"} 1\n"
                    "t_seconds_bucket{op=\"set\",le=\"0.00005\"} 2\n"
                    "t_seconds_bucket{op=\"set\",le=\"0.0001\"} 3\n"
                    "t_seconds_bucket{op=\"set\",le=\"0.00025\"} 3\n"
@@ -123,9 +126,39 @@ Test(metric, exposes_cumulative_buckets_in_seconds)
                    "t_seconds_bucket{op=\"set\",le=\"20\"} 3\n"
                    "t_seconds_bucket{op=\"set\",le=\"30\"} 3\n"
                    "t_seconds_bucket{op=\"set\",le=\"60\"} 4\n"
+                   "t_seconds_bucket{op=\"set\",le=\"120\"} 5\n"
                    "t_seconds_bucket{op=\"set\",le=\"+Inf\"} 5\n"
                    "t_seconds_sum{op=\"set\"} 120.000102\n"
                    "t_seconds_count{op=\"set\"} 5\n");
+    metric_registry_close(registry);
+}
+
+Test(metric, observes_one_value_many_times)
+{
+    struct metric_registry *registry = metric_registry_open();
+    struct metric_histogram *many = metric_histogram_add(registry, "many_seconds", "Time.", NULL);
+    struct metric_histogram *one = metric_histogram_add(registry, "one_seconds", "Time.", NULL);
+    metric_observe_many_us(many, 300, 3);
+    metric_observe_many_us(many, 200000000, 2);
+    metric_observe_many_us(many, 7, 0);
+    for (int i = 0; i < 5; i++)
+        metric_observe_us(one, i < 3 ? 300 : 200000000);
+    cr_assert_arr_eq(many, one, sizeof *one);
+    cr_assert_eq(many->counts[METRIC_BUCKETS], 2);
+    metric_registry_close(registry);
+}
+
+Test(metric, exposes_counters_with_decimals)
+{
+    struct metric_registry *registry = metric_registry_open();
+    *metric_counter_add(registry, "revenue_total", "R.", "currency=\"EUR\"") = (struct metric_counter){12905, 2};
+    *metric_counter_add(registry, "revenue_total", "R.", "currency=\"JPY\"") = (struct metric_counter){12905, 0};
+    *metric_counter_add(registry, "revenue_total", "R.", "currency=\"KWD\"") = (struct metric_counter){5, 3};
+    assert_exposes(registry, "# HELP revenue_total R.\n"
+                             "# TYPE revenue_total counter\n"
+                             "revenue_total{currency=\"EUR\"} 129.05\n"
+                             "revenue_total{currency=\"JPY\"} 12905\n"
+                             "revenue_total{currency=\"KWD\"} 0.005\n");
     metric_registry_close(registry);
 }
 
