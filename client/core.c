@@ -264,6 +264,11 @@ void client_answered(struct request *request, const struct response *response)
         request_finish(request, &result);
         return;
     }
+    if (verdict == RETRY_AGAIN && response->retry_after_ms > 0 && request->kind == REQUEST_COMMAND) {
+        client->totals.postponed++;
+        routing_later(request, response->retry_after_ms);
+        return;
+    }
     if (verdict == RETRY_AGAIN) {
         routing_again(request, response->leader);
         return;
@@ -332,7 +337,7 @@ static size_t holds_list(const struct request_list *list)
 
 void client_holds(const struct client *client)
 {
-    size_t found = holds_list(&client->early) + holds_list(&client->failed);
+    size_t found = holds_list(&client->early) + holds_list(&client->failed) + holds_list(&client->paused);
     for (const struct connection *each = client->connections; each != NULL; each = each->next) {
         found += holds_list(&each->sent) + holds_list(&each->waiting);
         HOLDS(each->sent.count == 0 || each->state == CONNECTION_READY);
@@ -414,6 +419,7 @@ void client_close(struct client *client)
     close_sessions(client);
     end_list(&client->early);
     end_list(&client->failed);
+    end_list(&client->paused);
     for (struct connection *each = client->connections; each != NULL; each = each->next) {
         end_list(&each->sent);
         end_list(&each->waiting);

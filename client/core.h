@@ -147,7 +147,7 @@ struct node_id client_leader(const struct client *client, struct partition_id pa
 const char *client_cluster(const struct client *client);       /* "" before the first node has answered */
 
 struct client_totals {
-    uint64_t requests, sent, repeated, redirected, unknown, connections, sessions;
+    uint64_t requests, sent, repeated, redirected, postponed, unknown, connections, sessions;
     uint64_t malformed;                    /* connections given up for what the node sent, or left half sent */
 };
 struct client_totals client_totals(const struct client *client);

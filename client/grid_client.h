@@ -37,7 +37,9 @@ enum grid_outcome {
     GRID_OUTCOME_TOO_LARGE = 9,
     GRID_OUTCOME_RESULT_NOT_KEPT = 11,     /* applied; only the answer is gone */
     GRID_OUTCOME_NOT_SUPPORTED = 12,
-    GRID_OUTCOME_BUSY = 13,                /* too much in flight */
+    /* Too much in flight here, or no room for a new saga at its partition until the deadline passed: a write that finds none
+     * is repeated when the node said. Meanwhile later writes may overtake it. */
+    GRID_OUTCOME_BUSY = 13,
     GRID_OUTCOME_MALFORMED = 17,
     GRID_OUTCOME_CLOSED = 18,              /* the client was closed first; a write was not sent */
     GRID_OUTCOME_REFUSED = 20,             /* a service's "no": refusal and refusal_code say which */

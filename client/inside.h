@@ -38,7 +38,7 @@ struct request {
     struct connection *connection;
     uint64_t sent_us, route;
     uint32_t attempts;
-    struct timer deadline;
+    struct timer deadline, pause;          /* pause: a node asked to come back later */
     struct client_call call;
 };
 
@@ -107,6 +107,7 @@ struct client {
     struct message_table members;
     char *cluster;
     struct request_list early, failed;     /* before the first table; to be answered at the end of the iteration */
+    struct request_list paused;            /* told to come back later */
     struct route *dirty;
     struct deferred flush;
     struct slot *slots;
@@ -155,6 +156,9 @@ void routing_pump(struct route *route);
 void routing_table(struct connection *connection, const struct message_table *table);
 /* The attempt brought no final answer; `leader` is the node's hint, 0 for none. */
 void routing_again(struct request *request, uint32_t leader);
+/* The leader had no room for this one and said when to ask again; the others of its partition go on. */
+void routing_later(struct request *request, uint64_t after_ms);
+void routing_resume(void *request);                /* that time is over */
 
 /* window.c */
 bool window_admit(struct route *route, struct request *request); /* false: wait */

@@ -166,7 +166,8 @@ static void deadline_passed(void *context)
     /* What is under way now may still arrive there. */
     if (request->connection != NULL)
         retry_lost(&request->retry);
-    request_fail(request, retry_give_up(&request->retry), "the deadline passed");
+    enum grid_err outcome = retry_give_up(&request->retry);
+    request_fail(request, outcome, outcome == GRID_ERR_BUSY ? "no room until the deadline passed" : "the deadline passed");
 }
 
 struct request *request_new(struct client *client, enum request_kind kind, const struct client_call *call)
@@ -180,6 +181,7 @@ struct request *request_new(struct client *client, enum request_kind kind, const
     request->retry.is_write = kind == REQUEST_COMMAND;
     request->call = *call;
     request->deadline = (struct timer){.fire = deadline_passed, .context = request};
+    request->pause = (struct timer){.fire = routing_resume, .context = request};
     client->pending++;
     /* A session is wanted as long as a write waits for it; those have deadlines of their own. */
     if (kind == REQUEST_SESSION) {
@@ -202,6 +204,7 @@ void request_finish(struct request *request, const struct client_result *result)
     if (request->sequence > 0)
         window_leave(request);
     clock_timer_stop(client->io->clock, &request->deadline);
+    clock_timer_stop(client->io->clock, &request->pause);
     slot_give(client, request->slot);
     client->own -= request->kind == REQUEST_SESSION;
     give(client, request);

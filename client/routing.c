@@ -6,7 +6,10 @@
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
 
-enum { HOPS_MAX = 2 };                     /* redirects followed at once; then nodes may be of two minds: pause */
+enum {
+    HOPS_MAX = 2,                          /* redirects followed at once; then nodes may be of two minds: pause */
+    RETRY_AFTER_MS_MAX = 10000,            /* whatever a node asks for */
+};
 
 /* ---- queues */
 
@@ -123,6 +126,20 @@ static void learn(struct route *route, uint32_t asked, uint32_t hint)
     }
 }
 
+static void queue_again(struct route *route, struct request *request)
+{
+    if (request->kind == REQUEST_SESSION && route->writes.count == 0) {
+        request_fail(request, GRID_ERR_UNAVAILABLE, "nobody waits for the session any more");
+        return;
+    }
+    request_list_remove(request);
+    if (request->kind == REQUEST_COMMAND && request->sequence == 0)
+        request_list_insert(&route->writes, request);
+    else
+        request_list_insert(&route->retries, request);
+    routing_mark(route);
+}
+
 void routing_again(struct request *request, uint32_t leader)
 {
     struct client *client = request->client;
@@ -135,16 +152,26 @@ void routing_again(struct request *request, uint32_t leader)
     struct route *route = &client->routes[request->partition];
     if (request->route == route->version)
         learn(route, asked, leader);
-    if (request->kind == REQUEST_SESSION && route->writes.count == 0) {
-        request_fail(request, GRID_ERR_UNAVAILABLE, "nobody waits for the session any more");
-        return;
-    }
+    queue_again(route, request);
+}
+
+void routing_later(struct request *request, uint64_t after_ms)
+{
+    struct client *client = request->client;
+    REQUIRE(request->kind == REQUEST_COMMAND && after_ms > 0);
+    uint64_t wait_us = (after_ms < RETRY_AFTER_MS_MAX ? after_ms : RETRY_AFTER_MS_MAX) * 1000;
+    request_forget_attempt(request);
     request_list_remove(request);
-    if (request->kind == REQUEST_COMMAND && request->sequence == 0)
-        request_list_insert(&route->writes, request);
-    else
-        request_list_insert(&route->retries, request);
-    routing_mark(route);
+    request_list_append(&client->paused, request);
+    /* Those that were refused together do not come back together. */
+    clock_timer_start(client->io->clock, &request->pause, prng_range(&client->prng, wait_us, wait_us + wait_us / 2));
+}
+
+void routing_resume(void *context)
+{
+    struct request *request = context;
+    REQUIRE(request->list == &request->client->paused);
+    queue_again(&request->client->routes[request->partition], request);
 }
 
 static void know_member(struct client *client, const struct message_member *member)

@@ -204,6 +204,7 @@ struct response {
     const struct journal_page *journal;                        /* NULL: none */
     const struct map_info *info;                               /* NULL: none */
     uint64_t ttl_ms;
+    uint64_t retry_after_ms;                                   /* with BUSY: no sooner than this; 0: as usual */
 };
 
 /* ---- administration */

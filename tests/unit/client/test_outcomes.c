@@ -347,6 +347,69 @@ Test(outcomes, a_busy_node_is_asked_again_and_named_in_the_end)
     script_close(&script);
 }
 
+/* R6: a node without room says when to come back; only the refused write waits, and not longer than its deadline. */
+Test(outcomes, a_write_that_finds_no_room_comes_back_when_it_was_told_to)
+{
+    struct script script;
+    struct outcome refused, other;
+    struct heard heard;
+    open_all(&script);
+    struct response full = {.err = GRID_ERR_BUSY, .leader = 1, .retry_after_ms = 300, .note = bytes_of_text("admission")};
+    script_set(&script, 0, &refused);
+    cr_assert(script_hear(&script, 1, &heard));
+    script_answer(&script, 1, &heard, &full);
+    script_set(&script, 0, &other);
+    cr_assert(script_hear(&script, 1, &heard), "the next one does not wait for it");
+    script_answer(&script, 1, &heard, &(struct response){.version = 2});
+    expect(&other, GRID_ERR_OK);
+    script_advance(&script, 299 * 1000);
+    cr_assert(script_is_silent(&script, 1));
+    script_advance(&script, 152 * 1000);
+    cr_assert(script_hear(&script, 1, &heard), "at most half as long again");
+    cr_expect_eq(client_totals(script.client).postponed, 1);
+    script_answer(&script, 1, &heard, &(struct response){.version = 3});
+    expect(&refused, GRID_ERR_OK);
+    script_close(&script);
+}
+
+Test(outcomes, a_write_that_finds_no_room_at_all_is_told_so_at_its_deadline)
+{
+    struct script script;
+    struct outcome set;
+    struct heard heard;
+    open_all(&script);
+    struct response full = {.err = GRID_ERR_BUSY, .leader = 1, .retry_after_ms = 500};
+    int asked = 0;
+    script_set(&script, 0, &set);
+    for (int i = 0; i < 12000 && set.calls == 0; i++) {
+        if (script_hear(&script, 1, &heard)) {
+            asked++;
+            script_answer(&script, 1, &heard, &full);
+        }
+        script_advance(&script, 1000);
+    }
+    expect(&set, GRID_ERR_BUSY);
+    cr_expect_str_eq(set.note, "no room until the deadline passed");
+    cr_expect(asked >= 10000 / 750 && asked <= 10000 / 500 + 1, "%d", asked);
+    script_close(&script);
+}
+
+Test(outcomes, closing_ends_a_write_that_waits_for_room)
+{
+    struct script script;
+    struct outcome set;
+    struct heard heard;
+    open_all(&script);
+    script_set(&script, 0, &set);
+    cr_assert(script_hear(&script, 1, &heard));
+    script_answer(&script, 1, &heard, &(struct response){.err = GRID_ERR_BUSY, .leader = 1, .retry_after_ms = 500});
+    script_run(&script);
+    client_close(script.client);
+    script.client = NULL;
+    expect(&set, GRID_ERR_CLOSED);
+    script_close(&script);
+}
+
 Test(outcomes, business_answers_are_passed_on)
 {
     struct script script;
