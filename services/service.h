@@ -126,9 +126,19 @@ enum service_affinity {
     SERVICE_AFFINITY_PREFIX,               /* its key is <affinity>.<letter><number>, for example <order_id>.p1 */
 };
 
-enum service_tally {                       /* counted in partition_stats */
-    SERVICE_TALLY_NONE, SERVICE_TALLY_SAGA_STARTED, SERVICE_TALLY_SAGA_COMPLETED, SERVICE_TALLY_SAGA_COMPENSATED,
-    SERVICE_TALLY_SAGA_TIMED_OUT, SERVICE_TALLY_SAGA_FAILED,
+/* What an event means to those who count and time: metrics. Nothing replicated reads it, but every replica finds the same.
+ * Texts are constants of the service or texts of the view that no client chose freely: they become labels. */
+enum service_saga_end { SAGA_GOES_ON, SAGA_ENDED_COMPLETED, SAGA_ENDED_COMPENSATED, SAGA_ENDED_TIMED_OUT, SAGA_ENDED_FAILED };
+
+enum { NOTICE_STEPS_MAX = 8 };
+
+struct service_notice {
+    const char *saga_type, *saga_mode;     /* set with anything of a saga */
+    bool saga_started, undoing_began;
+    enum service_saga_end saga_end;
+    uint64_t saga_ms, undoing_ms;          /* with the end: since its start, since its undoing began, in log time */
+    struct { const char *name; bool failed; uint64_t ms; } steps[NOTICE_STEPS_MAX]; size_t steps_count; /* that ended */
+    int64_t revenue_minor; const char *currency; /* sold; 0: nothing */
 };
 
 struct service_command_kind {
@@ -136,6 +146,9 @@ struct service_command_kind {
     const char *name;
     const struct ProtobufCMessageDescriptor *descriptor;
     bool internal;                         /* only other aggregates may send it */
+    /* Admission (R6): messages to other partitions, activities and timers that a client's command leads to at the most,
+     * until everything that it begins has ended. NULL: none, or so few that nobody needs to count. */
+    uint32_t (*worst_case)(const void *command);
 };
 
 struct service_event_kind {
@@ -144,7 +157,6 @@ struct service_event_kind {
     const struct ProtobufCMessageDescriptor *descriptor;
     uint32_t saga_step;                    /* 0: none */
     bool is_compensating;
-    enum service_tally tally;
 };
 
 typedef void (*service_decide_fn)(const struct service_call *call, const struct service_state *state, uint32_t type,
@@ -179,6 +191,12 @@ struct service {
     struct bytes (*part_key)(const struct service_call *call, uint32_t type, const void *command);
     /* Brings an event of an older version to the present meaning; NULL while every event is of version 1. */
     const void *(*upcast)(const struct service_call *call, uint32_t type, uint32_t version, const void *event);
+    /* Of what worst_case counted, what an aggregate in this state may still cause. What is sent counts elsewhere: it must
+     * not be here any more. NULL: nothing. */
+    uint32_t (*still_needs)(const void *view);
+    /* Says what an event means to those who watch; the state is as evolve left it. NULL: nothing. */
+    void (*notice)(const struct service_call *call, const struct service_state *state, uint32_t type, const void *event,
+                   struct service_notice *notice);
     void (*holds)(const struct service_state *state);      /* aborts when the aggregate contradicts itself */
 };
 

@@ -56,6 +56,7 @@ static void route(struct work *work, const struct work_item *item, struct link_m
     buffer_clear(scratch);
     link_message_encode(message, scratch);
     outbox_add(partition->outbox, destination, buffer_bytes(scratch));
+    partition->counts.outbox_written++;
     partition_fold(partition, buffer_bytes(scratch));
 }
 

@@ -113,6 +113,8 @@ void event_pipeline_command(struct partition *partition, const struct service_co
     item.trace.saga_id = BYTES_NONE; /* a client's command belongs to no saga, whatever it says */
     event_work_run(&work, &item, &outcome);
     answer(&outcome, response);
+    partition->counts.submitted++;
+    partition->counts.submitted_failed += response->err != GRID_ERR_OK;
     forget_old(partition);
 }
 
@@ -128,6 +130,7 @@ static void run_message(struct work *work, const struct link_message *message)
     }
     item.reply_to = message->reply_to;
     event_work_run(work, &item, &outcome);
+    work->partition->counts.outbox_failed += outcome.err != GRID_ERR_OK || outcome.refusal == REFUSAL_UNPROCESSABLE;
 }
 
 static enum grid_err check_delivery(const struct partition *partition, const struct deliver_command *deliver)
@@ -153,7 +156,7 @@ void event_pipeline_deliver(struct partition *partition, const struct deliver_co
             inbox_advance(partition->inbox, deliver->source, deliver->incarnation, message->sequence);
             run_message(&work, message);
             break;
-        case INBOX_OLD: partition->stats.duplicates++; break;
+        case INBOX_OLD: partition->counts.duplicates++; break;
         case INBOX_GAP: response->err = GRID_ERR_GAP; break;
         case INBOX_LOWER_INCARNATION: response->err = GRID_ERR_MISMATCH; break;
         }
@@ -166,10 +169,12 @@ void event_pipeline_acknowledge(struct partition *partition, const struct acknow
                                 struct response *response)
 {
     REQUIRE(partition != NULL && acknowledge != NULL);
+    uint64_t pending = outbox_pending(partition->outbox);
     if (acknowledge->incarnation != partition_incarnation(partition))
         response->err = GRID_ERR_MISMATCH;
     else if (!outbox_acknowledge(partition->outbox, acknowledge->destination, acknowledge->sequence))
         response->err = GRID_ERR_INVALID;
+    partition->counts.outbox_delivered += pending - outbox_pending(partition->outbox);
 }
 
 /* ---- activities and timers */
@@ -196,7 +201,7 @@ void event_pipeline_activity_result(struct partition *partition, const struct ac
     }
     response->found = activities_finish(partition->activities, result->activity, &partition->scratch->arena, &record);
     if (!response->found) {
-        partition->stats.duplicates++;
+        partition->counts.duplicates++;
         return;
     }
     struct work work = event_work_begin(partition);

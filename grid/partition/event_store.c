@@ -97,6 +97,7 @@ void event_store_save(struct work *work, const struct handling *handling)
     struct partition *partition = work->partition;
     REQUIRE(handling->state.view != NULL && (handling->state.part != NULL) >= (handling->part.size != 0));
     store(work, item, map_of(work, item->service, MAP_VIEW), item->key, handling->view);
+    partition->counts.views_updated++;
     if (handling->part_key.size == 0)
         return;
     struct map_id parts = map_of(work, item->service, MAP_PARTS);
@@ -139,7 +140,7 @@ void event_store_append(struct work *work, const struct work_item *item, const s
 {
     struct bytes key = event_key(work, item, event->call.sequence);
     store(work, item, map_of(work, item->service, MAP_EVENTS), key, event->record);
-    work->partition->stats.events++;
+    work->partition->counts.events++;
 }
 
 /* ---- looks ahead */

@@ -82,6 +82,18 @@ static enum grid_err check(const struct work_item *item, const char **ret_note)
 
 /* ---- one item */
 
+static void ended(const struct work *work, enum partition_stage stage)
+{
+    const struct partition_observer *observer = work->partition->observer;
+    if (observer != NULL && observer->stage != NULL)
+        observer->stage(observer->context, stage);
+}
+
+static uint32_t still_needs(const struct service *service, const void *view)
+{
+    return service->still_needs != NULL && view != NULL ? service->still_needs(view) : 0;
+}
+
 static enum grid_err decide(struct work *work, struct handling *handling)
 {
     const struct work_item *item = handling->item;
@@ -102,6 +114,8 @@ static enum grid_err decide(struct work *work, struct handling *handling)
     event_store_load(work, item, handling->part_key, &handling->state);
     handling->call.sequence = event_store_sequence(service, handling->state.view);
     event_store_fetch_event(work, handling);
+    handling->needed = still_needs(service, handling->state.view);
+    ended(work, PARTITION_STAGE_SOURCE);
     switch (item->kind) {
     case ITEM_COMMAND:
         service->decide(&handling->call, &handling->state, item->type, handling->command, decision);
@@ -122,16 +136,32 @@ static enum grid_err decide(struct work *work, struct handling *handling)
     return GRID_ERR_OK;
 }
 
-static void tally(struct partition *partition, enum service_tally what)
+static void count(struct partition_counts *counts, const struct service_notice *notice)
 {
-    switch (what) {
-    case SERVICE_TALLY_NONE: break;
-    case SERVICE_TALLY_SAGA_STARTED: partition->stats.sagas_started++; break;
-    case SERVICE_TALLY_SAGA_COMPLETED: partition->stats.sagas_completed++; break;
-    case SERVICE_TALLY_SAGA_COMPENSATED: partition->stats.sagas_compensated++; break;
-    case SERVICE_TALLY_SAGA_TIMED_OUT: partition->stats.sagas_timed_out++; break;
-    case SERVICE_TALLY_SAGA_FAILED: partition->stats.sagas_failed++; break;
+    switch (notice->saga_end) {
+    case SAGA_GOES_ON: break;
+    case SAGA_ENDED_COMPLETED: counts->sagas_completed++; break;
+    case SAGA_ENDED_COMPENSATED: counts->sagas_compensated++; break;
+    case SAGA_ENDED_TIMED_OUT: counts->sagas_timed_out++; break;
+    case SAGA_ENDED_FAILED: counts->sagas_failed++; break;
     }
+    counts->sagas_started += notice->saga_started;
+    counts->undoings_begun += notice->undoing_began;
+    counts->undoings_ended += notice->saga_end != SAGA_GOES_ON && notice->saga_end != SAGA_ENDED_COMPLETED;
+    for (size_t i = 0; i < notice->steps_count; i++) {
+        counts->steps_failed += notice->steps[i].failed;
+        counts->steps_completed += !notice->steps[i].failed;
+    }
+}
+
+/* Counted on every replica, told to whoever watches this one. */
+static void tell(struct partition *partition, const struct service_notice *notice)
+{
+    if (notice->saga_type == NULL && notice->currency == NULL)
+        return;
+    count(&partition->counts, notice);
+    if (partition->observer != NULL)
+        partition->observer->notice(partition->observer->context, notice);
 }
 
 static struct bytes encode_event(struct work *work, const struct handling *handling,
@@ -188,16 +218,21 @@ static void stage_event(struct work *work, struct handling *handling, const stru
     REQUIRE(kind != NULL);
     handling->call.sequence++;
     ret_staged->record = encode_event(work, handling, kind, event->body);
-    ret_staged->tally = kind->tally;
     ret_staged->call = handling->call;
+    ended(work, PARTITION_STAGE_ENRICH);
     service->evolve(&handling->call, &handling->state, event->type, event->body);
     event_store_set_sequence(service, handling->state.view, handling->call.sequence);
+    ret_staged->notice = (struct service_notice){0};
+    if (service->notice != NULL)
+        service->notice(&handling->call, &handling->state, event->type, event->body, &ret_staged->notice);
+    ended(work, PARTITION_STAGE_VIEW);
     struct service_reaction *reaction = &work->pipeline->reaction;
     reaction->arena = work->arena;
     reaction->messages_count = reaction->timers_count = reaction->activities_count = 0;
     if (service->react != NULL)
         service->react(&handling->call, &handling->state, event->type, event->body, reaction);
     stage_reaction(work, reaction, ret_staged);
+    ended(work, PARTITION_STAGE_PUBLISH);
 }
 
 static bool fits(const struct staged_event *staged)
@@ -243,6 +278,14 @@ static struct service_call call_of(struct work *work, const struct work_item *it
     return call;
 }
 
+/* What was kept free for this aggregate is what it may still cause, and no more. */
+static void reserve(struct partition *partition, const struct handling *handling)
+{
+    HOLDS(partition->reserved >= handling->needed);
+    partition->reserved += still_needs(handling->item->service, handling->state.view);
+    partition->reserved -= handling->needed;
+}
+
 /* Persist, update view, publish. Either all of a decision is written or nothing (R8). */
 static void apply_events(struct work *work, struct handling *handling)
 {
@@ -261,18 +304,25 @@ static void apply_events(struct work *work, struct handling *handling)
         handling->call.sequence = sequence;
         return;
     }
+    ended(work, PARTITION_STAGE_VIEW);
     for (size_t i = 0; i < decision->events_count; i++) {
         event_store_append(work, handling->item, &staged[i]);
+        ended(work, PARTITION_STAGE_PERSIST);
         event_effects_react(work, handling->item, &staged[i]);
-        tally(work->partition, staged[i].tally);
+        tell(work->partition, &staged[i].notice);
+        ended(work, PARTITION_STAGE_PUBLISH);
     }
+    work->partition->counts.published += decision->events_count;
     event_store_save(work, handling);
+    reserve(work->partition, handling);
+    ended(work, PARTITION_STAGE_VIEW);
 }
 
 static void handle_item(struct work *work, const struct work_item *item, struct work_outcome *ret_outcome)
 {
     struct handling handling = {.item = item};
     const char *note = NULL;
+    ended(work, PARTITION_STAGE_BEGIN);
     *ret_outcome = (struct work_outcome){.err = check(item, &note)};
     if (ret_outcome->err != GRID_ERR_OK) {
         ret_outcome->reason = bytes_of_text(note);
@@ -288,6 +338,7 @@ static void handle_item(struct work *work, const struct work_item *item, struct 
         ret_outcome->reason = bytes_of_text("body: not a message of this command");
         return;
     }
+    ended(work, PARTITION_STAGE_DECIDE);
     apply_events(work, &handling);
     ret_outcome->refusal = handling.decision.refusal;
     ret_outcome->reason = handling.decision.reason;
@@ -300,6 +351,21 @@ static void handle_item(struct work *work, const struct work_item *item, struct 
         ret_outcome->event_id = BYTES_NONE;
     else
         event_store_complete(work, item, ret_outcome);
+    ended(work, PARTITION_STAGE_COMPLETE);
+}
+
+/* Handles one item and answers whoever waits for it. */
+static void handle(struct work *work, const struct work_item *item, struct work_outcome *ret_outcome)
+{
+    struct partition_counts *counts = &work->partition->counts;
+    handle_item(work, item, ret_outcome);
+    event_effects_reply(work, item, ret_outcome);
+    ended(work, PARTITION_STAGE_PUBLISH);
+    bool refused = ret_outcome->refusal != 0, unprocessable = !refused && ret_outcome->err != GRID_ERR_OK;
+    counts->received++;
+    counts->refused += refused;
+    counts->unprocessable += unprocessable;
+    counts->refusals += refused || unprocessable;
 }
 
 void event_work_run(struct work *work, const struct work_item *item, struct work_outcome *ret_outcome)
@@ -307,18 +373,12 @@ void event_work_run(struct work *work, const struct work_item *item, struct work
     struct work_outcome outcome;
     REQUIRE(work->first == NULL && work->last == NULL);
     work->items = 1;
-    handle_item(work, item, ret_outcome);
-    event_effects_reply(work, item, ret_outcome);
-    if (ret_outcome->refusal != 0 || ret_outcome->err != GRID_ERR_OK)
-        work->partition->stats.refusals++;
+    handle(work, item, ret_outcome);
     while (work->first != NULL) {
         const struct work_item *next = work->first;
         work->first = next->next;
         if (work->first == NULL)
             work->last = NULL;
-        handle_item(work, next, &outcome);
-        event_effects_reply(work, next, &outcome);
-        if (outcome.refusal != 0 || outcome.err != GRID_ERR_OK)
-            work->partition->stats.refusals++;
+        handle(work, next, &outcome);
     }
 }

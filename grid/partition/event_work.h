@@ -67,6 +67,7 @@ struct handling {
     const void *command;
     struct bytes part_key;                 /* empty: no part is named */
     struct bytes view, part;               /* packed, as they will be; part empty: none */
+    uint32_t needed;                       /* still_needs of the view as it was */
 };
 
 /* One event before anything of its decision is written. */
@@ -77,7 +78,7 @@ struct staged_event {
     const struct bytes *bodies;            /* packed, of the messages */
     const struct service_timer *timers; size_t timers_count;
     const struct service_activity *activities; size_t activities_count;
-    enum service_tally tally;
+    struct service_notice notice;
 };
 
 /* A record with its key must fit a map entry, and in a message an entry of the log. */

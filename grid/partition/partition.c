@@ -160,20 +160,20 @@ static void apply_new(struct partition *partition, const struct command *command
         key->key.size == 0 ? IDEMPOTENCY_NEW : idempotency_find(partition->idempotency, key, &kept);
     switch (verdict) {
     case IDEMPOTENCY_NEW:
-        partition->stats.keys_new += key->key.size != 0;
+        partition->counts.keys_new += key->key.size != 0;
         execute(partition, command, &response);
         break;
     case IDEMPOTENCY_REPEATED:
-        partition->stats.keys_repeated++;
+        partition->counts.keys_repeated++;
         buffer_clear(&partition->answer);
         buffer_append(&partition->answer, kept);
         return;
     case IDEMPOTENCY_NOT_KEPT:
-        partition->stats.keys_not_kept++;
+        partition->counts.keys_not_kept++;
         response.err = GRID_ERR_RESULT_NOT_KEPT;
         break;
     case IDEMPOTENCY_OTHER:
-        partition->stats.keys_mismatched++;
+        partition->counts.keys_mismatched++;
         fail(&response, GRID_ERR_IDEMPOTENCY_MISMATCH, "idempotency: the key was used with another request");
         break;
     }
@@ -195,12 +195,12 @@ static void apply_write(struct partition *partition, const struct command *comma
         sessions_keep(partition->sessions, request.session, request.sequence, buffer_bytes(&partition->answer));
         return;
     case SESSION_REPEATED:
-        partition->stats.duplicates++;
+        partition->counts.duplicates++;
         buffer_clear(&partition->answer);
         buffer_append(&partition->answer, kept);
         return;
     case SESSION_NOT_KEPT:
-        partition->stats.duplicates++;
+        partition->counts.duplicates++;
         response.err = GRID_ERR_RESULT_NOT_KEPT;
         break;
     case SESSION_UNKNOWN: response.err = GRID_ERR_NO_SESSION; break;
@@ -285,7 +285,7 @@ static void apply_command(struct partition *partition, const struct ahead *ahead
     struct response response = {0};
     arena_reset(&partition->scratch->arena);
     partition->commits++;
-    partition->stats.commands++;
+    partition->counts.commands++;
     if (partition->born)
         maps_now(partition->maps, partition->commits, partition->log_time_ms);
     if (ahead->err != GRID_ERR_OK)
@@ -308,7 +308,7 @@ void partition_apply(struct partition *partition, struct bytes entry, partition_
     struct ahead ahead[AHEAD_MAX];
     partition_fold(partition, entry);
     if (entry_open(entry, &header, &commands) != GRID_ERR_OK) {
-        partition->stats.malformed_entries++;
+        partition->malformed_entries++;
         return;
     }
     /* Log time never turns back, whatever a leader stamped (R14). */
@@ -449,9 +449,33 @@ bool partition_activity_next(const struct partition *partition, uint64_t after, 
     return activities_next(partition->activities, after, ret_activity);
 }
 
+const struct partition_counts *partition_counts(const struct partition *partition)
+{
+    return &partition->counts;
+}
+
+void partition_observe(struct partition *partition, const struct partition_observer *observer)
+{
+    REQUIRE(observer == NULL || observer->notice != NULL);
+    partition->observer = observer;
+}
+
+uint64_t partition_load(const struct partition *partition)
+{
+    return partition->reserved + outbox_pending(partition->outbox) + activities_count(partition->activities);
+}
+
 struct partition_stats partition_stats(const struct partition *partition)
 {
-    struct partition_stats stats = partition->stats;
+    const struct partition_counts *counts = &partition->counts;
+    struct partition_stats stats = {
+        .malformed_entries = partition->malformed_entries, .reserved = partition->reserved,
+        .commands = counts->commands, .events = counts->events, .refusals = counts->refusals,
+        .duplicates = counts->duplicates, .keys_new = counts->keys_new, .keys_repeated = counts->keys_repeated,
+        .keys_not_kept = counts->keys_not_kept, .keys_mismatched = counts->keys_mismatched,
+        .sagas_started = counts->sagas_started, .sagas_completed = counts->sagas_completed,
+        .sagas_compensated = counts->sagas_compensated, .sagas_timed_out = counts->sagas_timed_out,
+        .sagas_failed = counts->sagas_failed, .sagas_undoing = counts->undoings_begun - counts->undoings_ended};
     stats.entries = partition->born ? maps_entries(partition->maps) : 0;
     stats.bytes = partition->born ? maps_bytes(partition->maps) : 0;
     if (partition->born)

@@ -69,6 +69,8 @@ void partition_outbox_each(const struct partition *partition, void (*each)(void 
 size_t partition_outbox_read(const struct partition *partition, uint32_t destination, uint64_t sequence, size_t bytes_max,
                              void (*each)(void *context, uint64_t sequence, struct bytes message), void *context);
 uint64_t partition_inbox_last(const struct partition *partition, uint32_t source);   /* last applied; 0: none */
+/* Messages and activities under way and those that admitted sagas may still cause: what admission bounds (R6). */
+uint64_t partition_load(const struct partition *partition);
 uint32_t partition_incarnation(const struct partition *partition);
 /* Grows with every change of the outbox, so that the sender need not look when nothing happened. */
 uint64_t partition_outbox_version(const struct partition *partition);
@@ -84,14 +86,57 @@ struct partition_activity {
 /* First unfinished activity with id > after; false: none. Borrowed until the next apply. */
 bool partition_activity_next(const struct partition *partition, uint64_t after, struct partition_activity *ret_activity);
 
-struct partition_stats {
-    uint64_t entries, bytes, sessions, outbox_pending, timers, activities, malformed_entries;
+/* Totals of what was applied, since the first entry: equal on all replicas. Numbers of 64 bits only. */
+struct partition_counts {
     uint64_t commands, events, refusals, duplicates;
-    uint64_t expirations, journal_bytes, idempotency_keys;
     /* Commands that carried an idempotency key: executed, answered from what was kept, not kept any more, refused. */
     uint64_t keys_new, keys_repeated, keys_not_kept, keys_mismatched;
-    /* Sagas by how they stand, for metrics; kept by the saga service's records. */
+    /* Service commands of clients, and those of them that were refused or could not be handled. */
+    uint64_t submitted, submitted_failed;
+    /* What came into the event pipeline (commands, answers, timers, results), was refused, could not be handled; events
+     * whose messages went out; views written. */
+    uint64_t received, refused, unprocessable, published, views_updated;
+    /* Messages to other partitions: written, acknowledged by them; and messages of others that could not be handled here. */
+    uint64_t outbox_written, outbox_delivered, outbox_failed;
     uint64_t sagas_started, sagas_completed, sagas_compensated, sagas_timed_out, sagas_failed;
+    uint64_t undoings_begun, undoings_ended;   /* of sagas */
+    uint64_t steps_completed, steps_failed;    /* of sagas */
+};
+const struct partition_counts *partition_counts(const struct partition *partition);
+
+/* Stages of what services do with one command or message (spec/services.md section 4). */
+enum partition_stage {
+    PARTITION_STAGE_BEGIN,             /* nothing ended: time is taken from here */
+    PARTITION_STAGE_SOURCE,            /* decoded, view and part loaded */
+    PARTITION_STAGE_DECIDE,
+    PARTITION_STAGE_ENRICH,            /* ids, sequence, time stamps; the event encoded */
+    PARTITION_STAGE_PERSIST,           /* stored in <domain>.events */
+    PARTITION_STAGE_VIEW,              /* folded into the view, the view stored */
+    PARTITION_STAGE_PUBLISH,           /* messages, timers, activities, the answer to who asked */
+    PARTITION_STAGE_COMPLETE,          /* the completion stored */
+    PARTITION_STAGES,
+};
+
+struct service_notice;
+
+/* Somebody who watches what is applied. The partition tells and never asks: nothing of what is replicated can depend on
+ * whether anybody listens. */
+struct partition_observer {
+    void *context;
+    void (*stage)(void *context, enum partition_stage ended);              /* NULL: time is not taken */
+    void (*notice)(void *context, const struct service_notice *notice);    /* of events that mean something; not NULL */
+};
+/* Borrowed until the next call; NULL: nobody watches. */
+void partition_observe(struct partition *partition, const struct partition_observer *observer);
+
+struct partition_stats {
+    uint64_t entries, bytes, sessions, outbox_pending, timers, activities, malformed_entries;
+    uint64_t expirations, journal_bytes, idempotency_keys;
+    uint64_t reserved;                 /* of worst_case (services/service.h), for what has not ended */
+    /* Of partition_counts. */
+    uint64_t commands, events, refusals, duplicates;
+    uint64_t keys_new, keys_repeated, keys_not_kept, keys_mismatched;
+    uint64_t sagas_started, sagas_completed, sagas_compensated, sagas_timed_out, sagas_failed, sagas_undoing;
 };
 struct partition_stats partition_stats(const struct partition *partition);
 void partition_holds(const struct partition *partition);

@@ -47,7 +47,10 @@ struct partition {
     struct partition_scratch *scratch;
     bool scratch_own;
     struct buffer answer;              /* encoded, of the command being applied */
-    struct partition_stats stats;
+    uint64_t malformed_entries;
+    struct partition_counts counts;
+    uint64_t reserved;                 /* what aggregates may still cause: follows from their views (still_needs) */
+    const struct partition_observer *observer; /* NULL: nobody watches */
 };
 
 /* Folds what a command changed into the rolling digest. */

@@ -406,6 +406,36 @@ static void react(const struct service_call *call, const struct service_state *s
     }
 }
 
+/* ---- what admission counts, and what others do */
+
+/* Per line a reservation and then a commit or a release; the customer's check, the deadline, a charge, a refund. */
+static uint32_t creation_worst_case(const void *command)
+{
+    enum { CHECK = 1, DEADLINE = 1, CHARGE = 1, REFUND = 1 };
+    const Order__V1__CreateOrder *create = command;
+    uint32_t lines = create->n_lines < ORDER_LINES_MAX ? (uint32_t)create->n_lines : ORDER_LINES_MAX;
+    return 2 * lines + CHECK + DEADLINE + CHARGE + REFUND;
+}
+
+/* By hand: the command does not say how many lines are to be committed. */
+static uint32_t confirmation_worst_case(const void *command)
+{
+    (void)command;
+    return ORDER_LINES_MAX;
+}
+
+static void take_notice(const struct service_call *call, const struct service_state *state, uint32_t type, const void *event,
+                   struct service_notice *notice)
+{
+    const Order__V1__Order *order = state->view;
+    (void)call;
+    (void)event;
+    if (type != ORDER_ORDER_CONFIRMED)
+        return;
+    notice->revenue_minor = order->total_minor;
+    notice->currency = order->currency;
+}
+
 static void holds(const struct service_state *state)
 {
     const Order__V1__Order *order = state->view;
@@ -415,10 +445,10 @@ static void holds(const struct service_state *state)
 }
 
 static const struct service_command_kind commands[] = {
-    {ORDER_CREATE_ORDER, "CreateOrder", &order__v1__create_order__descriptor, false},
-    {ORDER_CONFIRM_ORDER, "ConfirmOrder", &order__v1__confirm_order__descriptor, false},
-    {ORDER_CANCEL_ORDER, "CancelOrder", &order__v1__cancel_order__descriptor, false},
-    {ORDER_FINISH_CANCELLATION, "FinishCancellation", &order__v1__finish_cancellation__descriptor, true},
+    {ORDER_CREATE_ORDER, "CreateOrder", &order__v1__create_order__descriptor, false, creation_worst_case},
+    {ORDER_CONFIRM_ORDER, "ConfirmOrder", &order__v1__confirm_order__descriptor, false, confirmation_worst_case},
+    {ORDER_CANCEL_ORDER, "CancelOrder", &order__v1__cancel_order__descriptor, false, NULL},
+    {ORDER_FINISH_CANCELLATION, "FinishCancellation", &order__v1__finish_cancellation__descriptor, true, NULL},
 };
 
 static const struct service_event_kind events[] = {
@@ -458,5 +488,6 @@ const struct service order_service = {
     .decide = decide,
     .evolve = evolve,
     .react = react,
+    .notice = take_notice,
     .holds = holds,
 };

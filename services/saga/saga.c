@@ -6,6 +6,7 @@
 #include "service/order/v1/order.pb-c.h"
 #include "service/payment/v1/payment.pb-c.h"
 #include "service/saga/v1/saga.pb-c.h"
+#include "services/saga/meaning.h"
 
 #define STARTED SAGA__V1__SAGA_STATUS__SAGA_STATUS_STARTED
 #define IN_PROGRESS SAGA__V1__SAGA_STATUS__SAGA_STATUS_IN_PROGRESS
@@ -328,6 +329,7 @@ static void begin_step(const struct service_call *call, Saga__V1__Saga *saga, en
 {
     saga->current_step = (uint32_t)number;
     saga->steps[number - 1]->attempts++;
+    saga->steps[number - 1]->begun_after_ms = (uint32_t)(call->log_time_ms - saga->started_log_ms);
     mark_step(call, saga, number, STEP_PENDING);
 }
 
@@ -389,6 +391,7 @@ static void begin_compensation(const struct service_call *call, Saga__V1__Saga *
 {
     enum saga_step step = (enum saga_step)saga->current_step;
     saga->status = COMPENSATING;
+    saga->undoing_log_ms = call->log_time_ms;
     saga->cause = cause;
     saga->failure_reason = reason;
     if (saga->steps[step - 1]->status == STEP_PENDING && saga->charge != CHARGE_ASKED)
@@ -449,26 +452,6 @@ static char *reason_of(const struct service_call *call, const Saga__V1__SagaStep
     }
 }
 
-static Saga__V1__Cause cause_of(Saga__V1__Change change)
-{
-    switch (change) {
-    case CHANGED(LINE_REFUSED):
-    case CHANGED(CUSTOMER_REFUSED):
-    case CHANGED(ORDER_REFUSED): return CAUSE(REFUSED);
-    case CHANGED(CHARGE_DECLINED): return CAUSE(DECLINED);
-    case CHANGED(DEADLINE_PASSED): return CAUSE(DEADLINE);
-    case CHANGED(CANCEL_REQUESTED): return CAUSE(CANCELLED);
-    case CHANGED(LINE_RESERVED):
-    case CHANGED(CUSTOMER_PASSED):
-    case CHANGED(CHARGE_CAPTURED):
-    case CHANGED(CHARGE_REFUNDED):
-    case CHANGED(LINE_RELEASED):
-    case CHANGED(UNSPECIFIED):
-    case _SAGA__V1__CHANGE_IS_INT_SIZE:
-    default: return CAUSE(UNSPECIFIED);
-    }
-}
-
 /* What the event says about lines, customer and charge, before anything follows from it. */
 static void note_change(const struct service_call *call, Saga__V1__Saga *saga, const Saga__V1__SagaStepRecorded *event)
 {
@@ -502,7 +485,7 @@ static void note_change(const struct service_call *call, Saga__V1__Saga *saga, c
 
 static void evolve_step(const struct service_call *call, Saga__V1__Saga *saga, const Saga__V1__SagaStepRecorded *event)
 {
-    Saga__V1__Cause cause = cause_of(event->change);
+    Saga__V1__Cause cause = saga_cause_of(event->change);
     note_change(call, saga, event);
     if (running(saga) && cause != CAUSE(UNSPECIFIED)) {
         begin_compensation(call, saga, cause, reason_of(call, event));
@@ -638,7 +621,7 @@ static void ask_cancel(const struct service_call *call, const Saga__V1__Saga *sa
 static void react_undo(const struct service_call *call, const Saga__V1__Saga *saga,
                        const Saga__V1__SagaStepRecorded *event, struct service_reaction *reaction)
 {
-    if (cause_of(event->change) != CAUSE(UNSPECIFIED))
+    if (saga_cause_of(event->change) != CAUSE(UNSPECIFIED))
         service_disarm(reaction, SAGA_TIMER_DEADLINE);
     switch (stage_of(saga)) {
     case STAGE_CHARGE: break;
@@ -689,17 +672,16 @@ static void holds(const struct service_state *state)
 }
 
 static const struct service_command_kind commands[] = {
-    {SAGA_START_SAGA, "StartSaga", &saga__v1__start_saga__descriptor, true},
-    {SAGA_PAYMENT_SETTLED, "PaymentSettled", &saga__v1__payment_settled__descriptor, true},
-    {SAGA_CANCEL_SAGA, "CancelSaga", &saga__v1__cancel_saga__descriptor, true},
+    {SAGA_START_SAGA, "StartSaga", &saga__v1__start_saga__descriptor, true, NULL},
+    {SAGA_PAYMENT_SETTLED, "PaymentSettled", &saga__v1__payment_settled__descriptor, true, NULL},
+    {SAGA_CANCEL_SAGA, "CancelSaga", &saga__v1__cancel_saga__descriptor, true, NULL},
 };
 
 static const struct service_event_kind events[] = {
     {.type = SAGA_SAGA_STARTED,
      .version = 1,
      .name = "SagaStarted",
-     .descriptor = &saga__v1__saga_started__descriptor,
-     .tally = SERVICE_TALLY_SAGA_STARTED},
+     .descriptor = &saga__v1__saga_started__descriptor},
     {.type = SAGA_STEP_RECORDED,
      .version = 1,
      .name = "SagaStepRecorded",
@@ -707,26 +689,22 @@ static const struct service_event_kind events[] = {
     {.type = SAGA_SAGA_COMPLETED,
      .version = 1,
      .name = "SagaCompleted",
-     .descriptor = &saga__v1__saga_completed__descriptor,
-     .tally = SERVICE_TALLY_SAGA_COMPLETED},
+     .descriptor = &saga__v1__saga_completed__descriptor},
     {.type = SAGA_SAGA_COMPENSATED,
      .version = 1,
      .name = "SagaCompensated",
      .descriptor = &saga__v1__saga_compensated__descriptor,
-     .is_compensating = true,
-     .tally = SERVICE_TALLY_SAGA_COMPENSATED},
+     .is_compensating = true},
     {.type = SAGA_SAGA_FAILED,
      .version = 1,
      .name = "SagaFailed",
      .descriptor = &saga__v1__saga_failed__descriptor,
-     .is_compensating = true,
-     .tally = SERVICE_TALLY_SAGA_FAILED},
+     .is_compensating = true},
     {.type = SAGA_SAGA_TIMED_OUT,
      .version = 1,
      .name = "SagaTimedOut",
      .descriptor = &saga__v1__saga_timed_out__descriptor,
-     .is_compensating = true,
-     .tally = SERVICE_TALLY_SAGA_TIMED_OUT},
+     .is_compensating = true},
 };
 
 const struct service saga_service = {
@@ -745,5 +723,7 @@ const struct service saga_service = {
     .decide_timer = decide_timer,
     .evolve = evolve,
     .react = react,
+    .still_needs = saga_still_needs,
+    .notice = saga_notice,
     .holds = holds,
 };

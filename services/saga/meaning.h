@@ -1,0 +1,17 @@
+/* What a saga's state and its events mean to others: why it is undone, what it may still cause, what is counted of it.
+ * Pure; shared by the files of this folder only. */
+#ifndef SERVICES_SAGA_MEANING_H
+#define SERVICES_SAGA_MEANING_H
+
+#include "service/saga/v1/saga.pb-c.h"
+#include "services/service.h"
+
+/* Why a change makes a running saga undo itself; UNSPECIFIED: it does not. */
+Saga__V1__Cause saga_cause_of(Saga__V1__Change change);
+/* service.still_needs: deadline, charge and refund, and per line either a commit or a release. */
+uint32_t saga_still_needs(const void *view);
+/* service.notice. */
+void saga_notice(const struct service_call *call, const struct service_state *state, uint32_t type, const void *event,
+                 struct service_notice *notice);
+
+#endif
