@@ -73,6 +73,9 @@ enum {
 #define LOG_DISK_BYTES_DEFAULT (4ull << 30)   /* past it new client commands get LOG_FULL */
 #define JOURNAL_BYTES_MOST (16ull << 30)      /* that a journal may be configured to; past it INVALID */
 #define TTL_MS_MAX (100ull * 366 * 24 * 3600 * 1000) /* a hundred years; past it INVALID */
+/* Messages, activities and timers that a partition's sagas have waiting or may still cause. A message takes some hundred
+ * bytes, so this bounds what a destination that is away for long can cost. Past it new orders get BUSY and a time to wait. */
+#define ADMISSION_LOAD_DEFAULT 65536ull
 #define LOG_MEMORY_BYTES_DEFAULT (1ull << 30) /* bytes of entries in memory a node, likewise */
 
 _Static_assert(VALUE_BYTES_MAX + 4 * KEY_BYTES_MAX < ENTRY_BYTES_MAX, "one operation fits an entry");

@@ -10,6 +10,7 @@ struct running {
     struct payment_request request;
     struct timer retry;
     uint64_t delay_us;
+    bool again;                        /* it was asked before */
     bool asking;                       /* the sink has the request */
 };
 
@@ -69,12 +70,23 @@ static void ask(void *context)
     sink->payment(sink, &running->request);
 }
 
+static void count_attempt(struct running *running, bool answered)
+{
+    struct activity_retries *retries = running->runner->options.retries;
+    if (retries != NULL && running->again && answered)
+        retries->answered++;
+    else if (retries != NULL && running->again)
+        retries->unanswered++;
+    running->again = true;
+}
+
 static void answered(void *context, enum grid_err err, enum payment_outcome outcome, struct bytes transaction, struct bytes reason)
 {
     struct running *running = context;
     struct activity_runner *runner = running->runner;
     REQUIRE(running->asking);
     running->asking = false;
+    count_attempt(running, err == GRID_ERR_OK);
     if (runner->options.breaker)
         breaker_report(runner->options.breaker, err == GRID_ERR_OK, clock_now_us(runner->options.clock));
     if (err == GRID_ERR_OK) {

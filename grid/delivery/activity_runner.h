@@ -25,10 +25,14 @@ struct activity {                      /* borrowed by activity_runner_start, cop
 
 struct activity_runner;
 
+/* Attempts that were not the first of their activity. */
+struct activity_retries { uint64_t answered, unanswered; };
+
 struct activity_runner_options {
     struct clock *clock;
     struct sink *sink;
     struct prng *jitter;               /* borrowed */
+    struct activity_retries *retries;  /* counted here; borrowed; NULL: nobody counts */
     struct breaker *breaker;           /* of the provider, shared by the node's runners; borrowed; NULL: none */
     /* A definite answer; the activity stays known until activity_runner_finish. */
     void (*answered)(void *context, uint64_t id, enum payment_outcome outcome, struct bytes transaction, struct bytes reason);

@@ -4,6 +4,7 @@
 #include "grid/base/check.h"
 #include "grid/base/hash.h"
 #include "grid/base/memory.h"
+#include "grid/node/admission.h"
 #include "grid/node/inside.h"
 #include "grid/wire/compress.h"
 #include "grid/wire/frame.h"
@@ -161,7 +162,8 @@ static bool on_command(struct client *client, const struct frame *frame)
         return true;
     }
     struct waiter waiter = waiter_of(client, frame);
-    pipeline_command(node->pipelines[frame->partition], frame->body, &waiter);
+    uint32_t needs = command.kind != COMMAND_SERVICE ? 0 : admission_worst_case(registry_builtin(), &command, &node->clients.arena);
+    pipeline_command(node->pipelines[frame->partition], frame->body, needs, &waiter);
     return true;
 }
 
@@ -234,7 +236,10 @@ static void on_data(void *context, struct conn *conn, struct bytes data)
     (void)conn;
     if (client->closing)
         return;
+    struct observer *observer = &client->node->observer;
+    uint64_t begun_us = observer_read_begin(observer);
     enum frame_result result = frame_stream_feed(&client->stream, data, FRAME_BODY_BYTES_MAX, on_frame, client);
+    observer_read_end(observer, begun_us);
     if (result != FRAME_OK && !client->closing)
         client_malformed(client, (size_t)result);
 }

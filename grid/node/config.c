@@ -42,6 +42,7 @@ static const struct setting settings[] = {
     {"log.disk_bytes", SETTING_NUMBER64, FIELD(node.log_disk_bytes_max), 1 << 20, 1ull << 44, NULL, "replicated log on disk; past it new commands get LOG_FULL"},
     {"log.memory_bytes", SETTING_NUMBER64, FIELD(node.log_memory_bytes_max), 1 << 16, 1ull << 44, NULL, "log entries in memory; past it likewise"},
     {"log.segment_bytes", SETTING_NUMBER64, FIELD(node.segment_bytes), 1 << 20, 1ull << 32, NULL, "size of one log file"},
+    {"admission.load", SETTING_NUMBER64, FIELD(node.admission_load_max), 1, 1ull << 32, NULL, "messages and activities that the sagas of one partition may have waiting or to come; past it new orders get BUSY"},
     {"raft.election_timeout_ms", SETTING_NUMBER32, FIELD(node.election_timeout_ms), 50, 600000, NULL, "without a leader for this long a node stands for election"},
     {"raft.heartbeat_ms", SETTING_NUMBER32, FIELD(node.heartbeat_ms), 10, 60000, NULL, "at most a fifth of the election timeout"},
 };
@@ -76,6 +77,7 @@ void config_defaults(struct config *config)
                               .log_level = "info", .log_format = "text", .loopback = "unix"};
     config->node.log_disk_bytes_max = LOG_DISK_BYTES_DEFAULT;
     config->node.log_memory_bytes_max = LOG_MEMORY_BYTES_DEFAULT;
+    config->node.admission_load_max = ADMISSION_LOAD_DEFAULT;
 }
 
 static const struct setting *setting_find(const char *path)

@@ -3,6 +3,7 @@
 #define GRID_NODE_INSIDE_H
 
 #include "grid/node/node.h"
+#include "grid/node/observer.h"
 #include "grid/node/pipeline.h"
 #include "grid/router/partition_map.h"
 
@@ -56,12 +57,14 @@ struct node {
     uint64_t digest, opened_us, ticks;
     struct prng prng;
     struct breaker breaker;            /* of the payment provider */
+    struct activity_retries retries;   /* of calls to it */
     struct group_set *groups;
     struct peers *peers;
     struct pipeline **pipelines;
     uint32_t partitions;
     struct pipeline_shared shared;
     struct pipeline_counters counters;
+    struct observer observer;
     struct partition_reads partition_reads;
     struct partition_scratch *partition_scratch;
     struct partition_map map;

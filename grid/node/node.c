@@ -221,11 +221,13 @@ static void open_pipelines(struct node *node)
 {
     const struct node_settings *settings = node->settings;
     node->shared = (struct pipeline_shared){
-        .io = node->io, .logger = node->logger, .prng = &node->prng, .breaker = &node->breaker, .counters = &node->counters, .groups = node->groups,
+        .io = node->io, .logger = node->logger, .prng = &node->prng, .breaker = &node->breaker, .retries = &node->retries,
+        .counters = &node->counters, .observer = &node->observer, .groups = node->groups,
         .partition_reads = &node->partition_reads, .partition_scratch = node->partition_scratch = partition_scratch_open(),
         .self = settings->self, .settings_digest = node->digest,
         .log_disk_bytes_max = settings->log_disk_bytes_max ? settings->log_disk_bytes_max : LOG_DISK_BYTES_DEFAULT,
         .log_memory_bytes_max = settings->log_memory_bytes_max ? settings->log_memory_bytes_max : LOG_MEMORY_BYTES_DEFAULT,
+        .load_max = settings->admission_load_max ? settings->admission_load_max : ADMISSION_LOAD_DEFAULT,
         .context = node, .answer = on_answer, .genesis_encode = on_genesis_encode,
         .answer_messages = links_answer_messages, .send_messages = links_send_messages,
         .role_changed = on_role_changed, .fatal = on_fatal};
@@ -268,6 +270,7 @@ enum grid_err node_open(const struct node_options *options, struct node **ret_no
     partition_map_init(&node->map, node->partitions);
     arena_init(&node->arena, 64 * 1024);
     status_register(node);
+    observer_init(&node->observer, node->io->clock, node->metrics);
     err = identity_check(node, ret_note);
     if (err == GRID_ERR_OK)
         err = open_groups(node, ret_note);

@@ -5,10 +5,12 @@
 #include "grid/base/check.h"
 #include "grid/base/limits.h"
 #include "grid/base/memory.h"
+#include "grid/node/admission.h"
+#include "grid/node/observer.h"
 #include "grid/node/parked.h"
 #include "grid/partition/entry.h"
 
-enum { DIGESTS_KEPT = 128 };
+enum { DIGESTS_KEPT = 128, TERMS_KEPT = 4 };
 
 /* Commands that left, or will leave, in one entry, and who waits for them. */
 struct proposal {
@@ -17,6 +19,8 @@ struct proposal {
     struct waiter *waiters;            /* by ordinal */
     uint32_t count, capacity;
     uint64_t since_us;                 /* arrival of the first command */
+    uint64_t proposed_us;              /* 0: not timed */
+    uint64_t needs;                    /* taken from admission */
 };
 
 /* Reads that share one read index. */
@@ -41,7 +45,9 @@ struct pipeline {
     struct partition *partition;
     bool leads, genesis_checked, genesis_proposed, tick_proposed, activities_left;
     bool refused;                      /* an entry was not taken into the log: what it carried is asked for again at the tick */
+    uint64_t terms_led[TERMS_KEPT];    /* by term modulo TERMS_KEPT: what was proposed in them was proposed here */
     struct log_clock log_clock;
+    struct admission admission;
     struct buffer building, scratch;
     struct proposal *open, *idle;
     struct read_batch *reads, *reads_idle;
@@ -77,14 +83,19 @@ static uint64_t log_time_ms(struct pipeline *pipeline)
 
 /* ---- answers */
 
+static void answer_refusal(struct pipeline *pipeline, const struct waiter *waiter, const struct response *response)
+{
+    REQUIRE(response->err != GRID_ERR_OK);
+    buffer_clear(&pipeline->scratch);
+    response_encode(response, &pipeline->scratch);
+    pipeline->shared->answer(pipeline->shared->context, waiter, pipeline->id.value, buffer_bytes(&pipeline->scratch));
+}
+
 static void answer_error(struct pipeline *pipeline, const struct waiter *waiter, enum grid_err err)
 {
-    if (waiter->kind != WAITER_CLIENT)
-        return;
     struct response response = {.err = err, .leader = pipeline->group ? group_status(pipeline->group).leader.value : 0};
-    buffer_clear(&pipeline->scratch);
-    response_encode(&response, &pipeline->scratch);
-    pipeline->shared->answer(pipeline->shared->context, waiter, pipeline->id.value, buffer_bytes(&pipeline->scratch));
+    if (waiter->kind == WAITER_CLIENT)
+        answer_refusal(pipeline, waiter, &response);
 }
 
 static void answer_all(struct pipeline *pipeline, const struct waiter *waiters, uint32_t count, enum grid_err err)
@@ -116,9 +127,12 @@ static void answered(void *context, uint32_t ordinal, struct bytes response)
     HOLDS(ordinal < proposal->count);
     struct pipeline *pipeline = proposal->pipeline;
     const struct waiter *waiter = &proposal->waiters[ordinal];
+    uint64_t begun_us;
     switch (waiter->kind) {
     case WAITER_CLIENT:
+        begun_us = observer_answer_begin(pipeline->shared->observer);
         pipeline->shared->answer(pipeline->shared->context, waiter, pipeline->id.value, response);
+        observer_answer_end(pipeline->shared->observer, begun_us);
         break;
     case WAITER_LINK:
         answer_messages(pipeline, (struct node_id){waiter->slot}, waiter->source, false);
@@ -147,12 +161,14 @@ static struct proposal *proposal_take(struct pipeline *pipeline)
         proposal->pipeline = pipeline;
     }
     proposal->count = 0;
+    proposal->needs = 0;
     proposal->since_us = now_us(pipeline);
     return proposal;
 }
 
 static void proposal_give(struct proposal *proposal)
 {
+    admission_give(&proposal->pipeline->admission, proposal->needs);
     proposal->next = proposal->pipeline->idle;
     proposal->pipeline->idle = proposal;
 }
@@ -162,6 +178,7 @@ static void propose(struct pipeline *pipeline)
     struct proposal *proposal = pipeline->open;
     REQUIRE(proposal && proposal->count > 0 && proposal->count == entry_commands(&pipeline->building));
     pipeline->open = NULL;
+    proposal->proposed_us = observer_proposed(pipeline->shared->observer, proposal->since_us);
     entry_seal(&pipeline->building, log_time_ms(pipeline), clock_wall_ms(pipeline->shared->io->clock));
     /* Room was checked where clients come in; what is packed beside them is never refused (R6). */
     enum grid_err err = group_propose(pipeline->group, GROUP_INTERNAL, buffer_bytes(&pipeline->building), proposal);
@@ -178,7 +195,7 @@ static void propose(struct pipeline *pipeline)
     proposal_give(proposal);
 }
 
-static void pack(struct pipeline *pipeline, struct bytes command, const struct waiter *waiter)
+static void pack(struct pipeline *pipeline, struct bytes command, uint32_t needs, const struct waiter *waiter)
 {
     REQUIRE(pipeline->leads);
     if (!pipeline->open) {
@@ -191,6 +208,7 @@ static void pack(struct pipeline *pipeline, struct bytes command, const struct w
         proposal->waiters = memory_resize(proposal->waiters, proposal->capacity * sizeof *proposal->waiters);
     }
     proposal->waiters[proposal->count++] = *waiter;
+    proposal->needs += needs;
     entry_add(&pipeline->building, command);
     if (pipeline->building.size >= ENTRY_BYTES_AIM || proposal->count == ENTRY_COMMANDS_MAX)
         propose(pipeline);
@@ -202,7 +220,7 @@ static void pack_own(struct pipeline *pipeline, const struct command *command, e
 {
     struct buffer encoded = {0};
     command_encode(command, &encoded);
-    pack(pipeline, buffer_bytes(&encoded), &(struct waiter){.kind = kind, .request = id});
+    pack(pipeline, buffer_bytes(&encoded), 0, &(struct waiter){.kind = kind, .request = id});
     buffer_close(&encoded);
 }
 
@@ -220,7 +238,7 @@ static void pack_genesis(struct pipeline *pipeline)
 {
     struct buffer encoded = {0};
     pipeline->shared->genesis_encode(pipeline->shared->context, entropy_u64(pipeline->shared->io->entropy), &encoded);
-    pack(pipeline, buffer_bytes(&encoded), &(struct waiter){.kind = WAITER_NONE});
+    pack(pipeline, buffer_bytes(&encoded), 0, &(struct waiter){.kind = WAITER_NONE});
     buffer_close(&encoded);
     pipeline->genesis_proposed = true;
 }
@@ -384,6 +402,7 @@ static void run_activities(struct pipeline *pipeline)
             pipeline->runner = activity_runner_open(&(struct activity_runner_options){
                 .clock = pipeline->shared->io->clock, .sink = pipeline->shared->io->sink,
                 .jitter = pipeline->shared->prng, .breaker = pipeline->shared->breaker,
+                .retries = pipeline->shared->retries,
                 .answered = activity_answered, .context = pipeline});
         struct activity activity = {.id = next.id, .operation = (enum payment_operation)next.operation, .key = next.key,
                                     .order = next.order, .currency = next.currency, .amount_minor = next.amount_minor};
@@ -441,14 +460,23 @@ static void on_apply(void *context, uint64_t index, uint64_t term, struct bytes 
 {
     struct pipeline *pipeline = context;
     struct proposal *proposal = token;
-    (void)term;
+    struct observer *observer = pipeline->shared->observer;
+    bool counts = pipeline->terms_led[term % TERMS_KEPT] == term;
+    uint64_t submitted = 0;
+    if (counts)
+        observer_apply_begin(observer, pipeline->partition, proposal ? proposal->proposed_us : 0);
     partition_apply(pipeline->partition, command, answered, proposal);
+    if (counts)
+        submitted = observer_apply_end(observer, pipeline->partition);
     pipeline->digest_last = index;
     pipeline->digests[index % DIGESTS_KEPT].index = index;
     pipeline->digests[index % DIGESTS_KEPT].digest = partition_digest(pipeline->partition);
     check_genesis(pipeline);
     if (proposal) {
-        metric_observe_us(pipeline->shared->counters->commit_us, now_us(pipeline) - proposal->since_us);
+        uint64_t us = now_us(pipeline) - proposal->since_us;
+        metric_observe_us(pipeline->shared->counters->commit_us, us);
+        if (submitted > 0)
+            observer_answered(observer, submitted, us);
         proposal_give(proposal);
     }
     if (pipeline->leads)
@@ -500,7 +528,8 @@ static void resign(struct pipeline *pipeline)
 static void on_role(void *context, enum group_role role, uint64_t term)
 {
     struct pipeline *pipeline = context;
-    (void)term;
+    if (role == GROUP_READY)
+        pipeline->terms_led[term % TERMS_KEPT] = term;
     if (role == GROUP_READY && !pipeline->leads)
         lead(pipeline);
     else if (role != GROUP_READY && pipeline->leads)
@@ -515,6 +544,7 @@ struct pipeline *pipeline_open(struct pipeline_shared *shared, struct partition_
     struct pipeline *pipeline = memory_zero(1, sizeof *pipeline);
     pipeline->shared = shared;
     pipeline->id = id;
+    pipeline->admission.load_max = shared->load_max;
     pipeline->group = group_set_get(shared->groups, id);
     pipeline->partition = partition_open(&(struct partition_options){.id = id, .services = services,
                                                                       .reads = shared->partition_reads,
@@ -583,7 +613,15 @@ static bool log_full(const struct pipeline *pipeline)
            group_set_log_memory_bytes(shared->groups) >= shared->log_memory_bytes_max;
 }
 
-void pipeline_command(struct pipeline *pipeline, struct bytes command, const struct waiter *waiter)
+static void refuse_admission(struct pipeline *pipeline, const struct waiter *waiter)
+{
+    static const char note[] = "admission: the partition has as much work under way as it may";
+    pipeline->shared->counters->not_admitted->value++;
+    answer_refusal(pipeline, waiter, &(struct response){.err = GRID_ERR_BUSY, .leader = pipeline->shared->self.value,
+                                                        .retry_after_ms = ADMISSION_RETRY_MS, .note = bytes_of_text(note)});
+}
+
+void pipeline_command(struct pipeline *pipeline, struct bytes command, uint32_t needs, const struct waiter *waiter)
 {
     struct pipeline_counters *counters = pipeline->shared->counters;
     counters->commands->value++;
@@ -593,8 +631,10 @@ void pipeline_command(struct pipeline *pipeline, struct bytes command, const str
     } else if (log_full(pipeline)) {
         counters->log_full->value++;
         answer_error(pipeline, waiter, GRID_ERR_LOG_FULL);
+    } else if (needs > 0 && !admission_take(&pipeline->admission, partition_load(pipeline->partition), needs)) {
+        refuse_admission(pipeline, waiter);
     } else {
-        pack(pipeline, command, waiter);
+        pack(pipeline, command, needs, waiter);
     }
 }
 
@@ -631,7 +671,7 @@ void pipeline_messages(struct pipeline *pipeline, struct bytes command, const st
             answer_messages(pipeline, from, deliver->source, false);
     } else {
         inflow_raise(pipeline, deliver->source, last);
-        pack(pipeline, command, &(struct waiter){.kind = WAITER_LINK, .slot = from.value, .source = deliver->source});
+        pack(pipeline, command, 0, &(struct waiter){.kind = WAITER_LINK, .slot = from.value, .source = deliver->source});
     }
 }
 

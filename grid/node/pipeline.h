@@ -16,6 +16,7 @@
 #include "grid/router/log_clock.h"
 #include "raft/group.h"
 
+struct observer;
 struct pipeline;
 
 /* Who waits for the answer of a command or a read. Plain value; the receiver checks that it still exists. */
@@ -29,7 +30,7 @@ struct waiter {
 };
 
 struct pipeline_counters {
-    struct metric_counter *commands, *entries, *reads, *log_full, *not_leader, *dropped, *ticks, *messages_sent,
+    struct metric_counter *commands, *entries, *reads, *log_full, *not_admitted, *not_leader, *dropped, *ticks, *messages_sent,
         *messages_received, *messages_duplicate, *messages_gap, *acks, *activities_answered;
     struct metric_histogram *commit_us, *read_us;
 };
@@ -40,13 +41,16 @@ struct pipeline_shared {
     struct logger *logger;
     struct prng *prng;
     struct breaker *breaker;           /* of the payment provider */
+    struct activity_retries *retries;  /* of calls to it */
     struct pipeline_counters *counters;
+    struct observer *observer;
     struct group_set *groups;
     struct partition_reads *partition_reads;   /* counts gets and hits of all of them */
     struct partition_scratch *partition_scratch;   /* of all of them */
     struct node_id self;
     uint64_t settings_digest;
     uint64_t log_disk_bytes_max, log_memory_bytes_max;
+    uint64_t load_max;                 /* of one partition (admission.h) */
     void *context;                     /* of the callbacks below */
     void (*answer)(void *context, const struct waiter *waiter, uint32_t partition, struct bytes response);
     void (*genesis_encode)(void *context, uint64_t table_seed, struct buffer *out);
@@ -65,8 +69,9 @@ struct partition *pipeline_partition(const struct pipeline *pipeline);
 struct group *pipeline_group(const struct pipeline *pipeline);
 bool pipeline_leads(const struct pipeline *pipeline);                /* leader, ready to serve */
 
-/* A client's command, encoded and checked; copied. Answers at once with an error or later with the result. */
-void pipeline_command(struct pipeline *pipeline, struct bytes command, const struct waiter *waiter);
+/* A client's command, encoded and checked; copied. Answers at once with an error or later with the result. `needs` is what
+ * it asks room for (admission_worst_case). */
+void pipeline_command(struct pipeline *pipeline, struct bytes command, uint32_t needs, const struct waiter *waiter);
 /* A linearizable read; the query is copied. */
 void pipeline_query(struct pipeline *pipeline, struct bytes query, const struct waiter *waiter);
 /* Messages of another partition: an encoded Deliver command from node `from`. */

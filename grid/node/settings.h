@@ -22,6 +22,7 @@ struct node_settings {
     bool sync;                         /* durability fsync (true) or os */
     uint32_t election_timeout_ms, heartbeat_ms;             /* 0: defaults */
     uint64_t log_disk_bytes_max, log_memory_bytes_max;      /* 0: defaults */
+    uint64_t admission_load_max;                            /* of one partition; 0: default */
     uint64_t segment_bytes;                                 /* 0: default */
     uint32_t client_connections_max, client_patience_ms;    /* 0: defaults */
     uint64_t shims_disabled;                                /* simulator only */

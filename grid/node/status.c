@@ -84,6 +84,8 @@ void status_register(struct node *node)
         .entries = metric_counter_add(metrics, "gridiron_entries_proposed_total", "Packed log entries proposed.", NULL),
         .reads = metric_counter_add(metrics, "gridiron_reads_total", "Linearizable reads received.", NULL),
         .log_full = metric_counter_add(metrics, "gridiron_log_full_total", "Commands refused because the log is full.", NULL),
+        .not_admitted = metric_counter_add(metrics, "gridiron_admission_refused_total",
+                                           "Commands refused because their partition has as much work under way as it may.", NULL),
         .not_leader = metric_counter_add(metrics, "gridiron_not_leader_total", "Requests for partitions led elsewhere.", NULL),
         .dropped = metric_counter_add(metrics, "gridiron_outcome_unknown_total",
                                       "Commands whose outcome was unknown after a change of leader.", NULL),
@@ -119,71 +121,88 @@ static void total(struct node *node, const char *name, const char *help, uint64_
     metric_counter_add(node->metrics, name, help, NULL)->value = value;
 }
 
-static void expose_idempotency(struct node *node, const struct partition_stats *sum)
+static void expose_retries(struct node *node)
 {
-    const struct { const char *labels; uint64_t count; } results[] = {
-        {"result=\"new\"", sum->keys_new}, {"result=\"repeated\"", sum->keys_repeated},
-        {"result=\"not_kept\"", sum->keys_not_kept}, {"result=\"mismatch\"", sum->keys_mismatched}};
-    for (size_t i = 0; i < sizeof results / sizeof *results; i++)
-        metric_counter_add(node->metrics, "idempotency_checks_total", "Commands with an idempotency key, applied by replicas on this node.",
-                           results[i].labels)->value = results[i].count;
-    gauge(node, "gridiron_idempotency_keys", "Idempotency keys kept on this node.", sum->idempotency_keys);
+    static const char name[] = "retry_attempts_total", help[] = "Calls of the payment provider that repeated an earlier one.";
+    metric_counter_add(node->metrics, name, help, "name=\"payment\",outcome=\"answered\"")->value = node->retries.answered;
+    metric_counter_add(node->metrics, name, help, "name=\"payment\",outcome=\"unanswered\"")->value = node->retries.unanswered;
+}
+
+/* What this node's memory holds of all replicas, and of what it leads: the sum over all nodes is then the cluster's. */
+struct sums { struct partition_stats hosted, led; };
+
+static void add(struct partition_stats *sum, const struct partition_stats *stats)
+{
+    sum->entries += stats->entries;
+    sum->bytes += stats->bytes;
+    sum->sessions += stats->sessions;
+    sum->outbox_pending += stats->outbox_pending;
+    sum->timers += stats->timers;
+    sum->activities += stats->activities;
+    sum->reserved += stats->reserved;
+    sum->expirations += stats->expirations;
+    sum->journal_bytes += stats->journal_bytes;
+    sum->idempotency_keys += stats->idempotency_keys;
+    sum->malformed_entries += stats->malformed_entries;
+    sum->sagas_started += stats->sagas_started;
+    sum->sagas_completed += stats->sagas_completed;
+    sum->sagas_compensated += stats->sagas_compensated;
+    sum->sagas_timed_out += stats->sagas_timed_out;
+    sum->sagas_failed += stats->sagas_failed;
+    sum->sagas_undoing += stats->sagas_undoing;
+}
+
+static struct sums sum_up(const struct node *node)
+{
+    struct sums sums = {0};
+    for (uint32_t i = 0; i < node->partitions; i++) {
+        struct partition_stats stats = partition_stats(pipeline_partition(node->pipelines[i]));
+        add(&sums.hosted, &stats);
+        if (pipeline_leads(node->pipelines[i]))
+            add(&sums.led, &stats);
+    }
+    return sums;
+}
+
+static void expose_led(struct node *node, const struct partition_stats *led)
+{
+    uint64_t ended = led->sagas_completed + led->sagas_compensated + led->sagas_timed_out + led->sagas_failed;
+    gauge(node, "outbox_pending", "Messages not yet acknowledged by their destination, of partitions that this node leads.",
+          led->outbox_pending);
+    gauge(node, "gridiron_timers", "Timers in the log, likewise.", led->timers);
+    gauge(node, "gridiron_activities", "Unfinished activities, likewise.", led->activities);
+    gauge(node, "gridiron_admission_reserved", "Messages and activities that admitted sagas may still cause, likewise.", led->reserved);
+    gauge(node, "gridiron_admission_load", "Messages and activities that wait, and those reserved, likewise.",
+          led->reserved + led->outbox_pending + led->activities);
+    gauge(node, "sagas_active", "Sagas that have not ended, likewise.", led->sagas_started - ended);
+    gauge(node, "sagas_compensating", "Sagas that are being undone, likewise.", led->sagas_undoing);
+}
+
+static void expose_hosted(struct node *node, const struct partition_stats *hosted)
+{
+    gauge(node, "gridiron_map_entries", "Entries of all maps on this node, of all replicas.", hosted->entries);
+    gauge(node, "gridiron_map_bytes", "Key and value bytes of all maps, likewise.", hosted->bytes);
+    gauge(node, "gridiron_sessions", "Open sessions, likewise.", hosted->sessions);
+    gauge(node, "gridiron_idempotency_keys", "Idempotency keys kept, likewise.", hosted->idempotency_keys);
+    gauge(node, "gridiron_journal_bytes", "Bytes of records that journals of maps keep, likewise.", hosted->journal_bytes);
+    total(node, "gridiron_map_expirations_total", "Entries whose time was over, removed by replicas on this node.", hosted->expirations);
+    total(node, "gridiron_malformed_entries_total", "Committed entries that could not be read.", hosted->malformed_entries);
 }
 
 void status_refresh(struct node *node)
 {
-    struct partition_stats sum = {0};
-    for (uint32_t i = 0; i < node->partitions; i++) {
-        struct partition_stats stats = partition_stats(pipeline_partition(node->pipelines[i]));
-        sum.entries += stats.entries;
-        sum.bytes += stats.bytes;
-        sum.sessions += stats.sessions;
-        sum.outbox_pending += stats.outbox_pending;
-        sum.timers += stats.timers;
-        sum.activities += stats.activities;
-        sum.events += stats.events;
-        sum.refusals += stats.refusals;
-        sum.duplicates += stats.duplicates;
-        sum.expirations += stats.expirations;
-        sum.journal_bytes += stats.journal_bytes;
-        sum.idempotency_keys += stats.idempotency_keys;
-        sum.keys_new += stats.keys_new;
-        sum.keys_repeated += stats.keys_repeated;
-        sum.keys_not_kept += stats.keys_not_kept;
-        sum.keys_mismatched += stats.keys_mismatched;
-        sum.malformed_entries += stats.malformed_entries;
-        sum.sagas_started += stats.sagas_started;
-        sum.sagas_completed += stats.sagas_completed;
-        sum.sagas_compensated += stats.sagas_compensated;
-        sum.sagas_timed_out += stats.sagas_timed_out;
-        sum.sagas_failed += stats.sagas_failed;
-    }
+    struct sums sums = sum_up(node);
+    expose_led(node, &sums.led);
+    expose_hosted(node, &sums.hosted);
     gauge(node, "gridiron_partitions_led", "Partitions that this node leads.", partition_map_led_by(&node->map, node->settings->self));
     gauge(node, "gridiron_ready", "1 when every partition has a leader that this node knows.", node_ready(node));
-    gauge(node, "gridiron_map_entries", "Entries of all maps on this node.", sum.entries);
-    gauge(node, "gridiron_map_bytes", "Key and value bytes of all maps on this node.", sum.bytes);
-    gauge(node, "gridiron_sessions", "Open sessions on this node.", sum.sessions);
-    gauge(node, "gridiron_timers", "Timers in the log.", sum.timers);
-    gauge(node, "gridiron_activities", "Unfinished activities.", sum.activities);
-    gauge(node, "outbox_pending", "Messages not yet acknowledged by their destination.", sum.outbox_pending);
     gauge(node, "gridiron_log_disk_bytes", "Bytes of the log on disk.", group_set_log_disk_bytes(node->groups));
     gauge(node, "gridiron_log_memory_bytes", "Bytes of log entries in memory.", group_set_log_memory_bytes(node->groups));
-    gauge(node, "sagas_active", "Sagas that have not ended, on this node's replicas.", sum.sagas_started - sum.sagas_completed -
-          sum.sagas_compensated - sum.sagas_timed_out - sum.sagas_failed);
-    total(node, "saga_started_total", "Sagas started, on this node's replicas.", sum.sagas_started);
-    total(node, "saga_completed_total", "Sagas completed, likewise.", sum.sagas_completed);
-    total(node, "saga_compensated_total", "Sagas undone, likewise.", sum.sagas_compensated);
-    total(node, "saga_timedout_total", "Sagas undone because their deadline passed, likewise.", sum.sagas_timed_out);
-    total(node, "saga_failed_total", "Sagas parked for a person, likewise.", sum.sagas_failed);
-    total(node, "eventsourcing_events_submitted_total", "Events persisted by replicas on this node.", sum.events);
-    total(node, "eventsourcing_events_failed_total", "Service commands refused by replicas on this node.", sum.refusals);
-    total(node, "idempotency_duplicates_total", "Commands answered from a session's kept results.", sum.duplicates);
-    gauge(node, "gridiron_journal_bytes", "Bytes of records that journals of maps keep on this node.", sum.journal_bytes);
-    expose_idempotency(node, &sum);
-    total(node, "gridiron_map_expirations_total", "Entries whose time was over, removed by replicas on this node.", sum.expirations);
     total(node, "gridiron_map_gets_total", "Reads of one entry served by this node.", node->partition_reads.gets);
     total(node, "gridiron_map_hits_total", "Reads of one entry that found it.", node->partition_reads.hits);
-    total(node, "gridiron_malformed_entries_total", "Committed entries that could not be read.", sum.malformed_entries);
+    gauge(node, "gridiron_admission_load_max", "The most that one partition may have waiting, reserved and under way.", node->shared.load_max);
     expose_breaker(node);
+    expose_retries(node);
+    observer_refresh(&node->observer);
     node->clients.connected->value = (int64_t)node->clients.open;
 }

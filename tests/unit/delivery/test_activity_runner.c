@@ -19,6 +19,7 @@ struct scene {
     struct fake_provider provider;
     struct prng prng;
     struct breaker breaker;
+    struct activity_retries retries;
     struct activity_runner *runner;
     uint64_t answered_id;
     size_t answered_count;
@@ -66,7 +67,7 @@ static void scene_open_with(struct scene *scene, bool breaker)
     fake_clock_init(&scene->clock);
     prng_init(&scene->prng, 1);
     scene->runner = activity_runner_open(&(struct activity_runner_options){
-        .clock = &scene->clock.clock, .sink = &scene->provider.sink, .jitter = &scene->prng, .breaker = breaker ? &scene->breaker : NULL,
+        .clock = &scene->clock.clock, .sink = &scene->provider.sink, .jitter = &scene->prng, .retries = &scene->retries, .breaker = breaker ? &scene->breaker : NULL,
         .answered = on_answered, .context = scene});
 }
 
@@ -158,7 +159,9 @@ Test(activity_runner, asks_again_with_the_same_key_until_there_is_an_answer)
     }
     cr_assert_eq(delay_us, ACTIVITY_RETRY_LAST_US);
     cr_assert_eq(activity_runner_retries(scene.runner), 8);
+    cr_assert(scene.retries.unanswered == 7 && scene.retries.answered == 0, "the first attempt repeats nothing");
     reply(&scene, GRID_ERR_OK, PAYMENT_CAPTURED);
+    cr_assert(scene.retries.unanswered == 7 && scene.retries.answered == 1);
     cr_assert_eq(scene.answered_count, 1);
     cr_assert_eq(scene.outcome, PAYMENT_CAPTURED);
     scene_close(&scene);
