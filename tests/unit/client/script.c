@@ -34,8 +34,10 @@ void script_open_with(struct script *script, const struct client_options *option
                              .entropy = &script->entropy};
     for (uint32_t i = 0; i < SCRIPT_PARTITIONS; i++)
         script->leaders[i] = i % SCRIPT_NODES + 1;
-    used.endpoints = endpoints;
-    used.endpoints_count = 2;
+    if (used.endpoints_count == 0) {
+        used.endpoints = endpoints;
+        used.endpoints_count = 2;
+    }
     script->client = client_open(&script->io, &used);
     script_run(script);
 }
