@@ -42,7 +42,7 @@ void uv_transport_init(struct uv_transport *transport, uv_loop_t *loop, bool tcp
 void uv_transport_flush(struct uv_transport *transport);       /* sends what stands in the output buffers */
 void uv_transport_close(struct uv_transport *transport);
 void uv_transport_free(struct uv_transport *transport);
-/* The Unix socket that stands beside a loopback address: connected, or -1 when there is none. */
+/* The Unix socket that stands beside a loopback address: connected, or -1 when there is none of this user or root. */
 int uv_local_connect(const struct sockaddr *address);
 /* One to listen on; -1 for an address that is none of loopback. Errors: IO, its name is taken. */
 enum grid_err uv_local_bind(const struct sockaddr *address, int *ret_fd);

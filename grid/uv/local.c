@@ -1,6 +1,5 @@
 /* Abstract names of Unix sockets are the system's own. */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -52,12 +51,23 @@ static int open_socket(void)
     return fd;
 }
 
+/* Anybody may take an abstract name, also beside a TCP port that is another's. Our own user and root could pose as the node in other
+ * ways too. */
+static bool is_trusted(int fd)
+{
+    struct ucred listener;
+    socklen_t size = sizeof listener;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &listener, &size) != 0)
+        return false;
+    return listener.uid == 0 || listener.uid == geteuid();
+}
+
 int uv_local_connect(const struct sockaddr *address)
 {
     struct sockaddr_un name;
     socklen_t size = name_of(address, &name);
     int fd = size == 0 ? -1 : open_socket();
-    if (fd >= 0 && connect(fd, (const struct sockaddr *)&name, size) == 0)
+    if (fd >= 0 && connect(fd, (const struct sockaddr *)&name, size) == 0 && is_trusted(fd))
         return fd;
     if (fd >= 0)
         close(fd);

@@ -6,9 +6,12 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/unit/uv/uv_fixture.h"
+
+enum { NOBODY = 65534 };
 
 /* One end in this process; the other is a bare socket. */
 struct end {
@@ -145,6 +148,41 @@ Test(uv_local, whoever_dials_a_loopback_address_takes_the_unix_socket)
     close(accepted);
     close(other);
     uv_fixture_wait(&end.fixture, &end.closed);
+    uv_fixture_close(&end.fixture);
+}
+
+/* Another user takes the name, until the other end of `line` is closed. */
+static pid_t squat(const char *address, const int line[2])
+{
+    pid_t child = fork();
+    cr_assert_geq(child, 0);
+    if (child != 0)
+        return child;
+    char byte;
+    close(line[0]);
+    int fd = setuid(NOBODY) == 0 ? bare_socket(address, true) : -1;
+    bool good = fd >= 0 && listen(fd, 1) == 0 && write(line[1], "r", 1) == 1;
+    _exit(good && read(line[1], &byte, 1) == 0 ? 0 : 1);
+}
+
+Test(uv_local, a_unix_socket_of_another_user_is_passed_over)
+{
+    if (geteuid() != 0)
+        cr_skip_test("needs root, to be somebody else");
+    struct end end;
+    end_open(&end, true);
+    int line[2], status;
+    char byte;
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, line), 0);
+    pid_t child = squat(end.address, line);
+    close(line[1]);
+    cr_assert_eq(read(line[0], &byte, 1), 1);
+    cr_assert_eq(listen_there(&end), GRID_ERR_OK);
+    dial(&end);
+    uv_fixture_wait_count(&end.fixture, &end.accepted, 1);
+    close(line[0]);
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert_eq(status, 0);
     uv_fixture_close(&end.fixture);
 }
 
