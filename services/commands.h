@@ -61,6 +61,7 @@ enum payment_event {
     PAYMENT_PAYMENT_FAILED = 4,
     PAYMENT_PAYMENT_REFUNDED = 5,
     PAYMENT_REFUND_FAILED = 6,
+    PAYMENT_PAYMENT_POSTPONED = 7,
 };
 
 enum saga_command {                        /* all internal */

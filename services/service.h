@@ -88,7 +88,8 @@ struct service_message {
 
 /* The numbers of grid/io/sink.h, which a service may not see. */
 enum service_operation { SERVICE_CHARGE = 1, SERVICE_REFUND = 2 };
-enum service_outcome { SERVICE_CAPTURED = 1, SERVICE_DECLINED = 2 };
+/* POSTPONED is no end: the destination is not asked for a while, and the activity's result is still to come. */
+enum service_outcome { SERVICE_CAPTURED = 1, SERVICE_DECLINED = 2, SERVICE_POSTPONED = 3 };
 
 struct service_timer { uint32_t number; uint64_t due_ms; };        /* due 0: disarm */
 

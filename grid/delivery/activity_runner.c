@@ -11,6 +11,7 @@ struct running {
     struct timer retry;
     uint64_t delay_us;
     bool again;                        /* it was asked before */
+    bool postponed;                    /* the breaker held it back before */
     bool asking;                       /* the sink has the request */
 };
 
@@ -64,6 +65,9 @@ static void ask(void *context)
     if (options->breaker && !breaker_allow(options->breaker, now_us)) {
         uint64_t wait_us = breaker_retry_us(options->breaker, now_us);
         clock_timer_start(options->clock, &running->retry, wait_us + prng_range(options->jitter, 0, ACTIVITY_RETRY_FIRST_US));
+        if (!running->postponed && options->postponed)
+            options->postponed(options->context, running->id);
+        running->postponed = true;
         return;
     }
     running->asking = true;

@@ -36,6 +36,8 @@ struct activity_runner_options {
     struct breaker *breaker;           /* of the provider, shared by the node's runners; borrowed; NULL: none */
     /* A definite answer; the activity stays known until activity_runner_finish. */
     void (*answered)(void *context, uint64_t id, enum payment_outcome outcome, struct bytes transaction, struct bytes reason);
+    /* The breaker holds this one back for the first time; NULL: nobody asks. May be called from activity_runner_start. */
+    void (*postponed)(void *context, uint64_t id);
     void *context;
 };
 

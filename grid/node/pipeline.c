@@ -8,6 +8,7 @@
 #include "grid/node/admission.h"
 #include "grid/node/observer.h"
 #include "grid/node/parked.h"
+#include "grid/partition/activities.h"
 #include "grid/partition/entry.h"
 
 enum { DIGESTS_KEPT = 128, TERMS_KEPT = 4 };
@@ -391,6 +392,18 @@ static void activity_answered(void *context, uint64_t id, enum payment_outcome o
              WAITER_ACTIVITY, id);
 }
 
+/* So that people see why a charge takes so long; the activity itself goes on. */
+static void activity_postponed(void *context, uint64_t id)
+{
+    struct pipeline *pipeline = context;
+    if (!pipeline->leads)
+        return;
+    pipeline->shared->counters->activities_postponed->value++;
+    pack_own(pipeline, &(struct command){.kind = COMMAND_ACTIVITY_RESULT,
+                                         .activity_result = {.activity = id, .outcome = ACTIVITY_POSTPONED}},
+             WAITER_NONE, 0);
+}
+
 static void run_activities(struct pipeline *pipeline)
 {
     struct partition_activity next;
@@ -403,7 +416,7 @@ static void run_activities(struct pipeline *pipeline)
                 .clock = pipeline->shared->io->clock, .sink = pipeline->shared->io->sink,
                 .jitter = pipeline->shared->prng, .breaker = pipeline->shared->breaker,
                 .retries = pipeline->shared->retries,
-                .answered = activity_answered, .context = pipeline});
+                .answered = activity_answered, .postponed = activity_postponed, .context = pipeline});
         struct activity activity = {.id = next.id, .operation = (enum payment_operation)next.operation, .key = next.key,
                                     .order = next.order, .currency = next.currency, .amount_minor = next.amount_minor};
         if (!activity_runner_start(pipeline->runner, &activity)) {

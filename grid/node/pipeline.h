@@ -31,7 +31,7 @@ struct waiter {
 
 struct pipeline_counters {
     struct metric_counter *commands, *entries, *reads, *log_full, *not_admitted, *not_leader, *dropped, *ticks, *messages_sent,
-        *messages_received, *messages_duplicate, *messages_gap, *acks, *activities_answered;
+        *messages_received, *messages_duplicate, *messages_gap, *acks, *activities_answered, *activities_postponed;
     struct metric_histogram *commit_us, *read_us;
 };
 

@@ -96,6 +96,8 @@ void status_register(struct node *node)
         .messages_gap = metric_counter_add(metrics, "inbox_message_gaps_total", "Batches refused because of a gap.", NULL),
         .acks = metric_counter_add(metrics, "outbox_acknowledgements_total", "Acknowledgements proposed.", NULL),
         .activities_answered = metric_counter_add(metrics, "activities_answered_total", "Definite answers of activities.", NULL),
+        .activities_postponed = metric_counter_add(metrics, "activities_postponed_total",
+                                                   "Activities that an open circuit breaker held back.", NULL),
         .commit_us = metric_histogram_add(metrics, "gridiron_commit_seconds", "From the first command of an entry to its application.", NULL),
         .read_us = metric_histogram_add(metrics, "gridiron_read_seconds", "From the first read of a batch to its answers.", NULL),
     };

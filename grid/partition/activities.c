@@ -114,21 +114,28 @@ static size_t first_above(const struct activities *activities, uint64_t after)
     return low;
 }
 
-bool activities_finish(struct activities *activities, uint64_t id, struct arena *arena,
-                       struct activity_record *ret_record)
+bool activities_find(const struct activities *activities, uint64_t id, struct arena *arena,
+                     struct activity_record *ret_record)
 {
     REQUIRE(activities != NULL && ret_record != NULL);
-    if (id == 0)
-        return false;
-    size_t place = first_above(activities, id - 1);
+    size_t place = id == 0 ? activities->count : first_above(activities, id - 1);
     if (place == activities->count || activities->list[place]->id != id)
         return false;
-    struct started *activity = activities->list[place];
     struct bytes *texts[TEXTS];
-    *ret_record = record_of(activity);
+    *ret_record = record_of(activities->list[place]);
     texts_of(ret_record, texts);
     for (size_t i = 0; i < TEXTS; i++)
         *texts[i] = arena_copy(arena, *texts[i]);
+    return true;
+}
+
+bool activities_finish(struct activities *activities, uint64_t id, struct arena *arena,
+                       struct activity_record *ret_record)
+{
+    if (!activities_find(activities, id, arena, ret_record))
+        return false;
+    size_t place = first_above(activities, id - 1);
+    struct started *activity = activities->list[place];
     activities->count--;
     memmove(&activities->list[place], &activities->list[place + 1],
             (activities->count - place) * sizeof(struct started *));

@@ -8,6 +8,10 @@
 #include "grid/base/arena.h"
 #include "grid/partition/partition.h"
 
+/* Outcome of an ActivityResult beside those of enum payment_outcome: the destination is not asked for a while, the
+ * activity goes on. */
+enum { ACTIVITY_POSTPONED = 3 };
+
 struct activities;
 
 /* Who asked, and for what. */
@@ -23,6 +27,9 @@ struct activities *activities_open(void);
 void activities_close(struct activities *activities);
 /* Copies; returns the id. */
 uint64_t activities_start(struct activities *activities, const struct activity_record *record);
+/* An unfinished activity, copied into the arena. False: unknown or finished. */
+bool activities_find(const struct activities *activities, uint64_t id, struct arena *arena,
+                     struct activity_record *ret_record);
 /* Takes an unfinished activity out; the record is copied into the arena. False: unknown or finished before. */
 bool activities_finish(struct activities *activities, uint64_t id, struct arena *arena,
                        struct activity_record *ret_record);

@@ -10,7 +10,8 @@
 
 _Static_assert((int)SERVICE_CHARGE == (int)PAYMENT_CHARGE && (int)SERVICE_REFUND == (int)PAYMENT_REFUND,
                "one numbering");
-_Static_assert((int)SERVICE_CAPTURED == (int)PAYMENT_CAPTURED && (int)SERVICE_DECLINED == (int)PAYMENT_DECLINED,
+_Static_assert((int)SERVICE_CAPTURED == (int)PAYMENT_CAPTURED && (int)SERVICE_DECLINED == (int)PAYMENT_DECLINED &&
+                   (int)SERVICE_POSTPONED == ACTIVITY_POSTPONED,
                "one numbering");
 
 /* ---- messages */

@@ -195,11 +195,13 @@ void event_pipeline_activity_result(struct partition *partition, const struct ac
 {
     REQUIRE(partition != NULL && result != NULL);
     struct activity_record record;
-    if (result->outcome != PAYMENT_CAPTURED && result->outcome != PAYMENT_DECLINED) {
+    if (result->outcome != PAYMENT_CAPTURED && result->outcome != PAYMENT_DECLINED && result->outcome != ACTIVITY_POSTPONED) {
         response->err = GRID_ERR_INVALID; /* not a definite answer: the activity goes on asking */
         return;
     }
-    response->found = activities_finish(partition->activities, result->activity, &partition->scratch->arena, &record);
+    response->found = result->outcome == ACTIVITY_POSTPONED
+                          ? activities_find(partition->activities, result->activity, &partition->scratch->arena, &record)
+                          : activities_finish(partition->activities, result->activity, &partition->scratch->arena, &record);
     if (!response->found) {
         partition->counts.duplicates++;
         return;

@@ -160,11 +160,27 @@ static void decide(const struct service_call *call, const struct service_state *
 
 /* ---- decide: what the provider answered */
 
+/* Said once for each charge: every leader finds its provider away anew. */
+static void postpone(const struct service_call *call, const Payment__V1__Payment *payment,
+                     struct service_decision *decision)
+{
+    if (payment->postponed)
+        return;
+    Payment__V1__PaymentPostponed *event = arena_alloc(call->arena, sizeof *event);
+    payment__v1__payment_postponed__init(event);
+    event->order_id = payment->order_id;
+    service_emit(decision, PAYMENT_PAYMENT_POSTPONED, event);
+}
+
 static void charge_answered(const struct service_call *call, const Payment__V1__Payment *payment,
                             const struct service_result *result, struct service_decision *decision)
 {
     if (payment->status != PENDING)
         return;
+    if (result->outcome == SERVICE_POSTPONED) {
+        postpone(call, payment, decision);
+        return;
+    }
     if (result->outcome == SERVICE_CAPTURED) {
         Payment__V1__PaymentProcessed *event = arena_alloc(call->arena, sizeof *event);
         payment__v1__payment_processed__init(event);
@@ -191,7 +207,7 @@ static void charge_answered(const struct service_call *call, const Payment__V1__
 static void refund_answered(const struct service_call *call, const Payment__V1__Payment *payment,
                             const struct service_result *result, struct service_decision *decision)
 {
-    if (payment->refund_pending_minor == 0)
+    if (payment->refund_pending_minor == 0 || result->outcome == SERVICE_POSTPONED)
         return;
     if (result->outcome == SERVICE_CAPTURED) {
         Payment__V1__PaymentRefunded *event = arena_alloc(call->arena, sizeof *event);
@@ -277,6 +293,7 @@ static void evolve(const struct service_call *call, struct service_state *state,
         payment->refund_transaction_id = ((const Payment__V1__PaymentRefunded *)body)->refund_transaction_id;
         payment->status = payment->refunded_minor == payment->amount_minor ? REFUNDED : CAPTURED;
         break;
+    case PAYMENT_PAYMENT_POSTPONED: payment->postponed = true; break;
     case PAYMENT_REFUND_FAILED:
         payment->refund_pending_minor = 0;
         payment->failure_reason = ((const Payment__V1__RefundFailed *)body)->failure_reason;
@@ -329,6 +346,7 @@ static void react(const struct service_call *call, const struct service_state *s
         tell_saga(call, payment, SAGA__V1__SETTLEMENT__SETTLEMENT_CAPTURED, reaction);
         break;
     case PAYMENT_PAYMENT_FAILED: tell_saga(call, payment, SAGA__V1__SETTLEMENT__SETTLEMENT_DECLINED, reaction); break;
+    case PAYMENT_PAYMENT_POSTPONED: tell_saga(call, payment, SAGA__V1__SETTLEMENT__SETTLEMENT_POSTPONED, reaction); break;
     case PAYMENT_PAYMENT_REFUNDED: tell_saga(call, payment, SAGA__V1__SETTLEMENT__SETTLEMENT_REFUNDED, reaction); break;
     case PAYMENT_REFUND_FAILED:
         tell_saga(call, payment, SAGA__V1__SETTLEMENT__SETTLEMENT_REFUND_FAILED, reaction);
@@ -377,6 +395,11 @@ static const struct service_event_kind events[] = {
      .version = 1,
      .name = "PaymentFailed",
      .descriptor = &payment__v1__payment_failed__descriptor,
+     .saga_step = SAGA_STEP_PAY},
+    {.type = PAYMENT_PAYMENT_POSTPONED,
+     .version = 1,
+     .name = "PaymentPostponed",
+     .descriptor = &payment__v1__payment_postponed__descriptor,
      .saga_step = SAGA_STEP_PAY},
     {.type = PAYMENT_PAYMENT_REFUNDED,
      .version = 1,

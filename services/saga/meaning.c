@@ -23,6 +23,7 @@ Saga__V1__Cause saga_cause_of(Saga__V1__Change change)
     case CHANGED(CUSTOMER_PASSED):
     case CHANGED(CHARGE_CAPTURED):
     case CHANGED(CHARGE_REFUNDED):
+    case CHANGED(CHARGE_POSTPONED):
     case CHANGED(LINE_RELEASED):
     case CHANGED(UNSPECIFIED):
     case _SAGA__V1__CHANGE_IS_INT_SIZE:

@@ -17,6 +17,7 @@
 #define TIMED_OUT SAGA__V1__SAGA_STATUS__SAGA_STATUS_TIMED_OUT
 
 #define STEP_PENDING SAGA__V1__STEP_STATUS__STEP_STATUS_PENDING
+#define STEP_PENDING_RETRY SAGA__V1__STEP_STATUS__STEP_STATUS_PENDING_RETRY
 #define STEP_COMPLETED SAGA__V1__STEP_STATUS__STEP_STATUS_COMPLETED
 #define STEP_FAILED SAGA__V1__STEP_STATUS__STEP_STATUS_FAILED
 #define STEP_COMPENSATED SAGA__V1__STEP_STATUS__STEP_STATUS_COMPENSATED
@@ -152,6 +153,10 @@ static void decide_settled(const struct service_call *call, const Saga__V1__Saga
     case SAGA__V1__SETTLEMENT__SETTLEMENT_REFUNDED:
         if (refunding)
             event = record(call, SAGA_STEP_PAY, CHANGED(CHARGE_REFUNDED), decision);
+        break;
+    case SAGA__V1__SETTLEMENT__SETTLEMENT_POSTPONED:
+        if (asked && running(saga))
+            (void)record(call, SAGA_STEP_PAY, CHANGED(CHARGE_POSTPONED), decision);
         break;
     case SAGA__V1__SETTLEMENT__SETTLEMENT_REFUND_FAILED:
         if (refunding)
@@ -445,6 +450,7 @@ static char *reason_of(const struct service_call *call, const Saga__V1__SagaStep
     case CHANGED(CUSTOMER_PASSED):
     case CHANGED(CHARGE_CAPTURED):
     case CHANGED(CHARGE_REFUNDED):
+    case CHANGED(CHARGE_POSTPONED):
     case CHANGED(LINE_RELEASED):
     case CHANGED(UNSPECIFIED):
     case _SAGA__V1__CHANGE_IS_INT_SIZE:
@@ -470,6 +476,7 @@ static void note_change(const struct service_call *call, Saga__V1__Saga *saga, c
         saga->charge = CHARGE_DECLINED;
         mark_step(call, saga, SAGA_STEP_PAY, STEP_FAILED);
         break;
+    case CHANGED(CHARGE_POSTPONED): mark_step(call, saga, SAGA_STEP_PAY, STEP_PENDING_RETRY); break;
     case CHANGED(CHARGE_REFUNDED):
         saga->charge = CHARGE_REFUNDED;
         mark_step(call, saga, SAGA_STEP_PAY, STEP_COMPENSATED);
@@ -642,7 +649,7 @@ static void react_step(const struct service_call *call, const Saga__V1__Saga *sa
         react_undo(call, saga, event, reaction);
     else if (running(saga) && event->change == CHANGED(CHARGE_CAPTURED))
         ask_confirm(call, saga, reaction);
-    else if (running(saga) && saga->charge == CHARGE_ASKED)
+    else if (running(saga) && saga->charge == CHARGE_ASKED && event->change != CHANGED(CHARGE_POSTPONED))
         ask_charge(call, saga, reaction);
 }
 

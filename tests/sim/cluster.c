@@ -67,10 +67,13 @@ static void watch_load(struct cluster *cluster, const struct member *member, uin
     }
 }
 
-static void watch_refusals(struct cluster *cluster, const struct member *member)
+static void watch_metrics(struct cluster *cluster, const struct member *member)
 {
     if (metric_counter_add(member->metrics, "gridiron_admission_refused_total", "", NULL)->value > 0) {
         SOMETIMES(cluster->world, "an order finds no room");
+    }
+    if (metric_counter_add(member->metrics, "activities_postponed_total", "", NULL)->value > 0) {
+        SOMETIMES(cluster->world, "a charge waits for its provider");
     }
 }
 
@@ -92,7 +95,7 @@ static void watch_member(struct cluster *cluster, size_t i)
         world_trace_fold(cluster->world, partition_digest(partition));
     }
     if (member->node) {
-        watch_refusals(cluster, member);
+        watch_metrics(cluster, member);
     }
 }
 

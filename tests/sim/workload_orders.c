@@ -483,7 +483,7 @@ static void orders_close(void *state)
 
 static const char *const sometimes[] = {"a saga ends as timed out", "a saga ends as compensated", "a captured payment is refunded",
                                         "a product is sold out", "a cancellation by hand is taken on",
-                                        "an order finds no room", NULL};
+                                        "an order finds no room", "a charge waits for its provider", NULL};
 
 const struct workload workload_orders = {
     .name = "orders", .summary = "a shop: customers, products, orders of all kinds and their sagas through whole nodes",

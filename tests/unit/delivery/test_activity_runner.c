@@ -23,6 +23,8 @@ struct scene {
     struct activity_runner *runner;
     uint64_t answered_id;
     size_t answered_count;
+    uint64_t postponed_id;
+    size_t postponed_count;
     enum payment_outcome outcome;
     char transaction[32], reason[32];
 };
@@ -49,6 +51,12 @@ static void payment_cancel(struct sink *sink, struct payment_request *request)
     cr_assert_fail("only a request under way is cancelled");
 }
 
+static void on_postponed(void *context, uint64_t id)
+{
+    ((struct scene *)context)->postponed_id = id;
+    ((struct scene *)context)->postponed_count++;
+}
+
 static void on_answered(void *context, uint64_t id, enum payment_outcome outcome, struct bytes transaction, struct bytes reason)
 {
     struct scene *scene = context;
@@ -68,7 +76,7 @@ static void scene_open_with(struct scene *scene, bool breaker)
     prng_init(&scene->prng, 1);
     scene->runner = activity_runner_open(&(struct activity_runner_options){
         .clock = &scene->clock.clock, .sink = &scene->provider.sink, .jitter = &scene->prng, .retries = &scene->retries, .breaker = breaker ? &scene->breaker : NULL,
-        .answered = on_answered, .context = scene});
+        .answered = on_answered, .postponed = on_postponed, .context = scene});
 }
 
 static void scene_open(struct scene *scene)
@@ -234,8 +242,11 @@ Test(activity_runner, waits_while_the_breaker_is_open_and_loses_nothing)
     for (int i = 0; i < BREAKER_CALLS_MIN; i++)
         reply(&scene, GRID_ERR_UNAVAILABLE, 0);
     size_t calls = scene.provider.calls;
+    cr_assert_eq(scene.postponed_count, 0, "all were asked");
     start(&scene, 99, "late");
+    cr_assert(scene.postponed_count == 1 && scene.postponed_id == 99);
     fake_clock_advance(&scene.clock, 9ull * 1000 * 1000);
+    cr_assert_eq(scene.postponed_count, BREAKER_CALLS_MIN + 1, "each of them is held back, and told of once");
     cr_assert_eq(scene.provider.calls, calls, "nothing is asked while it is open");
     fake_clock_advance(&scene.clock, 3ull * 1000 * 1000);
     cr_assert_eq(scene.provider.calls, calls + BREAKER_TRIALS, "then as many as there are trials");

@@ -438,3 +438,60 @@ Test(order_saga, leaves_a_parked_order_to_be_confirmed_by_hand)
     cr_assert_eq(lamp->quantity_reserved, 0);
     check_and_close(harness, false);
 }
+
+/* ---- a provider that is away */
+
+/* What a leader proposes when its breaker holds the call of the saga's payment back. */
+static struct response postpone(struct harness *harness, const char *order)
+{
+    uint32_t number = harness_partition_of(harness, order);
+    struct partition_activity activity;
+    struct command command = {.kind = COMMAND_ACTIVITY_RESULT, .activity_result = {.outcome = SERVICE_POSTPONED}};
+    cr_assert(partition_activity_next(harness_partition(harness, number), 0, &activity));
+    command.activity_result.activity = activity.id;
+    return harness_propose(harness, number, &command);
+}
+
+Test(order_saga, a_charge_that_waits_for_its_provider_is_to_be_retried)
+{
+    struct harness *harness = harness_open(&(struct harness_options){.seed = 3, .second_replica = true});
+    shop_customer(harness, "c1");
+    shop_product(harness, "p1", 500, 10);
+    harness_provider_down(harness, true);
+    shop_order(harness, "o1", "c1", &(struct shop_line){"p1", 1, 500}, 1);
+    harness_run(harness, 200);
+    cr_assert_eq(shop_read_saga(harness, "o1")->steps[2]->status, SAGA__V1__STEP_STATUS__STEP_STATUS_PENDING);
+    cr_assert(postpone(harness, "o1").found);
+    const Saga__V1__Saga *saga = shop_read_saga(harness, "o1");
+    cr_assert_eq(saga->steps[2]->status, SAGA__V1__STEP_STATUS__STEP_STATUS_PENDING_RETRY);
+    cr_assert_eq(saga->status, SAGA__V1__SAGA_STATUS__SAGA_STATUS_IN_PROGRESS);
+    uint64_t saga_events = saga->sequence, payment_events = shop_read_payment(harness, "o1")->sequence;
+    cr_assert(postpone(harness, "o1").found, "another leader finds the same");
+    cr_assert_eq(shop_read_saga(harness, "o1")->sequence, saga_events, "and says nothing new");
+    cr_assert_eq(shop_read_payment(harness, "o1")->sequence, payment_events);
+    harness_provider_down(harness, false);
+    cr_assert(harness_settle(harness, 20000));
+    saga = shop_read_saga(harness, "o1");
+    cr_assert_eq(saga->status, SAGA__V1__SAGA_STATUS__SAGA_STATUS_COMPLETED);
+    cr_assert_eq(saga->steps[2]->status, SAGA__V1__STEP_STATUS__STEP_STATUS_COMPLETED);
+    check_and_close(harness, true);
+}
+
+Test(order_saga, a_postponed_charge_is_undone_like_any_other)
+{
+    struct harness *harness = harness_open(&(struct harness_options){.seed = 4, .second_replica = true});
+    shop_customer(harness, "c1");
+    shop_product(harness, "p1", 500, 10);
+    harness_provider_down(harness, true);
+    shop_order(harness, "o1", "c1", &(struct shop_line){"p1", 1, 500}, 1);
+    harness_run(harness, 200);
+    postpone(harness, "o1");
+    harness_run(harness, 70000);
+    cr_assert_eq(shop_read_saga(harness, "o1")->status, SAGA__V1__SAGA_STATUS__SAGA_STATUS_COMPENSATING);
+    postpone(harness, "o1");
+    harness_provider_down(harness, false);
+    cr_assert(harness_settle(harness, 20000));
+    cr_assert_eq(shop_read_saga(harness, "o1")->status, SAGA__V1__SAGA_STATUS__SAGA_STATUS_TIMED_OUT);
+    cr_assert_eq(shop_read_payment(harness, "o1")->status, PAYMENT__V1__PAYMENT_STATUS__PAYMENT_STATUS_REFUNDED);
+    check_and_close(harness, true);
+}
