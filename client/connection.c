@@ -14,6 +14,7 @@ enum {
     REACH_US = 150000,                     /* then the next address is tried beside the first */
     REST_US = 10 * 1000000,                /* for the rest of a frame: a node that sends a byte now and then is none */
     UNSENT_BYTES_MAX = 4 * 1024 * 1024,
+    UNANSWERED_ATTEMPTS = 2,               /* a connection without any answer for so long is given up, whatever arrives */
     WIRE_SMALL_BYTES = 32,                 /* session, sequence and acknowledged_below */
 };
 
@@ -103,6 +104,7 @@ void connection_want(struct connection *connection)
         return;
     connection->state = CONNECTION_OPENING;
     client->totals.connections++;
+    connection->unanswered_us = 0;
     clock_timer_start(clock_of(connection), &connection->timer, GREETING_US);
     connection->conn = transport_connect(client->io->transport, connection->address, &connection_events, connection);
 }
@@ -204,6 +206,7 @@ static bool on_response(struct connection *connection, const struct frame *frame
     struct response response;
     if (response_decode(frame->body, &connection->client->arena, &response) != GRID_ERR_OK)
         return false;
+    connection->unanswered_us = 0;
     struct request *request = take_answered(connection, frame->request);
     if (request != NULL && request->kind != REQUEST_ADMIN)
         client_answered(request, &response);
@@ -217,6 +220,7 @@ static bool on_admin_response(struct connection *connection, const struct frame 
     static const struct response none;
     if (admin_response_decode(frame->body, &client->arena, &admin) != GRID_ERR_OK)
         return false;
+    connection->unanswered_us = 0;
     struct request *request = take_answered(connection, frame->request);
     if (request == NULL || request->kind != REQUEST_ADMIN)
         return true;
@@ -335,6 +339,8 @@ void connection_send(struct connection *connection, struct request *request)
     request_list_append(&connection->sent, request);
     request->connection = connection;
     request->sent_us = clock_now_us(client->io->clock);
+    if (connection->unanswered_us == 0)
+        connection->unanswered_us = request->sent_us;
     client->totals.sent++;
     client->totals.repeated += request->attempts++ > 0;
     watch_oldest(connection);
@@ -353,6 +359,14 @@ static bool keeps_the_rest(const struct connection *connection, uint64_t now)
     return connection->rest_since_us != 0 && connection->rest_since_us + REST_US <= now;
 }
 
+/* Bytes that never become an answer are no sign of life: a size that was damaged on its way makes one side wait for the
+ * rest of a frame that nobody sends, and swallow everything that is said meanwhile. */
+static bool stands_still(const struct connection *connection, uint64_t now)
+{
+    return connection->unanswered_us != 0 &&
+           connection->unanswered_us + UNANSWERED_ATTEMPTS * connection->client->attempt_us <= now;
+}
+
 /* The oldest attempt took too long. A node that has said nothing since then is taken for gone; one that has spoken
  * cannot serve this partition, and another may. */
 static void attempts_late(struct connection *connection)
@@ -360,8 +374,9 @@ static void attempts_late(struct connection *connection)
     struct client *client = connection->client;
     uint64_t now = clock_now_us(clock_of(connection));
     const struct request *oldest = connection->sent.first;
+    bool silent = connection->heard_us <= (oldest != NULL ? oldest->sent_us : 0);
     if (oldest != NULL && oldest->sent_us + client->attempt_us <= now &&
-        (connection->heard_us <= oldest->sent_us || keeps_the_rest(connection, now))) {
+        (silent || keeps_the_rest(connection, now) || stands_still(connection, now))) {
         client->totals.malformed += connection->stream.pending.size > 0;
         give_up(connection);
         return;

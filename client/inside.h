@@ -64,6 +64,7 @@ struct connection {
     struct request_list waiting;           /* REQUEST_ADMIN for this node */
     struct timer timer;                    /* OPENING: patience; READY: oldest attempt; PAUSED: backoff */
     uint64_t heard_us, rest_since_us;      /* rest_since_us: the frame began whose rest is missing; 0: none */
+    uint64_t unanswered_us;                /* since when nothing that was sent here is answered; 0: something was */
     uint32_t failures;
     uint32_t *leaders;                     /* as this node last told; partitions of them, or NULL */
     bool bad;                              /* said something that cannot be trusted */

@@ -467,6 +467,26 @@ Test(outcomes, a_read_is_repeated_freely)
     script_close(&script);
 }
 
+/* F11: the size in front of a frame was damaged on its way, and everything that follows seems to belong to it. */
+Test(outcomes, a_node_whose_bytes_never_make_an_answer_is_given_up)
+{
+    struct script script;
+    struct outcome got;
+    struct heard heard;
+    static const uint8_t endless[100] = {0, 0, 1, 0};
+    open_all(&script);
+    script_get(&script, 0, &got);
+    cr_assert(script_hear(&script, 1, &heard));
+    for (uint32_t i = 0; i < 40 && script_is_up(&script, 1); i++) {
+        script_say(&script, 1, bytes_of(endless, i == 0 ? sizeof endless : 8));
+        script_advance(&script, 200000);
+        while (script_is_up(&script, 1) && script_hear(&script, 1, &heard))
+            continue;
+    }
+    cr_expect(!script_is_up(&script, 1), "it goes on listening");
+    script_close(&script);
+}
+
 Test(outcomes, a_silent_node_is_given_up_after_the_patience_of_an_attempt)
 {
     struct script script;
