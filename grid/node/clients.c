@@ -19,6 +19,9 @@ enum {
     CLIENT_UNREAD_BYTES_MAX = 128 * 1024 * 1024,
     LARGE_ANSWER_BYTES = 1024,
     CLIENTS_UNREAD_BYTES_MAX = 512 * 1024 * 1024,   /* of all clients; past it those with most unread end */
+    /* Of all frames whose rest is missing; past it those end that begin large ones. */
+    CLIENTS_PARTIAL_BYTES_MAX = 128 * 1024 * 1024,
+    LARGE_PARTIAL_BYTES = 32 * 1024,
     REFUSAL_LINES_PER_SWEEP = 1,
     CLIENT_PROTOCOL = 1,
     MALFORMED_BODY = 7, MALFORMED_STALL,            /* indexes after the frame results */
@@ -236,12 +239,17 @@ static void on_data(void *context, struct conn *conn, struct bytes data)
     (void)conn;
     if (client->closing)
         return;
+    struct clients *clients = &client->node->clients;
     struct observer *observer = &client->node->observer;
     uint64_t begun_us = observer_read_begin(observer);
+    clients->partial_bytes -= client->stream.pending.size;
     enum frame_result result = frame_stream_feed(&client->stream, data, FRAME_BODY_BYTES_MAX, on_frame, client);
+    clients->partial_bytes += client->stream.pending.size;
     observer_read_end(observer, begun_us);
     if (result != FRAME_OK && !client->closing)
         client_malformed(client, (size_t)result);
+    else if (clients->partial_bytes > CLIENTS_PARTIAL_BYTES_MAX && client->stream.pending.size > LARGE_PARTIAL_BYTES && !client->closing)
+        client_end(client, CLIENT_REFUSED_MEMORY);
 }
 
 static void on_drain(void *context, struct conn *conn)
@@ -262,6 +270,7 @@ static void on_close(void *context, struct conn *conn, enum grid_err reason)
     clients->slots[client->slot].client = NULL;
     clients->open--;
     clients->closed->value++;
+    clients->partial_bytes -= client->stream.pending.size;
     frame_stream_close(&client->stream);
     memory_free(client);
 }
@@ -318,6 +327,8 @@ static void sweep_client(struct client *client, uint32_t patience)
     bool waits = !client->greeted || client->stream.pending.size > 0;
     bool moves = client->paused || client->frames != client->frames_seen;
     client->silent = waits && !moves ? client->silent + 1 : 0;
+    if (!moves && client->stream.pending.size == 0)
+        frame_stream_close(&client->stream); /* gives its memory back */
     client->frames_seen = client->frames;
     size_t unread = conn_pending(client->node->io->transport, client->conn);
     client->unreading = unread > 0 && unread >= client->unread_seen ? client->unreading + 1 : 0;

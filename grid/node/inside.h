@@ -24,6 +24,7 @@ struct clients {
     struct arena arena;
     uint32_t lines;                    /* logged since the last sweep */
     uint32_t open_max, patience;       /* connections; sweeps */
+    uint64_t partial_bytes;            /* of frames whose rest is missing */
     struct metric_counter *accepted, *closed, *requests, *responses, *malformed[9], *refused;
     struct metric_counter *connections_refused[CLIENT_REFUSALS], *reads_refused;
     struct metric_gauge *connected;

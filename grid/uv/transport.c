@@ -10,7 +10,7 @@
 
 /* KEEPALIVE_S: an idle connection whose other end vanished without a word is asked after that; the system ends it some
  * minutes later. */
-enum { INPUT_BYTES = 256 * 1024, BACKLOG = 512, HOST_BYTES = 256, KEEPALIVE_S = 60 };
+enum { INPUT_BYTES = 256 * 1024, BACKLOG = 512, HOST_BYTES = 256, KEEPALIVE_S = 60, OUTPUT_KEPT_BYTES = 256 * 1024 };
 
 struct conn {
     uv_tcp_t tcp;
@@ -120,12 +120,21 @@ static void conn_up(struct conn *conn)
 
 static void conn_flush(struct conn *conn);
 
+/* One large answer must not cost its memory for as long as the connection lasts. */
+static void flown_away(struct conn *conn)
+{
+    if (conn->flying.capacity > OUTPUT_KEPT_BYTES)
+        buffer_close(&conn->flying);
+    else
+        buffer_clear(&conn->flying);
+    conn->flown = 0;
+}
+
 static void on_written(uv_write_t *request, int status)
 {
     struct conn *conn = request->data;
     conn->busy = false;
-    buffer_clear(&conn->flying);
-    conn->flown = 0;
+    flown_away(conn);
     if (conn->closing)
         return;
     if (status < 0) {
@@ -155,8 +164,7 @@ static void conn_flush(struct conn *conn)
     }
     conn->flown = (size_t)taken;
     if (conn->flown == conn->flying.size) {
-        buffer_clear(&conn->flying);
-        conn->flown = 0;
+        flown_away(conn);
         return;
     }
     buf = uv_buf_init((char *)conn->flying.data + conn->flown, (unsigned)(conn->flying.size - conn->flown));

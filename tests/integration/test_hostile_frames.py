@@ -303,6 +303,19 @@ def idle_connections(table):
     table.row("http", "60 idle connections (others are served meanwhile)", REFUSED_HTTP % "slow", idle_http, 60)
 
 
+def large_halves(table):
+    """A hundred frames of 8 MB of which the last one is missing: 700 MB, were they kept."""
+    sent = struct.pack("<I", BODY_MAX) + bytes(7 << 20)
+
+    def act():
+        with contextlib.ExitStack() as stack:
+            for _ in range(100):
+                with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+                    stack.enter_context(greeted(table.address("client"))).sendall(sent)
+            return hostile.resident_bytes(table.pid) - table.memory < MEMORY_BYTES
+    table.row("client", "a hundred frames of 8 MB without their last MB", REFUSED_CLIENT % "memory", act, 50)
+
+
 def storms(table):
     before = hostile.descriptors(table.pid)
 
@@ -461,7 +474,7 @@ def whole_table(tap):
         small = next(b"s%d" % i for i in range(1000) if hostile.partition_of(b"s%d" % i, 8) == partition)
         with hostile.Witness((nodes.host, nodes.client_port(node)), small, partition) as witness:
             table = Table(tap, nodes, node, witness)
-            for part in (malformed_frames, well_formed_requests, strangers_among_peers, http_rows, storms, noise, vanished, idle_connections):
+            for part in (malformed_frames, well_formed_requests, strangers_among_peers, http_rows, storms, noise, vanished, idle_connections, large_halves):
                 tap.attempt(part.__name__, lambda: part(table))
             tap.attempt("slow_receiver", lambda: slow_receiver(table, key, partition))
             other = Table(tap, nodes, max(nodes.ids()), witness)
