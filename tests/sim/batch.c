@@ -60,6 +60,14 @@ static void sum_sometimes(struct batch_sums *sums, const struct sometimes *rows,
     }
 }
 
+static void sum_happened(struct batch_sums *sums, const uint64_t *happened)
+{
+    for (unsigned i = 0; i < FAULT_COUNT; i++) {
+        sums->happened[i] += happened[i];
+        sums->happened_runs[i] += happened[i] > 0;
+    }
+}
+
 static void print_failure(const struct batch_options *options, uint64_t seed, int signal_number, const char *reason)
 {
     if (signal_number) {
@@ -95,6 +103,7 @@ static void run_one(const struct batch_options *options, uint64_t seed, struct b
     sum_totals(&sums->totals, &result->totals);
     sum_tallies(sums, result->tallies, result->tallies_count);
     sum_sometimes(sums, result->sometimes, result->sometimes_count);
+    sum_happened(sums, result->happened);
     uint64_t trace = result->trace;
     if (result->failed) {
         add_failure(options, sums, seed, 0, result->reason);
@@ -192,6 +201,10 @@ static void sum_slot(struct batch_sums *sums, const struct batch_sums *one)
     sum_totals(&sums->totals, &one->totals);
     sum_tallies(sums, one->tallies, one->tallies_count);
     sum_sometimes(sums, one->sometimes, one->sometimes_count);
+    for (unsigned i = 0; i < FAULT_COUNT; i++) {
+        sums->happened[i] += one->happened[i];
+        sums->happened_runs[i] += one->happened_runs[i];
+    }
     for (size_t i = 0; i < one->failures_count && sums->failures_count < FAILURES_KEPT_MAX; i++) {
         sums->failures[sums->failures_count++] = one->failures[i];
     }

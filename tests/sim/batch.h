@@ -11,6 +11,7 @@ struct batch_options {
     struct run_options run;        /* its seed is that of each run */
     uint64_t from, seeds;
     uint64_t twice_every;          /* every so many seeds are run twice and the traces compared; 0: none */
+    bool selective;                /* somebody asked for other runs than the seeds choose: not everything need happen */
     bool stop_at_failure;          /* takes no more seeds once one failed */
     unsigned jobs;                 /* 0: in this process, for a debugger */
     char repeat[REPEAT_TEXT_BYTES]; /* arguments that repeat a run, without the seed */
@@ -26,6 +27,7 @@ struct batch_sums {
     size_t tallies_count;
     struct sometimes sometimes[SOMETIMES_MAX];
     size_t sometimes_count;
+    uint64_t happened[FAULT_COUNT], happened_runs[FAULT_COUNT]; /* of a class: how often, in how many runs */
     struct batch_failure failures[FAILURES_KEPT_MAX];
     size_t failures_count;
 };

@@ -148,9 +148,11 @@ void sim_clock_init(struct sim_clock *clock, struct host *host)
     clock->wake_us = UINT64_MAX;
     struct world *world = host->world;
     if (world->plan.on[FAULT_DRIFT]) {
+        fault_happened(world, FAULT_DRIFT);
         clock->drift_ppm = (int64_t)world_draw(world, CONCERN_CLOCK, 0, 1000) - 500;
     }
     if (world->plan.on[FAULT_SKEW]) {
+        fault_happened(world, FAULT_SKEW);
         clock->wall_skew_ms = (int64_t)world_draw(world, CONCERN_CLOCK, 0, 7200000) - 3600000;
     }
 }

@@ -80,6 +80,9 @@ static void watch_metrics(struct cluster *cluster, const struct member *member)
 static void watch_member(struct cluster *cluster, size_t i)
 {
     struct member *member = &cluster->members[i];
+    if (member->node && disk_ignored(member->host)) {
+        world_fail(cluster->world, "I37: %s goes on although its disk failed", host_name(member->host));
+    }
     for (uint32_t number = 0; number < cluster->run->partitions && member->node; number++) {
         const struct partition *partition = node_partition(member->node, (struct partition_id){number});
         uint64_t *seen = &cluster->log_times[i * cluster->run->partitions + number];
@@ -110,10 +113,40 @@ static void watch(struct world *world, void *context)
 
 /* ---- life of a node */
 
+static uint64_t down_us(struct member *member)
+{
+    return prng_range(world_prng(member->cluster->world), 1000, 2000000);
+}
+
 static void on_fatal(void *context, enum grid_err err, const char *what)
 {
     struct member *member = context;
+    if (disk_failed(member->host)) {
+        SOMETIMES(member->cluster->world, "a node gives up because of its disk");
+        host_crash_soon(member->host, down_us(member));
+        return;
+    }
     world_fail(member->cluster->world, "%s gives up: %s (%s)", host_name(member->host), what, grid_err_name(err));
+}
+
+/* Somebody starts it again, and again, until its disk is replaced or has room. */
+static void on_refused(struct member *member, enum grid_err err, const char *note)
+{
+    struct world *world = member->cluster->world;
+    struct storage *storage = host_io(member->host)->storage;
+    bool damaged = disk_damaged(member->host), full = err == GRID_ERR_NO_SPACE && storage->free_bytes(storage) == 0;
+    member->node = NULL;
+    if (!damaged && !full && !disk_failed(member->host)) {
+        world_fail(world, "%s refuses to start: %s (%s)", host_name(member->host), note ? note : "", grid_err_name(err));
+        return;
+    }
+    world_say(world, "%s refuses to start: %s (%s)", host_name(member->host), note ? note : "", grid_err_name(err));
+    if (damaged && err == GRID_ERR_CORRUPT) {
+        SOMETIMES(world, "a node refuses a damaged log");
+    } else if (!full) {
+        SOMETIMES(world, "a node does not start on a failing disk");
+    }
+    host_crash_soon(member->host, down_us(member));
 }
 
 static void on_open(void *context, struct host *host)
@@ -129,9 +162,10 @@ static void on_open(void *context, struct host *host)
                                                          .metrics = member->metrics, .settings = &member->settings,
                                                          .fatal = on_fatal, .context = member}, &member->node, &note);
     if (err != GRID_ERR_OK) {
-        member->node = NULL;
-        world_fail(cluster->world, "%s refuses to start: %s (%s)", host_name(host), note ? note : "", grid_err_name(err));
+        on_refused(member, err, note);
         memory_free(note);
+    } else if (disk_damaged(host)) {
+        world_fail(cluster->world, "%s starts although its log is damaged", host_name(host));
     }
 }
 
@@ -185,6 +219,7 @@ struct cluster *cluster_open(struct run *run)
                                            .partitions = run->partitions, .election_timeout_ms = election_ms,
                                            .heartbeat_ms = election_ms / 10, .segment_bytes = 4 * 1024 * 1024,
                                            .admission_load_max = cluster->load_max,
+                                           .log_memory_bytes_max = run->options->log_memory_bytes,
                                            .shims_disabled = run->options->shims_disabled};
         for (uint32_t j = 0; j < run->nodes; j++) {
             settings->members[j].id.value = j + 1;
@@ -236,6 +271,24 @@ const struct partition *cluster_partition(const struct cluster *cluster, uint32_
         }
     }
     return farthest;
+}
+
+bool cluster_deposed(const struct cluster *cluster, size_t number, uint32_t partition)
+{
+    struct group_status here = {0};
+    if (cluster->members[number].node) {
+        here = group_status(node_group(cluster->members[number].node, (struct partition_id){partition}));
+    }
+    for (size_t i = 0; i < cluster->run->nodes && here.role >= GROUP_LEADER; i++) {
+        struct node *node = cluster->members[i].node;
+        if (node && i != number) {
+            struct group_status other = group_status(node_group(node, (struct partition_id){partition}));
+            if (other.role >= GROUP_LEADER && other.term > here.term) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 static const char *replica_unsettled(const struct node *node, uint32_t number, const struct partition *farthest)

@@ -19,6 +19,8 @@ struct node *cluster_node(const struct cluster *cluster, size_t number);      /*
 const char *cluster_endpoint(const struct cluster *cluster, size_t number);   /* of the client port */
 /* The state of a partition at the replica that is farthest; NULL while no node is up. */
 const struct partition *cluster_partition(const struct cluster *cluster, uint32_t partition);
+/* True when the node thinks that it leads the partition and another one does so in a later term. */
+bool cluster_deposed(const struct cluster *cluster, size_t number, uint32_t partition);
 /* NULL when every node is up and ready, all replicas have applied the same, no message is under way and no timer of a
  * saga waits; else what is missing, for people. */
 const char *cluster_unsettled(const struct cluster *cluster);

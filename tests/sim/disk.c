@@ -10,7 +10,9 @@
 enum { PAGE_BYTES = 4096, SECTOR_BYTES = 512 };
 #define DISK_CAPACITY_BYTES (8ull << 30)
 
-struct page { uint8_t *present, *platter; bool dirty; };
+/* `lost`: a sync of it failed. The system takes it for clean, shows what was written until somebody makes it forget, and
+ * no later sync writes it. */
+struct page { uint8_t *present, *platter; bool dirty, lost; };
 
 struct disk_write {
     struct sim_disk *disk;
@@ -34,6 +36,7 @@ struct disk_file {
     struct disk_write *flying;
     uint32_t *dirty;                       /* numbers of dirty pages */
     size_t dirty_count, dirty_capacity;
+    size_t lost_count;
 };
 
 /* storage.h leaves the handle opaque; here it is the file itself. */
@@ -57,7 +60,12 @@ static void page_make_dirty(struct disk_file *file, size_t number)
     struct page *page = &file->pages[number];
     if (!page->dirty) {
         page->dirty = true;
-        page->platter = page->present ? memory_copy(page->present, PAGE_BYTES) : NULL;
+        if (page->lost) {
+            page->lost = false;
+            file->lost_count--;
+        } else {
+            page->platter = page->present ? memory_copy(page->present, PAGE_BYTES) : NULL;
+        }
         if (file->dirty_count == file->dirty_capacity) {
             file->dirty_capacity = file->dirty_capacity ? file->dirty_capacity * 2 : 16;
             file->dirty = memory_resize(file->dirty, file->dirty_capacity * sizeof *file->dirty);
@@ -98,6 +106,39 @@ static void file_sync(struct disk_file *file)
     file->platter_name = true;
 }
 
+/* The sync fails: some of the pages reached the disk, the others never will. */
+static void file_sync_fails(struct world *world, struct disk_file *file)
+{
+    for (size_t i = 0; i < file->dirty_count; i++) {
+        struct page *page = &file->pages[file->dirty[i]];
+        page->dirty = false;
+        page->lost = world_draw_percent(world, CONCERN_DISK, 70);
+        if (page->lost) {
+            file->lost_count++;
+            world->totals.pages_lost_by_sync++;
+        } else {
+            memory_free(page->platter);
+            page->platter = NULL;
+        }
+    }
+    file->dirty_count = 0;
+}
+
+/* What is read from now on comes from the platter, as storage.h promises of a file that is opened. */
+static void file_forget_cache(struct disk_file *file)
+{
+    for (size_t i = 0; i < file->pages_count && file->lost_count > 0; i++) {
+        struct page *page = &file->pages[i];
+        if (page->lost) {
+            memory_free(page->present);
+            page->present = page->platter;
+            page->platter = NULL;
+            page->lost = false;
+            file->lost_count--;
+        }
+    }
+}
+
 static void file_cut(struct disk_file *file, uint64_t size)
 {
     for (size_t i = 0; i < file->pages_count; i++) {
@@ -109,6 +150,12 @@ static void file_cut(struct disk_file *file, uint64_t size)
         if (start >= size) {
             memory_free(page->present);
             page->present = NULL;
+            if (page->lost) {
+                memory_free(page->platter);
+                page->platter = NULL;
+                page->lost = false;
+                file->lost_count--;
+            }
         } else {
             memset(page->present + (size - start), 0, (size_t)(PAGE_BYTES - (size - start)));
         }
@@ -190,6 +237,9 @@ static enum grid_err disk_open(struct storage *storage, const char *name, bool c
     if (!file) {
         file = file_create(disk, name);
     }
+    if (!disk->host->closing) {
+        file_forget_cache(file);
+    }
     file->opens++;
     *ret_file = (struct file *)(void *)file;
     return GRID_ERR_OK;
@@ -234,21 +284,53 @@ static enum grid_err disk_read(struct storage *storage, struct file *handle, uin
     return GRID_ERR_OK;
 }
 
-static enum grid_err write_error(struct sim_disk *disk, const struct disk_write *write)
+static enum grid_err failed(struct sim_disk *disk, enum fault fault)
 {
-    if (disk->full && write->offset + write->data.size > write->file->size) {
-        return GRID_ERR_NO_SPACE;
+    disk->failed = true;
+    disk->failed_us = disk->host->world->now_us;
+    disk->host->world->totals.disk_errors++;
+    fault_happened(disk->host->world, fault);
+    return GRID_ERR_IO;
+}
+
+/* Whatever changes the disk may fail, not only the writes that the core makes all the time. */
+static enum grid_err change_error(struct sim_disk *disk, bool sync)
+{
+    if (disk->fail_write_always) {
+        return failed(disk, FAULT_WRITE_ERROR_LASTING);
     }
-    if (disk->fail_write_always || disk->fail_write_once) {
+    if (disk->fail_write_once) {
         disk->fail_write_once = false;
-        return GRID_ERR_IO;
+        return failed(disk, FAULT_WRITE_ERROR);
     }
-    if (disk->fail_sync_once && write->sync) {
+    if (disk->fail_sync_once && sync) {
         disk->fail_sync_once = false;
-        file_put(write->file, write->offset, buffer_bytes(&write->data)); /* in the cache, and it will be lost */
-        return GRID_ERR_IO;
+        return failed(disk, FAULT_SYNC_ERROR);
     }
     return GRID_ERR_OK;
+}
+
+static enum grid_err no_space(struct sim_disk *disk)
+{
+    fault_happened(disk->host->world, FAULT_DISK_FULL);
+    return GRID_ERR_NO_SPACE;
+}
+
+static enum grid_err write_error(struct sim_disk *disk, const struct disk_write *write)
+{
+    bool sync_would_fail = disk->fail_sync_once;
+    if (disk->full && write->offset + write->data.size > write->file->size) {
+        return no_space(disk);
+    }
+    enum grid_err err = change_error(disk, write->sync);
+    if (err != GRID_ERR_OK && sync_would_fail && !disk->fail_sync_once) {
+        file_put(write->file, write->offset, buffer_bytes(&write->data)); /* in the cache, where it looks well */
+        file_sync_fails(disk->host->world, write->file);
+    } else if (err != GRID_ERR_OK && world_draw_percent(disk->host->world, CONCERN_DISK, 50)) {
+        size_t size = (size_t)world_draw(disk->host->world, CONCERN_DISK, 0, write->data.size);
+        file_put(write->file, write->offset, bytes_of(write->data.data, size)); /* how far it came nobody knows */
+    }
+    return err;
 }
 
 static void write_free(struct disk_write *write)
@@ -261,10 +343,7 @@ static void write_finish(struct disk_write *write)
 {
     write->file->flying = NULL;
     write->err = write_error(write->disk, write);
-    if (write->err != GRID_ERR_OK) {
-        write->disk->failed = true;
-        write->disk->host->world->totals.disk_errors++;
-    } else {
+    if (write->err == GRID_ERR_OK) {
         file_put(write->file, write->offset, buffer_bytes(&write->data));
         if (write->sync) {
             file_sync(write->file);
@@ -295,6 +374,7 @@ static uint64_t write_latency(struct sim_disk *disk, size_t size)
     }
     bool slow = prng_chance(world_concern(world, CONCERN_DISK), world->plan.slow_write_ppm);
     if (slow || disk->slow_until_us > world->now_us) {
+        fault_happened(world, FAULT_SLOW_DISK);
         delay_us += world_draw(world, CONCERN_DISK, 10000, 400000);
     }
     return delay_us;
@@ -333,7 +413,11 @@ static enum grid_err disk_allocate(struct storage *storage, struct file *handle,
         return GRID_ERR_OK;
     }
     if (disk->full) {
-        return GRID_ERR_NO_SPACE;
+        return no_space(disk);
+    }
+    enum grid_err err = change_error(disk, true);
+    if (err != GRID_ERR_OK) {
+        return err;
     }
     pages_reserve(file, size);
     file->size = file->platter_size = size;
@@ -343,11 +427,15 @@ static enum grid_err disk_allocate(struct storage *storage, struct file *handle,
 
 static enum grid_err disk_truncate(struct storage *storage, struct file *handle, uint64_t size)
 {
-    if (!disk_of(storage)->host->closing) {
-        REQUIRE(!file_of(handle)->flying);
+    if (disk_of(storage)->host->closing) {
+        return GRID_ERR_OK;
+    }
+    REQUIRE(!file_of(handle)->flying);
+    enum grid_err err = change_error(disk_of(storage), true);
+    if (err == GRID_ERR_OK) {
         file_cut(file_of(handle), size);
     }
-    return GRID_ERR_OK;
+    return err;
 }
 
 static enum grid_err disk_remove(struct storage *storage, const char *name)
@@ -359,6 +447,10 @@ static enum grid_err disk_remove(struct storage *storage, const char *name)
     }
     if (!file) {
         return GRID_ERR_NOT_FOUND;
+    }
+    enum grid_err err = change_error(disk, true);
+    if (err != GRID_ERR_OK) {
+        return err;
     }
     file_unlist(disk, file);
     if (file->opens == 0) {
@@ -377,7 +469,11 @@ static enum grid_err disk_put(struct storage *storage, const char *name, struct 
         return GRID_ERR_OK;
     }
     if (disk->full) {
-        return GRID_ERR_NO_SPACE;
+        return no_space(disk);
+    }
+    enum grid_err err = change_error(disk, true);
+    if (err != GRID_ERR_OK) {
+        return err;
     }
     struct disk_file *file = file_find(disk, name);
     if (!file) {
@@ -433,19 +529,144 @@ void disk_break(struct host *host, enum disk_error error)
 
 bool disk_failed(const struct host *host) { return host->disk.failed; }
 
+bool disk_ignored(const struct host *host)
+{
+    return host->up && host->disk.failed && host->disk.failed_us < host->world->now_us && !host_paused(host);
+}
+
+/* ---- damage to what is closed and synced ---- */
+
+static struct disk_file *file_twin(const struct disk_file *file)
+{
+    struct disk_file *twin = memory_zero(1, sizeof *twin);
+    memcpy(twin->name, file->name, sizeof twin->name);
+    twin->size = twin->platter_size = file->size;
+    twin->platter_name = true;
+    pages_reserve(twin, file->size);
+    for (size_t i = 0; i < file->pages_count; i++) {
+        twin->pages[i].present = file->pages[i].present ? memory_copy(file->pages[i].present, PAGE_BYTES) : NULL;
+    }
+    return twin;
+}
+
+/* Size of the flush of the log that begins with this page (docs/formats/wal.md); 0: none does. */
+static size_t flush_size(const struct disk_file *file, size_t number)
+{
+    const struct page *page = number < file->pages_count ? &file->pages[number] : NULL;
+    if (!page || !page->present || page->dirty || page->lost || memcmp(page->present + 4, "GWAL", 4) != 0) {
+        return 0;
+    }
+    size_t size = get_u32(page->present + 12);
+    return size <= file->size - (uint64_t)number * PAGE_BYTES ? size : 0;
+}
+
+/* A segment is closed when the one after it begins with a flush that is on the platter. */
+static struct disk_file *closed_segment(struct sim_disk *disk)
+{
+    struct world *world = disk->host->world;
+    struct disk_file *found[64];
+    size_t count = 0;
+    for (size_t i = 0; i + 1 < disk->files_count && count < 64; i++) {
+        struct disk_file *file = disk->files[i], *next = disk->files[i + 1];
+        bool log = memcmp(file->name, "wal-", 4) == 0 && memcmp(next->name, "wal-", 4) == 0;
+        if (log && file->dirty_count == 0 && file->lost_count == 0 && flush_size(file, 0) > 0 && flush_size(next, 0) > 0) {
+            found[count++] = file;
+        }
+    }
+    return count > 0 ? found[world_draw(world, CONCERN_DISK, 0, count - 1)] : NULL;
+}
+
+static size_t pick_flush(struct world *world, const struct disk_file *file)
+{
+    size_t at = (size_t)world_draw(world, CONCERN_DISK, 0, file->pages_count - 1);
+    while (flush_size(file, at) == 0) {
+        at = at + 1 < file->pages_count ? at + 1 : 0;
+    }
+    return at;
+}
+
+static void damage_file(struct sim_disk *disk, struct disk_file *file, enum disk_damage damage)
+{
+    struct world *world = disk->host->world;
+    size_t flush = pick_flush(world, file), other = pick_flush(world, file);
+    size_t size = flush_size(file, flush);
+    if (damage == DAMAGE_MISDIRECTED && flush == other) {
+        damage = DAMAGE_BIT; /* there may be one flush only */
+    }
+    switch (damage) {
+    case DAMAGE_MISDIRECTED: memcpy(file->pages[flush].present, file->pages[other].present, PAGE_BYTES); break;
+    case DAMAGE_BIT: {
+        uint64_t bit = world_draw(world, CONCERN_DISK, 0, 8 * (size < PAGE_BYTES ? size : PAGE_BYTES) - 1);
+        file->pages[flush].present[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        break;
+    }
+    case DAMAGE_CUT: file_cut(file, (uint64_t)flush * PAGE_BYTES + world_draw(world, CONCERN_DISK, 0, size - 1)); break;
+    case DAMAGE_GONE:
+        file_unlist(disk, file);
+        file->next_removed = disk->removed;
+        disk->removed = file;
+        break;
+    }
+}
+
+bool disk_damage(struct host *host, enum disk_damage damage)
+{
+    static const char *const said[] = {"a bit turns in", "a flush lands in the wrong place of", "the end is missing of", "there is no more"};
+    struct sim_disk *disk = &host->disk;
+    struct disk_file *file = closed_segment(disk);
+    if (!file) {
+        return false;
+    }
+    struct disk_file *twin = file_twin(file);
+    world_say(host->world, "%s: %s %s", host->name, said[damage], file->name);
+    host->world->totals.files_damaged++;
+    damage_file(disk, file, damage);
+    twin->next_removed = disk->damaged;
+    disk->damaged = twin;
+    return true;
+}
+
+bool disk_damaged(const struct host *host) { return host->disk.damaged != NULL; }
+
+void disk_repair(struct host *host)
+{
+    struct sim_disk *disk = &host->disk;
+    while (disk->damaged) {
+        struct disk_file *twin = disk->damaged;
+        disk->damaged = twin->next_removed;
+        struct disk_file *file = file_find(disk, twin->name);
+        if (!file) {
+            file = file_create(disk, twin->name);
+        }
+        /* A handle that is open stays good. */
+        file_cut(file, 0);
+        for (size_t i = 0; i < twin->pages_count; i++) {
+            if (twin->pages[i].present) {
+                file_put(file, (uint64_t)i * PAGE_BYTES, bytes_of(twin->pages[i].present, PAGE_BYTES));
+            }
+        }
+        file_sync(file);
+        file->size = file->platter_size = twin->size;
+        file_free(twin);
+    }
+}
+
 /* ---- crashes ---- */
 
 static void page_lose(struct world *world, struct page *page)
 {
     static const uint8_t zero[PAGE_BYTES];
     const uint8_t *platter = page->platter ? page->platter : zero;
-    bool torn = world->plan.on[FAULT_TORN_SECTOR] && world_draw_percent(world, CONCERN_DISK, 30);
+    bool tears = world->plan.on[FAULT_TORN_SECTOR], loses = world->plan.on[FAULT_LOST_PAGES];
+    bool torn = tears && (!loses || world_draw_percent(world, CONCERN_DISK, 50));
     if (!torn) {
         world->totals.pages_lost++;
+        fault_happened(world, FAULT_LOST_PAGES);
         memcpy(page->present, platter, PAGE_BYTES);
         return;
     }
     world->totals.pages_torn++;
+    fault_happened(world, FAULT_TORN_SECTOR);
     for (size_t at = 0; at < PAGE_BYTES; at += SECTOR_BYTES) {
         if (world_draw_percent(world, CONCERN_DISK, 50)) {
             memcpy(page->present + at, platter + at, SECTOR_BYTES);
@@ -501,7 +722,10 @@ void sim_disk_crash(struct sim_disk *disk, enum crash_kind kind)
     for (size_t i = 0; i < disk->files_count;) {
         struct disk_file *file = disk->files[i];
         file_abandon(world, file);
-        if (kind == CRASH_POWER && world->plan.on[FAULT_LOST_PAGES]) {
+        if (kind == CRASH_POWER) {
+            file_forget_cache(file);
+        }
+        if (kind == CRASH_POWER && (world->plan.on[FAULT_LOST_PAGES] || world->plan.on[FAULT_TORN_SECTOR])) {
             file_power_cut(world, file);
         }
         bool lost = kind == CRASH_POWER && !file->platter_name && world_draw_percent(world, CONCERN_DISK, 50);
@@ -540,6 +764,7 @@ void sim_disk_init(struct sim_disk *disk, struct host *host)
 void sim_disk_close(struct sim_disk *disk)
 {
     free_removed(disk);
+    disk_repair(disk->host);
     for (size_t i = 0; i < disk->files_count; i++) {
         file_free(disk->files[i]);
     }

@@ -43,9 +43,10 @@ struct sim_disk {
     size_t files_count;
     struct disk_file *removed;             /* while somebody has them open */
     struct disk_write *orphans;            /* under way when the process ended */
+    struct disk_file *damaged;             /* as they were before; repaired together */
     uint64_t capacity_bytes;
     bool fail_write_once, fail_write_always, fail_sync_once, full, failed;
-    uint64_t slow_until_us;
+    uint64_t slow_until_us, failed_us;
 };
 
 struct sim_sink { struct sink sink; struct host *host; };
@@ -68,7 +69,9 @@ struct sim_net {
 };
 
 /* A death that waits for the next write to be under way. */
-struct doom { bool armed; enum crash_kind kind; uint64_t down_us; };
+struct doom { bool armed; enum crash_kind kind; uint64_t down_us; enum fault fault; };
+
+struct trap_state { enum trap trap; uint64_t cut_us; };
 
 struct host {
     struct world *world;
@@ -80,6 +83,7 @@ struct host {
     bool closing;                          /* the owner frees; no effect reaches the world */
     uint64_t incarnation, paused_until_us;
     struct doom doom;
+    struct trap_state trap;
     struct event *waiting;                 /* what came during a pause, in order */
     size_t waiting_count, waiting_capacity;
     struct io io;
@@ -95,7 +99,7 @@ struct cut { uint64_t until_us; bool lose; };
 /* Rates that the seed drew. */
 struct plan {
     bool on[FAULT_COUNT];
-    uint32_t drop_ppm, duplicate_ppm, chunk_ppm, flip_ppm, delay_ppm, slow_write_ppm;
+    uint32_t drop_ppm, duplicate_ppm, chunk_ppm, flip_ppm, delay_ppm, slow_write_ppm, garbage_ppm, old_ppm;
     uint64_t latency_low_us, latency_high_us, delay_us;
     uint64_t write_low_us, write_high_us;
     uint64_t gap_low_us, gap_high_us;      /* between fault actions */
@@ -126,6 +130,7 @@ struct world {
     struct world_totals totals;
     struct sometimes sometimes[SOMETIMES_MAX];
     size_t sometimes_count;
+    uint64_t happened[FAULT_COUNT];
     struct logger logger;
     char reason[WORLD_REASON_BYTES];
 };
@@ -161,6 +166,9 @@ void sim_disk_init(struct sim_disk *disk, struct host *host);
 void sim_disk_crash(struct sim_disk *disk, enum crash_kind kind);
 void sim_disk_return(struct sim_disk *disk);           /* after the owner freed what it had */
 void sim_disk_close(struct sim_disk *disk);
+
+/* faults.c: an answer to a client is about to leave; true: it is lost */
+bool trap_at_reply(struct host *host);
 
 /* provider.c */
 void sim_sink_init(struct sim_sink *sink, struct host *host);

@@ -8,7 +8,8 @@
 #include "grid/base/memory.h"
 #include "tests/sim/map_journal_oracle.h"
 
-enum { CLIENTS_MAX = 4, FLEETING_KEYS = 12, PAIRS = 6, ONCE_MAX = 4096, KEY_BYTES = 16, TTL_MS_LEAST = 50, TTL_MS_MOST = 3000 };
+enum { CLIENTS_MAX = 4, FLEETING_KEYS = 12, PAIRS = 6, ONCE_MAX = 4096, KEY_BYTES = 16, TTL_MS_LEAST = 50, TTL_MS_MOST = 3000,
+       KEYED_MAX = 64 };
 
 static const char fleeting_name[] = "fleeting", pairs_name[] = "pairs", once_name[] = "once";
 
@@ -22,6 +23,7 @@ struct actor {
     uint32_t number;                       /* of pair or idempotency key under way; settings: these are the last */
     uint32_t variant;                      /* of the request under an idempotency key */
     char key[KEY_BYTES];
+    bool unknown;                          /* the fate of the last keyed write is */
 };
 
 enum { ACTOR_FLEETING, ACTOR_PAIR, ACTOR_ONCE, ACTOR_SETTINGS, ACTORS };
@@ -37,8 +39,11 @@ struct feature_client {
     uint64_t asked_ms;
 };
 
-/* What was answered under an idempotency key first. */
-struct once { uint64_t version; uint32_t variant; bool answered; };
+/* What was answered under an idempotency key first, and what of it is under way. */
+struct once { uint64_t version; uint32_t variant; bool answered; uint32_t out, out_variants[2]; };
+
+/* A request that does not wait for the ones before it. */
+struct keyed { struct feature_client *client; uint32_t number, variant; bool taken, sent; };
 
 struct map_features {
     struct run *run;
@@ -48,6 +53,7 @@ struct map_features {
     struct feature_client clients[CLIENTS_MAX];
     struct once once[ONCE_MAX];
     uint32_t once_count;
+    struct keyed keyed[KEYED_MAX];
     uint64_t gap_us, values, settings_version;
     bool draining, configured;             /* configured: since the drain began */
     struct map_settings last;              /* asked for in the drain */
@@ -184,51 +190,130 @@ static void pair_act(struct actor *actor)
 
 /* ---- idempotency keys: several clients ask for the same, and now and then for something else under the same key */
 
-static void once_done(void *context, const struct client_result *result)
+static void once_answered(struct map_features *features, uint32_t number, uint32_t variant, const struct client_result *result)
 {
-    struct actor *actor = context;
-    struct map_features *features = actor->client->features;
-    struct once *once = &features->once[actor->number];
+    struct once *once = &features->once[number];
+    once->out--;
+    once->out_variants[variant]--;
     if (result->err == GRID_ERR_OK) {
         run_count(features->run, "keyed writes", 1);
         if (!once->answered) {
-            *once = (struct once){result->response->version, actor->variant, true};
-        } else if (once->version != result->response->version || once->variant != actor->variant) {
+            once->answered = true;
+            once->version = result->response->version;
+            once->variant = variant;
+        } else if (once->version != result->response->version || once->variant != variant) {
             world_fail(features->world, "I11, I12: key %u was executed twice: version %" PRIu64 " of variant %u, version %" PRIu64
-                       " of variant %u", actor->number, once->version, once->variant, result->response->version, actor->variant);
+                       " of variant %u", number, once->version, once->variant, result->response->version, variant);
         } else {
             SOMETIMES(features->world, "a keyed write is asked for again");
         }
     } else if (result->err == GRID_ERR_IDEMPOTENCY_MISMATCH) {
         SOMETIMES(features->world, "another request under a key is refused");
-        if (once->answered && once->variant == actor->variant) {
-            world_fail(features->world, "I12: key %u: the request that was executed is refused as another one", actor->number);
+        if (once->answered && once->variant == variant) {
+            world_fail(features->world, "I12: key %u: the request that was executed is refused as another one", number);
         }
     }
+}
+
+/* Notes that a request under a key leaves, and what leaves at the same time. */
+static void once_leaves(struct map_features *features, uint32_t number, uint32_t variant)
+{
+    struct once *once = &features->once[number];
+    if (once->out > 0 && fault_on(features->world, FAULT_SAME_KEY)) {
+        fault_happened(features->world, FAULT_SAME_KEY);
+        SOMETIMES(features->world, "F71 one key is asked for twice at once");
+    }
+    if (once->out_variants[1 - variant] > 0) {
+        SOMETIMES(features->world, "F70 F71 two contents of one key at once");
+    }
+    once->out++;
+    once->out_variants[variant]++;
+}
+
+static void once_send(struct client *client, uint32_t number, uint32_t variant, const struct client_call *call)
+{
+    char text[KEY_BYTES], key[KEY_BYTES];
+    uint8_t value[8];
+    snprintf(key, sizeof key, "o-%u", number % 16);
+    snprintf(text, sizeof text, "key-%u", number);
+    put_u64(value, number * 2 + variant);
+    struct command command = {.kind = COMMAND_MAP, .idempotency = {.tenant = bytes_of_text("sim"), .key = bytes_of_text(text)}};
+    command.map = (struct map_command){.operation = MAP_SET, .map = bytes_of_text(once_name), .key = bytes_of_text(key),
+                                       .value = bytes_of(value, sizeof value)};
+    client_command(client, &command, call);
+}
+
+static void once_done(void *context, const struct client_result *result)
+{
+    struct actor *actor = context;
+    once_answered(actor->client->features, actor->number, actor->variant, result);
+    actor->unknown = result->err == GRID_ERR_UNKNOWN;
     again(actor);
+}
+
+static void twin_done(void *context, const struct client_result *result)
+{
+    struct keyed *keyed = context;
+    once_answered(keyed->client->features, keyed->number, keyed->variant, result);
+    keyed->taken = false;
+}
+
+static void twin_leaves(struct world *world, void *context)
+{
+    struct keyed *keyed = context;
+    struct feature_client *client = keyed->client;
+    (void)world;
+    if (client->features->draining) {
+        keyed->taken = false;
+        return;
+    }
+    keyed->sent = true;
+    once_leaves(client->features, keyed->number, keyed->variant);
+    once_send(client->client, keyed->number, keyed->variant, &(struct client_call){.done = twin_done, .context = keyed});
+}
+
+/* F71: others use the same key at the same moment, from this client and from others, some of them for something else. */
+static void send_twins(struct actor *actor)
+{
+    struct map_features *features = actor->client->features;
+    for (uint64_t i = draw(features, 1, 3); i > 0; i--) {
+        struct feature_client *client = &features->clients[draw(features, 0, CLIENTS_MAX - 1)];
+        uint64_t delay_us = draw(features, 0, 2) * draw(features, 0, 2000);
+        size_t at = 0;
+        while (at < KEYED_MAX && features->keyed[at].taken) {
+            at++;
+        }
+        if (at == KEYED_MAX) {
+            return;
+        }
+        features->keyed[at] = (struct keyed){.client = client->client ? client : actor->client, .number = actor->number, .taken = true,
+                                             .variant = draw(features, 0, 2) == 0 ? 1 - actor->variant : actor->variant};
+        host_at(features->keyed[at].client->host, delay_us, twin_leaves, &features->keyed[at]);
+    }
 }
 
 static void once_act(struct actor *actor)
 {
     struct map_features *features = actor->client->features;
-    char text[KEY_BYTES];
-    uint8_t value[8];
     if (features->draining) {
         again(actor);
         return;
     }
     bool fresh = features->once_count == 0 || (features->once_count < ONCE_MAX && draw(features, 0, 3) == 0);
-    actor->number = fresh ? features->once_count++ : (uint32_t)draw(features, features->once_count > 8 ? features->once_count - 8 : 0,
-                                                                   features->once_count - 1);
-    actor->variant = draw(features, 0, 5) == 0;
-    snprintf(actor->key, sizeof actor->key, "o-%u", actor->number % 16);
-    snprintf(text, sizeof text, "key-%u", actor->number);
-    put_u64(value, actor->number * 2 + actor->variant);
-    struct command command = {.kind = COMMAND_MAP, .idempotency = {.tenant = bytes_of_text("sim"), .key = bytes_of_text(text)}};
-    command.map = (struct map_command){.operation = MAP_SET, .map = bytes_of_text(once_name), .key = bytes_of_text(actor->key),
-                                       .value = bytes_of(value, sizeof value)};
+    if (actor->unknown && draw(features, 0, 3) != 0) {
+        /* F69: what an application does that was told nothing. */
+        SOMETIMES(features->world, "F69 a keyed write of unknown fate is asked for again");
+    } else {
+        actor->number = fresh ? features->once_count++ : (uint32_t)draw(features, features->once_count > 8 ? features->once_count - 8 : 0,
+                                                                       features->once_count - 1);
+        actor->variant = draw(features, 0, 5) == 0;
+    }
     struct client_call call = call_of(actor, once_done);
-    client_command(actor->client->client, &command, &call);
+    once_leaves(features, actor->number, actor->variant);
+    once_send(actor->client->client, actor->number, actor->variant, &call);
+    if (fault_on(features->world, FAULT_SAME_KEY) && draw(features, 0, 2) == 0) {
+        send_twins(actor);
+    }
 }
 
 /* ---- settings: changed all the time; the journal stays on */
@@ -358,6 +443,10 @@ void map_features_stop(struct map_features *features, uint32_t number)
 {
     struct feature_client *client = &features->clients[number];
     client->client = NULL;
+    for (size_t i = 0; i < KEYED_MAX; i++) {
+        struct keyed *keyed = &features->keyed[i];
+        keyed->taken = keyed->taken && (keyed->client != client || keyed->sent); /* what was sent will be answered */
+    }
     client_journal_close(client->tail);
     client->tail = NULL;
 }

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "grid/base/check.h"
+#include "grid/base/limits.h"
 #include "grid/base/memory.h"
+#include "grid/wire/frame.h"
 
 /* A connect that nobody hears gives up after this long. */
 enum { CONNECT_LOW_US = 500000, CONNECT_HIGH_US = 3000000 };
@@ -140,6 +142,7 @@ uint64_t net_latency(struct world *world, const struct link *link)
 {
     uint64_t latency_us = link->latency_us + world_draw(world, CONCERN_NET, 0, link->latency_us);
     if (fault_on(world, FAULT_DELAY) && prng_chance(world_concern(world, CONCERN_NET), world->plan.delay_ppm)) {
+        fault_happened(world, FAULT_DELAY);
         latency_us += world_draw(world, CONCERN_NET, 0, world->plan.delay_us);
     }
     return latency_us;
@@ -157,6 +160,17 @@ void net_reset_all(struct world *world, struct host *host)
 {
     for (struct link *link = world->links; link; link = link->next) {
         if (link->ends[0].host == host || link->ends[1].host == host) {
+            link_break(link, 0);
+        }
+    }
+}
+
+/* What the host said to clients and they have not received is lost as well. */
+static void net_reset_all_clients(struct host *host)
+{
+    for (struct link *link = host->world->links; link; link = link->next) {
+        const struct host *a = link->ends[0].host, *b = link->ends[1].host;
+        if (a && b && ((b == host && a->kind == HOST_CLIENT) || (a == host && b->kind == HOST_CLIENT))) {
             link_break(link, 0);
         }
     }
@@ -382,8 +396,47 @@ void sim_net_init(struct sim_net *net, struct host *host)
     net->written_end = &net->written;
 }
 
+static bool holds_answer(struct bytes output)
+{
+    struct frame frame;
+    size_t size;
+    while (frame_parse(output, FRAME_BODY_BYTES_MAX, &frame, &size) == FRAME_OK) {
+        if (frame.type == FRAME_RESPONSE) {
+            return true;
+        }
+        output = bytes_of(output.data + size, output.size - size);
+    }
+    return false;
+}
+
+/* What a client is told leaves in the iteration in which it was applied: the moment between is here. */
+static void spring_trap(struct sim_net *net)
+{
+    struct conn *answer = net->written;
+    while (answer && !(conn_other(answer)->host && conn_other(answer)->host->kind == HOST_CLIENT &&
+                       holds_answer(buffer_bytes(&answer->output)))) {
+        answer = answer->next_written;
+    }
+    bool dies = net->host->trap.trap == TRAP_DIES;
+    if (!answer || !trap_at_reply(net->host)) {
+        return;
+    }
+    for (struct conn *conn = net->written; conn; conn = conn->next_written) {
+        bool client = conn_other(conn)->host && conn_other(conn)->host->kind == HOST_CLIENT;
+        if (dies || client) {
+            buffer_clear(&conn->output);
+        }
+    }
+    if (!dies) {
+        net_reset_all_clients(net->host);
+    }
+}
+
 void sim_net_flush(struct sim_net *net)
 {
+    if (net->host->trap.trap != TRAP_NONE) {
+        spring_trap(net);
+    }
     while (net->written) {
         struct conn *conn = net->written;
         net->written = conn->next_written;

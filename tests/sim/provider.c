@@ -177,6 +177,7 @@ static uint64_t call_fate(struct world *world, struct call *call)
     call->effect = true;
     if (fault_on(world, FAULT_PROVIDER_SLOW) && world_draw_percent(world, CONCERN_PROVIDER, 10)) {
         high_us = CALL_SLOW_US;
+        fault_happened(world, FAULT_PROVIDER_SLOW);
     }
     call->answer_us = world_draw(world, CONCERN_PROVIDER, CALL_LOW_US, high_us);
     if (outage(world)) {
@@ -184,11 +185,13 @@ static uint64_t call_fate(struct world *world, struct call *call)
         call->err = GRID_ERR_TIMEOUT;
         call->effect = world_draw_percent(world, CONCERN_PROVIDER, 50);
     } else if (fault_on(world, FAULT_PROVIDER_DOWN) && (world->now_us / 4000000) % 4 == 3) {
+        fault_happened(world, FAULT_PROVIDER_DOWN);
         call->err = GRID_ERR_UNAVAILABLE;
         call->effect = false;
     } else if (fault_on(world, FAULT_PROVIDER_TIMEOUT) && world_draw_percent(world, CONCERN_PROVIDER, 8)) {
         call->err = GRID_ERR_TIMEOUT;
         call->effect = world_draw_percent(world, CONCERN_PROVIDER, 60);
+        fault_happened(world, FAULT_PROVIDER_TIMEOUT);
         call->answer_us = world_draw(world, CONCERN_PROVIDER, TIMEOUT_LOW_US, TIMEOUT_HIGH_US);
     }
     return world_draw(world, CONCERN_PROVIDER, CALL_LOW_US, high_us);

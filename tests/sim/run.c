@@ -109,6 +109,7 @@ static void take_results(const struct run *run, struct run_result *result)
     result->tallies_count = run->tallies_count;
     const struct sometimes *table = world_sometimes_table(world, &result->sometimes_count);
     memcpy(result->sometimes, table, sizeof result->sometimes);
+    memcpy(result->happened, faults_happened(world), sizeof result->happened);
 }
 
 void run_seed(const struct workload *workload, const struct run_options *options, struct run_result *ret_result)

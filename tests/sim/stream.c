@@ -10,11 +10,12 @@
 enum { WINDOW_BYTES = 512 * 1024, DELIVERY_BYTES_MAX = 128 * 1024, SLOW_BYTES_PER_S = 400 * 1024 };
 /* How often a stalled stream looks whether the cut has mended. */
 enum { STALL_RETRY_US = 40000 };
-enum { DUPLICATE_DELAY_MAX_US = 3000000 };
+enum { DUPLICATE_DELAY_MAX_US = 3000000, OLD_FRAME_DELAY_MAX_US = 300000000, MINUTE_US = 60000000 };
+enum { GARBAGE_BYTES_MAX = 100 };
 
 /* ---- faults on whole frames ---- */
 
-struct repeat { struct conn *from; struct buffer frame; };
+struct repeat { struct conn *from; enum fault fault; uint64_t since_us; struct buffer frame; };
 
 static void repeat_free(void *context)
 {
@@ -30,24 +31,65 @@ static void run_repeat(struct world *world, void *context)
     struct conn *from = repeat->from;
     if (from->state == END_OPEN && !from->stream.end) {
         world->totals.frames_duplicated++;
+        fault_happened(world, repeat->fault);
         SOMETIMES(world, "a frame arrives twice");
+        if (world->now_us - repeat->since_us > MINUTE_US) {
+            SOMETIMES(world, "F13 a frame arrives again after more than a minute");
+        }
         buffer_append(&from->stream.waiting, buffer_bytes(&repeat->frame));
         stream_pump(from);
     }
     repeat_free(repeat);
 }
 
-static void repeat_later(struct conn *from, struct bytes frame)
+static void repeat_later(struct conn *from, struct bytes frame, enum fault fault, uint64_t delay_us)
 {
     struct world *world = from->link->world;
     struct repeat *repeat = memory_zero(1, sizeof *repeat);
     repeat->from = from;
+    repeat->fault = fault;
+    repeat->since_us = world->now_us;
     buffer_append(&repeat->frame, frame);
     link_hold(from->link);
-    uint64_t delay_us = world_draw_percent(world, CONCERN_NET, 50) ? world_draw(world, CONCERN_NET, 0, 20000)
-                                                                   : world_draw(world, CONCERN_NET, 0, DUPLICATE_DELAY_MAX_US);
-    struct event event = {.run = run_repeat, .discard = repeat_free, .context = repeat};
+    struct event event = {.host = from->host, .run = run_repeat, .discard = repeat_free, .context = repeat};
     world_push(world, &event, delay_us);
+}
+
+static uint64_t repeat_delay(struct world *world)
+{
+    return world_draw_percent(world, CONCERN_NET, 50) ? world_draw(world, CONCERN_NET, 0, 20000)
+                                                      : world_draw(world, CONCERN_NET, 0, DUPLICATE_DELAY_MAX_US);
+}
+
+/* From seconds to minutes, each magnitude as likely as the next. */
+static uint64_t old_frame_delay(struct world *world)
+{
+    uint64_t most_us = DUPLICATE_DELAY_MAX_US;
+    while (most_us < OLD_FRAME_DELAY_MAX_US && world_draw_percent(world, CONCERN_NET, 60)) {
+        most_us *= 2;
+    }
+    return world_draw(world, CONCERN_NET, most_us / 2, most_us);
+}
+
+/* What no sender of ours says: bytes without sense, the beginning of a frame, a size without measure. */
+static void add_garbage(struct conn *from, struct bytes frame)
+{
+    struct world *world = from->link->world;
+    struct buffer *out = &from->stream.waiting;
+    uint64_t kind = world_draw(world, CONCERN_NET, 0, 2);
+    size_t size = (size_t)world_draw(world, CONCERN_NET, 1, GARBAGE_BYTES_MAX);
+    world->totals.garbage++;
+    fault_happened(world, FAULT_GARBAGE);
+    if (kind == 0) {
+        buffer_append(out, bytes_of(frame.data, size < frame.size ? size : frame.size - 1));
+        return;
+    }
+    if (kind == 1) {
+        buffer_append_u32(out, UINT32_MAX - (uint32_t)size);
+    }
+    for (size_t i = 0; i < size; i++) {
+        buffer_append_u8(out, (uint8_t)world_draw(world, CONCERN_NET, 0, 255));
+    }
 }
 
 /* Losing and repeating is for messages of peers, whose layers promise to cope. A greeting opens the link and is no
@@ -59,12 +101,21 @@ static void write_frame(struct conn *from, const struct frame *frame, struct byt
     struct world *world = from->link->world;
     const struct cut *cut = &world->cuts[from->host->number][conn_other(from)->host->number];
     world->totals.frames++;
+    if (fault_on(world, FAULT_GARBAGE) && prng_chance(world_concern(world, CONCERN_NET), world->plan.garbage_ppm)) {
+        add_garbage(from, bytes);
+    }
     if (may_be_lost(frame)) {
         if (fault_on(world, FAULT_DUPLICATE) && prng_chance(world_concern(world, CONCERN_NET), world->plan.duplicate_ppm)) {
-            repeat_later(from, bytes);
+            repeat_later(from, bytes, FAULT_DUPLICATE, repeat_delay(world));
+        }
+        if (fault_on(world, FAULT_OLD_FRAME) && prng_chance(world_concern(world, CONCERN_NET), world->plan.old_ppm)) {
+            repeat_later(from, bytes, FAULT_OLD_FRAME, old_frame_delay(world));
         }
         bool lost = cut->lose && cut->until_us > world->now_us;
-        lost = lost || (fault_on(world, FAULT_DROP) && prng_chance(world_concern(world, CONCERN_NET), world->plan.drop_ppm));
+        if (fault_on(world, FAULT_DROP) && prng_chance(world_concern(world, CONCERN_NET), world->plan.drop_ppm)) {
+            fault_happened(world, FAULT_DROP);
+            lost = true;
+        }
         if (lost) {
             world->totals.frames_dropped++;
             return;
@@ -122,6 +173,7 @@ static size_t cut_size(struct world *world, size_t size)
     }
     bool cuts = fault_on(world, FAULT_CHUNKS) && size > 1;
     if (cuts && prng_chance(world_concern(world, CONCERN_NET), world->plan.chunk_ppm)) {
+        fault_happened(world, FAULT_CHUNKS);
         size = (size_t)world_draw(world, CONCERN_NET, 1, size - 1);
     }
     return size;
@@ -212,11 +264,11 @@ void stream_end(struct conn *from, uint64_t delay_us, enum grid_err reason)
 static void flip(struct conn *from, struct chunk *chunk)
 {
     struct world *world = from->link->world;
-    bool peers = from->host->kind == HOST_NODE && conn_other(from)->host->kind == HOST_NODE;
-    if (!peers || !fault_on(world, FAULT_FLIP) || !prng_chance(world_concern(world, CONCERN_NET), world->plan.flip_ppm)) {
+    if (!fault_on(world, FAULT_FLIP) || !prng_chance(world_concern(world, CONCERN_NET), world->plan.flip_ppm)) {
         return;
     }
     world->totals.bits_flipped++;
+    fault_happened(world, FAULT_FLIP);
     uint64_t bit = world_draw(world, CONCERN_NET, 0, 8 * chunk->size - 1);
     chunk->data[bit / 8] ^= (uint8_t)(1u << bit % 8);
 }

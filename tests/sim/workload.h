@@ -16,7 +16,8 @@ struct run_options {
     uint32_t nodes;                /* 0: the seed chooses 3 or 5 */
     uint32_t partitions;           /* 0: the seed chooses 4 to 8 */
     uint64_t shims_disabled;       /* bits of struct group_shims */
-    uint32_t faults_allowed;
+    uint64_t faults_allowed;
+    uint32_t log_memory_bytes;     /* bound of a node's log in memory; 0: the workload's choice */
     bool verbose;
 };
 
@@ -35,11 +36,15 @@ struct run {
 void run_count(struct run *run, const char *name, uint64_t amount);
 uint64_t run_counted(const struct run *run, const char *name);
 
+/* A state that a batch of so many runs must have reached: some twenty times the runs that one is found in on average. */
+struct sometimes_point { const char *name; uint64_t runs; };
+
 struct workload {
     const char *name, *summary;
     uint64_t seconds;              /* of faults, by default */
     uint64_t settle_seconds;       /* virtual bound on settling once all is healed */
-    const char *const *sometimes;  /* names that a batch is expected to reach, NULL at the end */
+    const struct sometimes_point *sometimes; /* NULL name at the end */
+    uint64_t faults_absent;        /* classes that cannot happen here, as there is nothing that they act on */
     void *(*open)(struct run *run);
     void (*drain)(void *state);    /* healed (called again after the last power cut): no new load except what shows
                                     * that everything works again */
@@ -64,6 +69,7 @@ struct run_result {
     size_t tallies_count;
     struct sometimes sometimes[SOMETIMES_MAX];
     size_t sometimes_count;
+    uint64_t happened[FAULT_COUNT];
 };
 void run_seed(const struct workload *workload, const struct run_options *options, struct run_result *ret_result);
 

@@ -187,6 +187,7 @@ static void acknowledge(struct replica *replica, uint64_t index, struct bytes co
     }
     note_seen(counter, replica->group, index);
     run_count(counter->run, "commits", 1);
+    trap_spring(replica->node->host);
     counter->truths[replica->group].closing_done |= proposal->closing;
     proposal_end(proposal);
 }
@@ -320,10 +321,10 @@ static void propose(struct counter_node *node, uint32_t group, bool closing)
         run_count(counter->run, "proposals refused", 1);
         node->refusal = err;
         if (err == GRID_ERR_LOG_FULL || err == GRID_ERR_NO_SPACE) {
-            SOMETIMES(counter->world, counter->log_memory_bytes ? "a log is full" : "a disk is full");
+            SOMETIMES(counter->world, err == GRID_ERR_LOG_FULL && counter->log_memory_bytes ? "a log is full" : "a disk is full");
         }
         /* Right after a disk was really full its log may not yet have found out that there is room again. */
-        bool full_disks = counter->run->options->faults_allowed >> FAULT_DISK_FULL & 1;
+        bool full_disks = counter->run->options->faults_allowed & FAULT_BIT(DISK_FULL);
         if (closing && err == GRID_ERR_LOG_FULL && !full_disks) {
             world_fail(counter->world, "group %u: %s refuses an internal proposal for room", group, host_name(node->host));
         }
@@ -368,6 +369,9 @@ static void run_load(struct world *world, void *context)
     struct counter_node *node = context;
     struct counter *counter = node->counter;
     uint32_t partitions = counter->run->partitions;
+    if (disk_ignored(node->host)) {
+        world_fail(counter->world, "I37: %s goes on although its disk failed", host_name(node->host));
+    }
     uint32_t steps = counter->draining ? partitions : (partitions + 7) / 8;
     for (uint32_t i = 0; i < steps; i++) {
         load_group(node, counter->draining ? i : (uint32_t)draw(counter, 0, partitions - 1));
@@ -403,9 +407,18 @@ static struct group_set_options node_options(struct counter_node *node)
 
 static bool refuses(struct counter_node *node, enum grid_err err, char *note)
 {
+    struct world *world = node->counter->world;
+    bool damaged = disk_damaged(node->host);
+    if (err != GRID_ERR_OK && (damaged || disk_failed(node->host))) {
+        SOMETIMES(world, damaged && err == GRID_ERR_CORRUPT ? "a node refuses a damaged log" : "a node does not start on a failing disk");
+        world_say(world, "%s refuses to start: %s (%s)", host_name(node->host), note ? note : "", grid_err_name(err));
+        host_crash_soon(node->host, draw(node->counter, 1000, 2000000));
+    } else if (err != GRID_ERR_OK) {
+        world_fail(world, "%s refuses to start: %s (%s)", host_name(node->host), note ? note : "", grid_err_name(err));
+    } else if (damaged) {
+        world_fail(world, "%s starts although its log is damaged", host_name(node->host));
+    }
     if (err != GRID_ERR_OK) {
-        world_fail(node->counter->world, "%s refuses to start: %s (%s)", host_name(node->host), note ? note : "",
-                   grid_err_name(err));
         memory_free(note);
     }
     return err != GRID_ERR_OK;
@@ -418,7 +431,8 @@ static void on_open(void *context, struct host *host)
     struct group_set_options options = node_options(node);
     char *note = NULL;
     (void)host;
-    if (refuses(node, group_set_open(&options, &node->set, &note), note)) {
+    enum grid_err err = group_set_open(&options, &node->set, &note);
+    if (refuses(node, err, note)) {
         node->set = NULL;
         return;
     }
@@ -429,7 +443,8 @@ static void on_open(void *context, struct host *host)
         struct group_machine machine = {&node->replicas[group], on_apply, on_dropped, on_role};
         group_attach(group_set_get(node->set, (struct partition_id){group}), &machine);
     }
-    if (!refuses(node, group_set_start(node->set, &note), note)) {
+    err = group_set_start(node->set, &note);
+    if (!refuses(node, err, note)) {
         host_at(node->host, draw(counter, 1, 2 * counter->gap_us), run_load, node);
     }
 }
@@ -469,9 +484,10 @@ static void *counter_open(struct run *run)
     counter->election_ms = (uint32_t)(draw(counter, 0, 2) == 0 ? 1000 : draw(counter, 150, 500));
     counter->read_percent = (uint32_t)draw(counter, 5, 50);
     counter->transfers = draw(counter, 0, 1) == 0;
-    counter->log_memory_bytes = draw(counter, 0, 19) == 0 ? 1000000 : 0;
+    counter->log_memory_bytes = draw(counter, 0, 19) == 0 ? 1000000 : run->options->log_memory_bytes;
     counter->sync = draw(counter, 0, 9) > 0;
     if (!counter->sync) {
+        world_say(run->world, "durability os: what was written survives deaths of processes, and no more is promised");
         faults_forbid_power_cuts(run->world);
     }
     REQUIRE(run->nodes <= NODES_HERE_MAX);
@@ -591,12 +607,16 @@ static void counter_close(void *state)
     memory_free(counter);
 }
 
-static const char *const sometimes[] = {
-    "a frame arrives twice", "a proposal is cut off by a change of leader", "a leader steps down",
-    "a log is full", NULL};
+static const struct sometimes_point sometimes[] = {
+    {"a frame arrives twice", 50}, {"a proposal is cut off by a change of leader", 50}, {"a leader steps down", 50},
+    {"a log is full", 400}, {"a disk is full", 200}, {"a node gives up because of its disk", 100},
+    {"a node refuses a damaged log", 200}, {"a node does not start on a failing disk", 200},
+    {"F20 a leader dies between commit and reply", 100}, {"F75 the quorum is lost after commit, not the reply", 100}, {0}};
 
 const struct workload workload_counter = {
     .name = "counter", .summary = "groups of a counter each; proposals and reads at whoever leads",
     .seconds = 20, .settle_seconds = 20, .sometimes = sometimes,
+    .faults_absent = FAULT_BIT(PROVIDER_SLOW) | FAULT_BIT(PROVIDER_TIMEOUT) | FAULT_BIT(PROVIDER_DOWN) | FAULT_BIT(IMPATIENT_CLIENT) |
+                     FAULT_BIT(SAME_KEY) | FAULT_BIT(CLIENT_CRASH) | FAULT_BIT(WRONG_NODE),
     .open = counter_open, .drain = counter_drain, .settled = counter_settled, .describe = counter_describe,
     .check = counter_check, .enough = counter_enough, .close = counter_close};

@@ -19,6 +19,7 @@
 
 enum { CLIENTS_MAX = 4, WORKERS_MAX = 6, KEYS_MAX = 24, STABLE_MAX = 120, KEY_BYTES = 16, ENDPOINTS_MAX = 7 };
 enum { WITNESS_NUMBER = 1000 };            /* clients of histories from here on are witnesses */
+enum { DIRECT_WRITES_PERCENT = 30 };       /* of what a witness asks, where it writes at all */
 
 static const char map_name[] = "registers", stable_name[] = "stable";
 
@@ -52,6 +53,9 @@ struct map_client {
     bool closing;
     struct worker workers[WORKERS_MAX];
     struct scanner scanner;
+    uint64_t repeated;             /* by the client, when last looked at */
+    bool impatient;
+    uint32_t witnessed;            /* position of the witness's node */
     struct witness *witness;       /* of one node: clients turn away from a leader that is cut off, this does not (I24) */
 };
 
@@ -140,17 +144,32 @@ static bool answer_of(enum map_operation sent, const struct client_result *resul
     return true;
 }
 
+/* F69: an attempt that was not answered in time was made again, and the first may still be under way. */
+static void note_repeats(struct map_client *client)
+{
+    uint64_t repeated = client_totals(client->client).repeated;
+    if (client->impatient && repeated > client->repeated) {
+        fault_happened(client->workload->world, FAULT_IMPATIENT_CLIENT);
+        SOMETIMES(client->workload->world, "F69 a request is repeated while the first is under way");
+    }
+    client->repeated = repeated;
+}
+
 static void on_done(void *context, const struct client_result *result)
 {
     struct worker *worker = context;
     struct workload_map *workload = worker->client->workload;
     struct wgl_operation *operation = &worker->operation;
     worker->busy = false;
+    note_repeats(worker->client);
     operation->returned = world_now_us(workload->world);
     bool happened = answer_of(worker->sent, result, operation), answered = happened && operation->returned != WGL_NEVER;
     run_count(workload->run, answered ? "operations done" : happened ? "operations unknown" : "operations failed", 1);
     if (!answered && operation->kind != WGL_GET) {
         world_say(workload->world, "client %u: key %u: %s of %" PRIu64 " called at %" PRIu64 ": %s: %s", operation->client, (unsigned)operation->key, operation->kind == WGL_REMOVE ? "remove" : "write", operation->value, operation->called, grid_err_name(result->err), result->note);
+    }
+    if (result->err == GRID_ERR_LOG_FULL && workload->run->options->log_memory_bytes == 0) {
+        SOMETIMES(workload->world, "a disk is full and a write is refused");
     }
     if (result->err == GRID_ERR_RESULT_NOT_KEPT) {
         world_fail(workload->world, "a result of a few bytes was not kept for a repeat");
@@ -360,25 +379,53 @@ static void scan_page(struct world *world, void *context)
 
 static void on_witnessed(void *context, const struct wgl_operation *operation)
 {
-    struct workload_map *workload = context;
-    run_count(workload->run, "reads witnessed", 1);
+    struct workload_map *workload = ((struct map_client *)context)->workload;
+    if (operation->kind == WGL_GET) {
+        run_count(workload->run, "reads witnessed", 1);
+    }
     record(workload, operation);
 }
 
 static uint64_t witness_now_us(void *context)
 {
-    return world_now_us(((struct workload_map *)context)->world);
+    return world_now_us(((struct map_client *)context)->workload->world);
+}
+
+static uint64_t witness_value(void *context)
+{
+    return ++((struct map_client *)context)->workload->values;
+}
+
+/* F74: whoever it was that the witness asks, only a leader that is confirmed by a majority may do it. */
+static void on_witness_wrote(void *context, uint32_t partition, bool ended, enum grid_err err)
+{
+    struct map_client *client = context;
+    struct workload_map *workload = client->workload;
+    bool deposed = cluster_deposed(workload->cluster, client->witnessed, partition);
+    run_count(workload->run, ended ? err == GRID_ERR_OK ? "direct writes done" : "direct writes not done" : "direct writes", 1);
+    if (ended && err == GRID_ERR_NOT_LEADER) {
+        fault_happened(workload->world, FAULT_WRONG_NODE);
+        SOMETIMES(workload->world, "F74 a follower is asked to write and refuses");
+    } else if (!ended && deposed) {
+        fault_happened(workload->world, FAULT_WRONG_NODE);
+        SOMETIMES(workload->world, "F74 a deposed leader is asked to write");
+    } else if (ended && deposed && err == GRID_ERR_OK) {
+        SOMETIMES(workload->world, "F74 a leader says done and is deposed already");
+    }
 }
 
 static void open_witness(struct map_client *client)
 {
     struct workload_map *workload = client->workload;
     uint32_t node = (uint32_t)draw(workload, 1, workload->run->nodes);
+    client->witnessed = node - 1;
     client->witness = witness_open(&(struct witness_options){
         .io = host_io(client->host), .prng = world_prng(workload->world), .map = map_name, .keys = workload->keys,
         .endpoint = workload->endpoints[node - 1], .node = node, .keys_count = workload->keys_count,
         .gap_us = workload->gap_us, .number = WITNESS_NUMBER + (uint32_t)host_number(client->host), .read = on_witnessed,
-        .now_us = witness_now_us, .context = workload});
+        .now_us = witness_now_us, .context = client,
+        .writes_percent = !workload->draining && fault_chosen(workload->world, FAULT_WRONG_NODE) ? DIRECT_WRITES_PERCENT : 0,
+        .next_value = witness_value, .wrote = on_witness_wrote});
 }
 
 /* ---- life of a client */
@@ -390,6 +437,12 @@ static void on_open(void *context, struct host *host)
     struct client_options options = {.endpoints = workload->endpoints, .endpoints_count = workload->run->nodes,
                                      .deadline_ms = 8000, .attempt_ms = 1500};
     client->closing = false;
+    client->repeated = 0;
+    client->impatient = !workload->draining && fault_chosen(workload->world, FAULT_IMPATIENT_CLIENT) && draw(workload, 0, 1) == 0;
+    if (client->impatient) {
+        options.attempt_ms = draw(workload, 3, 60);
+        options.deadline_ms = draw(workload, 0, 1) == 0 ? draw(workload, 100, 1000) : 8000;
+    }
     client->client = client_open(host_io(host), &options);
     for (uint32_t i = 0; i < workload->workers_count; i++) {
         client->workers[i] = (struct worker){.client = client, .number = (uint32_t)host_number(host) * WORKERS_MAX + i};
@@ -403,12 +456,23 @@ static void on_open(void *context, struct host *host)
     open_witness(client);
 }
 
+static void note_death(struct map_client *client)
+{
+    for (uint32_t i = 0; i < client->workload->workers_count; i++) {
+        if (client->workers[i].busy && client->workers[i].sent != 0) {
+            SOMETIMES(client->workload->world, "F72 a client dies with a write under way");
+            return;
+        }
+    }
+}
+
 static void on_end(void *context, struct host *host)
 {
     struct map_client *client = context;
     (void)host;
     client->closing = true;
     client_holds(client->client);
+    note_death(client);
     map_features_stop(client->workload->features, (uint32_t)(client - client->workload->clients));
     client_close(client->client);
     client->client = NULL;
@@ -454,6 +518,15 @@ static void map_drain(void *state)
     workload->draining = true;
     memset(workload->key_read, 0, sizeof workload->key_read);
     map_features_drain(workload->features);
+    for (uint32_t i = 0; i < workload->clients_count; i++) {
+        if (workload->clients[i].impatient) {
+            host_crash(workload->clients[i].host, CRASH_KILL); /* who comes back waits for answers */
+            host_start(workload->clients[i].host);
+        }
+        if (workload->clients[i].witness) {
+            witness_reads_only(workload->clients[i].witness);
+        }
+    }
 }
 
 static const char *map_unsettled(struct workload_map *workload)
@@ -531,13 +604,24 @@ static void map_close(void *state)
     memory_free(workload);
 }
 
-static const char *const sometimes[] = {"a compare-and-set loses", "a write stays unknown", "a batch meets a condition that fails",
-                                        "a keyed write is asked for again", "another request under a key is refused",
-                                        "two change the settings at once", "records were dropped before they were read",
-                                        "a map is cleared while it is written", NULL};
+static const struct sometimes_point sometimes[] = {
+    {"a compare-and-set loses", 50}, {"a write stays unknown", 50}, {"a batch meets a condition that fails", 50},
+    {"a keyed write is asked for again", 50}, {"another request under a key is refused", 50},
+    {"two change the settings at once", 50}, {"records were dropped before they were read", 100},
+    {"a map is cleared while it is written", 50},
+    {"a node gives up because of its disk", 100}, {"a node refuses a damaged log", 200},
+    {"a node does not start on a failing disk", 200}, {"a disk is full and a write is refused", 200},
+    {"F20 a leader dies between commit and reply", 100}, {"F75 the quorum is lost after commit, and the reply", 100},
+    {"F75 the quorum is lost after commit, not the reply", 100},
+    {"F69 a request is repeated while the first is under way", 50},
+    {"F69 a keyed write of unknown fate is asked for again", 100},
+    {"F71 one key is asked for twice at once", 50}, {"F70 F71 two contents of one key at once", 50},
+    {"F72 a client dies with a write under way", 50},
+    {"F74 a follower is asked to write and refuses", 50}, {"F74 a deposed leader is asked to write", 6000}, {0}};
 
 const struct workload workload_map = {
     .name = "map", .summary = "clients read, write and compare-and-set registers and scan through whole nodes",
     .seconds = 20, .settle_seconds = 30, .sometimes = sometimes,
+    .faults_absent = FAULT_BIT(PROVIDER_SLOW) | FAULT_BIT(PROVIDER_TIMEOUT) | FAULT_BIT(PROVIDER_DOWN),
     .open = map_open, .drain = map_drain, .settled = map_settled, .describe = map_describe,
     .check = map_check, .enough = map_enough, .close = map_close};

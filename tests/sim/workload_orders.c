@@ -18,7 +18,8 @@
 #include "services/service_list.h"
 #include "tests/sim/orders.h"
 
-enum { CLIENTS_MAX = 3, BUYERS_MAX = 6, ENDPOINTS_MAX = 7, EXPENSIVE_MINOR = 950000, CHEAP_MINOR = 5000, GREEDY = 1000000 };
+enum { CLIENTS_MAX = 3, BUYERS_MAX = 6, ENDPOINTS_MAX = 7, EXPENSIVE_MINOR = 950000, CHEAP_MINOR = 5000, GREEDY = 1000000,
+       TWINS_MAX = 32 };
 
 struct workload_orders;
 
@@ -32,6 +33,9 @@ struct buyer {
     bool was_accepted;             /* before the present look began */
 };
 
+/* The same order, asked for beside what its buyer waits for. */
+struct twin { struct shop_client *client; uint32_t order; bool taken, forged; };
+
 /* Creates customers and products before anything is sold. */
 struct stocker { struct shop_client *client; uint32_t next; bool busy; };
 
@@ -39,7 +43,8 @@ struct shop_client {
     struct workload_orders *workload;
     struct host *host;
     struct client *client;
-    bool closing;
+    bool closing, impatient;
+    uint64_t repeated;             /* by the client, when last looked at */
     struct buyer buyers[BUYERS_MAX];
     struct stocker stocker;
 };
@@ -51,6 +56,7 @@ struct workload_orders {
     uint32_t clients_count, buyers_count, orders_max;
     uint64_t gap_us;
     bool draining, open_for_business, asked_since;
+    struct twin twins[TWINS_MAX];
     const char *endpoints[ENDPOINTS_MAX];
 };
 
@@ -109,6 +115,8 @@ static void on_stocked(void *context, const struct client_result *result)
         stocker->next++;
     } else if (result->err == GRID_ERR_REFUSED || result->err == GRID_ERR_ALREADY_EXISTS) {
         world_fail(workload->shop.world, "stock was refused: %s", result->note);
+    } else {
+        world_say(workload->shop.world, "stock %u: %s (%s)", stocker->next, grid_err_name(result->err), result->note);
     }
     workload->open_for_business |= stocker->next == workload->shop.customers_count + workload->shop.products_count;
     if (!stocker->client->closing) {
@@ -191,10 +199,10 @@ static int64_t quoted_price(const struct shop *shop, const struct shop_order *or
 }
 
 /* `forged`: another content under the same id. */
-static void submit(struct buyer *buyer, bool forged, client_done_fn done)
+static void submit(struct shop_client *client, uint32_t number, bool forged, const struct client_call *call)
 {
-    struct shop *shop = &buyer->client->workload->shop;
-    const struct shop_order *order = &shop->orders[buyer->order];
+    struct shop *shop = &client->workload->shop;
+    const struct shop_order *order = &shop->orders[number];
     char id[ID_BYTES], customer[ID_BYTES], products[ORDER_LINES_HERE_MAX][ID_BYTES], currency[] = "EUR", address[] = "1 High Street";
     Order__V1__QuotedLine lines[ORDER_LINES_HERE_MAX], *pointers[ORDER_LINES_HERE_MAX];
     Order__V1__CreateOrder body;
@@ -215,7 +223,55 @@ static void submit(struct buyer *buyer, bool forged, client_done_fn done)
     body.currency = currency;
     body.shipping_address = address;
     body.payment_method = PAYMENT__V1__PAYMENT_METHOD__PAYMENT_METHOD_CREDIT_CARD;
-    ask(buyer->client, &(struct request){SERVICE_NUMBER_order, ORDER_CREATE_ORDER, shop_order_id(id, buyer->order), &body}, done, buyer);
+    ask(client, &(struct request){SERVICE_NUMBER_order, ORDER_CREATE_ORDER, shop_order_id(id, number), &body}, call->done, call->context);
+}
+
+/* F69: an attempt that was not answered in time was made again, and the first may still be under way. */
+static void note_repeats(struct shop_client *client)
+{
+    uint64_t repeated = client_totals(client->client).repeated;
+    if (client->impatient && repeated > client->repeated) {
+        fault_happened(client->workload->shop.world, FAULT_IMPATIENT_CLIENT);
+        SOMETIMES(client->workload->shop.world, "F69 a request is repeated while the first is under way");
+    }
+    client->repeated = repeated;
+}
+
+static void on_twin(void *context, const struct client_result *result)
+{
+    struct twin *twin = context;
+    struct workload_orders *workload = twin->client->workload;
+    struct shop_order *order = &workload->shop.orders[twin->order];
+    bool refused = result->err == GRID_ERR_REFUSED || result->err == GRID_ERR_ALREADY_EXISTS;
+    twin->taken = false;
+    if (result->err == GRID_ERR_OK ? twin->forged : refused && !twin->forged) {
+        world_fail(workload->shop.world, "I12: order %u, asked for twice at once, was %s: %s", twin->order,
+                   twin->forged ? "accepted with other content" : "refused", result->note);
+    } else if (result->err == GRID_ERR_OK) {
+        order->told = TOLD_ACCEPTED;
+        run_count(workload->shop.run, "orders accepted again", 1);
+    }
+}
+
+/* F71: a second request for the order leaves at the same moment; F70: with other content, once the order is known. */
+static void submit_twin(struct buyer *buyer)
+{
+    struct workload_orders *workload = buyer->client->workload;
+    size_t at = 0;
+    while (at < TWINS_MAX && workload->twins[at].taken) {
+        at++;
+    }
+    if (at == TWINS_MAX) {
+        return;
+    }
+    bool forged = workload->shop.orders[buyer->order].told == TOLD_ACCEPTED && draw(workload, 0, 1) == 0;
+    workload->twins[at] = (struct twin){buyer->client, buyer->order, true, forged};
+    fault_happened(workload->shop.world, FAULT_SAME_KEY);
+    SOMETIMES(workload->shop.world, "F71 one order is asked for twice at once");
+    if (forged) {
+        SOMETIMES(workload->shop.world, "F70 F71 two contents of one order at once");
+    }
+    submit(buyer->client, buyer->order, forged, &(struct client_call){.done = on_twin, .context = &workload->twins[at]});
 }
 
 static void on_submitted(void *context, const struct client_result *result)
@@ -225,6 +281,7 @@ static void on_submitted(void *context, const struct client_result *result)
     struct shop_order *order = &workload->shop.orders[buyer->order];
     enum task task = buyer->task;
     buyer->task = TASK_NONE;
+    note_repeats(buyer->client);
     if (result->err == GRID_ERR_OK && task != TASK_FORGE) {
         order->told = TOLD_ACCEPTED;
         run_count(workload->shop.run, task == TASK_SUBMIT ? "orders accepted" : "orders accepted again", 1);
@@ -342,7 +399,10 @@ static void buyer_step(struct world *world, void *context)
     } else if (buyer->task == TASK_CANCEL) {
         cancel(buyer);
     } else {
-        submit(buyer, buyer->task == TASK_FORGE, on_submitted);
+        submit(buyer->client, buyer->order, buyer->task == TASK_FORGE, &(struct client_call){.done = on_submitted, .context = buyer});
+        if (buyer->task != TASK_FORGE && fault_on(workload->shop.world, FAULT_SAME_KEY) && draw(workload, 0, 2) == 0) {
+            submit_twin(buyer);
+        }
     }
 }
 
@@ -363,6 +423,12 @@ static void on_open(void *context, struct host *host)
     struct client_options options = {.endpoints = workload->endpoints, .endpoints_count = workload->shop.run->nodes,
                                      .deadline_ms = 10000, .attempt_ms = 1500};
     client->closing = false;
+    client->repeated = 0;
+    /* The first stocks the shop, which takes patience. */
+    client->impatient = client != &workload->clients[0] && !workload->draining && fault_chosen(workload->shop.world, FAULT_IMPATIENT_CLIENT) && draw(workload, 0, 1) == 0;
+    if (client->impatient) {
+        options.attempt_ms = draw(workload, 3, 60);
+    }
     client->client = client_open(host_io(host), &options);
     client->stocker = (struct stocker){.client = client};
     for (uint32_t i = 0; i < workload->buyers_count; i++) {
@@ -377,6 +443,12 @@ static void on_end(void *context, struct host *host)
     struct shop_client *client = context;
     (void)host;
     client->closing = true;
+    for (uint32_t i = 0; i < client->workload->buyers_count; i++) {
+        if (client->buyers[i].task == TASK_SUBMIT) {
+            SOMETIMES(client->workload->shop.world, "F72 a client dies with an order under way");
+            break;
+        }
+    }
     client_close(client->client);
     client->client = NULL;
 }
@@ -425,6 +497,12 @@ static void orders_drain(void *state)
     struct workload_orders *workload = state;
     workload->draining = true;
     workload->asked_since = false;
+    for (uint32_t i = 0; i < workload->clients_count; i++) {
+        if (workload->clients[i].impatient) {
+            host_crash(workload->clients[i].host, CRASH_KILL); /* who comes back waits for answers */
+            host_start(workload->clients[i].host);
+        }
+    }
 }
 
 static const char *orders_unsettled(struct workload_orders *workload)
@@ -481,12 +559,18 @@ static void orders_close(void *state)
     memory_free(workload);
 }
 
-static const char *const sometimes[] = {"a saga ends as timed out", "a saga ends as compensated", "a captured payment is refunded",
-                                        "a product is sold out", "a cancellation by hand is taken on",
-                                        "an order finds no room", "a charge waits for its provider", NULL};
+static const struct sometimes_point sometimes[] = {
+    {"a saga ends as timed out", 50}, {"a saga ends as compensated", 50}, {"a captured payment is refunded", 50},
+    {"a product is sold out", 50}, {"a cancellation by hand is taken on", 50}, {"an order finds no room", 200},
+    {"a charge waits for its provider", 100}, {"a node gives up because of its disk", 50},
+    {"a node refuses a damaged log", 100}, {"F20 a leader dies between commit and reply", 50},
+    {"F75 the quorum is lost after commit, and the reply", 50},
+    {"F69 a request is repeated while the first is under way", 50},
+    {"F71 one order is asked for twice at once", 50}, {"F70 F71 two contents of one order at once", 50},
+    {"F72 a client dies with an order under way", 50}, {0}};
 
 const struct workload workload_orders = {
     .name = "orders", .summary = "a shop: customers, products, orders of all kinds and their sagas through whole nodes",
-    .seconds = 120, .settle_seconds = 150, .sometimes = sometimes,
+    .seconds = 120, .settle_seconds = 150, .sometimes = sometimes, .faults_absent = FAULT_BIT(WRONG_NODE),
     .open = orders_open, .drain = orders_drain, .settled = orders_settled, .describe = orders_describe,
     .check = orders_check, .enough = orders_enough, .close = orders_close};

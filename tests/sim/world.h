@@ -24,51 +24,69 @@ struct host;
 
 enum { HOSTS_MAX = 24, SOMETIMES_MAX = 64, WORLD_REASON_BYTES = 4096 };
 
-/* Classes of faults (the numbers F.. of the fault list). A seed switches each allowed class on or off, then draws rates. */
+/* Classes of faults: name, what the command line calls it, ids of the list of faults, what it does. A seed switches each
+ * allowed class on or off, then draws rates. */
 #define FAULT_LIST(X)                                                                                          \
-    X(DROP, "drop")                     /* F01 whole frames of peer links are lost */                           \
-    X(DUPLICATE, "duplicate")           /* F02 whole frames come again, up to 3 s later */                      \
-    X(DELAY, "delay")                   /* F04 latency spikes on everything */                                  \
-    X(CHUNKS, "chunks")                 /* deliveries are cut in the middle of frames */                        \
-    X(ONE_WAY, "one-way")               /* F05 one direction between two hosts is cut */                        \
-    X(SPLIT, "split")                   /* F06 two sides that do not hear each other */                         \
-    X(ISOLATE, "isolate")               /* one node hears and reaches nobody */                                 \
-    X(SLOW_RECEIVER, "slow-receiver")   /* F09 a host reads slowly */                                           \
-    X(RESET, "reset")                   /* F10 a connection breaks, also in mid-frame */                        \
-    X(FLIP, "bit-flip")                 /* F11 a bit of what arrives on a peer link is wrong */                   \
-    X(CRASH, "crash")                   /* F15 one node dies and comes back */                                  \
-    X(CRASH_ALL, "crash-all")           /* F21 all nodes die at once */                                         \
-    X(STORM, "restart-storm")           /* F22 one node dies again and again */                                 \
-    X(STOP, "stop")                     /* F16 one node is stopped orderly and started again */                 \
-    X(PAUSE, "pause")                   /* F17 a process stands still while the world goes on */                \
-    X(LOST_PAGES, "lost-pages")         /* F31 a crash loses a random subset of unsynced pages */               \
-    X(TORN_SECTOR, "torn-sector")       /* F30 pages tear into sectors */                                       \
-    X(SLOW_DISK, "slow-disk")           /* F35 writes take up to 400 ms */                                      \
-    X(DISK_ERROR, "disk-error")         /* F26, F28 a write or a sync fails once */                             \
-    X(DISK_FULL, "disk-full")           /* F29 no room for a while */                                           \
-    X(SKEW, "clock-skew")               /* F57 wall clocks differ */                                            \
-    X(DRIFT, "clock-drift")             /* F58 clocks run at different rates */                                 \
-    X(JUMP, "clock-jump")               /* F56 a wall clock jumps by up to an hour */                           \
-    X(PROVIDER_SLOW, "provider-slow")                                                                          \
-    X(PROVIDER_TIMEOUT, "provider-timeout")       /* before or after the effect */                              \
-    X(PROVIDER_DOWN, "provider-down")                                                                          \
-    X(CLIENT_CRASH, "client-crash")     /* F72 a client host dies and comes back */
+    X(DROP, "drop", "F01", "whole frames of peer links are lost")                                              \
+    X(DUPLICATE, "duplicate", "F02 F03", "whole frames of peer links come again, up to 3 s later")             \
+    X(DELAY, "delay", "F04", "latency spikes on everything")                                                   \
+    X(CHUNKS, "chunks", "F10", "deliveries are cut in the middle of frames")                                   \
+    X(ONE_WAY, "one-way", "F05", "one direction between two nodes is cut, or a node is heard by nobody")       \
+    X(SPLIT, "split", "F06", "two sides that do not hear each other")                                          \
+    X(ISOLATE, "isolate", "F06", "one node hears and reaches nobody")                                          \
+    X(RING, "ring", "F07", "each node hears its neighbours in a ring only: majorities that overlap")           \
+    X(CLOG, "clog", "F08", "links stall one by one and come back in another order")                            \
+    X(SLOW_RECEIVER, "slow-receiver", "F09", "a host reads slowly")                                            \
+    X(RESET, "reset", "F10", "all connections of a node break, also in mid-frame")                             \
+    X(FLIP, "bit-flip", "F11", "a bit of what arrives is wrong")                                               \
+    X(GARBAGE, "garbage", "F12", "garbage, half a frame or an absurd size between frames")                     \
+    X(OLD_FRAME, "old-frame", "F13", "a frame of a peer link comes again up to five minutes later")            \
+    X(QUORUM_LOST, "quorum-lost", "F75 F14 F20", "a leader loses its quorum, or dies, between commit and reply") \
+    X(CRASH, "crash", "F15 F19", "one node dies, most often in the middle of a write, and comes back")         \
+    X(CRASH_ALL, "crash-all", "F21", "all nodes die at once")                                                  \
+    X(STORM, "restart-storm", "F22", "one node dies again and again")                                          \
+    X(STOP, "stop", "F16", "one node is stopped orderly and started again")                                    \
+    X(PAUSE, "pause", "F17 F25", "a process stands still while the world goes on")                             \
+    X(WRITE_ERROR, "write-error", "F26", "a write to the disk fails once")                                     \
+    X(WRITE_ERROR_LASTING, "write-error-lasting", "F27", "all writes of a node fail until its disk is replaced") \
+    X(SYNC_ERROR, "sync-error", "F28", "a sync fails once, and pages it was for are lost")                     \
+    X(DISK_FULL, "disk-full", "F29", "no room for a while")                                                    \
+    X(TORN_SECTOR, "torn-sector", "F30", "pages tear into sectors")                                            \
+    X(LOST_PAGES, "lost-pages", "F31", "a power cut loses a random subset of unsynced pages")                  \
+    X(BIT_ROT, "bit-rot", "F32", "a bit of a closed segment turns")                                            \
+    X(MISDIRECTED, "misdirected-write", "F33", "a flush of the log lands in the place of an older one")        \
+    X(CUT_FILE, "cut-file", "F34", "a closed segment loses its end")                                           \
+    X(LOST_FILE, "lost-file", "F36", "a closed segment is gone")                                               \
+    X(SLOW_DISK, "slow-disk", "F35", "writes take up to 400 ms")                                               \
+    X(JUMP, "clock-jump", "F56", "a wall clock jumps by up to an hour")                                        \
+    X(SKEW, "clock-skew", "F57", "wall clocks differ")                                                         \
+    X(DRIFT, "clock-drift", "F58", "clocks run at different rates")                                            \
+    X(PROVIDER_SLOW, "provider-slow", "F62", "the payment provider answers late")                              \
+    X(PROVIDER_TIMEOUT, "provider-timeout", "F63", "no answer of the provider, before or after the effect")    \
+    X(PROVIDER_DOWN, "provider-down", "F61", "the provider is away for a while")                               \
+    X(IMPATIENT_CLIENT, "impatient-client", "F69", "a client repeats what is still under way")                 \
+    X(SAME_KEY, "same-key", "F71 F70", "one idempotency key is used by several at once, also with other content") \
+    X(CLIENT_CRASH, "client-crash", "F72", "a client host dies and comes back")                                \
+    X(WRONG_NODE, "wrong-node", "F74", "requests go to followers and to old leaders on purpose")
 
 enum fault {
-#define X(name, text) FAULT_##name,
+#define X(name, text, ids, what) FAULT_##name,
     FAULT_LIST(X)
 #undef X
     FAULT_COUNT
 };
 
-#define FAULTS_ALL ((1u << FAULT_COUNT) - 1)
-/* Without those after which a node gives up or refuses by design: a workload must be ready for them. */
-#define FAULTS_DEFAULT (FAULTS_ALL & ~(1u << FAULT_DISK_ERROR | 1u << FAULT_DISK_FULL | 1u << FAULT_FLIP))
+/* A set of classes: bit n = enum fault n. */
+#define FAULT_BIT(name) (UINT64_C(1) << FAULT_##name)
+#define FAULTS_ALL ((UINT64_C(1) << FAULT_COUNT) - 1)
+_Static_assert(FAULT_COUNT < 64, "a set of classes is one number");
+struct fault_about { const char *name, *ids, *what; };
 const char *fault_name(enum fault fault);
+const struct fault_about *fault_about(enum fault fault);
 
 struct world_options {
     uint64_t seed;
-    uint32_t faults_allowed;      /* bit n = enum fault n; the seed chooses among them */
+    uint64_t faults_allowed;      /* a set; the seed chooses among them */
     bool faults_forced;           /* all allowed classes are on instead of being drawn */
     bool verbose;                 /* narrate on standard error */
 };
@@ -77,7 +95,7 @@ struct world_options {
 #define TOTAL_LIST(X)                                                                                              \
     X(events) X(iterations) X(frames) X(frames_dropped) X(frames_duplicated) X(bits_flipped) X(connections) X(connects_refused)        \
     X(resets) X(cuts) X(crashes) X(crashes_of_all) X(stops) X(pauses) X(disk_writes) X(disk_bytes) X(pages_lost)       \
-    X(pages_torn) X(disk_errors) X(clock_jumps) X(payments)
+    X(pages_torn) X(pages_lost_by_sync) X(disk_errors) X(files_damaged) X(garbage) X(clock_jumps) X(payments)
 struct world_totals {
 #define X(name) uint64_t name;
     TOTAL_LIST(X)
@@ -155,8 +173,12 @@ void host_crash_soon(struct host *host, uint64_t down_us);
 
 /* ---- faults (tests/sim/faults.c) ---- */
 bool fault_on(const struct world *world, enum fault fault);
+bool fault_chosen(const struct world *world, enum fault fault); /* the seed has it, whether or not faults come now */
+/* It really occurred: what a batch counts, and misses when it never does. */
+void fault_happened(struct world *world, enum fault fault);
+const uint64_t *faults_happened(const struct world *world);    /* by class */
 void faults_begin(struct world *world);                /* faults come by themselves from now on */
-void faults_forbid_power_cuts(struct world *world);    /* every death is a kill: what was written stays */
+void faults_forbid_power_cuts(struct world *world);    /* every death is a kill, every sync works: what was written stays */
 void faults_heal(struct world *world);                 /* no more faults; cuts mend, pauses end, hosts start again */
 /* By hand, for unit tests and scripted scenarios. */
 void net_cut(struct world *world, struct host *from, struct host *to, uint64_t duration_us, bool lose);
@@ -165,6 +187,18 @@ void net_reset_all(struct world *world, struct host *host);
 enum disk_error { DISK_WRITE_ONCE, DISK_WRITE_ALWAYS, DISK_SYNC_ONCE, DISK_FULL, DISK_SOUND };
 void disk_break(struct host *host, enum disk_error error);     /* F26 .. F29; DISK_SOUND ends all of them */
 bool disk_failed(const struct host *host);             /* an error was reported in this life: the process may give up */
+bool disk_ignored(const struct host *host);            /* it was, some time ago, and the process goes on (I37) */
+/* Damages a file of the log that is closed and synced, so that recovery must refuse it. False: there is none yet. */
+enum disk_damage { DAMAGE_BIT, DAMAGE_MISDIRECTED, DAMAGE_CUT, DAMAGE_GONE };
+bool disk_damage(struct host *host, enum disk_damage damage);
+bool disk_damaged(const struct host *host);            /* and not yet repaired */
+void disk_repair(struct host *host);                   /* every file is again as it was before its damage */
+/* What a leader does at the next moment at which it has committed and applied a client's write and has not yet said so:
+ * it loses all other nodes for cut_us, before they hear of the commit; or it dies. */
+enum trap { TRAP_NONE, TRAP_CUT_REPLY_LOST, TRAP_CUT_REPLY_SENT, TRAP_DIES };
+void trap_set(struct host *host, enum trap trap, uint64_t cut_us);
+/* Such a moment, at a workload without client hosts; the world sees answers to clients by itself. */
+void trap_spring(struct host *host);
 
 /* ---- payment provider (tests/sim/provider.c) ---- */
 struct payment_record {

@@ -8,9 +8,12 @@
 #include "grid/wire/message.h"
 
 /* More reads than a pause of some seconds lets pile up; an older one is forgotten, its answer then finds nobody. */
-enum { OUTSTANDING_MAX = 4096, RECONNECT_US = 100000, CLIENT_PROTOCOL = 1 };
+enum { OUTSTANDING_MAX = 4096, RECONNECT_US = 100000, CLIENT_PROTOCOL = 1, WRITE_US_MAX = 3000000 };
 
 struct read { uint64_t number, key, called_us; bool paused; };
+
+/* One at a time, or the opening of the session that it needs. */
+struct write { uint64_t number; uint32_t partition; bool opens; struct wgl_operation operation; };
 
 struct witness {
     struct witness_options options;
@@ -22,6 +25,8 @@ struct witness {
     struct timer next, reconnect;
     uint64_t number;                       /* of the newest read */
     struct read reads[OUTSTANDING_MAX];    /* by number */
+    struct write write;                    /* number 0: none is out */
+    uint64_t *sessions;                    /* per partition; 0: none is open; they outlive connections */
     struct witness_totals totals;
 };
 
@@ -39,6 +44,70 @@ static uint64_t now_us(const struct witness *witness)
 
 /* ---- asking */
 
+static void send_command(struct witness *witness, const struct command *command, uint32_t partition)
+{
+    struct buffer *out = conn_output(witness->options.io->transport, witness->conn);
+    size_t mark = frame_begin(out, FRAME_COMMAND, partition, witness->write.number);
+    command_encode(command, out);
+    frame_end(out, mark);
+}
+
+static void write_end(struct witness *witness, enum grid_err err)
+{
+    struct write write = witness->write;
+    const struct witness_options *options = &witness->options;
+    witness->write.number = 0;
+    if (write.number == 0 || write.opens)
+        return;
+    options->wrote(options->context, write.partition, true, err);
+    write.operation.returned = err == GRID_ERR_UNKNOWN ? WGL_NEVER : now_us(witness);
+    if (err == GRID_ERR_OK || err == GRID_ERR_UNKNOWN)
+        options->read(options->context, &write.operation);
+}
+
+static void write_one(struct witness *witness, uint64_t which)
+{
+    const struct witness_options *options = &witness->options;
+    struct bytes key = bytes_of_text(options->keys[which]);
+    uint32_t partition = hash_partition(key, witness->partitions).value;
+    uint64_t session = witness->sessions[partition], number = ++witness->number;
+    witness->write = (struct write){.number = number, .partition = partition, .opens = session == 0,
+                                    .operation.called = now_us(witness)};
+    if (session == 0) {
+        send_command(witness, &(struct command){.kind = COMMAND_OPEN_SESSION}, partition);
+        return;
+    }
+    uint8_t value[8];
+    witness->write.operation = (struct wgl_operation){.kind = WGL_SET, .client = options->number, .key = which, .called = now_us(witness),
+                                                      .value = options->next_value(options->context)};
+    put_u64(value, witness->write.operation.value);
+    /* Nothing is ever repeated, so that nothing below needs to be kept. */
+    struct command command = {.kind = COMMAND_MAP, .session = session, .sequence = number, .acknowledged_below = number,
+                              .map = {.operation = MAP_SET, .map = bytes_of_text(options->map), .key = key,
+                                      .value = bytes_of(value, sizeof value)}};
+    options->wrote(options->context, partition, false, GRID_ERR_OK);
+    send_command(witness, &command, partition);
+}
+
+/* True: it was the answer to the write. */
+static bool on_written(struct witness *witness, const struct frame *frame)
+{
+    struct response response;
+    struct write *write = &witness->write;
+    if (write->number == 0 || write->number != frame->request)
+        return false;
+    if (response_decode(frame->body, &witness->arena, &response) != GRID_ERR_OK)
+        return true;
+    if (write->opens && response.err == GRID_ERR_OK)
+        witness->sessions[write->partition] = response.session;
+    else if (response.err == GRID_ERR_NO_SESSION)
+        witness->sessions[write->partition] = 0;
+    if (response.err == GRID_ERR_OK)
+        write->operation.version = response.version, write->operation.found = response.found;
+    write_end(witness, response.err);
+    return true;
+}
+
 static void ask(void *context)
 {
     struct witness *witness = context;
@@ -48,6 +117,13 @@ static void ask(void *context)
     struct query query = {.kind = QUERY_GET, .map = bytes_of_text(options->map), .key = key};
     if (witness->stopped || witness->partitions == 0)
         return;
+    if (witness->write.number != 0 && now_us(witness) - witness->write.operation.called > WRITE_US_MAX)
+        write_end(witness, GRID_ERR_UNKNOWN);
+    if (witness->write.number == 0 && options->writes_percent > 0 && prng_range(options->prng, 0, 99) < options->writes_percent) {
+        write_one(witness, which);
+        clock_timer_start(clock_of(witness), &witness->next, prng_range(options->prng, 1, 2 * options->gap_us));
+        return;
+    }
     struct read *read = &witness->reads[++witness->number % OUTSTANDING_MAX];
     *read = (struct read){.number = witness->number, .key = which, .called_us = now_us(witness), .paused = witness->paused};
     struct buffer *out = conn_output(options->io->transport, witness->conn);
@@ -62,6 +138,8 @@ static void ask(void *context)
 static void on_response(struct witness *witness, const struct frame *frame)
 {
     struct response response;
+    if (on_written(witness, frame))
+        return;
     struct read *read = &witness->reads[frame->request % OUTSTANDING_MAX];
     if (read->number != frame->request || response_decode(frame->body, &witness->arena, &response) != GRID_ERR_OK ||
         response.err != GRID_ERR_OK)
@@ -85,6 +163,8 @@ static bool on_welcome(struct witness *witness, struct bytes body)
         welcome.node.value != witness->options.node)
         return false;
     witness->partitions = welcome.table.partitions;
+    if (witness->sessions == NULL)
+        witness->sessions = memory_zero(witness->partitions, sizeof *witness->sessions);
     clock_timer_start(clock_of(witness), &witness->next, 1);
     return true;
 }
@@ -128,6 +208,7 @@ static void on_close(void *context, struct conn *conn, enum grid_err reason)
     (void)conn;
     (void)reason;
     witness->conn = NULL;
+    write_end(witness, GRID_ERR_UNKNOWN);
     witness->partitions = 0;
     witness->bad = false;
     frame_stream_close(&witness->stream);
@@ -163,10 +244,16 @@ void witness_stop(struct witness *witness)
     witness->stopped = true;
 }
 
+void witness_reads_only(struct witness *witness)
+{
+    witness->options.writes_percent = 0;
+}
+
 void witness_close(struct witness *witness)
 {
     static const struct conn_events nobody = {0};
     struct transport *transport = witness->options.io->transport;
+    write_end(witness, GRID_ERR_UNKNOWN);
     clock_timer_stop(clock_of(witness), &witness->next);
     clock_timer_stop(clock_of(witness), &witness->reconnect);
     if (witness->conn != NULL) {
@@ -175,6 +262,7 @@ void witness_close(struct witness *witness)
     }
     frame_stream_close(&witness->stream);
     arena_close(&witness->arena);
+    memory_free(witness->sessions);
     memory_free(witness);
 }
 

@@ -48,6 +48,13 @@ def finds_the_missing_shim():
     return again == 1 and "FAILED" in text, f"the repetition ended with {again}\n{text}"
 
 
+def frames_of_minutes_ago():
+    """F13: without other faults links live long enough for a frame to come again after minutes."""
+    status, out, _ = run("--only-fault", "old-frame", "--with-fault", "pause", "--seconds", "240", "--seeds", "2", "--twice", "0")
+    reached = re.search(r"F13 a frame arrives again after more than a minute +[1-9]", out)
+    return status == 0 and reached is not None, f"status {status}\n{out}"
+
+
 def usage_errors():
     bad = [["--seeds"], ["--seeds", "x"], ["--seed", "-1"], ["--disable-shim", "S99"], ["--workload", "none"],
            ["--no-fault", "none"], ["--nonsense", "1"], ["--jobs", "1000"]]
@@ -58,7 +65,11 @@ def usage_errors():
 def help_and_list():
     status, text, _ = run("--help")
     listed, names, _ = run("--list")
-    return status == 0 and "examples:" in text and listed == 0 and "counter" in names and "crash-all" in names, text + names
+    faults = run("--list-faults")[1]
+    wanted = ["F12", "F13", "F69", "F71", "F72", "F74", "F75"] + [f"F{number}" for number in range(26, 37)]
+    missing = [each for each in wanted if each not in faults]
+    return (status == 0 and "examples:" in text and listed == 0 and "counter" in names and "crash-all" in names
+            and not missing), f"{missing}\n{text}{names}"
 
 
 tap = Tap()
@@ -67,6 +78,7 @@ tap.run("the summary names the numbers", summary_names_the_numbers)
 if not SANITIZED:  # both are about the release build, and slow elsewhere
     tap.run("runs at least fifty times faster than real time", fast_enough)
     tap.run("finds a violation without S1 and repeats it", finds_the_missing_shim)
+tap.run("frames come again minutes later", frames_of_minutes_ago)
 tap.run("usage errors end with status 2", usage_errors)
 tap.run("help and list", help_and_list)
 sys.exit(tap.end())

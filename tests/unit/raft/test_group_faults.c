@@ -219,7 +219,7 @@ static uint64_t run(uint64_t seed, uint64_t disabled, bool quiet, uint64_t *ret_
     const char *mask = getenv("FAULT_MASK");
     struct world_options options = {.seed = seed, .faults_allowed = FAULTS_ALL, .faults_forced = mask != NULL};
     if (mask != NULL)
-        options.faults_allowed = (uint32_t)strtoul(mask, NULL, 0);
+        options.faults_allowed = strtoull(mask, NULL, 0);
     cluster->world = world_open(&options);
     cluster->shims.disabled = disabled;
     for (uint32_t i = 0; i < NODES; i++) {

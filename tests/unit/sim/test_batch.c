@@ -72,7 +72,7 @@ static void enough(void *context)
 
 static void close_obedient(void *context) { memory_free(context); }
 
-static const char *const sometimes[] = {"it works", NULL};
+static const struct sometimes_point sometimes[] = {{"it works", 1}, {0}};
 static const struct workload workload = {
     .name = "obedient", .summary = "", .seconds = 1, .settle_seconds = 2, .sometimes = sometimes, .open = open_obedient,
     .drain = drain, .settled = settled, .describe = describe, .check = check, .enough = enough, .close = close_obedient};

@@ -27,7 +27,7 @@ static void on_crash(void *context, struct host *host)
     (void)host;
 }
 
-static void machine_open(struct machine *machine, uint64_t seed, uint32_t faults)
+static void machine_open(struct machine *machine, uint64_t seed, uint64_t faults)
 {
     *machine = (struct machine){0};
     struct world_options options = {.seed = seed, .faults_allowed = faults, .faults_forced = true};
@@ -86,7 +86,7 @@ Test(disk, keeps_synced_data_through_every_power_cut, .init = fill)
 {
     for (uint64_t seed = 1; seed <= 30; seed++) {
         struct machine machine;
-        machine_open(&machine, seed, 1u << FAULT_LOST_PAGES | 1u << FAULT_TORN_SECTOR);
+        machine_open(&machine, seed, FAULT_BIT(LOST_PAGES) | FAULT_BIT(TORN_SECTOR));
         finish_write(&machine, 0, bytes_of(ones, BYTES), true);
         host_crash(machine.host, CRASH_POWER);
         host_start(machine.host);
@@ -103,7 +103,7 @@ Test(disk, keeps_some_of_the_unsynced_pages_and_loses_others, .init = fill)
     size_t kept = 0, lost = 0;
     for (uint64_t seed = 1; seed <= 30; seed++) {
         struct machine machine;
-        machine_open(&machine, seed, 1u << FAULT_LOST_PAGES);
+        machine_open(&machine, seed, FAULT_BIT(LOST_PAGES));
         finish_write(&machine, 0, bytes_of(ones, BYTES), true);
         finish_write(&machine, 0, bytes_of(twos, BYTES), false);
         cr_assert_eq(byte_at(&machine, 0), 2, "a reader sees what was written");
@@ -141,7 +141,7 @@ Test(disk, tears_pages_into_sectors, .init = fill)
     size_t torn = 0;
     for (uint64_t seed = 1; seed <= 30; seed++) {
         struct machine machine;
-        machine_open(&machine, seed, 1u << FAULT_LOST_PAGES | 1u << FAULT_TORN_SECTOR);
+        machine_open(&machine, seed, FAULT_BIT(LOST_PAGES) | FAULT_BIT(TORN_SECTOR));
         finish_write(&machine, 0, bytes_of(ones, BYTES), true);
         finish_write(&machine, 0, bytes_of(twos, BYTES), false);
         host_crash(machine.host, CRASH_POWER);
@@ -180,6 +180,54 @@ Test(disk, gives_a_write_under_way_back_when_the_process_ends_and_may_have_done_
         world_close(machine.world);
     }
     cr_assert(whole > 0 && part > 0 && none > 0);
+}
+
+/* F28: the system shows what was written, takes it for clean, and never writes it. */
+Test(disk, loses_pages_of_a_failed_sync_that_look_well_until_the_file_is_opened_again, .init = fill)
+{
+    size_t kept = 0, lost = 0;
+    for (uint64_t seed = 1; seed <= 30; seed++) {
+        struct machine machine;
+        machine_open(&machine, seed, 0);
+        finish_write(&machine, 0, bytes_of(ones, BYTES), true);
+        disk_break(machine.host, DISK_SYNC_ONCE);
+        finish_write(&machine, 0, bytes_of(twos, BYTES / 2), true);
+        cr_assert_eq(machine.err, GRID_ERR_IO);
+        cr_assert(disk_failed(machine.host) && disk_ignored(machine.host));
+        cr_assert_eq(byte_at(&machine, 0), 2, "a reader sees what was written");
+        finish_write(&machine, BYTES / 2, bytes_of(twos, BYTES / 2), true);
+        cr_assert_eq(machine.err, GRID_ERR_OK);
+        host_crash(machine.host, CRASH_KILL);
+        host_start(machine.host);
+        for (uint64_t page = 0; page < PAGES / 2; page++) {
+            kept += byte_at(&machine, page * 4096) == 2;
+            lost += byte_at(&machine, page * 4096) == 1;
+        }
+        cr_assert_eq(byte_at(&machine, BYTES / 2), 2, "what a later sync was for is stored");
+        world_close(machine.world);
+    }
+    cr_assert(kept > 100 && lost > 100, "%zu kept, %zu lost", kept, lost);
+}
+
+Test(disk, fails_everything_that_changes_it_until_it_is_replaced, .init = fill)
+{
+    struct machine machine;
+    machine_open(&machine, 1, 0);
+    struct storage *storage = machine.storage;
+    finish_write(&machine, 0, bytes_of(ones, BYTES), true);
+    disk_break(machine.host, DISK_WRITE_ALWAYS);
+    for (unsigned i = 0; i < 2; i++) {
+        finish_write(&machine, BYTES, bytes_of(twos, 4096), true);
+        cr_assert_eq(machine.err, GRID_ERR_IO);
+        cr_assert_eq(storage->truncate(storage, machine.file, 5000), GRID_ERR_IO);
+        cr_assert_eq(storage->put(storage, "meta", bytes_of_text("content")), GRID_ERR_IO);
+        cr_assert_eq(storage->remove(storage, "file"), GRID_ERR_IO);
+    }
+    cr_assert_eq(byte_at(&machine, 0), 1, "it can be read");
+    disk_break(machine.host, DISK_SOUND);
+    finish_write(&machine, 0, bytes_of(twos, 4096), true);
+    cr_assert_eq(machine.err, GRID_ERR_OK);
+    world_close(machine.world);
 }
 
 Test(disk, makes_allocation_truncation_and_whole_files_durable_at_once, .init = fill)

@@ -1,5 +1,6 @@
 #include <criterion/criterion.h>
 
+#include "grid/base/limits.h"
 #include "grid/base/memory.h"
 #include "grid/wire/frame.h"
 #include "tests/sim/world.h"
@@ -78,7 +79,7 @@ static void crash_side(void *context, struct host *host)
     side->conn = NULL;
 }
 
-static struct pair *pair_open(uint64_t seed, uint32_t faults)
+static struct pair *pair_open(uint64_t seed, uint64_t faults)
 {
     struct pair *pair = memory_zero(1, sizeof *pair);
     struct world_options options = {.seed = seed, .faults_allowed = faults, .faults_forced = true};
@@ -167,7 +168,7 @@ Test(net, carries_bytes_both_ways_in_order)
 Test(net, keeps_the_order_of_a_connection_under_jitter_and_cuts_frames_in_the_middle)
 {
     for (uint64_t seed = 1; seed <= 30; seed++) {
-        struct pair *pair = pair_open(seed, 1u << FAULT_DELAY | 1u << FAULT_CHUNKS);
+        struct pair *pair = pair_open(seed, FAULT_BIT(DELAY) | FAULT_BIT(CHUNKS));
         run_for(pair, 1000000);
         faults_begin(pair->world);
         for (uint64_t i = 1; i <= 300; i++) {
@@ -190,7 +191,7 @@ Test(net, loses_and_repeats_whole_frames_of_peers_and_nothing_of_clients)
 {
     size_t lost = 0, repeated = 0;
     for (uint64_t seed = 1; seed <= 20; seed++) {
-        struct pair *pair = pair_open(seed, 1u << FAULT_DROP | 1u << FAULT_DUPLICATE | 1u << FAULT_CHUNKS);
+        struct pair *pair = pair_open(seed, FAULT_BIT(DROP) | FAULT_BIT(DUPLICATE) | FAULT_BIT(CHUNKS));
         run_for(pair, 1000000);
         faults_begin(pair->world);
         say_frame(pair, FRAME_PEER_HELLO, 0);
@@ -215,6 +216,52 @@ Test(net, loses_and_repeats_whole_frames_of_peers_and_nothing_of_clients)
     }
     cr_assert_gt(lost, 0);
     cr_assert_gt(repeated, 0);
+}
+
+/* F12: what no sender of ours says stands between frames, and makes a reader stop there. */
+Test(net, puts_garbage_between_frames)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct pair *pair = pair_open(seed, FAULT_BIT(GARBAGE));
+        run_for(pair, 1000000);
+        faults_begin(pair->world);
+        size_t said = 0;
+        for (uint64_t i = 1; i <= 20000 && world_totals(pair->world)->garbage == 0; i++) {
+            size_t before = pair->b.heard.size;
+            say_frame(pair, FRAME_COMMAND, i);
+            run_for(pair, 50000);
+            said = pair->b.heard.size - before;
+        }
+        cr_assert_eq(world_totals(pair->world)->garbage, 1);
+        cr_assert_eq(faults_happened(pair->world)[FAULT_GARBAGE], 1);
+        struct bytes last = bytes_of(pair->b.heard.data + pair->b.heard.size - said, said);
+        struct frame frame;
+        size_t size;
+        enum frame_result result = frame_parse(last, FRAME_BODY_BYTES_MAX, &frame, &size);
+        cr_assert(result != FRAME_OK || size != said, "there is nothing but the frame");
+        pair_close(pair);
+    }
+}
+
+/* F13: as long as the connection lives, whatever was said long ago may come again. */
+Test(net, repeats_frames_of_peers_minutes_later)
+{
+    size_t late = 0;
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        struct pair *pair = pair_open(seed, FAULT_BIT(OLD_FRAME));
+        run_for(pair, 1000000);
+        faults_begin(pair->world);
+        for (uint64_t i = 1; i <= 3000; i++) {
+            say_frame(pair, FRAME_RAFT, i % 200);
+            run_for(pair, 1000);
+        }
+        run_for(pair, 60000000);
+        uint64_t before = faults_happened(pair->world)[FAULT_OLD_FRAME];
+        run_for(pair, 300000000);
+        late += (size_t)(faults_happened(pair->world)[FAULT_OLD_FRAME] - before);
+        pair_close(pair);
+    }
+    cr_assert_gt(late, 0);
 }
 
 Test(net, stalls_one_direction_of_a_cut_and_delivers_afterwards)

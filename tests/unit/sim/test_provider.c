@@ -37,7 +37,7 @@ static void run_pay(struct world *world, void *context)
     sink->payment(sink, &caller->request);
 }
 
-static void caller_open(struct caller *caller, uint64_t seed, uint32_t faults)
+static void caller_open(struct caller *caller, uint64_t seed, uint64_t faults)
 {
     *caller = (struct caller){0};
     struct world_options options = {.seed = seed, .faults_allowed = faults, .faults_forced = true};
@@ -112,7 +112,7 @@ Test(provider, fails_without_a_definite_answer_before_or_after_the_effect)
     size_t with_effect = 0, without_effect = 0;
     for (uint64_t seed = 1; seed <= 300; seed++) {
         struct caller caller;
-        caller_open(&caller, seed, 1u << FAULT_PROVIDER_TIMEOUT | 1u << FAULT_PROVIDER_SLOW);
+        caller_open(&caller, seed, FAULT_BIT(PROVIDER_TIMEOUT) | FAULT_BIT(PROVIDER_SLOW));
         pay(&caller, "k1", 100);
         cr_assert_eq(caller.answered, 1);
         with_effect += caller.failed && provider_count(caller.world) == 1;
