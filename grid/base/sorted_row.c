@@ -14,10 +14,22 @@ static uint32_t key_at(const void *row, size_t size, size_t place)
     return key;
 }
 
+/* Keys are distinct, so none stands behind the place that is its own number; where nearly all numbers from 0 on are there,
+ * as among the partitions that one has sent to, it stands on it or just before. Looking there first touches one line of
+ * memory instead of one a step. */
 size_t sorted_row_place(const void *row, size_t count, size_t size, uint32_t key)
 {
     REQUIRE(size >= sizeof key);
-    size_t low = 0, high = count;
+    size_t low = 0, high = key < count ? key : count;
+    if (high < count && key_at(row, size, high) == key)
+        return high;
+    for (size_t step = 1; step <= high; step *= 2) {
+        if (key_at(row, size, high - step) < key) {
+            low = high - step + 1;
+            break;
+        }
+        high -= step;
+    }
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (key_at(row, size, middle) < key)
@@ -25,6 +37,7 @@ size_t sorted_row_place(const void *row, size_t count, size_t size, uint32_t key
         else
             high = middle;
     }
+    ENSURE(low == count || key_at(row, size, low) >= key);
     return low;
 }
 

@@ -54,3 +54,24 @@ Test(sorted_row, names_the_place_of_what_is_missing)
     cr_assert_eq(sorted_row_find(row, 3, sizeof *row, 30), &row[2]);
     cr_assert_null(sorted_row_find(row, 3, sizeof *row, 31));
 }
+
+/* Every place in rows of the numbers from 0 to 63 of which some are missing, from none to nearly all. */
+Test(sorted_row, finds_every_place_however_dense_the_row_is)
+{
+    enum { KEYS = 64 };
+    struct prng prng;
+    prng_init(&prng, 3);
+    for (uint32_t missing = 0; missing <= 1000000; missing += 50000) {
+        struct neighbour row[KEYS];
+        size_t count = 0;
+        for (uint32_t key = 0; key < KEYS; key++)
+            if (!prng_chance(&prng, missing))
+                row[count++] = (struct neighbour){.key = key};
+        for (uint32_t key = 0; key < KEYS + 5; key++) {
+            size_t place = 0;
+            while (place < count && row[place].key < key)
+                place++;
+            cr_assert_eq(sorted_row_place(row, count, sizeof *row, key), place, "%u among %zu", key, count);
+        }
+    }
+}
