@@ -16,7 +16,8 @@ COLUMNS = ["Row", "Operation", "Load", "ops/s", "p50 ms", "p99 ms", "p99.9 ms", 
 HEAD = """# Baseline
 
 Written by `./tools/bench`; each row says when, and with which commit of Gridiron. Numbers are for comparison on one machine,
-not for what a cluster of several machines does: three processes of each system and the load share its processors.
+not for what a cluster of several machines does: three processes of each system and the load share its processors. Rows of
+one commit that were measured half an hour apart differed by up to a quarter, those that wait for the disk most.
 
 ## Machine
 
