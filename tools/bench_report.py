@@ -15,7 +15,7 @@ COLUMNS = ["Row", "Operation", "Load", "ops/s", "p50 ms", "p99 ms", "p99.9 ms", 
 
 HEAD = """# Baseline
 
-Written by `./tools/bench`; each row says when, and with which commit of Gridiron. Numbers are for comparison on one machine,
+Written by `./tools/bench`; each row says when, and with which commit of Gridiron (+: and changes on top of it). Numbers are for comparison on one machine,
 not for what a cluster of several machines does: three processes of each system and the load share its processors. Rows of
 one commit that were measured half an hour apart differed by up to a quarter, those that wait for the disk most.
 
@@ -101,8 +101,8 @@ class Report:
     def __init__(self, options):
         self.path = None if options.output == "-" else options.output
         self.folder = options.folder or tempfile.gettempdir()
-        commit = command_output(["git", "-C", ROOT, "describe", "--always", "--dirty"]).strip()
-        self.stamp = f"{datetime.date.today().isoformat()} {commit if re.fullmatch('[0-9a-z-]+', commit) else ''}".strip()
+        commit = command_output(["git", "-C", ROOT, "describe", "--always", "--dirty=+"]).strip()
+        self.stamp = f"{datetime.date.today().isoformat()} {commit if re.fullmatch('[0-9A-Za-z.+-]+', commit) else ''}".strip()
         self.rows, self.measured, self.facts = self.read(), [], None
 
     def read(self):
