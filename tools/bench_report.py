@@ -16,8 +16,8 @@ COLUMNS = ["Row", "Operation", "Load", "ops/s", "p50 ms", "p99 ms", "p99.9 ms", 
 HEAD = """# Baseline
 
 Written by `./tools/bench`; each row says when, and with which commit of Gridiron (+: and changes on top of it). Numbers are for comparison on one machine,
-not for what a cluster of several machines does: three processes of each system and the load share its processors. Rows of
-one commit that were measured half an hour apart differed by up to a quarter, those that wait for the disk most.
+not for what a cluster of several machines does: three processes of each system and the load share its processors. Rows that
+were measured twice, half an hour and some changes apart, differed by up to a third, those that wait for the disk most.
 
 ## Machine
 
