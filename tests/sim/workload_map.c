@@ -438,7 +438,8 @@ static void on_open(void *context, struct host *host)
                                      .deadline_ms = 8000, .attempt_ms = 1500};
     client->closing = false;
     client->repeated = 0;
-    client->impatient = !workload->draining && fault_chosen(workload->world, FAULT_IMPATIENT_CLIENT) && draw(workload, 0, 1) == 0;
+    /* One of them always has the patience that work takes. */
+    client->impatient = client != &workload->clients[0] && !workload->draining && fault_chosen(workload->world, FAULT_IMPATIENT_CLIENT) && draw(workload, 0, 1) == 0;
     if (client->impatient) {
         options.attempt_ms = draw(workload, 3, 60);
         options.deadline_ms = draw(workload, 0, 1) == 0 ? draw(workload, 100, 1000) : 8000;
@@ -563,6 +564,11 @@ static void record_unanswered(struct workload_map *workload)
         if (worker->busy && worker->operation.kind != WGL_GET) {
             worker->operation.returned = WGL_NEVER;
             record(workload, &worker->operation);
+        }
+    }
+    for (uint32_t i = 0; i < workload->clients_count; i++) {
+        if (workload->clients[i].witness) {
+            witness_end_write(workload->clients[i].witness);
         }
     }
 }

@@ -249,6 +249,11 @@ void witness_reads_only(struct witness *witness)
     witness->options.writes_percent = 0;
 }
 
+void witness_end_write(struct witness *witness)
+{
+    write_end(witness, GRID_ERR_UNKNOWN);
+}
+
 void witness_close(struct witness *witness)
 {
     static const struct conn_events nobody = {0};

@@ -45,6 +45,7 @@ struct witness *witness_open(const struct witness_options *options);
 void witness_close(struct witness *witness);
 void witness_stop(struct witness *witness);        /* asks no more; answers still count */
 void witness_reads_only(struct witness *witness);  /* writes no more */
+void witness_end_write(struct witness *witness);   /* a write under way is handed over as of unknown fate, at once */
 /* For the totals: reads asked from now on are asked of a paused node, or no more. */
 void witness_paused(struct witness *witness, bool paused);
 struct witness_totals witness_totals(const struct witness *witness);
