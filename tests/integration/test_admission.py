@@ -63,13 +63,15 @@ def refusal(tap):
     with cluster(PROGRAMS, nodes=3, partitions=PARTITIONS, settings=(f"admission.load={LOAD}", "payment.ledger=")) as nodes:
         begin(tap, nodes)
         status, result, error = submit(nodes, ORDERS, 1500)
+        # The last attempt of one may be under way when its time is up; it may yet be taken, or not.
+        accepted, unknown = result["accepted"], result["unknown"]
         tap.check("without a provider few orders are taken and the others refused",
-                  status == 1 and result["accepted"] > 0 and result["rejected"] == ORDERS - result["accepted"] > ORDERS / 2, f"{status} {result}"[:500])
+                  status != 0 and accepted > 0 and result["rejected"] == ORDERS - accepted - unknown > ORDERS / 2, f"{status} {result}"[:500])
         tap.check("the refusal says why", "BUSY" in error + json.dumps(result) and "no room" in error + json.dumps(result), error[:500] + f"{result}"[:500])
         load = summed(nodes, "gridiron_admission_load")
         tap.check("what is owed is bounded", 0 < load <= PARTITIONS * (LOAD + LARGEST_NEED), str(load))
-        accepted = result["accepted"]
-        tap.check("what was refused left nothing behind", len(gridctl_json(PROGRAMS, nodes, "saga", "list", "--limit", "0")) == accepted, str(accepted))
+        sagas = len(gridctl_json(PROGRAMS, nodes, "saga", "list", "--limit", "0"))
+        tap.check("what was refused left nothing behind", accepted <= sagas <= accepted + unknown, f"{accepted} {sagas} {unknown}")
         status, out, error = gridctl(PROGRAMS, nodes, "map", "set", "key", "value")
         tap.check("maps need no room", status == 0, out + error)
         nodes.stop(nodes.ids())
