@@ -241,6 +241,9 @@ static void begin(void *context, const struct client_result *result)
         release(journal);
         return;
     }
+    /* Whoever asked may have run out of patience meanwhile, and was told. */
+    if (!journal->waiting)
+        return;
     if (result->err != GRID_ERR_OK) {
         give(journal, result);
         return;
@@ -257,9 +260,13 @@ void client_journal_next(struct client_journal *journal, uint64_t wait_ms, const
 {
     struct client_call ready = {.done = begin, .context = journal, .deadline_ms = call->deadline_ms};
     REQUIRE(!journal->closed && !journal->waiting && call->done != NULL);
-    journal->waiting = journal->beginning = true;
+    journal->waiting = true;
     journal->call = *call;
     journal->until_us = clock_now_us(journal->clock) + wait_ms * 1000;
     clock_timer_start(journal->clock, &journal->patience, wait_ms * 1000);
-    client_ready(journal->client, &ready);
+    /* That of a call before this one may still be out. */
+    if (!journal->beginning) {
+        journal->beginning = true;
+        client_ready(journal->client, &ready);
+    }
 }

@@ -334,6 +334,26 @@ Test(client_journal, reads_page_after_page_of_whichever_partition_has_something)
     script_close(&told.script);
 }
 
+/* Nobody answers at all; the second call comes while the first one's question is still out. */
+Test(client_journal, ends_each_call_once_when_patience_ends_before_a_node_is_found)
+{
+    struct script script;
+    struct page_outcome first = {0}, second = {0};
+    script_open(&script);
+    struct client_journal *journal = client_journal_open(script.client, &(struct client_journal_options){
+        .map = T("m"), .from = JOURNAL_OLDEST, .partition = PARTITION_ALL});
+    client_journal_next(journal, 1000, &(struct client_call){.done = on_page, .context = &first, .deadline_ms = 2000});
+    script_advance(&script, 1100000);
+    cr_assert(first.calls == 1 && first.err == GRID_ERR_OK && first.records == 0);
+    client_journal_next(journal, 60000, &(struct client_call){.done = on_page, .context = &second, .deadline_ms = 5000});
+    script_advance(&script, 10000000);
+    cr_expect_eq(first.calls, 1);
+    cr_expect_eq(second.calls, 1);
+    cr_expect_eq(second.err, GRID_ERR_UNAVAILABLE);
+    client_journal_close(journal);
+    script_close(&script);
+}
+
 Test(client_journal, tells_what_was_dropped)
 {
     struct told told;
