@@ -33,11 +33,6 @@ def summary_names_the_numbers():
     return status == 0 and not missing, f"status {status}, missing {missing}"
 
 
-def fast_enough():
-    ratio = int(re.search(r"(\d+) times real time", run("--seeds", "20", "--twice", "0", "--jobs", "1")[1]).group(1))
-    return ratio >= 50, f"only {ratio} times"
-
-
 def finds_the_missing_shim():
     """Without S1 a follower acknowledges what it never checked; some seed of a thousand shows it, and shows it again."""
     status, out, _ = run("--seeds", "1000", "--twice", "0", "--disable-shim", "S1", "--stop")
@@ -75,8 +70,7 @@ def help_and_list():
 tap = Tap()
 tap.run("the same seed gives the same run", same_seed_same_run)
 tap.run("the summary names the numbers", summary_names_the_numbers)
-if not SANITIZED:  # both are about the release build, and slow elsewhere
-    tap.run("runs at least fifty times faster than real time", fast_enough)
+if not SANITIZED:  # slow elsewhere
     tap.run("finds a violation without S1 and repeats it", finds_the_missing_shim)
 tap.run("frames come again minutes later", frames_of_minutes_ago)
 tap.run("usage errors end with status 2", usage_errors)
