@@ -212,7 +212,7 @@ def reset(connection):
 # ---- what a node is like
 
 def state_of(nodes):
-    """Of every replica of every partition: term, applied index and digest, each as its own node tells them."""
+    """Of every replica of every partition that has applied anything: term, applied index and digest, each as its own node tells them."""
     found = {}
     for node in nodes.ids():
         with greeted((nodes.host, nodes.client_port(node))) as connection:
@@ -225,7 +225,6 @@ def state_of(nodes):
             row = dict(fields(value)) if isinstance(value, bytes) else {}
             if 12 in row:
                 found[node, row.get(1, 0)] = (row.get(3), row.get(5), row[12])
-    assert len(found) == nodes.shape.nodes * nodes.shape.partitions, f"{len(found)} replicas"
     return found
 
 

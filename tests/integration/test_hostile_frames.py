@@ -76,13 +76,16 @@ def settled(nodes):
     """The state once all replicas have applied the same."""
     def same():
         state = hostile.state_of(nodes)
-        return all(state[node, partition] == state[1, partition] for node, partition in state)
+        return (len(state) == nodes.shape.nodes * nodes.shape.partitions and
+                all(state[node, partition] == state[1, partition] for node, partition in state))
     assert hostile.wait_until(same), "replicas differ"
     return hostile.state_of(nodes)
 
 
 def is_touched(was, now):
     """Whether somebody else than the members changed a replica: an election brings a term, and at most an entry without content."""
+    if now is None:
+        return True
     terms, entries = now[0] - was[0], now[1] - was[1]
     return now[2] != was[2] or not 0 <= terms <= ELECTIONS_MAX or not 0 <= entries <= terms
 
@@ -108,7 +111,7 @@ class Table:
     def complaints(self):
         """What of the node is not as it was."""
         state = hostile.state_of(self.nodes)
-        changed = {replica: (was, state[replica]) for replica, was in self.state.items() if is_touched(was, state[replica])}
+        changed = {replica: (was, state.get(replica)) for replica, was in self.state.items() if is_touched(was, state.get(replica))}
         grown = hostile.resident_bytes(self.pid) - self.memory
         _, worst = self.witness.look()
         return [text for text, bad in (
