@@ -5,6 +5,7 @@
 #include "grid/base/prng.h"
 #include "raft/group.h"
 #include "raft/guard.h"
+#include "raft/held.h"
 
 /* A proposal in the library's hands; in the order of their entries. */
 struct proposal {
@@ -43,9 +44,6 @@ struct group {
     bool asking;
 };
 
-/* A whole frame that waits until the log is durable up to `hold_lsn`. */
-struct held_frame { struct held_frame *next; struct node_id to; uint64_t hold_lsn; struct buffer frame; };
-
 struct group_set {
     struct io *io;
     struct logger *logger;
@@ -66,7 +64,8 @@ struct group_set {
     uint32_t groups_count;
     struct timer tick_timer;
     struct deferred start_deferred, reads_deferred, fatal_deferred;
-    struct held_frame *held_first, *held_last;
+    struct held held;                        /* frames that wait for the log */
+    struct metric_gauge *held_gauge;         /* NULL without metrics */
     struct group *asking_first;
     struct read_batch *finished_first, *finished_last;
     struct buffer rows;                      /* scratch of confirmations */
@@ -85,8 +84,8 @@ void group_drop_proposals(struct group *group);
 void group_set_fail(struct group_set *set, enum grid_err err, const char *what);
 /* Position among the members, or their number. */
 size_t group_set_position(const struct group_set *set, struct node_id node);
-/* Keeps a whole frame back. Takes the frame. */
-void group_set_hold(struct group_set *set, struct node_id to, uint64_t hold_lsn, struct buffer *frame);
+/* Where a whole frame is written that must not leave before the log is durable up to `lsn` (held_put). */
+struct buffer *group_set_hold(struct group_set *set, uint32_t group, struct node_id to, enum held_kind kind, uint64_t lsn);
 
 /* group_reads.c */
 void group_reads_register(struct group_set *set);

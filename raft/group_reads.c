@@ -192,11 +192,11 @@ static void answer_row(struct group_set *set, struct node_id from, struct confir
         confirm_row_append(&set->rows, row);
         return;
     }
-    struct buffer frame = {0};
-    size_t mark = frame_begin(&frame, FRAME_CONFIRM_ANSWER, FRAME_PARTITION_NONE, 0);
-    confirm_row_append(&frame, row);
-    frame_end(&frame, mark);
-    group_set_hold(set, from, guard->io.meta_lsn, &frame);
+    /* The latest row for this member suffices: a sequence answers for all smaller ones of its term. */
+    struct buffer *out = group_set_hold(set, row.group, from, HELD_CONFIRM, guard->io.meta_lsn);
+    size_t mark = frame_begin(out, FRAME_CONFIRM_ANSWER, FRAME_PARTITION_NONE, 0);
+    confirm_row_append(out, row);
+    frame_end(out, mark);
 }
 
 static bool on_confirm(void *context, struct node_id from, const struct frame *frame)

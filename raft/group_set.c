@@ -49,42 +49,20 @@ size_t group_set_position(const struct group_set *set, struct node_id node)
 
 /* ---- frames that wait for the disk */
 
-void group_set_hold(struct group_set *set, struct node_id to, uint64_t hold_lsn, struct buffer *frame)
+/* What was said meanwhile must not turn up on another connection: see link_ended. */
+static void send_held(void *context, size_t member, struct bytes frame)
 {
-    struct held_frame *held = memory_zero(1, sizeof *held);
-    *held = (struct held_frame){.to = to, .hold_lsn = hold_lsn, .frame = *frame};
-    *frame = (struct buffer){0};
-    if (set->held_last == NULL)
-        set->held_first = held;
-    else
-        set->held_last->next = held;
-    set->held_last = held;
+    struct group_set *set = context;
+    struct buffer *out = peers_output(set->peers, set->members[member]);
+    if (out != NULL)
+        buffer_append(out, frame);
 }
 
-/* Sends what is durable, drops what was meant for `gone`, keeps the rest in order. */
-static void release_held(struct group_set *set, uint64_t durable, struct node_id gone)
+struct buffer *group_set_hold(struct group_set *set, uint32_t group, struct node_id to, enum held_kind kind, uint64_t lsn)
 {
-    struct held_frame *held = set->held_first;
-    set->held_first = set->held_last = NULL;
-    while (held != NULL) {
-        struct held_frame *next = held->next;
-        held->next = NULL;
-        bool drop = node_id_equal(held->to, gone);
-        if (!drop && held->hold_lsn > durable) {
-            if (set->held_last == NULL)
-                set->held_first = held;
-            else
-                set->held_last->next = held;
-            set->held_last = held;
-        } else {
-            struct buffer *out = drop ? NULL : peers_output(set->peers, held->to);
-            if (out != NULL)
-                buffer_append(out, buffer_bytes(&held->frame));
-            buffer_close(&held->frame);
-            memory_free(held);
-        }
-        held = next;
-    }
+    struct held_key key = {group, group_set_position(set, to), kind};
+    REQUIRE(key.member < set->members_count);
+    return held_put(&set->held, key, guard_term(&set->groups[group].guard), lsn);
 }
 
 static bool all_linked(const struct group_set *set)
@@ -98,7 +76,7 @@ static bool all_linked(const struct group_set *set)
 static void link_ended(struct group_set *set, struct node_id peer)
 {
     /* What was meant for the lost connection must not turn up in the next one. */
-    release_held(set, 0, peer);
+    held_drop(&set->held, group_set_position(set, peer));
     uint32_t followed = 0;
     for (uint32_t i = 0; i < set->groups_count; i++)
         followed += guard_link_ended(&set->groups[i].guard, peer);
@@ -159,17 +137,19 @@ static void write_frame(struct buffer *out, uint32_t group, const struct raft_me
     frame_end(out, mark);
 }
 
+static enum held_kind kind_of(const struct raft_message *message)
+{
+    if (message->type == RAFT_IO_APPEND_ENTRIES_RESULT)
+        return HELD_RESULT;
+    return message->type == RAFT_IO_REQUEST_VOTE_RESULT ? HELD_VOTE : HELD_REQUEST;
+}
+
 static void host_send(void *context, uint32_t group, const struct raft_message *message, uint64_t hold_lsn)
 {
     struct group_set *set = context;
     struct node_id to = {(uint32_t)message->server_id};
-    if (hold_lsn > wal_durable(set->wal)) {
-        struct buffer frame = {0};
-        write_frame(&frame, group, message);
-        group_set_hold(set, to, hold_lsn, &frame);
-        return;
-    }
-    struct buffer *out = peers_output(set->peers, to);
+    struct buffer *out = hold_lsn <= wal_durable(set->wal) ? peers_output(set->peers, to)
+                                                           : group_set_hold(set, group, to, kind_of(message), hold_lsn);
     HOLDS(out != NULL);
     write_frame(out, group, message);
 }
@@ -181,7 +161,7 @@ static void on_durable(void *context, uint64_t lsn)
     struct group_set *set = context;
     if (set->failed || set->closing)
         return;
-    release_held(set, lsn, (struct node_id){0});
+    held_release(&set->held, lsn, send_held, set);
     group_io_durable(&set->host, lsn);
 }
 
@@ -229,6 +209,8 @@ static void on_tick(void *context)
         guard_tick(&set->groups[i].guard);
     if (!set->failed)
         group_reads_tick(set);
+    if (set->held_gauge != NULL)
+        set->held_gauge->value = (int64_t)held_frames(&set->held);
 }
 
 /* ---- opening */
@@ -281,6 +263,10 @@ static struct group_set *new_set(const struct group_set_options *options)
     set->fatal_deferred = (struct deferred){.run = run_fatal, .context = set};
     set->tick_timer = (struct timer){.fire = on_tick, .context = set};
     prng_init(&set->prng, entropy_u64(options->io->entropy));
+    held_init(&set->held, options->groups);
+    if (options->metrics != NULL)
+        set->held_gauge = metric_gauge_add(options->metrics, "gridiron_log_frames_held",
+                                           "Answers to other nodes that wait until a term or vote is on disk.", NULL);
     return set;
 }
 
@@ -437,8 +423,7 @@ void group_set_close(struct group_set *set)
     group_reads_close(set);
     close_groups(set);
     group_io_host_close(&set->host);
-    while (set->held_first != NULL)
-        release_held(set, 0, set->held_first->to);
+    held_close(&set->held);
     peers_close(set->peers);
     if (set->wal != NULL)
         wal_close(set->wal);

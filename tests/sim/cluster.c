@@ -8,7 +8,7 @@
 #include "grid/base/memory.h"
 #include "raft/group.h"
 
-enum { NODES_HERE_MAX = 7, WATCH_US = 20000, LARGEST_ORDER = 2 * ORDER_LINES_MAX + 4 };
+enum { NODES_HERE_MAX = 7, WATCH_US = 20000, LARGEST_ORDER = 2 * ORDER_LINES_MAX + 4, ANSWERS_HELD_MAX = 4 };
 
 struct member {
     struct cluster *cluster;
@@ -74,6 +74,10 @@ static void watch_metrics(struct cluster *cluster, const struct member *member)
     }
     if (metric_counter_add(member->metrics, "activities_postponed_total", "", NULL)->value > 0) {
         SOMETIMES(cluster->world, "a charge waits for its provider");
+    }
+    int64_t held = metric_gauge_add(member->metrics, "gridiron_log_frames_held", "", NULL)->value;
+    if (held > (int64_t)(cluster->run->partitions * cluster->run->nodes) * ANSWERS_HELD_MAX) {
+        world_fail(cluster->world, "%s holds %" PRId64 " answers back until its disk has taken them", host_name(member->host), held);
     }
 }
 

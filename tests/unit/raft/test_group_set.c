@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "grid/base/memory.h"
-#include "raft/group.h"
+#include "raft/group_internal.h"
 #include "tests/sim/world.h"
 #include "tests/unit/raft/fake_disk.h"
 
@@ -290,6 +290,50 @@ Test(group_set, applies_proposals_in_order_on_every_member_and_answers_once)
         for (size_t i = 0; i < NODES; i++)
             assert_applied(&cluster.nodes[i], group, 100 * group, 20);
     }
+    cluster_close(&cluster);
+}
+
+static void run_sync(struct world *world, void *context)
+{
+    (void)world;
+    fake_disk_sync_all(((struct node *)context)->disk);
+}
+
+static void sync_disk(struct cluster *cluster, struct node *node)
+{
+    host_at(node->host, 0, run_sync, node);
+    run_for(cluster, SECOND_US / 10);
+}
+
+/* Node 3 votes, and hears heartbeats, in term after term, while its disk takes nothing: every answer waits. */
+Test(group_set, a_stalled_disk_holds_a_bounded_number_of_answers_however_often_terms_change, .timeout = 60)
+{
+    struct cluster cluster;
+    cluster_open(&cluster, NODES, 4);
+    struct node *stalled = &cluster.nodes[2];
+    fake_disk_close(stalled->disk);
+    stalled->disk = fake_disk_open(true);
+    cluster_start(&cluster);
+    for (unsigned i = 0; i < 40; i++)
+        sync_disk(&cluster, stalled);
+    struct group_status before = group_status(group_at(stalled, 0));
+    for (unsigned round = 0; round < 40; round++) {
+        for (uint32_t group = 0; group < GROUPS; group++) {
+            struct node *leader = leader_of(&cluster, group);
+            if (leader == NULL || leader == stalled)
+                continue;
+            struct transfer_plan plan = {leader, group, cluster.nodes[leader == &cluster.nodes[0]].id, GRID_ERR_OK};
+            host_at(leader->host, 0, run_transfer, &plan);
+            run_for(&cluster, 1);
+        }
+        run_for(&cluster, SECOND_US / 2);
+        cr_assert_leq(stalled->set->held.frames, (size_t)GROUPS * (NODES - 1) * HELD_KINDS);
+    }
+    cr_assert_geq(group_status(group_at(stalled, 0)).term, before.term + 20, "terms did not change");
+    cr_assert_gt(stalled->set->held.frames, 0u, "nothing waited");
+    sync_disk(&cluster, stalled);
+    sync_disk(&cluster, stalled);
+    cr_assert_eq(stalled->set->held.frames, 0u);
     cluster_close(&cluster);
 }
 
