@@ -1,4 +1,4 @@
-/* Connections to nodes: dialling, the handshake, frames in both directions, and attempts that take too long. */
+/* Connections to nodes: dialling, the handshake, frames in both directions. */
 #include "client/inside.h"
 
 #include <string.h>
@@ -11,10 +11,9 @@
 enum {
     CLIENT_PROTOCOL = 1,
     GREETING_US = 1000000,                 /* patience with a node that does not answer the handshake */
-    REACH_US = 150000,                     /* then the next address is tried beside the first */
-    REST_US = 10 * 1000000,                /* for the rest of a frame: a node that sends a byte now and then is none */
+    DOUBLINGS_MAX = 3,
+    SLOW_US = 300000,                      /* of these, until what waits for this node asks others as well */
     UNSENT_BYTES_MAX = 4 * 1024 * 1024,
-    UNANSWERED_ATTEMPTS = 2,               /* a connection without any answer for so long is given up, whatever arrives */
     WIRE_SMALL_BYTES = 32,                 /* session, sequence and acknowledged_below */
 };
 
@@ -27,21 +26,13 @@ static struct clock *clock_of(const struct connection *connection)
 
 /* ---- the end of a connection */
 
-static bool any_ready(const struct client *client)
-{
-    for (const struct connection *each = client->connections; each != NULL; each = each->next)
-        if (each->state == CONNECTION_READY)
-            return true;
-    return false;
-}
-
 /* What was sent and not answered goes back into the queues, with its fate open. */
 static void give_back(struct connection *connection)
 {
     while (connection->sent.first != NULL) {
         struct request *request = connection->sent.first;
         retry_lost(&request->retry);
-        routing_again(request, 0);
+        routing_again(request, &(struct attempt_end){0});
     }
     /* Whoever asks about a node wants to know that it cannot be reached. */
     while (connection->waiting.first != NULL)
@@ -60,10 +51,7 @@ static void lost(struct connection *connection)
     for (uint32_t i = 0; i < client->partitions; i++)
         if (connection->node != 0 && client->routes[i].leader == connection->node)
             routing_mark(&client->routes[i]);
-    if (!any_ready(client)) {
-        clock_timer_stop(clock_of(connection), &client->reach);
-        connection_reach(client);
-    }
+    search_lost(client);
 }
 
 static void pause_until_retry(struct connection *connection)
@@ -73,7 +61,7 @@ static void pause_until_retry(struct connection *connection)
                       retry_reconnect_us(connection->failures, &connection->client->prng));
 }
 
-static void give_up(struct connection *connection)
+void connection_give_up(struct connection *connection)
 {
     if (connection->state == CONNECTION_CLOSING)
         return;
@@ -104,27 +92,10 @@ void connection_want(struct connection *connection)
         return;
     connection->state = CONNECTION_OPENING;
     client->totals.connections++;
-    connection->unanswered_us = 0;
-    clock_timer_start(clock_of(connection), &connection->timer, GREETING_US);
+    connection->unanswered_us = connection->mean_us = connection->deviation_us = 0;
+    connection->opened = connection->slow = connection->kept = false;
+    clock_timer_start(clock_of(connection), &connection->timer, SLOW_US);
     connection->conn = transport_connect(client->io->transport, connection->address, &connection_events, connection);
-}
-
-void connection_reach(struct client *client)
-{
-    if (client->closing || timer_active(&client->reach))
-        return;
-    struct connection *start = client->reaching != NULL ? client->reaching : client->connections;
-    struct connection *each = start;
-    do {
-        if (each->state == CONNECTION_IDLE) {
-            connection_want(each);
-            each = each->next != NULL ? each->next : client->connections;
-            break;
-        }
-        each = each->next != NULL ? each->next : client->connections;
-    } while (each != start);
-    client->reaching = each;
-    clock_timer_start(client->io->clock, &client->reach, REACH_US);
 }
 
 static void on_open(void *context, struct conn *conn)
@@ -134,6 +105,7 @@ static void on_open(void *context, struct conn *conn)
     struct message_hello hello = {.protocol = CLIENT_PROTOCOL, .client_name = bytes_of_text(client->name)};
     if (connection->state != CONNECTION_OPENING)
         return;
+    connection->opened = true;
     struct buffer *out = conn_output(client->io->transport, conn);
     size_t mark = frame_begin(out, FRAME_HELLO, FRAME_PARTITION_NONE, 0);
     hello_encode(&hello, out);
@@ -172,7 +144,6 @@ static bool on_welcome(struct connection *connection, struct bytes body)
     connection->state = CONNECTION_READY;
     connection->failures = 0;
     clock_timer_stop(clock_of(connection), &connection->timer);
-    clock_timer_stop(client->io->clock, &client->reach);
     if (client->cluster == NULL)
         client->cluster = memory_copy(arena_text(&client->arena, welcome.cluster), welcome.cluster.size + 1);
     routing_table(connection, &welcome.table);
@@ -206,10 +177,12 @@ static bool on_response(struct connection *connection, const struct frame *frame
     struct response response;
     if (response_decode(frame->body, &connection->client->arena, &response) != GRID_ERR_OK)
         return false;
-    connection->unanswered_us = 0;
+    connection->unanswered_us = connection->deaths = 0;
     struct request *request = take_answered(connection, frame->request);
-    if (request != NULL && request->kind != REQUEST_ADMIN)
+    if (request != NULL && request->kind != REQUEST_ADMIN) {
+        patience_measure(connection, request);
         client_answered(request, &response);
+    }
     return true;
 }
 
@@ -278,7 +251,7 @@ static void on_data(void *context, struct conn *conn, struct bytes data)
     enum frame_result result = frame_stream_feed(&connection->stream, data, FRAME_BODY_BYTES_MAX, on_frame, connection);
     if (result != FRAME_OK || connection->bad) {
         client->totals.malformed++;
-        give_up(connection);
+        connection_give_up(connection);
     } else if (connection->stream.pending.size > 0 && connection->rest_since_us == 0) {
         connection->rest_since_us = connection->heard_us;
     }
@@ -308,16 +281,6 @@ bool connection_full(struct connection *connection)
     return true;
 }
 
-static void watch_oldest(struct connection *connection)
-{
-    const struct request *oldest = connection->sent.first;
-    if (oldest == NULL || timer_active(&connection->timer))
-        return;
-    uint64_t now = clock_now_us(clock_of(connection));
-    uint64_t due = oldest->sent_us + connection->client->attempt_us;
-    clock_timer_start(clock_of(connection), &connection->timer, due > now ? due - now : 0);
-}
-
 void connection_send(struct connection *connection, struct request *request)
 {
     static const enum frame_type types[] = {
@@ -343,7 +306,7 @@ void connection_send(struct connection *connection, struct request *request)
         connection->unanswered_us = request->sent_us;
     client->totals.sent++;
     client->totals.repeated += request->attempts++ > 0;
-    watch_oldest(connection);
+    patience_sent(connection, request);
 }
 
 void connection_admin(struct connection *connection)
@@ -354,39 +317,22 @@ void connection_admin(struct connection *connection)
 
 /* ---- time */
 
-static bool keeps_the_rest(const struct connection *connection, uint64_t now)
+/* A node that can be reached and does not greet may be slow and not gone: every further attempt waits longer for it. */
+static void greeting_late(struct connection *connection)
 {
-    return connection->rest_since_us != 0 && connection->rest_since_us + REST_US <= now;
-}
-
-/* Bytes that never become an answer are no sign of life: a size that was damaged on its way makes one side wait for the
- * rest of a frame that nobody sends, and swallow everything that is said meanwhile. */
-static bool stands_still(const struct connection *connection, uint64_t now)
-{
-    return connection->unanswered_us != 0 &&
-           connection->unanswered_us + UNANSWERED_ATTEMPTS * connection->client->attempt_us <= now;
-}
-
-/* The oldest attempt took too long. A node that has said nothing since then is taken for gone; one that has spoken
- * cannot serve this partition, and another may. */
-static void attempts_late(struct connection *connection)
-{
-    struct client *client = connection->client;
-    uint64_t now = clock_now_us(clock_of(connection));
-    const struct request *oldest = connection->sent.first;
-    bool silent = connection->heard_us <= (oldest != NULL ? oldest->sent_us : 0);
-    if (oldest != NULL && oldest->sent_us + client->attempt_us <= now &&
-        (silent || keeps_the_rest(connection, now) || stands_still(connection, now))) {
-        client->totals.malformed += connection->stream.pending.size > 0;
-        give_up(connection);
+    uint32_t doublings = connection->failures < DOUBLINGS_MAX ? connection->failures : DOUBLINGS_MAX;
+    uint64_t wait_us = GREETING_US - SLOW_US;
+    if (connection->slow && (connection->kept || !connection->opened || doublings == 0)) {
+        connection_give_up(connection);
         return;
     }
-    while (connection->sent.first != NULL && connection->sent.first->sent_us + client->attempt_us <= now) {
-        struct request *request = connection->sent.first;
-        retry_lost(&request->retry);
-        routing_again(request, 0);
+    if (connection->slow) {
+        connection->kept = true;
+        wait_us = ((uint64_t)GREETING_US << doublings) - GREETING_US;
     }
-    watch_oldest(connection);
+    connection->slow = true;
+    clock_timer_start(clock_of(connection), &connection->timer, wait_us);
+    routing_mark_all(connection->client);
 }
 
 static void on_timer(void *context)
@@ -394,16 +340,15 @@ static void on_timer(void *context)
     struct connection *connection = context;
     switch (connection->state) {
     case CONNECTION_OPENING:
-        give_up(connection);
+        greeting_late(connection);
         break;
     case CONNECTION_READY:
-        attempts_late(connection);
+        patience_over(connection);
         break;
     case CONNECTION_PAUSED:
         connection->state = CONNECTION_IDLE;
         routing_mark_all(connection->client);
-        if (!any_ready(connection->client))
-            connection_reach(connection->client);
+        search_any(connection->client);
         break;
     case CONNECTION_IDLE:
     case CONNECTION_CLOSING:

@@ -194,6 +194,7 @@ static struct request *new_query(struct client *client, const struct query *quer
 {
     struct request *request = request_new(client, REQUEST_QUERY, call);
     *ret_err = message_check_query(query, ret_note);
+    request->waits = query->wait_ms > 0;
     if (*ret_err == GRID_ERR_OK)
         query_encode(query, &request->body);
     return request;
@@ -258,7 +259,7 @@ void client_answered(struct request *request, const struct response *response)
     if (verdict == RETRY_DONE) {
         struct client_result result = {.err = outcome, .response = response,
                                        .note = arena_text(&client->arena, response->note)};
-        route->hops = route->attempts = 0;
+        route->hops = route->attempts = route->avoid = 0;
         if (response->err == GRID_ERR_NO_SESSION && request->sequence > 0)
             window_session_lost(request);
         request_finish(request, &result);
@@ -270,7 +271,10 @@ void client_answered(struct request *request, const struct response *response)
         return;
     }
     if (verdict == RETRY_AGAIN) {
-        routing_again(request, response->leader);
+        route->leaderless_node = request->connection->node;
+        route->leaderless_ms = response->leader == 0 ? response->no_leader_ms : 0;
+        routing_again(request, &(struct attempt_end){.answered = true, .leader = response->leader,
+                                                     .no_leader_ms = response->no_leader_ms});
         return;
     }
     window_session_lost(request);
@@ -358,11 +362,6 @@ void client_holds(const struct client *client)
 
 /* ---- life */
 
-static void reach_again(void *context)
-{
-    connection_reach(context);
-}
-
 struct client *client_open(struct io *io, const struct client_options *options)
 {
     REQUIRE(options->endpoints_count > 0);
@@ -376,7 +375,7 @@ struct client *client_open(struct io *io, const struct client_options *options)
     client->pending_max = options->pending_max > 0 ? options->pending_max : PENDING_MAX;
     client->slots_free = UINT32_MAX;
     client->flush = (struct deferred){.run = flush, .context = client};
-    client->reach = (struct timer){.fire = reach_again, .context = client};
+    client->reach = (struct timer){.fire = search_go_on, .context = client};
     prng_init(&client->prng, entropy_u64(io->entropy));
     arena_init(&client->arena, 16 * 1024);
     arena_init(&client->table_arena, 4 * 1024);
@@ -386,7 +385,7 @@ struct client *client_open(struct io *io, const struct client_options *options)
     client->reaching = client->connections;
     for (uint64_t skip = prng_range(&client->prng, 1, options->endpoints_count); skip > 1; skip--)
         client->reaching = client->reaching->next;
-    connection_reach(client);
+    search_any(client);
     return client;
 }
 

@@ -34,7 +34,8 @@ struct client_options {
     size_t endpoints_count;
     const char *name;                      /* for people, in the nodes' logs; NULL: "client" */
     uint64_t deadline_ms;                  /* of requests that give none; 0: 10 s */
-    uint64_t attempt_ms;                   /* an attempt unanswered for so long is repeated; 0: 2 s */
+    uint64_t attempt_ms;                   /* an attempt unanswered for so long is repeated; 0: 2 s. The next one gets twice
+                                            * the time, and every first one what the node's answers usually take */
     uint64_t session_idle_ms;              /* 0: the cluster's default */
     size_t pending_max;                    /* requests past it are BUSY; 0: 65536 */
 };

@@ -169,7 +169,7 @@ struct grid_options {
     const char *const *endpoints; size_t endpoints_count;  /* "host:port" of some nodes; the others are learned */
     const char *name;                                      /* shown in the nodes' logs; NULL: "client" */
     uint64_t timeout_ms;                                   /* deadline of calls that give none; 0: 10 s */
-    uint64_t attempt_ms;                                   /* unanswered for so long: repeated; 0: 2 s */
+    uint64_t attempt_ms;                                   /* unanswered for so long: repeated, with twice the time; 0: 2 s */
     size_t pending_max;                                    /* calls past it are BUSY; 0: 65536 */
 };
 

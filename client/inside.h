@@ -1,4 +1,4 @@
-/* Inside of the client's core: shared by core.c, connection.c, routing.c, window.c and request.c only. */
+/* Inside of the client's core: shared by core.c, connection.c, routing.c, window.c and request.c, patience.c and search.c only. */
 #ifndef CLIENT_INSIDE_H
 #define CLIENT_INSIDE_H
 
@@ -37,7 +37,8 @@ struct request {
     /* The present attempt. */
     struct connection *connection;
     uint64_t sent_us, route;
-    uint32_t attempts;
+    uint32_t attempts, lates;              /* lates: attempts that took too long */
+    bool waits;                            /* a query that the node answers when it likes */
     struct timer deadline, pause;          /* pause: a node asked to come back later */
     struct client_call call;
 };
@@ -62,12 +63,16 @@ struct connection {
     struct frame_stream stream;
     struct request_list sent;              /* by time of sending */
     struct request_list waiting;           /* REQUEST_ADMIN for this node */
-    struct timer timer;                    /* OPENING: patience; READY: oldest attempt; PAUSED: backoff */
+    struct timer timer;                    /* OPENING: patience; READY: what is late next; PAUSED: backoff */
+    uint64_t watch_us;                     /* READY: when the timer fires */
+    uint64_t mean_us, deviation_us;        /* of the time that answers take; 0: nothing measured */
     uint64_t heard_us, rest_since_us;      /* rest_since_us: the frame began whose rest is missing; 0: none */
     uint64_t unanswered_us;                /* since when nothing that was sent here is answered; 0: something was */
     uint32_t failures;
+    uint32_t deaths;                       /* given up for want of answers, since the last answer */
     uint32_t *leaders;                     /* as this node last told; partitions of them, or NULL */
     bool bad;                              /* said something that cannot be trusted */
+    bool opened, slow, kept;               /* OPENING: the transport is up; no greeting for a while; waits longer for it */
     bool blocked;                          /* too much unsent; wait for on_drain */
 };
 
@@ -81,6 +86,9 @@ struct route {
     uint64_t version;                      /* grows with every change of mind about the leader */
     uint32_t hops, attempts;               /* redirects followed, backoffs taken, since the last answer */
     uint32_t turn;                         /* where the search for any node begins */
+    uint32_t leaderless_node;              /* which node said last that it has known no leader for so long; ms 0: none */
+    uint64_t leaderless_ms;
+    uint32_t avoid;                        /* the node that could not help last; asked when no other is there; 0: none */
     struct timer backoff;
     bool dirty;
     struct route *next_dirty;
@@ -100,7 +108,8 @@ struct client {
     size_t pending_max;
     struct connection *connections, *reaching;     /* all of them; where the search for a node goes on */
     struct connection *nodes[NODES_MAX + 1];
-    struct timer reach;                    /* runs while no node is connected */
+    struct timer reach;                    /* until the next address is dialled (search.c) */
+    bool searching;                        /* those that are connected know no leader */
     struct route *routes;
     uint32_t partitions;
     struct buffer table;                   /* last one, encoded, and its decoded form in table_arena */
@@ -143,20 +152,37 @@ void client_answered(struct request *request, const struct response *response);
 struct connection *connection_new(struct client *client, const char *address, uint32_t node);
 void connection_free(struct connection *connection);
 void connection_want(struct connection *connection);                             /* dials when idle */
-void connection_reach(struct client *client);                                    /* looks for any node */
+void connection_give_up(struct connection *connection);
 bool connection_full(struct connection *connection);
 void connection_send(struct connection *connection, struct request *request);
 void connection_admin(struct connection *connection);                            /* sends what waits for this node */
 
+/* patience.c */
+void patience_sent(struct connection *connection, const struct request *request);    /* an attempt began */
+void patience_measure(struct connection *connection, const struct request *request); /* and was answered just now */
+void patience_over(struct connection *connection);                               /* something may be late */
+
+/* search.c */
+void search_any(struct client *client);            /* dials when no node is connected */
+void search_lost(struct client *client);           /* likewise, at once: one was connected until now */
+void search_others(struct client *client);         /* one further node, and soon the next when this is called again */
+void search_all(struct client *client);            /* every node and endpoint that is not connected */
+void search_go_on(void *client);                   /* the timer client->reach */
+
 /* routing.c */
+/* How an attempt ended that brought no final answer. */
+struct attempt_end {
+    uint32_t leader;                               /* the node's hint; 0: none */
+    bool answered;                                 /* by the node; else the connection was lost, or it took too long */
+    uint64_t no_leader_ms;                         /* answered: for how long the node has known no leader */
+};
 void routing_init(struct client *client, uint32_t partitions);
 void routing_close(struct client *client);
 void routing_mark(struct route *route);            /* to be pumped at the end of the iteration */
 void routing_mark_all(struct client *client);
 void routing_pump(struct route *route);
 void routing_table(struct connection *connection, const struct message_table *table);
-/* The attempt brought no final answer; `leader` is the node's hint, 0 for none. */
-void routing_again(struct request *request, uint32_t leader);
+void routing_again(struct request *request, const struct attempt_end *end);
 /* The leader had no room for this one and said when to ask again; the others of its partition go on. */
 void routing_later(struct request *request, uint64_t after_ms);
 void routing_resume(void *request);                /* that time is over */

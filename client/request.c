@@ -1,6 +1,9 @@
 /* Requests: lists, numbers on the wire, the end of one. */
 #include "client/inside.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
 
@@ -167,7 +170,15 @@ static void deadline_passed(void *context)
     if (request->connection != NULL)
         retry_lost(&request->retry);
     enum grid_err outcome = retry_give_up(&request->retry);
-    request_fail(request, outcome, outcome == GRID_ERR_BUSY ? "no room until the deadline passed" : "the deadline passed");
+    char note[128] = "the deadline passed";
+    struct client *client = request->client;
+    const struct route *route = client->partitions > 0 && request->list != &client->early ? &client->routes[request->partition] : NULL;
+    if (outcome == GRID_ERR_BUSY)
+        snprintf(note, sizeof note, "no room until the deadline passed");
+    else if (route != NULL && request->kind != REQUEST_ADMIN && route->leaderless_ms > 0)
+        snprintf(note, sizeof note, "the deadline passed; node %u had known no leader of partition %u for %" PRIu64 " ms",
+                 route->leaderless_node, request->partition, route->leaderless_ms);
+    request_fail(request, outcome, note);
 }
 
 struct request *request_new(struct client *client, enum request_kind kind, const struct client_call *call)

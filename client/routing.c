@@ -9,6 +9,9 @@
 enum {
     HOPS_MAX = 2,                          /* redirects followed at once; then nodes may be of two minds: pause */
     RETRY_AFTER_MS_MAX = 10000,            /* whatever a node asks for */
+    LEADERLESS_MS = 300,                   /* a node without a leader for longer may be cut off: one further is asked, */
+    LEADERLESS_LONG_MS = 2000,             /* and all of them when no election takes that long */
+    ASKED_OFTEN = 3,                       /* backoffs; then others are asked whatever the node says */
 };
 
 /* ---- queues */
@@ -46,17 +49,34 @@ static void start_backoff(struct route *route)
 
 /* ---- where to send */
 
+/* How much a connected node promises to know: one that names a leader more than one that does not, and the one that could
+ * not help just now least. */
+static uint32_t promise(const struct route *route, const struct connection *connection)
+{
+    if (connection == NULL || connection->state != CONNECTION_READY)
+        return 0;
+    if (connection->node == route->avoid)
+        return 1;
+    return connection->leaders != NULL && connection->leaders[route->partition] != 0 ? 3 : 2;
+}
+
 static struct connection *any_connection(struct route *route)
 {
     struct client *client = route->client;
-    struct connection *ready[NODES_MAX];
-    uint32_t count = 0;
-    for (uint32_t node = 1; node <= NODES_MAX; node++)
-        if (client->nodes[node] != NULL && client->nodes[node]->state == CONNECTION_READY)
-            ready[count++] = client->nodes[node];
+    struct connection *best[NODES_MAX];
+    uint32_t count = 0, most = 1;
+    for (uint32_t node = 1; node <= NODES_MAX; node++) {
+        uint32_t promised = promise(route, client->nodes[node]);
+        if (promised > most)
+            count = 0;
+        if (promised < most)
+            continue;
+        most = promised;
+        best[count++] = client->nodes[node];
+    }
     if (count > 0)
-        return ready[route->turn++ % count];
-    connection_reach(client);
+        return best[route->turn++ % count];
+    search_any(client);
     return NULL;
 }
 
@@ -69,7 +89,8 @@ static struct connection *choose(struct route *route)
     connection_want(leader);
     if (leader->state == CONNECTION_READY)
         return leader;
-    return leader->state == CONNECTION_OPENING && leader->failures == 0 ? NULL : any_connection(route);
+    bool wait = leader->state == CONNECTION_OPENING && leader->failures == 0 && !leader->slow;
+    return wait ? NULL : any_connection(route);
 }
 
 static struct request *next_to_send(struct route *route)
@@ -103,16 +124,32 @@ static void lead_elsewhere(struct route *route, uint32_t leader)
         return;
     route->leader = leader;
     route->version++;
-    route->hops = route->attempts = 0;
+    route->hops = route->attempts = route->avoid = 0;
+    route->leaderless_ms = 0;
     clock_timer_stop(route->client->io->clock, &route->backoff);
     if (route->retries.count + route->writes.count + route->reads.count > 0)
         routing_mark(route);
 }
 
-/* What a route's first failed attempt says about its leader; the others that left with it say the same. */
-static void learn(struct route *route, uint32_t asked, uint32_t hint)
+/* A node without a leader is in an election, or cut off from the others. In elections clients keep the connections that
+ * they have: all of them dialling all nodes would not help. */
+static void seek(struct route *route, uint64_t no_leader_ms)
 {
+    if (no_leader_ms >= LEADERLESS_LONG_MS)
+        search_all(route->client);
+    else if (no_leader_ms >= LEADERLESS_MS || route->attempts >= ASKED_OFTEN)
+        search_others(route->client);
+}
+
+/* What a route's first failed attempt says about its leader; the others that left with it say the same. */
+static void learn(struct route *route, uint32_t asked, const struct attempt_end *end)
+{
+    uint32_t hint = end->leader;
     route->version++;
+    if (hint == 0)
+        route->avoid = asked;
+    if (hint == 0 && end->answered)
+        seek(route, end->no_leader_ms);
     if (hint != 0 && hint <= NODES_MAX)
         route->leader = hint;
     else if (route->leader == asked)
@@ -140,7 +177,7 @@ static void queue_again(struct route *route, struct request *request)
     routing_mark(route);
 }
 
-void routing_again(struct request *request, uint32_t leader)
+void routing_again(struct request *request, const struct attempt_end *end)
 {
     struct client *client = request->client;
     uint32_t asked = request->connection != NULL ? request->connection->node : 0;
@@ -151,7 +188,7 @@ void routing_again(struct request *request, uint32_t leader)
     }
     struct route *route = &client->routes[request->partition];
     if (request->route == route->version)
-        learn(route, asked, leader);
+        learn(route, asked, end);
     queue_again(route, request);
 }
 

@@ -46,6 +46,7 @@ struct pipeline {
     struct partition *partition;
     bool leads, genesis_checked, genesis_proposed, tick_proposed, activities_left;
     bool refused;                      /* an entry was not taken into the log: what it carried is asked for again at the tick */
+    uint64_t leaderless_since_us;      /* 0: a leader is known */
     uint64_t terms_led[TERMS_KEPT];    /* by term modulo TERMS_KEPT: what was proposed in them was proposed here */
     struct log_clock log_clock;
     struct admission admission;
@@ -95,6 +96,9 @@ static void answer_refusal(struct pipeline *pipeline, const struct waiter *waite
 static void answer_error(struct pipeline *pipeline, const struct waiter *waiter, enum grid_err err)
 {
     struct response response = {.err = err, .leader = pipeline->group ? group_status(pipeline->group).leader.value : 0};
+    /* Tells a client that this node is cut off, and not just in the middle of an election: it should ask others. */
+    if (response.leader == 0 && pipeline->leaderless_since_us != 0)
+        response.no_leader_ms = (now_us(pipeline) - pipeline->leaderless_since_us) / 1000;
     if (waiter->kind == WAITER_CLIENT)
         answer_refusal(pipeline, waiter, &response);
 }
@@ -706,9 +710,18 @@ void pipeline_rewind(struct pipeline *pipeline)
     schedule(pipeline);
 }
 
+static void watch_leader(struct pipeline *pipeline)
+{
+    if (group_status(pipeline->group).leader.value != 0)
+        pipeline->leaderless_since_us = 0;
+    else if (pipeline->leaderless_since_us == 0)
+        pipeline->leaderless_since_us = now_us(pipeline);
+}
+
 void pipeline_tick(struct pipeline *pipeline)
 {
     uint64_t due_ms;
+    watch_leader(pipeline);
     if (!pipeline->leads)
         return;
     if (!pipeline->tick_proposed && partition_next_due_ms(pipeline->partition, &due_ms) && due_ms <= log_time_ms(pipeline)) {

@@ -205,6 +205,7 @@ struct response {
     const struct map_info *info;                               /* NULL: none */
     uint64_t ttl_ms;
     uint64_t retry_after_ms;                                   /* with BUSY: no sooner than this; 0: as usual */
+    uint64_t no_leader_ms;                                     /* for how long the node has known no leader; 0: it knows one */
 };
 
 /* ---- administration */

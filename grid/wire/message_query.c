@@ -172,6 +172,7 @@ void response_encode(const struct response *response, struct buffer *out)
         map_info_put(out, 20, response->info);
     wire_put_u64(out, 21, response->ttl_ms);
     wire_put_u64(out, 22, response->retry_after_ms);
+    wire_put_u64(out, 23, response->no_leader_ms);
 }
 
 enum grid_err wire_err(struct wire_reader *reader)
@@ -202,6 +203,7 @@ static void response_field_more(struct wire_reader *reader, struct arena *arena,
     case 20: response->info = map_info_take(reader, arena); break;
     case 21: response->ttl_ms = wire_u64(reader); break;
     case 22: response->retry_after_ms = wire_u64(reader); break;
+    case 23: response->no_leader_ms = wire_u64(reader); break;
     default: wire_unknown(reader);
     }
 }

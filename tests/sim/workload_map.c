@@ -14,6 +14,7 @@
 #include "grid/base/memory.h"
 #include "tests/sim/cluster.h"
 #include "tests/sim/map_features.h"
+#include "tests/sim/newcomer.h"
 #include "tests/support/wgl.h"
 #include "tests/support/witness.h"
 
@@ -64,6 +65,7 @@ struct workload_map {
     struct world *world;
     struct cluster *cluster;
     struct map_features *features;
+    struct newcomer *newcomer;
     struct map_client clients[CLIENTS_MAX];
     uint32_t clients_count, workers_count, keys_count, stable_count, stable_written;
     uint64_t gap_us, values;
@@ -475,6 +477,9 @@ static void on_end(void *context, struct host *host)
     client_holds(client->client);
     note_death(client);
     map_features_stop(client->workload->features, (uint32_t)(client - client->workload->clients));
+    if (client == &client->workload->clients[0]) {
+        newcomer_stop(client->workload->newcomer);
+    }
     client_close(client->client);
     client->client = NULL;
     witness_close(client->witness);
@@ -495,6 +500,7 @@ static void *map_open(struct run *run)
     workload->stable_count = (uint32_t)draw(workload, 20, STABLE_MAX);
     workload->gap_us = draw(workload, 3000, 60000);
     workload->features = map_features_open(run, workload->cluster, workload->gap_us);
+    workload->newcomer = newcomer_open(run, workload->cluster);
     for (uint32_t i = 0; i < workload->keys_count; i++) {
         workload->keys[i] = workload->key_texts[i];
         key_name(workload->key_texts[i], "r", i);
@@ -519,6 +525,7 @@ static void map_drain(void *state)
     workload->draining = true;
     memset(workload->key_read, 0, sizeof workload->key_read);
     map_features_drain(workload->features);
+    newcomer_begin(workload->newcomer, workload->clients[0].host);
     for (uint32_t i = 0; i < workload->clients_count; i++) {
         if (workload->clients[i].impatient) {
             host_crash(workload->clients[i].host, CRASH_KILL); /* who comes back waits for answers */
@@ -541,6 +548,9 @@ static const char *map_unsettled(struct workload_map *workload)
         return "the stable entries are not written";
     }
     const char *what = map_features_unsettled(workload->features);
+    if (!what) {
+        what = newcomer_unsettled(workload->newcomer);
+    }
     return what ? what : cluster_unsettled(workload->cluster);
 }
 
@@ -606,6 +616,7 @@ static void map_close(void *state)
         buffer_close(&workload->clients[i].scanner.cursor_key);
     }
     map_features_close(workload->features);
+    newcomer_close(workload->newcomer);
     cluster_close(workload->cluster);
     memory_free(workload);
 }
@@ -627,7 +638,7 @@ static const struct sometimes_point sometimes[] = {
 
 const struct workload workload_map = {
     .name = "map", .summary = "clients read, write and compare-and-set registers and scan through whole nodes",
-    .seconds = 20, .settle_seconds = 30, .sometimes = sometimes,
+    .seconds = 20, .settle_seconds = 60, .sometimes = sometimes,
     .faults_absent = FAULT_BIT(PROVIDER_SLOW) | FAULT_BIT(PROVIDER_TIMEOUT) | FAULT_BIT(PROVIDER_DOWN),
     .open = map_open, .drain = map_drain, .settled = map_settled, .describe = map_describe,
     .check = map_check, .enough = map_enough, .close = map_close};

@@ -320,6 +320,7 @@ static void random_response(struct prng *prng, struct arena *arena, struct buffe
     response.info = half(prng) ? some_info(prng, arena) : NULL;
     response.ttl_ms = random_u64(prng);
     response.retry_after_ms = random_u64(prng);
+    response.no_leader_ms = random_u64(prng);
     response_encode(&response, out);
 }
 
