@@ -140,7 +140,7 @@ bool raft_message_configuration_valid(struct bytes data)
 
 static bool entry_valid(const struct raft_entry *entry, uint64_t term_before, uint64_t term_of_leader)
 {
-    if (entry->term == 0 || entry->term < term_before || entry->term > term_of_leader)
+    if (entry->term == 0 || entry->term < term_before || entry->term > term_of_leader || entry->buf.len > ENTRY_BYTES_MAX)
         return false;
     if (entry->type == RAFT_CHANGE)
         return raft_message_configuration_valid(bytes_of(entry->buf.base, entry->buf.len));

@@ -11,7 +11,7 @@
 #include "raft/wal_segments.h"
 
 enum {
-    SEGMENT_BYTES_DEFAULT = 64 * 1024 * 1024,
+    SEGMENT_BYTES_DEFAULT = LOG_SEGMENT_BYTES_USUAL,
     SEGMENT_BYTES_MIN = 4 * WAL_PAGE_BYTES,
     /* Entries beyond this go into the next record, so that little of a segment's end stays unused. */
     RECORD_BYTES_AIM = 1024 * 1024,
@@ -21,7 +21,10 @@ enum {
     RESERVE_PARTS = 16,
 };
 
-_Static_assert(SEGMENT_BYTES_DEFAULT / 2 > ENTRY_BYTES_MAX + WAL_PAGE_BYTES, "the largest entry fits a segment");
+_Static_assert(LOG_SEGMENT_BYTES_LEAST > WAL_FLUSH_HEADER_BYTES + WAL_RECORD_HEADER_BYTES + WAL_ENTRIES_HEADER_BYTES +
+                                             WAL_ENTRY_HEADER_BYTES + ENTRY_BYTES_MAX + WAL_PAGE_BYTES,
+               "the largest entry fits the smallest segment that can be configured");
+_Static_assert(LOG_SEGMENT_BYTES_STEP % WAL_PAGE_BYTES == 0, "segments are made of pages");
 
 /* One write to the log: a header and the records that came in while the write before it was under way. */
 struct wal_flush {

@@ -17,8 +17,22 @@ enum {
     CLIENT_PATIENCE_MS_USUAL = 10 * 1000,
     /* Bytes of one frame's body. Past it: the connection is closed. */
     FRAME_BODY_BYTES_MAX = 8 * 1024 * 1024,
+    /* Bytes of one command on the wire, whatever its fields. Past it: TOO_LARGE. */
+    COMMAND_BYTES_MAX = 5 * 512 * 1024,
     /* Bytes of one packed log entry; more operations go into the next entry. */
-    ENTRY_BYTES_MAX = 4 * 1024 * 1024,
+    ENTRY_BYTES_MAX = 3 * 1024 * 1024,
+    /* Bytes of one file of the shared log, a multiple of the page. The smallest holds the largest entry; the largest is
+     * read and zero-filled within a second or two at a start. Past them: a configuration is refused. */
+    LOG_SEGMENT_BYTES_LEAST = 4 * 1024 * 1024,
+    LOG_SEGMENT_BYTES_USUAL = 64 * 1024 * 1024,
+    LOG_SEGMENT_BYTES_MOST = 256 * 1024 * 1024,
+    LOG_SEGMENT_BYTES_STEP = 4096,
+    /* The smallest bounds of the log on disk and in memory: room for the largest value and the largest batch. A partition
+     * needs some of it before it serves anybody: its first entry and a few elections. */
+    LOG_DISK_BYTES_LEAST = 4 * 1024 * 1024,
+    LOG_MEMORY_BYTES_LEAST = 4 * 1024 * 1024,
+    LOG_DISK_BYTES_PER_PARTITION = 8 * 1024,
+    LOG_MEMORY_BYTES_PER_PARTITION = 4 * 1024,
     /* A packed entry is closed when it passes this many bytes, so that one entry never delays others for long. */
     ENTRY_BYTES_AIM = 256 * 1024,
     /* Commands in one packed entry. */
@@ -78,8 +92,22 @@ enum {
 #define ADMISSION_LOAD_DEFAULT 65536ull
 #define LOG_MEMORY_BYTES_DEFAULT (1ull << 30) /* bytes of entries in memory a node, likewise */
 
-_Static_assert(VALUE_BYTES_MAX + 4 * KEY_BYTES_MAX < ENTRY_BYTES_MAX, "one operation fits an entry");
-_Static_assert(BATCH_BYTES_MAX + BATCH_OPERATIONS_MAX * (MAP_NAME_BYTES_MAX + 64) < ENTRY_BYTES_MAX, "one batch fits an entry");
+_Static_assert(2 * VALUE_BYTES_MAX + 4 * KEY_BYTES_MAX < COMMAND_BYTES_MAX, "an operation with an expected value fits a command");
+_Static_assert(BATCH_BYTES_MAX + BATCH_OPERATIONS_MAX * (MAP_NAME_BYTES_MAX + 64) + 4 * KEY_BYTES_MAX < COMMAND_BYTES_MAX,
+               "a batch fits a command");
+_Static_assert(VALUE_BYTES_MAX + 4 * KEY_BYTES_MAX < COMMAND_BYTES_MAX, "a service's command fits a command");
+_Static_assert(COMMAND_BYTES_MAX + ENTRY_BYTES_AIM + 1024 < ENTRY_BYTES_MAX, "what is packed before it and one command fit an entry");
+_Static_assert(COMMAND_BYTES_MAX < FRAME_BODY_BYTES_MAX, "a command fits a frame");
+_Static_assert(ENTRY_BYTES_MAX + 2 * LOG_SEGMENT_BYTES_STEP < LOG_SEGMENT_BYTES_LEAST, "one entry and its headers fit a file of the log");
+_Static_assert(LOG_SEGMENT_BYTES_LEAST % LOG_SEGMENT_BYTES_STEP == 0 && LOG_SEGMENT_BYTES_MOST % LOG_SEGMENT_BYTES_STEP == 0,
+               "files of the log are made of pages");
+_Static_assert(LOG_SEGMENT_BYTES_LEAST <= LOG_DISK_BYTES_LEAST, "the smallest log holds its one file");
+_Static_assert(VALUE_BYTES_MAX + BATCH_BYTES_MAX < LOG_MEMORY_BYTES_LEAST, "the smallest log holds a value and a batch");
+_Static_assert((unsigned long long)LOG_DISK_BYTES_PER_PARTITION * PARTITIONS_MAX < LOG_DISK_BYTES_DEFAULT &&
+                   (unsigned long long)LOG_MEMORY_BYTES_PER_PARTITION * PARTITIONS_MAX < LOG_MEMORY_BYTES_DEFAULT &&
+                   LOG_SEGMENT_BYTES_MOST <= LOG_DISK_BYTES_DEFAULT, "what is set alone goes with the defaults");
+_Static_assert(IDEMPOTENCY_ANSWER_BYTES_MAX + 4 * IDEMPOTENCY_TEXT_BYTES_MAX < IDEMPOTENCY_BYTES_MAX, "one key with its answer is kept");
+_Static_assert(JOURNAL_BYTES_DEFAULT <= JOURNAL_BYTES_MOST && JOURNAL_ENTRIES_DEFAULT <= JOURNAL_ENTRIES_MOST, "defaults can be configured");
 _Static_assert(ENTRY_BYTES_MAX < FRAME_BODY_BYTES_MAX, "one entry fits a frame");
 _Static_assert(APPEND_BYTES_MAX + ENTRY_BYTES_MAX < FRAME_BODY_BYTES_MAX, "an append with one oversize entry fits a frame");
 

@@ -148,6 +148,10 @@ static bool on_command(struct client *client, const struct frame *frame)
     struct node *node = client->node;
     struct command command;
     const char *note = "";
+    if (frame->body.size > COMMAND_BYTES_MAX) {
+        client_refuse(client, frame, GRID_ERR_TOO_LARGE, "command: longer than 2621440 bytes");
+        return true;
+    }
     arena_reset(&node->clients.arena);
     if (command_decode(frame->body, &node->clients.arena, &command) != GRID_ERR_OK)
         return false;

@@ -12,7 +12,7 @@
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
 
-enum setting_type { SETTING_TEXT, SETTING_ADDRESS, SETTING_NUMBER32, SETTING_NUMBER64, SETTING_DURABILITY, SETTING_MEMBERS };
+enum setting_type { SETTING_TEXT, SETTING_ADDRESS, SETTING_NUMBER32, SETTING_NUMBER64, SETTING_PAGES64, SETTING_DURABILITY, SETTING_MEMBERS };
 
 struct setting {
     const char *path;
@@ -39,9 +39,9 @@ static const struct setting settings[] = {
     {"payment.ledger", SETTING_TEXT, FIELD(payment_ledger), 0, 0, NULL, "file of the built-in payment provider; empty: none"},
     {"log.level", SETTING_TEXT, FIELD(log_level), 0, 0, " debug info warn error ", "lines below it are dropped"},
     {"log.format", SETTING_TEXT, FIELD(log_format), 0, 0, " text json ", "of the lines on standard error"},
-    {"log.disk_bytes", SETTING_NUMBER64, FIELD(node.log_disk_bytes_max), 1 << 20, 1ull << 44, NULL, "replicated log on disk; past it new commands get LOG_FULL"},
-    {"log.memory_bytes", SETTING_NUMBER64, FIELD(node.log_memory_bytes_max), 1 << 16, 1ull << 44, NULL, "log entries in memory; past it likewise"},
-    {"log.segment_bytes", SETTING_NUMBER64, FIELD(node.segment_bytes), 1 << 20, 1ull << 32, NULL, "size of one log file"},
+    {"log.disk_bytes", SETTING_NUMBER64, FIELD(node.log_disk_bytes_max), LOG_DISK_BYTES_LEAST, 1ull << 44, NULL, "replicated log on disk; past it new commands get LOG_FULL; at least log.segment_bytes, and 8192 for each partition"},
+    {"log.memory_bytes", SETTING_NUMBER64, FIELD(node.log_memory_bytes_max), LOG_MEMORY_BYTES_LEAST, 1ull << 44, NULL, "log entries in memory; past it likewise; at least 4096 for each partition"},
+    {"log.segment_bytes", SETTING_PAGES64, FIELD(node.segment_bytes), LOG_SEGMENT_BYTES_LEAST, LOG_SEGMENT_BYTES_MOST, NULL, "size of one log file, a multiple of 4096"},
     {"admission.load", SETTING_NUMBER64, FIELD(node.admission_load_max), 1, 1ull << 32, NULL, "messages and activities that the sagas of one partition may have waiting or to come; past it new orders get BUSY"},
     {"raft.election_timeout_ms", SETTING_NUMBER32, FIELD(node.election_timeout_ms), 50, 600000, NULL, "without a leader for this long a node stands for election"},
     {"raft.heartbeat_ms", SETTING_NUMBER32, FIELD(node.heartbeat_ms), 10, 60000, NULL, "at most a fifth of the election timeout"},
@@ -100,6 +100,12 @@ static enum grid_err set_number(void *at, const struct setting *setting, const c
                          (unsigned long long)setting->low, (unsigned long long)setting->high);
         return GRID_ERR_INVALID;
     }
+    if (setting->type == SETTING_PAGES64 && number % LOG_SEGMENT_BYTES_STEP != 0) {
+        unsigned long long below = number - number % LOG_SEGMENT_BYTES_STEP;
+        *ret_note = note("%s: %s: %llu is not a multiple of %d; the nearest are %llu and %llu", origin, setting->path, number,
+                         LOG_SEGMENT_BYTES_STEP, below, below + LOG_SEGMENT_BYTES_STEP);
+        return GRID_ERR_INVALID;
+    }
     if (setting->type == SETTING_NUMBER32)
         *(uint32_t *)at = (uint32_t)number;
     else
@@ -135,7 +141,7 @@ static enum grid_err set_scalar(struct config *config, const struct setting *set
         *ret_note = note("%s: %s: \"%.80s\" is not one of:%s", origin, setting->path, value, setting->choices);
         return GRID_ERR_INVALID;
     }
-    if (setting->type == SETTING_NUMBER32 || setting->type == SETTING_NUMBER64)
+    if (setting->type == SETTING_NUMBER32 || setting->type == SETTING_NUMBER64 || setting->type == SETTING_PAGES64)
         return set_number(at, setting, origin, value, ret_note);
     if (setting->type == SETTING_DURABILITY) {
         *(bool *)at = strcmp(value, "fsync") == 0;
@@ -454,6 +460,44 @@ enum grid_err config_read_environment(struct config *config, const char *const *
 
 /* ---- the whole */
 
+/* "host:port" of this node's own: two that are alike could not both be listened on. */
+static const char *own_address_twice(const struct config *config)
+{
+    const struct node_member *self = node_settings_member(&config->node, config->node.self);
+    if (strcmp(config->metrics_address, self->client_address) == 0)
+        return "client";
+    return strcmp(config->metrics_address, self->peer_address) == 0 ? "peer" : NULL;
+}
+
+/* Bounds of the log that hold with one another only. */
+static char *check_log(const struct node_settings *node)
+{
+    unsigned long long disk = node->log_disk_bytes_max, memory = node->log_memory_bytes_max, partitions = node->partitions;
+    unsigned long long segment = node->segment_bytes ? node->segment_bytes : LOG_SEGMENT_BYTES_USUAL;
+    if (disk < segment)
+        return note("log.disk_bytes: %llu is less than one file of the log takes (log.segment_bytes: %llu); raise it or lower that", disk, segment);
+    if (disk < partitions * LOG_DISK_BYTES_PER_PARTITION)
+        return note("log.disk_bytes: %llu is too little for %llu partitions; at least %llu", disk, partitions,
+                    partitions * LOG_DISK_BYTES_PER_PARTITION);
+    if (memory < partitions * LOG_MEMORY_BYTES_PER_PARTITION)
+        return note("log.memory_bytes: %llu is too little for %llu partitions; at least %llu", memory, partitions,
+                    partitions * LOG_MEMORY_BYTES_PER_PARTITION);
+    return NULL;
+}
+
+static char *check_members(const struct config *config)
+{
+    const struct node_settings *node = &config->node;
+    if (node->members_count == 0 || node->members_count % 2 == 0 || node->members_count > REPLICAS_MAX)
+        return note("members: %zu given; 1, 3, 5 or 7 are possible", node->members_count);
+    if (!node_settings_member(node, node->self))
+        return note("node: %u is not among the members", node->self.value);
+    const char *twice = own_address_twice(config);
+    if (twice)
+        return note("metrics: %s is this node's %s address too; give it one of its own", config->metrics_address, twice);
+    return NULL;
+}
+
 enum grid_err config_check(const struct config *config, char **ret_note)
 {
     const struct node_settings *node = &config->node;
@@ -464,19 +508,22 @@ enum grid_err config_check(const struct config *config, char **ret_note)
         *ret_note = note("cluster: \"%s\" has other characters than letters, digits, '-', '_' and '.'", node->cluster);
     else if (!config->data[0])
         *ret_note = note("data: missing; name a directory for this node alone");
-    else if (node->members_count == 0 || node->members_count % 2 == 0 || node->members_count > REPLICAS_MAX)
-        *ret_note = note("members: %zu given; 1, 3, 5 or 7 are possible", node->members_count);
-    else if (!node_settings_member(node, node->self))
-        *ret_note = note("node: %u is not among the members", node->self.value);
     else if ((uint64_t)node->heartbeat_ms * 5 > node->election_timeout_ms)
         *ret_note = note("raft.heartbeat_ms: %u is more than a fifth of raft.election_timeout_ms (%u)", node->heartbeat_ms,
                          node->election_timeout_ms);
+    else if ((*ret_note = check_members(config)) == NULL)
+        *ret_note = check_log(node);
     return *ret_note ? GRID_ERR_INVALID : GRID_ERR_OK;
 }
 
 void config_list(struct buffer *out)
 {
-    for (size_t i = 0; i < SETTINGS; i++)
-        buffer_append_format(out, "  %-26s %s%s%s\n", settings[i].path, settings[i].meaning,
-                             settings[i].choices ? "; one of" : "", settings[i].choices ? settings[i].choices : "");
+    for (size_t i = 0; i < SETTINGS; i++) {
+        const struct setting *setting = &settings[i];
+        buffer_append_format(out, "  %-26s %s%s%s", setting->path, setting->meaning, setting->choices ? "; one of" : "",
+                             setting->choices ? setting->choices : "");
+        if (setting->high != 0)
+            buffer_append_format(out, "; %llu to %llu", (unsigned long long)setting->low, (unsigned long long)setting->high);
+        buffer_append_u8(out, '\n');
+    }
 }

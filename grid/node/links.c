@@ -45,7 +45,7 @@ static bool on_messages(void *context, struct node_id from, const struct frame *
     struct node *node = context;
     struct command command;
     arena_reset(&node->arena);
-    if (command_decode(frame->body, &node->arena, &command) != GRID_ERR_OK || command.kind != COMMAND_DELIVER ||
+    if (frame->body.size > COMMAND_BYTES_MAX || command_decode(frame->body, &node->arena, &command) != GRID_ERR_OK || command.kind != COMMAND_DELIVER ||
         command.deliver.destination >= node->partitions || command.deliver.destination != frame->partition ||
         command.deliver.source >= node->partitions)
         return false;

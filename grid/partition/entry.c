@@ -19,7 +19,7 @@ void entry_begin(struct buffer *out)
 
 void entry_add(struct buffer *out, struct bytes command)
 {
-    REQUIRE(out->size >= ENTRY_HEADER_BYTES && command.size <= ENTRY_BYTES_MAX);
+    REQUIRE(out->size >= ENTRY_HEADER_BYTES && command.size <= COMMAND_BYTES_MAX);
     REQUIRE(entry_commands(out) < ENTRY_COMMANDS_MAX);
     buffer_append_sized(out, command);
     put_u32(out->data + AT_COMMANDS, get_u32(out->data + AT_COMMANDS) + 1);

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 
-from fixture import Programs, Tap, cluster, metric, wait_exit
+from fixture import Programs, Tap, cluster, gridctl, metric, wait_exit
 
 PROGRAMS = Programs(sys.argv)
 PARTITIONS = 12
@@ -132,6 +132,10 @@ def log_full(tap, name, settings):
     with cluster(PROGRAMS, nodes=3, partitions=4, settings=settings) as nodes:
         nodes.start(nodes.ids())
         nodes.wait_ready(nodes.ids())
+        # Three of the four megabytes that are the smallest bound.
+        text = "".join('{"key":"k%d","value":"%s"}\n' % (i, "v" * 62000) for i in range(50))
+        status, _, error = gridctl(PROGRAMS, nodes, "map", "load", "--map", "large", "--file", "-", text=text)
+        tap.check(f"{name}: three megabytes fit", status == 0, error)
         outcomes, _ = outcomes_of(start_load(nodes, "full", 0, 60000))
         good, full = outcomes.get("OK", []), outcomes.get("LOG_FULL", [])
         tap.check(f"{name}: past the bound writes are answered LOG_FULL and nothing else",
@@ -153,8 +157,8 @@ def main():
         nodes.wait_ready(nodes.ids())
         for part in (elections, leader_killed, leader_stopped, node_paused, stranger, minority):
             tap.attempt(part.__name__, lambda: part(tap, nodes))
-    tap.attempt("small memory", lambda: log_full(tap, "small memory", ["log.memory_bytes=1048576"]))
-    tap.attempt("small disk", lambda: log_full(tap, "small disk", ["log.disk_bytes=2097152", "log.segment_bytes=1048576"]))
+    tap.attempt("small memory", lambda: log_full(tap, "small memory", ["log.memory_bytes=4194304"]))
+    tap.attempt("small disk", lambda: log_full(tap, "small disk", ["log.disk_bytes=4194304", "log.segment_bytes=4194304"]))
     return tap.end()
 
 

@@ -11,7 +11,7 @@ from fixture import Programs, Tap, cluster, gridctl, run
 from hostile import PATIENCE, crc32c
 
 PROGRAMS = Programs(sys.argv)
-KEYS, PAGE, SEGMENT_BYTES = 400, 4096, 1 << 20
+KEYS, PAGE, SEGMENT_BYTES = 400, 4096, 4 << 20
 NOBODY = 65534
 
 
@@ -106,7 +106,7 @@ def accepted(tap, directory, name, damage):
 
 def load(nodes):
     """Some segments full of keys."""
-    text = "".join('{"key":"k%d","value":"%s"}\n' % (i, "v" * 8000) for i in range(KEYS))
+    text = "".join('{"key":"k%d","value":"%s"}\n' % (i, "v" * 32000) for i in range(KEYS))
     status, _, error = run([PROGRAMS.path("gridctl"), "map", "load", "--map", "kept", "--file", "-", "-e", nodes.endpoints()], text=text)
     assert status == 0, error
 

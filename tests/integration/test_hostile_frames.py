@@ -28,6 +28,7 @@ REFUSED_CLIENT = 'gridiron_client_connections_refused_total{reason="%s"}'
 REFUSED_PEER = 'gridiron_peer_refused_total{reason="%s"}'
 REFUSED_HTTP = 'gridiron_http_connections_refused_total{reason="%s"}'
 TERM_MAX = 1 << 56
+COMMAND_MAX, TOO_LARGE = 5 << 19, 9
 ELECTIONS_MAX = 20
 
 # What is sent first on a fresh connection, and how it is counted.
@@ -173,6 +174,20 @@ def well_formed_requests(table):
                 connection.sendall(frame(ADMIN, data(1, b""), request=2))
                 return refused != 0 and hostile.read_frame(connection)[1] == 2
         table.row("client", name + " (answered, the connection stays)", "gridiron_client_refused_total", act)
+
+
+def oversized_commands(table):
+    """Fields that nobody here knows make a command larger than an entry of the log, to every partition, whoever leads it."""
+    def act():
+        for partition in range(table.nodes.shape.partitions):
+            key = next(key for key in (b"k%d" % i for i in range(1000)) if hostile.partition_of(key, table.nodes.shape.partitions) == partition)
+            with greeted(table.address("client")) as connection:
+                connection.sendall(frame(COMMAND, hostile.set_body(key) + data(900, b"x" * COMMAND_MAX), partition=partition))
+                if hostile.answer_to(connection, 1).get(1, 0) != TOO_LARGE:
+                    return False
+        return True
+    table.row("client", "a command above its limit (answered TOO_LARGE)", "gridiron_client_refused_total", act,
+              least=table.nodes.shape.partitions)
 
 
 # ---- the peer port
@@ -484,7 +499,7 @@ def whole_table(tap):
         small = next(b"s%d" % i for i in range(1000) if hostile.partition_of(b"s%d" % i, 8) == partition)
         with hostile.Witness((nodes.host, nodes.client_port(node)), small, partition) as witness:
             table = Table(tap, nodes, node, witness)
-            for part in (malformed_frames, well_formed_requests, strangers_among_peers, http_rows, storms, noise, vanished, idle_connections, large_halves):
+            for part in (malformed_frames, well_formed_requests, oversized_commands, strangers_among_peers, http_rows, storms, noise, vanished, idle_connections, large_halves):
                 tap.attempt(part.__name__, lambda: part(table))
             tap.attempt("slow_receiver", lambda: slow_receiver(table, key, partition))
             other = Table(tap, nodes, max(nodes.ids()), witness)

@@ -49,7 +49,7 @@ Test(config, reads_every_setting)
     struct config config;
     accepts(&config, "cluster: shop\nnode: 2\ndata: /var/lib/gridiron\npartitions: 64\ndurability: os\n" MEMBERS3
                      "metrics: 127.0.0.1:7412\npayment:\n  ledger: payments.ndjson\n"
-                     "log: {level: debug, format: json, disk_bytes: 1048576, memory_bytes: 65536, segment_bytes: 1048576}\n"
+                     "log: {level: debug, format: json, disk_bytes: 8388608, memory_bytes: 4194304, segment_bytes: 4198400}\n"
                      "raft:\n  election_timeout_ms: 500\n  heartbeat_ms: 50\n");
     cr_assert_str_eq(config.node.cluster, "shop");
     cr_assert_eq(config.node.self.value, 2);
@@ -64,9 +64,9 @@ Test(config, reads_every_setting)
     cr_assert_str_eq(config.payment_ledger, "payments.ndjson");
     cr_assert_str_eq(config.log_level, "debug");
     cr_assert_str_eq(config.log_format, "json");
-    cr_assert_eq(config.node.log_disk_bytes_max, 1048576);
-    cr_assert_eq(config.node.log_memory_bytes_max, 65536);
-    cr_assert_eq(config.node.segment_bytes, 1048576);
+    cr_assert_eq(config.node.log_disk_bytes_max, 8388608);
+    cr_assert_eq(config.node.log_memory_bytes_max, 4194304);
+    cr_assert_eq(config.node.segment_bytes, 4198400);
     cr_assert_eq(config.node.election_timeout_ms, 500);
     cr_assert_eq(config.node.heartbeat_ms, 50);
     char *note = NULL;
@@ -148,7 +148,7 @@ Test(config, names_line_and_column_of_a_number_out_of_range)
     refuses("node: 0x1\n", "node.yaml:1:7: node: \"0x1\" is not a whole number from 1 to 64");
     refuses("\n\n  partitions: 4097\n", "node.yaml:3:15: partitions: \"4097\" is not a whole number from 1 to 4096");
     refuses("log: {disk_bytes: 18446744073709551617}\n",
-            "node.yaml:1:19: log.disk_bytes: \"18446744073709551617\" is not a whole number from 1048576 to 17592186044416");
+            "node.yaml:1:19: log.disk_bytes: \"18446744073709551617\" is not a whole number from 4194304 to 17592186044416");
 }
 
 Test(config, takes_the_ends_of_a_range)
@@ -164,6 +164,25 @@ Test(config, takes_the_ends_of_a_range)
     cr_assert_eq(config.node.client_patience_ms, 1000);
     refuses("clients: {connections_max: 0}\n",
             "node.yaml:1:28: clients.connections_max: \"0\" is not a whole number from 1 to 1000000");
+}
+
+Test(config, names_the_nearest_sizes_of_a_file_of_the_log)
+{
+    struct config config;
+    accepts(&config, "log: {segment_bytes: 4194304}\n");
+    cr_assert_eq(config.node.segment_bytes, 4194304);
+    accepts(&config, "log: {segment_bytes: 268435456}\n");
+    cr_assert_eq(config.node.segment_bytes, 268435456);
+    refuses("log: {segment_bytes: 15000000}\n",
+            "node.yaml:1:22: log.segment_bytes: 15000000 is not a multiple of 4096; the nearest are 14999552 and 15003648");
+    static const char *const outside[] = {"1048576", "2097152", "4190208", "4194303", "268435457", "4294963200", "4294967296"};
+    for (size_t i = 0; i < sizeof outside / sizeof outside[0]; i++) {
+        char text[64], expected[160];
+        snprintf(text, sizeof text, "log: {segment_bytes: %s}\n", outside[i]);
+        snprintf(expected, sizeof expected,
+                 "node.yaml:1:22: log.segment_bytes: \"%s\" is not a whole number from 4194304 to 268435456", outside[i]);
+        refuses(text, expected);
+    }
 }
 
 Test(config, lists_the_choices_of_a_word)
@@ -366,6 +385,16 @@ Test(config, checks_what_only_the_whole_can_tell)
         {"cluster: shop\ndata: d\n" MEMBERS3, "node: 0 is not among the members"},
         {"cluster: shop\nnode: 1\ndata: d\nraft: {heartbeat_ms: 201}\n" MEMBERS3,
          "raft.heartbeat_ms: 201 is more than a fifth of raft.election_timeout_ms (1000)"},
+        {"cluster: shop\nnode: 2\ndata: d\nmetrics: 127.0.0.1:7410\n" MEMBERS3,
+         "metrics: 127.0.0.1:7410 is this node's client address too; give it one of its own"},
+        {"cluster: shop\nnode: 2\ndata: d\nmetrics: 127.0.0.1:7411\n" MEMBERS3,
+         "metrics: 127.0.0.1:7411 is this node's peer address too; give it one of its own"},
+        {"cluster: shop\nnode: 1\ndata: d\nlog: {disk_bytes: 67108863}\n" MEMBERS3,
+         "log.disk_bytes: 67108863 is less than one file of the log takes (log.segment_bytes: 67108864); raise it or lower that"},
+        {"cluster: shop\nnode: 1\ndata: d\npartitions: 4096\nlog: {disk_bytes: 33554431, segment_bytes: 4194304}\n" MEMBERS3,
+         "log.disk_bytes: 33554431 is too little for 4096 partitions; at least 33554432"},
+        {"cluster: shop\nnode: 1\ndata: d\npartitions: 4096\nlog: {memory_bytes: 16777215}\n" MEMBERS3,
+         "log.memory_bytes: 16777215 is too little for 4096 partitions; at least 16777216"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         struct config config;
@@ -374,6 +403,30 @@ Test(config, checks_what_only_the_whole_can_tell)
         cr_assert_eq(config_check(&config, &note), GRID_ERR_INVALID);
         cr_assert_str_eq(note, wrong[i][1]);
         memory_free(note);
+    }
+}
+
+/* Each at its bound, and what goes with it: what one setting allows, the others hold. */
+Test(config, accepts_the_ends_that_go_together)
+{
+    static const char *const right[] = {
+        "log: {segment_bytes: 268435456, disk_bytes: 268435456}\n",
+        "log: {segment_bytes: 4194304, disk_bytes: 4194304, memory_bytes: 4194304}\n",
+        "partitions: 4096\nlog: {segment_bytes: 4194304, disk_bytes: 33554432, memory_bytes: 16777216}\n",
+        "partitions: 1\nadmission: {load: 1}\nclients: {connections_max: 1, patience_ms: 1000}\n",
+        "raft: {heartbeat_ms: 10, election_timeout_ms: 50}\n",
+        "raft: {heartbeat_ms: 60000, election_timeout_ms: 600000}\n",
+        "metrics: 127.0.0.1:7410\n", /* of another node */
+    };
+    for (size_t i = 0; i < sizeof right / sizeof right[0]; i++) {
+        struct buffer text = {0};
+        struct config config;
+        char *note = NULL;
+        buffer_append_format(&text, "cluster: shop\nnode: 1\ndata: d\n" MEMBERS3 "%s", right[i]);
+        buffer_append_u8(&text, 0);
+        accepts(&config, (const char *)text.data);
+        cr_assert_eq(config_check(&config, &note), GRID_ERR_OK, "%s", note);
+        buffer_close(&text);
     }
 }
 
@@ -386,5 +439,7 @@ Test(config, explains_every_setting)
     cr_assert_not_null(strstr(text, "  raft.heartbeat_ms "));
     cr_assert_not_null(strstr(text, "; one of fsync os "));
     cr_assert_not_null(strstr(text, "  members "));
+    cr_assert_not_null(strstr(text, "a multiple of 4096; 4194304 to 268435456\n"));
+    cr_assert_not_null(strstr(text, "at least log.segment_bytes, and 8192 for each partition; 4194304 to 17592186044416\n"));
     buffer_close(&out);
 }
