@@ -87,9 +87,13 @@ static void link_ended(struct group_set *set, struct node_id peer)
 static void on_link(void *context, struct node_id peer, bool up)
 {
     struct group_set *set = context;
-    if (!up)
+    if (!up) {
         link_ended(set, peer);
-    else if (all_linked(set))
+        return;
+    }
+    for (uint32_t i = 0; i < set->groups_count; i++)
+        guard_link_began(&set->groups[i].guard, peer);
+    if (all_linked(set))
         for (uint32_t i = 0; i < set->groups_count; i++)
             guard_links_complete(&set->groups[i].guard);
 }

@@ -61,9 +61,6 @@ static void break_down(struct guard *guard, const char *what)
     guard->options.events.broken(guard->options.events.context, what);
 }
 
-/* Values of raft_progress.state. */
-enum { PROGRESS_PROBE = 0, PROGRESS_PIPELINE = 1 };
-
 /* S21: the library believes that it sent everything. Back to a probe that goes on where the message started: the rest
  * follows with the answer, and until then no proposal gathers all that is missing once more. */
 static void follow_cut(const struct guard *guard, struct raft_progress *progress, uint64_t first)
@@ -71,7 +68,7 @@ static void follow_cut(const struct guard *guard, struct raft_progress *progress
     HOLDS(first <= guard_log_last(&guard->raft));
     if (progress->match_index >= first)
         return;
-    progress->state = PROGRESS_PROBE;
+    progress->state = GUARD_PROGRESS_PROBE;
     progress->next_index = first;
 }
 
@@ -79,7 +76,7 @@ static void follow_cut(const struct guard *guard, struct raft_progress *progress
  * gather all that is missing. It will refuse the first heartbeat that reaches it, and is probed from then on. */
 static void follow_loss(const struct guard *guard, struct raft_progress *progress)
 {
-    progress->state = PROGRESS_PIPELINE;
+    progress->state = GUARD_PROGRESS_PIPELINE;
     progress->next_index = guard_log_last(&guard->raft) + 1;
 }
 
@@ -393,6 +390,13 @@ bool guard_link_ended(struct guard *guard, struct node_id node)
     guard->early_elections = EARLY_ELECTIONS_MAX;
     draw_early_election(guard, EARLY_HEARTBEATS_MAX);
     return true;
+}
+
+void guard_link_began(struct guard *guard, struct node_id node)
+{
+    if (guard->broken || !guard->started || !guard_enabled(guard, GUARD_S24))
+        return;
+    guard_message_forget(guard, node);
 }
 
 void guard_links_complete(struct guard *guard)

@@ -31,6 +31,8 @@ enum guard_shim {
     GUARD_S14 = 14,
     GUARD_S17 = 17,
     GUARD_S21 = 21,
+    GUARD_S23 = 23,
+    GUARD_S24 = 24,
     GUARD_S1B = 33,
     GUARD_S3B = 35,
 };
@@ -116,6 +118,9 @@ bool guard_outgoing(struct guard *guard, struct raft_message *message);
  * for election after a few heartbeats instead of the election timeout, unless a leader is heard before. Only liveness depends on
  * this: a link can end for many reasons. Returns whether `node` was followed. */
 bool guard_link_ended(struct guard *guard, struct node_id node);
+/* There is a new link to `node`. Whoever is at its other end may hold less than what was there before it: as leader nothing
+ * that `node` acknowledged earlier is counted any more, and it is probed with the next tick (S24). */
+void guard_link_began(struct guard *guard, struct node_id node);
 /* Links to all members are up. Who follows nobody then has heard of a leader within a few heartbeats or, as when all members were
  * started together, stands early too. */
 void guard_links_complete(struct guard *guard);

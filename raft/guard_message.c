@@ -81,6 +81,18 @@ static void hold(struct guard *guard, struct node_id from, const struct raft_app
     guard->held[guard->held_count++] = (struct guard_held){from, *result};
 }
 
+/* S23: the peer had everything up to `match_index` and does not have `rejected` any more: it has lost log. The library takes
+ * that for an old answer, every time. Lowering what is believed of a peer is always safe: what is committed stays so. Going on
+ * from the refused index is what the library does by itself when it believes nothing. */
+static void follow_lost_log(const struct raft *raft, struct raft_progress *progress, uint64_t rejected)
+{
+    if (rejected > progress->match_index || rejected > guard_log_last(raft))
+        return;
+    progress->match_index = 0;
+    progress->state = GUARD_PROGRESS_PROBE;
+    progress->next_index = rejected + 1;
+}
+
 static bool accept_result(struct guard *guard, struct node_id from, const struct raft_append_entries_result *result)
 {
     struct raft *raft = &guard->raft;
@@ -95,6 +107,8 @@ static bool accept_result(struct guard *guard, struct node_id from, const struct
     }
     struct raft_progress *progress = &raft->leader_state.progress[position];
     if (result->rejected != 0) {
+        if (guard_enabled(guard, GUARD_S23))
+            follow_lost_log(raft, progress, result->rejected);
         /* S4: the next probe leaves now, not with the next heartbeat. */
         if (guard_enabled(guard, GUARD_S4))
             progress->last_send = 0;
@@ -106,6 +120,29 @@ static bool accept_result(struct guard *guard, struct node_id from, const struct
     if (guard_enabled(guard, GUARD_S3) && has > progress->match_index)
         advance_commit(guard, from.value, has, raft->last_stored);
     return true;
+}
+
+static void drop_held(struct guard *guard, struct node_id from)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < guard->held_count; i++)
+        if (!node_id_equal(guard->held[i].from, from))
+            guard->held[kept++] = guard->held[i];
+    guard->held_count = kept;
+}
+
+void guard_message_forget(struct guard *guard, struct node_id node)
+{
+    struct raft *raft = &guard->raft;
+    drop_held(guard, node);
+    unsigned position = guard_log_position(raft, node.value);
+    if (raft->state != RAFT_LEADER || position == raft->configuration.n)
+        return;
+    struct raft_progress *progress = &raft->leader_state.progress[position];
+    progress->match_index = 0;
+    progress->state = GUARD_PROGRESS_PROBE;
+    progress->next_index = guard_log_last(raft) + 1;
+    progress->last_send = 0;
 }
 
 void guard_message_stored(struct guard *guard, uint64_t last_index)

@@ -102,6 +102,14 @@ void fake_disk_crash(struct fake_disk *disk)
     disk->end = disk->durable;
 }
 
+void fake_disk_lose(struct fake_disk *disk, size_t kept)
+{
+    REQUIRE(disk->wal == NULL && kept <= disk->count);
+    cut_records(disk, kept);
+    disk->durable_count = kept;
+    disk->end = disk->durable = kept == 0 ? 0 : disk->records[kept - 1].lsn;
+}
+
 static void run_sync(void *context)
 {
     fake_disk_sync_all(context);

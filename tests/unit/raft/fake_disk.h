@@ -22,5 +22,7 @@ void fake_disk_fill(struct fake_disk *disk, bool full);
 void fake_disk_fail(struct fake_disk *disk);
 /* Forgets what is not durable. Only while no log is open on it. */
 void fake_disk_crash(struct fake_disk *disk);
+/* Forgets durable records too: only the oldest `kept` are left, as in an older copy. Only while no log is open on it. */
+void fake_disk_lose(struct fake_disk *disk, size_t kept);
 
 #endif

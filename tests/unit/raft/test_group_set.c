@@ -529,6 +529,39 @@ Test(group_set, s10_stops_everything_once_when_the_disk_fails)
     cr_assert(leads_on_after_a_failure(s10), "nothing shows without S10: the test proves nothing");
 }
 
+/* Whether a member that lost everything since the start of its log is still behind after a quiet while. */
+static bool leaves_an_idle_group_behind(uint64_t disabled)
+{
+    struct cluster cluster;
+    cluster_open(&cluster, NODES, 16);
+    cluster.shims.disabled = disabled;
+    cluster_start(&cluster);
+    run_for(&cluster, 4 * SECOND_US);
+    struct node *leader = leader_of(&cluster, 0), *loser = &cluster.nodes[leader == &cluster.nodes[2] ? 1 : 2];
+    propose(&cluster, leader, 0, 1, 10);
+    run_for(&cluster, SECOND_US);
+    assert_applied(loser, 0, 1, 10);
+    host_crash(loser->host, CRASH_KILL);
+    fake_disk_lose(loser->disk, 2 * GROUPS);
+    host_start(loser->host);
+    run_for(&cluster, SECOND_US);
+    cr_assert_eq(leader_of(&cluster, 0), leader);
+    bool behind = loser->machines[0].applied_count != 10;
+    cluster_close(&cluster);
+    return behind;
+}
+
+Test(group_set, s23_a_member_that_lost_log_is_caught_up_in_idle_groups)
+{
+    uint64_t s23, s24;
+    cr_assert(group_shim_parse("S23", &s23));
+    cr_assert(group_shim_parse("S24", &s24));
+    cr_assert_not(leaves_an_idle_group_behind(0));
+    cr_assert_not(leaves_an_idle_group_behind(s23));
+    cr_assert_not(leaves_an_idle_group_behind(s24));
+    cr_assert(leaves_an_idle_group_behind(s23 | s24), "nothing shows without them: the test proves nothing");
+}
+
 Test(group_set, refuses_to_open_with_other_members)
 {
     struct cluster cluster;
@@ -645,8 +678,11 @@ static bool acknowledges_what_one_node_has(uint64_t disabled)
 
 Test(group_set, s1_an_old_leaders_tail_is_not_taken_for_the_new_ones_entries)
 {
-    uint64_t s1;
+    /* S23 hides the bug here: the old tail is refused with the next heartbeat, in time. */
+    uint64_t s1, s23;
     cr_assert(group_shim_parse("S1", &s1));
+    cr_assert(group_shim_parse("S23", &s23));
     cr_assert_not(acknowledges_what_one_node_has(0));
-    cr_assert(acknowledges_what_one_node_has(s1), "nothing shows without S1: the test proves nothing");
+    cr_assert_not(acknowledges_what_one_node_has(s23));
+    cr_assert(acknowledges_what_one_node_has(s1 | s23), "nothing shows without S1: the test proves nothing");
 }

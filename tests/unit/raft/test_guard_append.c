@@ -234,6 +234,115 @@ Test(guard_append, s21_gathers_no_more_for_a_probed_peer_until_it_answers)
     bench_close(bench);
 }
 
+/* ---- S23: a follower that lost log is caught up, also when nothing new is written */
+
+static uint64_t leader_with_five_entries_everywhere(struct bench *bench)
+{
+    uint64_t term = bench_elect(bench);
+    bench_sync_all(bench);
+    bench_stored(bench, 3, term, 2);
+    bench_propose(bench, 3);
+    bench_sync_all(bench);
+    bench_stored(bench, 1, term, 5);
+    bench_stored(bench, 3, term, 5);
+    bench_tick(bench, 100);
+    bench_forget(bench);
+    return term;
+}
+
+static bool leaves_a_follower_behind_that_lost_log(uint64_t disabled)
+{
+    struct bench *bench = bench_open(3, disabled);
+    uint64_t term = leader_with_five_entries_everywhere(bench);
+    bench_rejected(bench, 1, term, 5, 2);
+    const struct raft_message *append = bench_last(bench, RAFT_IO_APPEND_ENTRIES, 1);
+    bool bug = append == NULL || append->append_entries.prev_log_index != 2 || append->append_entries.n_entries != 3;
+    bench_close(bench);
+    return bug;
+}
+
+Test(guard_append, s23_catches_up_a_follower_that_lost_log)
+{
+    bench_protects("S23", leaves_a_follower_behind_that_lost_log);
+}
+
+Test(guard_append, s23_goes_on_with_a_follower_that_lost_everything)
+{
+    struct bench *bench = bench_open(3, 0);
+    uint64_t term = leader_with_five_entries_everywhere(bench);
+    bench_rejected(bench, 1, term, 5, 1);
+    bench_stored(bench, 1, term, 5);
+    cr_assert_eq(bench->guard.raft.leader_state.progress[0].match_index, 5u);
+    bench_forget(bench);
+    bench_propose(bench, 1);
+    cr_assert_eq(bench_count(bench, RAFT_IO_APPEND_ENTRIES, 1), 1u);
+    bench_close(bench);
+}
+
+Test(guard_append, s23_an_old_refusal_costs_nothing_that_is_committed)
+{
+    struct bench *bench = bench_open(3, 0);
+    uint64_t term = leader_with_five_entries_everywhere(bench);
+    uint64_t committed = guard_commit_index(&bench->guard);
+    bench_rejected(bench, 1, term, 3, 2);
+    bench_rejected(bench, 3, term, 3, 2);
+    cr_assert_eq(guard_commit_index(&bench->guard), committed);
+    bench_propose(bench, 1);
+    bench_sync_all(bench);
+    cr_assert_eq(guard_commit_index(&bench->guard), committed);
+    bench_stored(bench, 3, term, 6);
+    cr_assert_eq(guard_commit_index(&bench->guard), 6u);
+    bench_close(bench);
+}
+
+/* ---- S24: what was acknowledged over an earlier link is not counted over the next one */
+
+static bool counts_what_an_earlier_life_acknowledged(uint64_t disabled)
+{
+    struct bench *bench = bench_open(3, disabled);
+    uint64_t term = leader_with_five_entries_everywhere(bench);
+    bench_propose(bench, 1);
+    bench_stored(bench, 3, term, 6);
+    guard_link_began(&bench->guard, (struct node_id){3});
+    bench_sync_all(bench);
+    bool bug = guard_commit_index(&bench->guard) == 6;
+    bench_close(bench);
+    return bug;
+}
+
+static bool counts_an_answer_that_waited(uint64_t disabled)
+{
+    struct bench *bench = bench_open(3, disabled);
+    uint64_t term = bench_elect(bench);
+    /* The own barrier is not yet on the disk: answers wait (S2). */
+    bench_stored(bench, 3, term, 2);
+    guard_link_began(&bench->guard, (struct node_id){3});
+    bench_sync_all(bench);
+    bool bug = guard_commit_index(&bench->guard) == 2;
+    bench_close(bench);
+    return bug;
+}
+
+Test(guard_append, s24_counts_no_acknowledgement_of_an_earlier_link)
+{
+    bench_protects("S24", counts_what_an_earlier_life_acknowledged);
+    bench_protects("S24", counts_an_answer_that_waited);
+}
+
+Test(guard_append, s24_probes_a_peer_anew_when_its_link_begins)
+{
+    struct bench *bench = bench_open(3, 0);
+    uint64_t term = leader_with_five_entries_everywhere(bench);
+    guard_link_began(&bench->guard, (struct node_id){3});
+    bench_tick(bench, 1);
+    const struct raft_message *probe = bench_last(bench, RAFT_IO_APPEND_ENTRIES, 3);
+    cr_assert_not_null(probe);
+    cr_assert_eq(probe->append_entries.prev_log_index, 5u);
+    bench_stored(bench, 3, term, 5);
+    cr_assert_eq(bench->guard.raft.leader_state.progress[2].match_index, 5u);
+    bench_close(bench);
+}
+
 /* ---- a peer that is away */
 
 Test(guard_append, gathers_nothing_for_a_peer_that_is_away_and_catches_it_up_later)
