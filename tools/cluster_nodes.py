@@ -275,6 +275,14 @@ class Cluster:
     def is_ready(self, node):
         return self.http(node, "/health/ready")[0] == 200
 
+    def state(self, node):
+        """What the node says of itself: ready, starting, noQuorum, diskFull, draining or rejoining; "not answering" when it is silent."""
+        status, text = self.http(node, "/health/ready")
+        try:
+            return json.loads(text)["state"] if status else "not answering"
+        except (ValueError, KeyError, TypeError):
+            return "not answering"
+
     def wait_for(self, nodes, good, what, seconds=READY_SECONDS):
         """Waits until `good(node)` for all; a node that ends meanwhile is an error with the end of its log."""
         deadline = time.monotonic() + seconds
@@ -290,7 +298,8 @@ class Cluster:
                                    f"{self.path(f'node-{waiting[0]}.log')}:\n{self.log_tail(waiting[0])}")
 
     def wait_ready(self, nodes, seconds=READY_SECONDS):
-        """Ready means that every partition has a leader; without a majority only life can be waited for."""
+        """Ready is the node's own state (it had a leader of every partition, and none of them was lost for long); without a majority
+        only life can be waited for."""
         running = [node for node in self.running() if not is_paused(self.pid(node))]
         if 2 * len(running) > self.shape.nodes:
             self.wait_for(nodes, self.is_ready, "ready", seconds)
@@ -306,7 +315,7 @@ class Cluster:
             elif is_paused(pid):
                 state = "paused"
             else:
-                state = "ready" if self.is_ready(node) else "starting" if self.is_live(node) else "not answering"
+                state = self.state(node)
             rows.append({"node": node, "state": state, "pid": pid, "client": f"{self.host}:{self.client_port(node)}",
                          "metrics": f"http://{self.host}:{self.metrics_port(node)}/metrics",
                          "log": self.path(f"node-{node}.log")})

@@ -49,11 +49,11 @@ static enum MHD_Result serve(struct http *http, struct MHD_Connection *connectio
     }
     if (strcmp(url, "/health/live") == 0)
         return reply(connection, MHD_HTTP_OK, json, bytes_of_text("{\"status\":\"UP\"}\n"));
-    if (strcmp(url, "/health/ready") == 0 && http->options.ready(http->options.context))
-        return reply(connection, MHD_HTTP_OK, json, bytes_of_text("{\"status\":\"UP\"}\n"));
-    if (strcmp(url, "/health/ready") == 0)
-        return reply(connection, MHD_HTTP_SERVICE_UNAVAILABLE, json,
-                     bytes_of_text("{\"status\":\"OUT_OF_SERVICE\",\"reason\":\"not every partition has a leader\"}\n"));
+    if (strcmp(url, "/health/ready") == 0) {
+        buffer_clear(&http->body);
+        bool ready = http->options.ready(http->options.context, &http->body);
+        return reply(connection, ready ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, json, buffer_bytes(&http->body));
+    }
     return reply(connection, MHD_HTTP_NOT_FOUND, json,
                  bytes_of_text("{\"error\":\"not found\",\"paths\":[\"/metrics\",\"/health/live\",\"/health/ready\"]}\n"));
 }

@@ -18,7 +18,7 @@ struct http_options {
     const char *address;               /* "host:port" */
     struct metric_registry *registry;  /* for its own counters; borrowed */
     void (*metrics)(void *context, struct buffer *out);
-    bool (*ready)(void *context);
+    bool (*ready)(void *context, struct buffer *out);     /* appends the body; false: 503 */
     void *context;
 };
 

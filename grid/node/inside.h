@@ -2,6 +2,7 @@
 #ifndef GRID_NODE_INSIDE_H
 #define GRID_NODE_INSIDE_H
 
+#include "grid/node/health.h"
 #include "grid/node/node.h"
 #include "grid/node/observer.h"
 #include "grid/node/pipeline.h"
@@ -75,6 +76,7 @@ struct node {
     struct deferred leaders_changed;
     struct hand_over hand_over;
     struct balance balance;
+    struct health health;
     struct buffer scratch;             /* links: bodies being built */
     struct arena arena;                /* links: decoding */
 };
@@ -98,6 +100,7 @@ void status_answer(struct node *node, enum admin_kind kind, struct buffer *out);
 void status_table(struct node *node, struct arena *arena, struct message_table *ret_table);
 void status_register(struct node *node);
 void status_refresh(struct node *node);
+void status_look(struct node *node);                   /* at every tick: the state of this node */
 
 /* balance.c: at every tick */
 void balance_tick(struct node *node);

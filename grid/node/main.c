@@ -205,10 +205,10 @@ static void on_metrics(void *context, struct buffer *out)
     node_metrics(program->node, out);
 }
 
-static bool on_ready(void *context)
+static bool on_ready(void *context, struct buffer *out)
 {
     struct program *program = context;
-    return node_ready(program->node);
+    return node_health(program->node, out);
 }
 
 static enum grid_err share_descriptors(struct program *program, char **ret_note)

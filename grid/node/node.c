@@ -192,6 +192,7 @@ static void on_tick(void *context)
     if (node->ticks % SWEEP_EVERY_TICKS == 0)
         clients_sweep(node);
     balance_tick(node);
+    status_look(node);
     clock_timer_start(node->io->clock, &node->tick, NODE_TICK_US);
 }
 
@@ -268,6 +269,8 @@ enum grid_err node_open(const struct node_options *options, struct node **ret_no
     node->leaders_changed = (struct deferred){.run = refresh_map, .context = node};
     prng_init(&node->prng, entropy_u64(node->io->entropy));
     partition_map_init(&node->map, node->partitions);
+    health_init(&node->health, node->partitions, options->settings->election_timeout_ms ? options->settings->election_timeout_ms : 1000,
+                clock_now_ms(node->io->clock));
     arena_init(&node->arena, 64 * 1024);
     status_register(node);
     observer_init(&node->observer, node->io->clock, node->metrics);
@@ -311,6 +314,7 @@ void node_close(struct node *node)
     clients_close(node);
     memory_free(node->pipelines);
     partition_map_close(&node->map);
+    health_close(&node->health);
     buffer_close(&node->scratch);
     arena_close(&node->arena);
     memory_free(node);

@@ -34,7 +34,10 @@ void node_hand_over(struct node *node, void (*done)(void *context), void *contex
 /* Ends all connections and proposals. What was unanswered stays unknown to its client (I40). */
 void node_close(struct node *node);
 
-bool node_ready(const struct node *node);              /* every partition has a leader that this node knows */
+bool node_ready(const struct node *node);              /* every partition has a leader that this node knows, right now */
+/* Appends what /health/ready says: {"status":"UP","state":"ready"}, or OUT_OF_SERVICE with another state of health.h and its reason.
+ * Whether the node is ready; steady, unlike node_ready. */
+bool node_health(struct node *node, struct buffer *out);
 uint32_t node_partitions(const struct node *node);
 /* For oracles and status: the state and the group of a partition. */
 const struct partition *node_partition(const struct node *node, struct partition_id partition);

@@ -32,7 +32,7 @@ static struct node_status node_status(const struct node *node)
     return (struct node_status){
         .node = node->settings->self,
         .client_address = bytes_of_text(node_settings_member(node->settings, node->settings->self)->client_address),
-        .state = bytes_of_text(node_ready(node) ? "ready" : "starting"),
+        .state = bytes_of_text(health_name(node->health.state)),
         .version = bytes_of_text(NODE_VERSION),
         .leaders = partition_map_led_by(&node->map, node->settings->self),
         .replicas = node->partitions,
@@ -63,6 +63,7 @@ void status_answer(struct node *node, enum admin_kind kind, struct buffer *out)
     arena_init(&arena, 64 * 1024);
     struct admin_response response = {.members = members(node, &arena), .members_count = node->settings->members_count};
     if (kind == ADMIN_STATUS) {
+        status_look(node);
         response.has_status = true;
         response.status = node_status(node);
     } else {
@@ -103,6 +104,48 @@ void status_register(struct node *node)
     };
 }
 
+/* ---- the state */
+
+static void say_state(struct node *node, enum health_state before)
+{
+    struct buffer reason = {0};
+    health_reason(&node->health, &reason);
+    if (node->health.state == HEALTH_NO_QUORUM)
+        LOG_WARN(node->logger, "node", "%s, no longer %s: %.*s", health_name(node->health.state), health_name(before), (int)reason.size,
+                 (const char *)reason.data);
+    else
+        LOG_INFO(node->logger, "node", "%s, no longer %s%s%.*s", health_name(node->health.state), health_name(before),
+                 reason.size > 0 ? ": " : "", (int)reason.size, reason.size > 0 ? (const char *)reason.data : "");
+    buffer_close(&reason);
+}
+
+void status_look(struct node *node)
+{
+    uint64_t now_ms = clock_now_ms(node->io->clock);
+    enum health_state before = node->health.state;
+    for (uint32_t i = 0; i < node->partitions; i++)
+        health_leader(&node->health, i, node->map.leaders[i] != 0, now_ms);
+    struct health_signs signs = {.draining = node->hand_over.given != NULL};
+    if (health_look(&node->health, signs, now_ms))
+        say_state(node, before);
+}
+
+bool node_health(struct node *node, struct buffer *out)
+{
+    status_look(node);
+    bool ready = node->health.state == HEALTH_READY;
+    buffer_append_format(out, "{\"status\":\"%s\",\"state\":\"%s\"", ready ? "UP" : "OUT_OF_SERVICE", health_name(node->health.state));
+    if (!ready) {
+        buffer_append_text(out, ",\"reason\":\"");
+        health_reason(&node->health, out);
+        buffer_append_u8(out, '"');
+    }
+    buffer_append_text(out, "}\n");
+    return ready;
+}
+
+/* ---- gauges */
+
 static void gauge(struct node *node, const char *name, const char *help, uint64_t value)
 {
     metric_gauge_add(node->metrics, name, help, NULL)->value = (int64_t)value;
@@ -116,6 +159,18 @@ static void expose_breaker(struct node *node)
     for (int state = BREAKER_CLOSED; state <= BREAKER_HALF_OPEN; state++)
         metric_gauge_add(node->metrics, "circuit_breaker_state", "1 for the present state of a destination's breaker.",
                          labels[state])->value = (int)node->breaker.state == state;
+}
+
+static void expose_state(struct node *node)
+{
+    status_look(node);
+    gauge(node, "gridiron_ready", "1 while the state of this node is ready.", node->health.state == HEALTH_READY);
+    for (int state = 0; state < HEALTH_STATES; state++) {
+        char label[32];
+        snprintf(label, sizeof label, "state=\"%s\"", health_name((enum health_state)state));
+        metric_gauge_add(node->metrics, "gridiron_node_state", "1 for the present state of this node.", label)->value =
+            (int)node->health.state == state;
+    }
 }
 
 static void total(struct node *node, const char *name, const char *help, uint64_t value)
@@ -197,7 +252,7 @@ void status_refresh(struct node *node)
     expose_led(node, &sums.led);
     expose_hosted(node, &sums.hosted);
     gauge(node, "gridiron_partitions_led", "Partitions that this node leads.", partition_map_led_by(&node->map, node->settings->self));
-    gauge(node, "gridiron_ready", "1 when every partition has a leader that this node knows.", node_ready(node));
+    expose_state(node);
     gauge(node, "gridiron_log_disk_bytes", "Bytes of the log on disk.", group_set_log_disk_bytes(node->groups));
     gauge(node, "gridiron_log_memory_bytes", "Bytes of log entries in memory.", group_set_log_memory_bytes(node->groups));
     total(node, "gridiron_map_gets_total", "Reads of one entry served by this node.", node->partition_reads.gets);

@@ -204,7 +204,7 @@ def main():
         tap.check("without a majority a write is unavailable or unknown", code in (3, 4), f"{code} {out} {error}")
         shown = gridctl_json(PROGRAMS, nodes, "cluster", "status")
         tap.check("and the cluster is not healthy", shown["healthy"] is False and
-                  [each["state"] for each in shown["nodes"]][1:] == ["unreachable"] * 2, str(shown))
+                  [each["state"] for each in shown["nodes"]][1:] == ["down"] * 2, str(shown))
     return tap.end()
 
 

@@ -162,8 +162,8 @@ def watch_live(tap, nodes):
 def watch_troubles(tap, nodes):
     nodes.pause([3])
     with terminal(watch_command(nodes)) as live:
-        seen = live.read_until(lambda text: "unreachable" in text)
-        tap.check("a frozen node shows as unreachable", seen and "not healthy" in live.text, live.text)
+        seen = live.read_until(lambda text: "down" in text)
+        tap.check("a frozen node shows as down", seen and "not healthy" in live.text, live.text)
         live.key("q")
         tap.check("q quits while a node is waited for", live.end()[0] == 0)
     nodes.resume([3])

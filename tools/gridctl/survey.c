@@ -85,7 +85,7 @@ void survey_start(struct ctl *ctl, struct survey *survey)
         view->survey = survey;
         view->node = members[i].node;
         view->address = arena_text(&survey->arena, bytes_of_text(members[i].address));
-        snprintf(view->state, sizeof view->state, "unreachable");
+        snprintf(view->state, sizeof view->state, "down");
     }
     uint64_t patience = ctl->timeout_ms < PATIENCE_MS ? ctl->timeout_ms : PATIENCE_MS;
     for (size_t i = 0; i < survey->count; i++) {
@@ -118,6 +118,17 @@ void survey_close(struct survey *survey)
 
 /* ---- what it shows */
 
+static const struct grid_partition_status *node_row(const struct node_view *node, uint32_t partition)
+{
+    /* Nodes answer in the order of the partitions. */
+    if (partition < node->partitions_count && node->partitions[partition].partition == partition)
+        return &node->partitions[partition];
+    for (size_t i = 0; i < node->partitions_count; i++)
+        if (node->partitions[i].partition == partition)
+            return &node->partitions[i];
+    return NULL;
+}
+
 uint32_t survey_with_leader(const struct survey *survey)
 {
     uint32_t count = 0;
@@ -126,12 +137,36 @@ uint32_t survey_with_leader(const struct survey *survey)
     return count;
 }
 
+/* The answers are not of one moment: somebody may still name the leader before. */
+static bool followed(const struct survey *survey, uint32_t partition)
+{
+    uint64_t term = 0;
+    uint32_t leader = 0;
+    size_t followers = 0, rows = 0;
+    for (size_t n = 0; n < survey->count; n++) {
+        const struct grid_partition_status *row = node_row(&survey->nodes[n], partition);
+        if (row != NULL && row->leader != 0 && row->term >= term) {
+            term = row->term;
+            leader = row->leader;
+        }
+    }
+    for (size_t n = 0; n < survey->count; n++) {
+        const struct grid_partition_status *row = node_row(&survey->nodes[n], partition);
+        rows += row != NULL;
+        followers += row != NULL && (row->leader == leader || row->leader == 0 || row->term < term);
+    }
+    return rows == survey->count && followers > survey->count / 2;
+}
+
 bool survey_is_healthy(const struct survey *survey)
 {
     for (size_t i = 0; i < survey->count; i++)
         if (strcmp(survey->nodes[i].state, "ready") != 0)
             return false;
-    return survey->count > 0 && survey_with_leader(survey) == survey->partitions;
+    for (uint32_t i = 0; i < survey->partitions; i++)
+        if (!followed(survey, i))
+            return false;
+    return survey->count > 0;
 }
 
 const struct grid_partition_status *survey_row(const struct survey *survey, uint32_t partition)

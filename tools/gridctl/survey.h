@@ -33,11 +33,13 @@ struct survey {
 
 /* Connects, asks and waits; an exit code. */
 int survey_take(struct ctl *ctl, struct survey *survey);
-/* Asks on a connection that stands; `done` turns true on the loop. Nodes that do not answer stay "unreachable". */
+/* Asks on a connection that stands; `done` turns true on the loop. Nodes that do not answer stay "down". */
 void survey_start(struct ctl *ctl, struct survey *survey);
 void survey_close(struct survey *survey);
 
 uint32_t survey_with_leader(const struct survey *survey);
+/* All nodes are ready, and every partition has a leader that a majority follows. A node that is between two leaders counts as a
+ * follower: when that lasts its state is no longer ready. */
 bool survey_is_healthy(const struct survey *survey);
 /* The leader's own row of a partition, or the one of whatever replica answered; NULL: nobody did. */
 const struct grid_partition_status *survey_row(const struct survey *survey, uint32_t partition);

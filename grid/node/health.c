@@ -1,0 +1,116 @@
+#include "grid/node/health.h"
+
+#include <inttypes.h>
+
+#include "grid/base/check.h"
+#include "grid/base/memory.h"
+
+void health_init(struct health *health, uint32_t partitions, uint32_t election_timeout_ms, uint64_t now_ms)
+{
+    REQUIRE(partitions > 0 && election_timeout_ms > 0);
+    *health = (struct health){.partitions = partitions, .patience_ms = HEALTH_ELECTIONS * election_timeout_ms,
+                              .leaderless_ms = memory_zero(partitions, sizeof *health->leaderless_ms),
+                              .leaderless = partitions};
+    for (uint32_t i = 0; i < partitions; i++)
+        health->leaderless_ms[i] = now_ms;
+}
+
+void health_close(struct health *health)
+{
+    memory_free(health->leaderless_ms);
+    *health = (struct health){0};
+}
+
+void health_leader(struct health *health, uint32_t partition, bool known, uint64_t now_ms)
+{
+    REQUIRE(partition < health->partitions && now_ms != HEALTH_LED);
+    uint64_t *since_ms = &health->leaderless_ms[partition];
+    if (known == (*since_ms == HEALTH_LED))
+        return;
+    *since_ms = known ? HEALTH_LED : now_ms;
+    health->leaderless += known ? UINT32_MAX : 1;      /* one less, or one more */
+}
+
+static uint64_t longest_without_leader(const struct health *health, uint64_t now_ms)
+{
+    uint64_t longest_ms = 0;
+    for (uint32_t i = 0; health->leaderless != 0 && i < health->partitions; i++) {
+        uint64_t since_ms = health->leaderless_ms[i];
+        if (since_ms <= now_ms && now_ms - since_ms > longest_ms)
+            longest_ms = now_ms - since_ms;
+    }
+    return longest_ms;
+}
+
+/* A disk with hardly any room is full and not full by turns; the state is not. */
+static void look_at_disk(struct health *health, bool disk_full, uint64_t now_ms)
+{
+    if (disk_full || !health->full) {
+        health->full = disk_full;
+        health->room_since_ms = now_ms;
+    } else if (now_ms - health->room_since_ms >= HEALTH_ROOM_MS) {
+        health->full = false;
+    }
+}
+
+static enum health_state decide(const struct health *health)
+{
+    if (health->signs.draining)
+        return HEALTH_DRAINING;
+    if (health->signs.rejoining)
+        return HEALTH_REJOINING;
+    if (!health->was_ready)
+        return HEALTH_STARTING;
+    bool lost = health->longest_ms >= health->patience_ms;
+    /* What was lost is lost until every partition has a leader again. */
+    if (lost || (health->state == HEALTH_NO_QUORUM && health->leaderless != 0))
+        return HEALTH_NO_QUORUM;
+    return health->full ? HEALTH_DISK_FULL : HEALTH_READY;
+}
+
+bool health_look(struct health *health, struct health_signs signs, uint64_t now_ms)
+{
+    enum health_state before = health->state;
+    health->signs = signs;
+    health->longest_ms = longest_without_leader(health, now_ms);
+    health->was_ready = health->was_ready || (health->leaderless == 0 && !signs.rejoining);
+    look_at_disk(health, signs.disk_full, now_ms);
+    health->state = decide(health);
+    return health->state != before;
+}
+
+const char *health_name(enum health_state state)
+{
+    static const char *const names[HEALTH_STATES] = {
+        [HEALTH_STARTING] = "starting", [HEALTH_REJOINING] = "rejoining", [HEALTH_READY] = "ready",
+        [HEALTH_NO_QUORUM] = "noQuorum", [HEALTH_DISK_FULL] = "diskFull", [HEALTH_DRAINING] = "draining"};
+    REQUIRE(state < HEALTH_STATES);
+    return names[state];
+}
+
+void health_reason(const struct health *health, struct buffer *out)
+{
+    switch (health->state) {
+    case HEALTH_STARTING:
+        buffer_append_format(out, "%" PRIu32 " of %" PRIu32 " partitions have no leader yet that this node knows%s", health->leaderless,
+                             health->partitions, health->full ? "; its disk is full" : "");
+        break;
+    case HEALTH_REJOINING:
+        buffer_append_text(out, "this node lost its log and does not count until it has caught up with the others");
+        break;
+    case HEALTH_NO_QUORUM:
+        buffer_append_format(out, "%" PRIu32 " of %" PRIu32 " partitions have had no leader for %" PRIu64
+                             " ms: a majority of the nodes must run and reach each other%s", health->leaderless, health->partitions,
+                             health->longest_ms, health->full ? "; the disk of this node is full as well" : "");
+        break;
+    case HEALTH_DISK_FULL:
+        buffer_append_text(out, "the disk of this node is full: reads go on, writes are refused; free space in its data directory");
+        break;
+    case HEALTH_DRAINING:
+        buffer_append_text(out, "this node hands over its partitions before it stops");
+        break;
+    case HEALTH_READY:
+    case HEALTH_STATES:
+        break;
+    }
+}

@@ -1,0 +1,116 @@
+/* What a node says of its state, from tables of what it sees and when. */
+#include <criterion/criterion.h>
+
+#include "grid/node/health.h"
+
+enum { PARTITIONS = 3, ELECTION_MS = 1000, PATIENCE_MS = HEALTH_ELECTIONS * ELECTION_MS };
+
+static struct health health;
+
+static void set_up(void)
+{
+    health_init(&health, PARTITIONS, ELECTION_MS, 0);
+}
+
+static void tear_down(void)
+{
+    health_close(&health);
+}
+
+TestSuite(health, .init = set_up, .fini = tear_down);
+
+enum { FULL = 1, DRAINS = 2, REJOINS = 4 };
+
+/* At `at_ms` the node knows leaders of the partitions in `led` (a bit each) and sees `signs`: it says `state`. */
+struct step { uint64_t at_ms; unsigned led, signs; enum health_state state; };
+
+static void walk(const struct step *steps, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct step *step = &steps[i];
+        enum health_state before = health.state;
+        for (uint32_t partition = 0; partition < PARTITIONS; partition++)
+            health_leader(&health, partition, (step->led >> partition & 1) != 0, step->at_ms);
+        struct health_signs signs = {.disk_full = (step->signs & FULL) != 0, .draining = (step->signs & DRAINS) != 0,
+                                     .rejoining = (step->signs & REJOINS) != 0};
+        bool changed = health_look(&health, signs, step->at_ms);
+        cr_expect_eq(health.state, step->state, "at %llu ms: %s, not %s", (unsigned long long)step->at_ms, health_name(health.state),
+                     health_name(step->state));
+        cr_expect_eq(changed, before != health.state);
+    }
+}
+
+#define WALK(...) walk((const struct step[]){__VA_ARGS__}, sizeof((const struct step[]){__VA_ARGS__}) / sizeof(struct step))
+
+Test(health, is_starting_until_every_partition_has_had_a_leader)
+{
+    WALK({0, 0, 0, HEALTH_STARTING}, {500, 3, 0, HEALTH_STARTING}, {60000, 6, 0, HEALTH_STARTING}, {60050, 7, 0, HEALTH_READY});
+}
+
+Test(health, an_election_is_no_change_of_state)
+{
+    WALK({0, 7, 0, HEALTH_READY}, {100, 5, 0, HEALTH_READY}, {100 + PATIENCE_MS - 1, 5, 0, HEALTH_READY},
+         {100 + PATIENCE_MS, 7, 0, HEALTH_READY}, {20000, 0, 0, HEALTH_READY}, {22000, 7, 0, HEALTH_READY});
+}
+
+Test(health, elections_of_different_partitions_do_not_add_up)
+{
+    WALK({0, 7, 0, HEALTH_READY});
+    for (uint64_t i = 0; i < 20; i++)
+        WALK({1000 + i * 4000, 7u & ~(1u << i % PARTITIONS), 0, HEALTH_READY}, {4900 + i * 4000, 7u & ~(1u << i % PARTITIONS), 0, HEALTH_READY});
+}
+
+Test(health, a_partition_without_a_leader_for_long_is_no_quorum_until_all_have_one)
+{
+    WALK({0, 7, 0, HEALTH_READY}, {100, 5, 0, HEALTH_READY}, {100 + PATIENCE_MS, 5, 0, HEALTH_NO_QUORUM},
+         /* Another one still elects: as lost as before. */
+         {6000, 3, 0, HEALTH_NO_QUORUM}, {6050, 7, 0, HEALTH_READY}, {6100, 5, 0, HEALTH_READY});
+}
+
+Test(health, without_a_quorum_it_is_never_called_starting_again)
+{
+    WALK({0, 7, 0, HEALTH_READY}, {50, 0, 0, HEALTH_READY}, {50 + PATIENCE_MS, 0, 0, HEALTH_NO_QUORUM}, {3600000, 0, 0, HEALTH_NO_QUORUM});
+}
+
+Test(health, a_full_disk_shows_at_once_and_ends_when_there_was_room_for_a_while)
+{
+    WALK({0, 7, 0, HEALTH_READY}, {100, 7, FULL, HEALTH_DISK_FULL}, {200, 7, 0, HEALTH_DISK_FULL}, {900, 7, FULL, HEALTH_DISK_FULL},
+         {1000, 7, 0, HEALTH_DISK_FULL}, {900 + HEALTH_ROOM_MS - 1, 7, 0, HEALTH_DISK_FULL}, {900 + HEALTH_ROOM_MS, 7, 0, HEALTH_READY});
+}
+
+Test(health, what_includes_the_rest_is_said)
+{
+    WALK({0, 0, FULL, HEALTH_STARTING}, {10, 7, FULL, HEALTH_DISK_FULL}, {20, 0, FULL, HEALTH_DISK_FULL},
+         {20 + PATIENCE_MS, 0, FULL, HEALTH_NO_QUORUM}, {6000, 0, FULL | DRAINS, HEALTH_DRAINING},
+         {6050, 7, FULL | DRAINS | REJOINS, HEALTH_DRAINING});
+}
+
+Test(health, a_node_that_rejoins_becomes_ready_only_after_it)
+{
+    WALK({0, 0, REJOINS, HEALTH_REJOINING}, {100, 7, REJOINS, HEALTH_REJOINING}, {200, 5, 0, HEALTH_STARTING}, {300, 7, 0, HEALTH_READY},
+         {400, 7, REJOINS, HEALTH_REJOINING}, {500, 7, 0, HEALTH_READY});
+}
+
+Test(health, says_why_in_a_sentence_unless_it_is_ready)
+{
+    static const struct { struct step step; const char *part; } rows[] = {
+        {{0, 1, 0, HEALTH_STARTING}, "2 of 3 partitions have no leader yet"},
+        {{10, 7, 0, HEALTH_READY}, NULL},
+        {{20, 7, FULL, HEALTH_DISK_FULL}, "free space"},
+        {{2000, 3, 0, HEALTH_READY}, NULL},
+        {{2000 + PATIENCE_MS, 3, 0, HEALTH_NO_QUORUM}, "1 of 3 partitions have had no leader for 5000 ms"},
+        {{8000, 7, DRAINS, HEALTH_DRAINING}, "hands over"},
+        {{9000, 7, REJOINS, HEALTH_REJOINING}, "lost its log"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct buffer text = {0};
+        walk(&rows[i].step, 1);
+        health_reason(&health, &text);
+        buffer_append_u8(&text, 0);
+        if (rows[i].part)
+            cr_expect_not_null(strstr((char *)text.data, rows[i].part), "%s", (char *)text.data);
+        else
+            cr_expect_eq(text.size, 1u, "%s", (char *)text.data);
+        buffer_close(&text);
+    }
+}
