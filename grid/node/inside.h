@@ -41,6 +41,18 @@ struct hand_over {
     void *context;
 };
 
+/* What is known of the clocks of the other members; see time_exchange.c. */
+struct time_peer {
+    uint64_t sent_us;                  /* the peer's monotonic time in the last frame heard on this link; 0: none */
+    uint64_t heard_us;                 /* the own one when it came */
+    bool soon;                         /* waits for a frame from here */
+};
+struct time_exchange {
+    struct member_clocks clocks;
+    struct time_peer peers[REPLICAS_MAX];
+    bool soon;                         /* all of them do */
+};
+
 /* Partitions on their way to the member that should lead them; see balance.c. */
 struct balance {
     uint32_t partition;                /* the one that was moved last */
@@ -77,6 +89,7 @@ struct node {
     struct hand_over hand_over;
     struct balance balance;
     struct health health;
+    struct time_exchange times;
     struct buffer scratch;             /* links: bodies being built */
     struct arena arena;                /* links: decoding */
 };
@@ -94,6 +107,13 @@ bool links_send_messages(void *context, uint32_t source, uint32_t destination, u
                          const struct bytes *messages, size_t count);
 void links_answer_messages(void *context, struct node_id to, uint32_t source, uint32_t destination, uint64_t applied, bool gap);
 void links_send_digests(struct node *node);
+
+/* time_exchange.c */
+void time_exchange_init(struct node *node);            /* before the pipelines are opened */
+void time_exchange_open(struct node *node);
+void time_exchange_tick(struct node *node);            /* at every tick */
+void time_exchange_soon(struct node *node);            /* something changed that others want to know at the next tick */
+struct log_time_now time_exchange_now(const struct node *node);
 
 /* status.c */
 void status_answer(struct node *node, enum admin_kind kind, struct buffer *out);

@@ -154,6 +154,7 @@ static void on_role_changed(void *context, uint32_t partition)
     struct node *node = context;
     (void)partition;
     clock_defer(node->io->clock, &node->leaders_changed);
+    time_exchange_soon(node);
 }
 
 /* ---- the partition map follows the groups */
@@ -183,6 +184,7 @@ static void on_tick(void *context)
     refresh_map(node);
     for (uint32_t i = 0; i < node->partitions; i++)
         pipeline_tick(node->pipelines[i]);
+    time_exchange_tick(node);
     if (node->map_pushed != node->map.version) {
         node->map_pushed = node->map.version;
         clients_push_table(node);
@@ -229,6 +231,7 @@ static void open_pipelines(struct node *node)
         .log_disk_bytes_max = settings->log_disk_bytes_max ? settings->log_disk_bytes_max : LOG_DISK_BYTES_DEFAULT,
         .log_memory_bytes_max = settings->log_memory_bytes_max ? settings->log_memory_bytes_max : LOG_MEMORY_BYTES_DEFAULT,
         .load_max = settings->admission_load_max ? settings->admission_load_max : ADMISSION_LOAD_DEFAULT,
+        .clocks = &node->times.clocks,
         .context = node, .answer = on_answer, .genesis_encode = on_genesis_encode,
         .answer_messages = links_answer_messages, .send_messages = links_send_messages,
         .role_changed = on_role_changed, .fatal = on_fatal};
@@ -278,8 +281,10 @@ enum grid_err node_open(const struct node_options *options, struct node **ret_no
     if (err == GRID_ERR_OK)
         err = open_groups(node, ret_note);
     if (err == GRID_ERR_OK) {
+        time_exchange_init(node);
         open_pipelines(node);
         links_open(node);
+        time_exchange_open(node);
         err = group_set_start(node->groups, ret_note);
         if (err != GRID_ERR_OK) {
             memory_free(*ret_note);

@@ -6,6 +6,7 @@
 #include "grid/base/limits.h"
 #include "grid/base/memory.h"
 #include "grid/node/admission.h"
+#include "grid/node/inflows.h"
 #include "grid/node/observer.h"
 #include "grid/node/parked.h"
 #include "grid/partition/activities.h"
@@ -35,24 +36,23 @@ struct read_batch {
     uint64_t since_us;
 };
 
-/* What of a source is proposed here and not yet applied, so that a repeated batch is not proposed again. */
-struct inflow { uint32_t source; uint64_t proposed; };
-
 struct pipeline {
     struct pipeline_shared *shared;
     struct partition_id id;
     struct group *group;
     struct group_machine machine;
     struct partition *partition;
+    bool ready;                        /* leader with everything applied that is in the log; leads: and serving */
     bool leads, genesis_checked, genesis_proposed, tick_proposed, activities_left;
     bool refused;                      /* an entry was not taken into the log: what it carried is asked for again at the tick */
     uint64_t leaderless_since_us;      /* 0: a leader is known */
     uint64_t terms_led[TERMS_KEPT];    /* by term modulo TERMS_KEPT: what was proposed in them was proposed here */
-    struct log_clock log_clock;
+    struct log_time log_time;
     struct admission admission;
     struct buffer building, scratch;
     struct proposal *open, *idle;
     struct read_batch *reads, *reads_idle;
+    uint64_t read_time_ms;             /* log time at which the reads under way are served */
     struct parked parked;              /* reads that wait for a journal's next record */
     uint64_t journal_seen;             /* version of the journals when they were looked at */
     struct deferred flush;
@@ -61,8 +61,7 @@ struct pipeline {
     uint64_t outbox_seen;
     struct activity_runner *runner;
     uint64_t activity_seen;
-    struct inflow *inflows;
-    size_t inflows_count, inflows_capacity;
+    struct inflows inflows;
     struct { uint64_t index, digest; } digests[DIGESTS_KEPT];
     uint64_t digest_last;
 };
@@ -77,10 +76,16 @@ static uint64_t now_us(const struct pipeline *pipeline)
     return clock_now_us(pipeline->shared->io->clock);
 }
 
-static uint64_t log_time_ms(struct pipeline *pipeline)
+static struct log_time_now clocks_now(const struct pipeline *pipeline)
 {
     struct clock *clock = pipeline->shared->io->clock;
-    return log_clock_read(&pipeline->log_clock, clock_now_us(clock), clock_wall_ms(clock));
+    return (struct log_time_now){pipeline->shared->clocks, clock_now_us(clock), clock_wall_ms(clock)};
+}
+
+static uint64_t log_time_ms(struct pipeline *pipeline)
+{
+    struct log_time_now now = clocks_now(pipeline);
+    return log_time_read(&pipeline->log_time, &now);
 }
 
 /* ---- answers */
@@ -107,14 +112,6 @@ static void answer_all(struct pipeline *pipeline, const struct waiter *waiters, 
 {
     for (uint32_t i = 0; i < count; i++)
         answer_error(pipeline, &waiters[i], err);
-}
-
-static struct inflow *inflow_find(struct pipeline *pipeline, uint32_t source)
-{
-    for (size_t i = 0; i < pipeline->inflows_count; i++)
-        if (pipeline->inflows[i].source == source)
-            return &pipeline->inflows[i];
-    return NULL;
 }
 
 static void answer_messages(struct pipeline *pipeline, struct node_id to, uint32_t source, bool gap)
@@ -184,7 +181,8 @@ static void propose(struct pipeline *pipeline)
     REQUIRE(proposal && proposal->count > 0 && proposal->count == entry_commands(&pipeline->building));
     pipeline->open = NULL;
     proposal->proposed_us = observer_proposed(pipeline->shared->observer, proposal->since_us);
-    entry_seal(&pipeline->building, log_time_ms(pipeline), clock_wall_ms(pipeline->shared->io->clock));
+    struct log_time_now now = clocks_now(pipeline);
+    entry_seal(&pipeline->building, log_time_read(&pipeline->log_time, &now), log_time_wall_ms(&now));
     /* Room was checked where clients come in; what is packed beside them is never refused (R6). */
     enum grid_err err = group_propose(pipeline->group, GROUP_INTERNAL, buffer_bytes(&pipeline->building), proposal);
     buffer_clear(&pipeline->building);
@@ -194,7 +192,7 @@ static void propose(struct pipeline *pipeline)
     /* Refused before the log: surely not appended. */
     answer_all(pipeline, proposal->waiters, proposal->count, err == GRID_ERR_BUSY ? GRID_ERR_NOT_LEADER : err);
     pipeline->tick_proposed = false;
-    pipeline->inflows_count = 0;
+    inflows_clear(&pipeline->inflows);
     outbox_sender_repeat_acks(&pipeline->sender, now_us(pipeline));
     pipeline->refused = true;
     proposal_give(proposal);
@@ -254,7 +252,7 @@ static void serve(void *context, const struct query *query, const struct waiter 
 {
     struct pipeline *pipeline = context;
     buffer_clear(&pipeline->scratch);
-    partition_query(pipeline->partition, query, &pipeline->scratch);
+    partition_query(pipeline->partition, query, pipeline->read_time_ms, &pipeline->scratch);
     pipeline->shared->answer(pipeline->shared->context, waiter, pipeline->id.value, buffer_bytes(&pipeline->scratch));
 }
 
@@ -283,6 +281,7 @@ static bool park(struct pipeline *pipeline, struct query *query, const struct wa
 static void serve_parked(struct pipeline *pipeline)
 {
     pipeline->journal_seen = partition_journal_version(pipeline->partition);
+    pipeline->read_time_ms = log_time_ms(pipeline);
     parked_run(&pipeline->parked, now_us(pipeline), &(struct parked_serve){pipeline, has_records, serve});
 }
 
@@ -307,6 +306,8 @@ static void read_done(void *context, enum grid_err err, uint64_t index)
     metric_observe_us(pipeline->shared->counters->read_us, now_us(pipeline) - batch->since_us);
     if (err != GRID_ERR_OK)
         answer_all(pipeline, batch->waiters, batch->count, err);
+    else
+        pipeline->read_time_ms = log_time_ms(pipeline);
     for (uint32_t at = 0; err == GRID_ERR_OK && at < batch->count;) {
         uint32_t count = decode_reads(pipeline, &encoded, batch->count - at, queries);
         for (uint32_t i = 0; i < count; i++, at++)
@@ -485,6 +486,8 @@ static void on_apply(void *context, uint64_t index, uint64_t term, struct bytes 
     partition_apply(pipeline->partition, command, answered, proposal);
     if (counts)
         submitted = observer_apply_end(observer, pipeline->partition);
+    if (!pipeline->ready)
+        log_time_apply(&pipeline->log_time, partition_log_time_ms(pipeline->partition), now_us(pipeline));
     pipeline->digest_last = index;
     pipeline->digests[index % DIGESTS_KEPT].index = index;
     pipeline->digests[index % DIGESTS_KEPT].digest = partition_digest(pipeline->partition);
@@ -509,12 +512,15 @@ static void on_dropped(void *context, void *token)
     proposal_give(proposal);
 }
 
-static void lead(struct pipeline *pipeline)
+static void lead_when_time_is_known(struct pipeline *pipeline)
 {
-    struct clock *clock = pipeline->shared->io->clock;
+    struct log_time_now now = clocks_now(pipeline);
+    const struct partition *partition = pipeline->partition;
+    if (!pipeline->ready || pipeline->leads ||
+        !log_time_lead(&pipeline->log_time, partition_log_time_ms(partition), partition_wall_time_ms(partition), &now))
+        return;
     pipeline->leads = true;
     pipeline->genesis_proposed = pipeline->tick_proposed = false;
-    log_clock_start(&pipeline->log_clock, partition_log_time_ms(pipeline->partition), clock_now_us(clock), clock_wall_ms(clock));
     pipeline->outbox_seen = 0;         /* the first flush looks at everything (R10) */
     pipeline->activity_seen = 0;
     schedule(pipeline);
@@ -523,7 +529,7 @@ static void lead(struct pipeline *pipeline)
 static void resign(struct pipeline *pipeline)
 {
     pipeline->leads = false;
-    pipeline->inflows_count = 0;
+    inflows_clear(&pipeline->inflows);
     outbox_sender_close(&pipeline->sender);
     if (pipeline->runner)
         activity_runner_close(pipeline->runner);
@@ -545,12 +551,18 @@ static void resign(struct pipeline *pipeline)
 static void on_role(void *context, enum group_role role, uint64_t term)
 {
     struct pipeline *pipeline = context;
-    if (role == GROUP_READY)
+    struct log_time_now now = clocks_now(pipeline);
+    bool elected = role == GROUP_LEADER || role == GROUP_READY;
+    pipeline->ready = role == GROUP_READY;
+    if (pipeline->ready)
         pipeline->terms_led[term % TERMS_KEPT] = term;
-    if (role == GROUP_READY && !pipeline->leads)
-        lead(pipeline);
-    else if (role != GROUP_READY && pipeline->leads)
+    if (!pipeline->ready && pipeline->leads)
         resign(pipeline);
+    if (!elected)
+        log_time_follow(&pipeline->log_time, &now);
+    else if (!pipeline->log_time.elected || !pipeline->ready)
+        log_time_elect(&pipeline->log_time, &now);
+    lead_when_time_is_known(pipeline);
     pipeline->shared->role_changed(pipeline->shared->context, pipeline->id.value);
 }
 
@@ -602,7 +614,7 @@ void pipeline_close(struct pipeline *pipeline)
     buffer_close(&pipeline->building);
     buffer_close(&pipeline->scratch);
     parked_close(&pipeline->parked);
-    memory_free(pipeline->inflows);
+    inflows_close(&pipeline->inflows);
     memory_free(pipeline);
 }
 
@@ -619,6 +631,19 @@ struct group *pipeline_group(const struct pipeline *pipeline)
 bool pipeline_leads(const struct pipeline *pipeline)
 {
     return pipeline->leads;
+}
+
+struct log_time *pipeline_log_time(struct pipeline *pipeline)
+{
+    return &pipeline->log_time;
+}
+
+void pipeline_log_time_known(struct pipeline *pipeline)
+{
+    if (pipeline->ready && !pipeline->leads) {
+        lead_when_time_is_known(pipeline);
+        pipeline->shared->role_changed(pipeline->shared->context, pipeline->id.value);
+    }
 }
 
 /* ---- what arrives */
@@ -655,20 +680,6 @@ void pipeline_command(struct pipeline *pipeline, struct bytes command, uint32_t 
     }
 }
 
-static void inflow_raise(struct pipeline *pipeline, uint32_t source, uint64_t proposed)
-{
-    struct inflow *inflow = inflow_find(pipeline, source);
-    if (!inflow) {
-        if (pipeline->inflows_count == pipeline->inflows_capacity) {
-            pipeline->inflows_capacity = pipeline->inflows_capacity ? pipeline->inflows_capacity * 2 : 8;
-            pipeline->inflows = memory_resize(pipeline->inflows, pipeline->inflows_capacity * sizeof *pipeline->inflows);
-        }
-        inflow = &pipeline->inflows[pipeline->inflows_count++];
-        inflow->source = source;
-    }
-    inflow->proposed = proposed;
-}
-
 void pipeline_messages(struct pipeline *pipeline, struct bytes command, const struct deliver_command *deliver, struct node_id from)
 {
     struct pipeline_counters *counters = pipeline->shared->counters;
@@ -676,8 +687,7 @@ void pipeline_messages(struct pipeline *pipeline, struct bytes command, const st
         return; /* the sender repeats, to whoever leads by then */
     uint64_t first = deliver->messages[0].sequence, last = deliver->messages[deliver->messages_count - 1].sequence;
     uint64_t applied = partition_inbox_last(pipeline->partition, deliver->source);
-    const struct inflow *inflow = inflow_find(pipeline, deliver->source);
-    uint64_t known = inflow && inflow->proposed > applied ? inflow->proposed : applied;
+    uint64_t proposed = inflows_proposed(&pipeline->inflows, deliver->source), known = proposed > applied ? proposed : applied;
     counters->messages_received->value += deliver->messages_count;
     if (first > known + 1) {
         counters->messages_gap->value++;
@@ -687,7 +697,7 @@ void pipeline_messages(struct pipeline *pipeline, struct bytes command, const st
         if (last <= applied)
             answer_messages(pipeline, from, deliver->source, false);
     } else {
-        inflow_raise(pipeline, deliver->source, last);
+        inflows_raise(&pipeline->inflows, deliver->source, last);
         pack(pipeline, command, 0, &(struct waiter){.kind = WAITER_LINK, .slot = from.value, .source = deliver->source});
     }
 }
@@ -722,6 +732,7 @@ void pipeline_tick(struct pipeline *pipeline)
 {
     uint64_t due_ms;
     watch_leader(pipeline);
+    pipeline_log_time_known(pipeline);
     if (!pipeline->leads)
         return;
     if (!pipeline->tick_proposed && partition_next_due_ms(pipeline->partition, &due_ms) && due_ms <= log_time_ms(pipeline)) {

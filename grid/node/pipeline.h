@@ -12,8 +12,8 @@
 #include "grid/delivery/activity_runner.h"
 #include "grid/delivery/outbox_sender.h"
 #include "grid/io/io.h"
+#include "grid/node/log_time.h"
 #include "grid/partition/partition.h"
-#include "grid/router/log_clock.h"
 #include "raft/group.h"
 
 struct observer;
@@ -45,6 +45,7 @@ struct pipeline_shared {
     struct pipeline_counters *counters;
     struct observer *observer;
     struct group_set *groups;
+    const struct member_clocks *clocks;
     struct partition_reads *partition_reads;   /* counts gets and hits of all of them */
     struct partition_scratch *partition_scratch;   /* of all of them */
     struct node_id self;
@@ -68,6 +69,8 @@ void pipeline_close(struct pipeline *pipeline);
 struct partition *pipeline_partition(const struct pipeline *pipeline);
 struct group *pipeline_group(const struct pipeline *pipeline);
 bool pipeline_leads(const struct pipeline *pipeline);                /* leader, ready to serve */
+struct log_time *pipeline_log_time(struct pipeline *pipeline);
+void pipeline_log_time_known(struct pipeline *pipeline);             /* a member answered: perhaps it can serve now */
 
 /* A client's command, encoded and checked; copied. Answers at once with an error or later with the result. `needs` is what
  * it asks room for (admission_worst_case). */

@@ -27,7 +27,16 @@ static uint64_t size_of(const struct maps *maps, const struct map_row *row)
 
 /* ---- entries */
 
-static void get(const struct maps *maps, const struct map_row *row, const struct query *query, struct response *response)
+/* An entry is there until an entry of the log says that its time is over, so that no read contradicts a later one (I23):
+ * the next leader's clock may be some ms behind. The tick that ends it is proposed as soon as it is due. */
+static uint64_t left_ms(const struct maps *maps, uint64_t due_ms, uint64_t time_ms)
+{
+    uint64_t now_ms = time_ms > maps->log_time_ms ? time_ms : maps->log_time_ms;
+    return due_ms > now_ms ? due_ms - now_ms : 1;
+}
+
+static void get(const struct maps *maps, const struct map_row *row, const struct query *query, uint64_t time_ms,
+                struct response *response)
 {
     struct table_key made;
     struct table_entry entry;
@@ -38,7 +47,7 @@ static void get(const struct maps *maps, const struct map_row *row, const struct
     if (row->expiry != NULL && expiry_find(row->expiry, key, &due_ms)) {
         if (due_ms <= maps->log_time_ms)
             return;
-        response->ttl_ms = due_ms - maps->log_time_ms;
+        response->ttl_ms = left_ms(maps, due_ms, time_ms);
     }
     response->found = true;
     response->version = entry.version;
@@ -162,7 +171,8 @@ static void query_nothing(const struct query *query, struct arena *arena, struct
         response->info = arena_zero(arena, sizeof *response->info);
 }
 
-void maps_query(const struct maps *maps, const struct query *query, struct arena *arena, struct response *response)
+void maps_query(const struct maps *maps, const struct query *query, uint64_t time_ms, struct arena *arena,
+                struct response *response)
 {
     struct map_id id = maps_find(maps, query->map);
     if (id.value == 0) {
@@ -172,7 +182,7 @@ void maps_query(const struct maps *maps, const struct query *query, struct arena
     const struct map_row *row = map_row_get(maps, id);
     switch (query->kind) {
     case QUERY_GET:
-    case QUERY_CONTAINS: get(maps, row, query, response); return;
+    case QUERY_CONTAINS: get(maps, row, query, time_ms, response); return;
     case QUERY_SIZE: response->count = size_of(maps, row); return;
     case QUERY_SCAN: scan(maps, row, query, arena, response); return;
     case QUERY_DESCRIBE: response->info = describe(maps, row, arena); return;

@@ -54,7 +54,9 @@ void maps_command(struct maps *maps, const struct map_command *command, uint64_t
 void maps_batch(struct maps *maps, const struct map_batch *batch, struct response *response);
 void maps_clear(struct maps *maps, struct bytes name, struct response *response);
 void maps_configure(struct maps *maps, const struct map_configure *configure, struct response *response);
-void maps_query(const struct maps *maps, const struct query *query, struct arena *arena, struct response *response);
+/* What is left of a ttl is counted from `time_ms`, or from the last entry if that is later. */
+void maps_query(const struct maps *maps, const struct query *query, uint64_t time_ms, struct arena *arena,
+                struct response *response);
 
 /* Removes what is past its end, in (due, map, key) order, and frees what was emptied; at most `budget` of all. */
 void maps_tick(struct maps *maps, size_t budget);

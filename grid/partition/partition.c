@@ -342,7 +342,7 @@ void partition_query_ahead(const struct partition *partition, const struct query
         maps_fetch_record(places[i]);
 }
 
-void partition_query(const struct partition *partition, const struct query *query, struct buffer *out)
+void partition_query(const struct partition *partition, const struct query *query, uint64_t time_ms, struct buffer *out)
 {
     struct response response = {.index = partition->commits};
     struct arena arena;
@@ -354,7 +354,7 @@ void partition_query(const struct partition *partition, const struct query *quer
     else if (response.err != GRID_ERR_OK)
         response.note = bytes_of_text(text);
     else
-        maps_query(partition->maps, query, &arena, &response);
+        maps_query(partition->maps, query, time_ms, &arena, &response);
     if (partition->reads != NULL && (query->kind == QUERY_GET || query->kind == QUERY_CONTAINS)) {
         partition->reads->gets++;
         partition->reads->hits += response.found;
@@ -373,6 +373,11 @@ bool partition_genesis(const struct partition *partition, struct genesis_command
 uint64_t partition_log_time_ms(const struct partition *partition)
 {
     return partition->log_time_ms;
+}
+
+uint64_t partition_wall_time_ms(const struct partition *partition)
+{
+    return partition->wall_time_ms;
 }
 
 uint64_t partition_commits(const struct partition *partition)

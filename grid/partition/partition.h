@@ -43,8 +43,9 @@ void partition_apply(struct partition *partition, struct bytes entry, partition_
 /* Asks for the memory that these reads are going to touch; several at once cost little more than one. */
 enum { PARTITION_AHEAD_MAX = 8 };
 void partition_query_ahead(const struct partition *partition, const struct query *queries, size_t count);
-/* Serves a read from the present state; appends an encoded Response. */
-void partition_query(const struct partition *partition, const struct query *query, struct buffer *out);
+/* Serves a read from the present state; appends an encoded Response. What is there follows from the log alone; what is
+ * left of a ttl is counted from `time_ms`, the leader's log time now (0: from the last entry), and at least 1 ms. */
+void partition_query(const struct partition *partition, const struct query *query, uint64_t time_ms, struct buffer *out);
 
 /* True when this read of a journal has nothing to give yet; the query then names the sequence that it waits for, and
  * can be asked again when partition_journal_version has grown. */
@@ -54,7 +55,8 @@ uint64_t partition_journal_version(const struct partition *partition);
 /* ---- what the node asks */
 
 bool partition_genesis(const struct partition *partition, struct genesis_command *ret_genesis); /* false before the first entry */
-uint64_t partition_log_time_ms(const struct partition *partition);
+uint64_t partition_log_time_ms(const struct partition *partition);   /* of the last entry; 0: there is none */
+uint64_t partition_wall_time_ms(const struct partition *partition);  /* likewise */
 uint64_t partition_commits(const struct partition *partition);       /* commit counter (D4) */
 uint64_t partition_digest(const struct partition *partition);        /* rolling: equal at equal applied index (I15) */
 uint64_t partition_state_digest(const struct partition *partition);  /* from the whole state, O(n); for tests */

@@ -1,8 +1,9 @@
-/* Log time (R14): what a leader stamps on its entries.
+/* Log time (R14): what a leader stamps on its entries, and what its followers know of it.
  *
- * Starts from the log time of the last applied entry (or from wall time in a new partition), advances by the leader's
- * own monotonic time, and slews towards wall time by at most a tenth of what elapsed. Never turns back; a leader whose
- * clock is an hour off neither fires every timer nor freezes time. Pure: the caller gives both clocks. */
+ * At a leader it advances by the leader's own monotonic time and slews towards wall time by at most a tenth of what
+ * elapsed. It never turns back; a wall clock that is an hour off neither fires every timer nor freezes time. At a follower
+ * the same clock runs on from what the leader was last heard to say: every saying is a lower bound of the leader's present
+ * log time, which grows by at least nine tenths of what elapses. Pure: the caller gives both clocks. */
 #ifndef GRID_ROUTER_LOG_CLOCK_H
 #define GRID_ROUTER_LOG_CLOCK_H
 
@@ -11,11 +12,19 @@
 struct log_clock {
     uint64_t time_us;                  /* log time at `seen_us`, in microseconds so that slewing does not round away */
     uint64_t seen_us;                  /* monotonic time of the last reading */
+    uint64_t bound_us, bound_seen_us;  /* log time was at least `bound_us` when the monotonic clock was `bound_seen_us` */
 };
 
-/* `last_ms` 0: the partition has no entry yet and wall time is taken. */
-void log_clock_start(struct log_clock *clock, uint64_t last_ms, uint64_t now_us, uint64_t wall_ms);
+/* Begins at this log time, now. */
+void log_clock_start(struct log_clock *clock, uint64_t time_ms, uint64_t now_us);
+/* The leader's log time was `time_ms` some moments ago. What comes late, or twice, does no harm. */
+void log_clock_hear(struct log_clock *clock, uint64_t time_ms, uint64_t now_us);
+/* It is at least `time_ms` now. */
+void log_clock_raise(struct log_clock *clock, uint64_t time_ms);
 /* Log time now, in ms. */
 uint64_t log_clock_read(struct log_clock *clock, uint64_t now_us, uint64_t wall_ms);
+/* Log time at the wall time `wall_ms`, when it was `time_ms` at the wall time `then_ms`: as a leader's clock would show it
+ * that ran all the while. Time that seems to have run backwards is none. */
+uint64_t log_clock_after(uint64_t time_ms, uint64_t then_ms, uint64_t wall_ms);
 
 #endif

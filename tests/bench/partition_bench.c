@@ -95,7 +95,7 @@ static uint64_t time_gets(const struct partition *partition, uint64_t keys)
         char text[KEY_BYTES];
         struct query get = {.kind = QUERY_GET, .map = bytes_of_text("bench"), .key = key_of(text, prng_u64(&prng) % keys)};
         buffer_clear(&out);
-        partition_query(partition, &get, &out);
+        partition_query(partition, &get, 0, &out);
     }
     buffer_close(&out);
     return (now_ns() - start) / OPERATIONS;

@@ -493,7 +493,7 @@ static struct map_info info_of(const struct partition *replica)
     struct response response;
     struct query query = {.kind = QUERY_DESCRIBE, .map = bytes_of_text(fleeting_name)};
     arena_init(&arena, 1024);
-    partition_query(replica, &query, &encoded);
+    partition_query(replica, &query, 0, &encoded);
     HOLDS(response_decode(buffer_bytes(&encoded), &arena, &response) == GRID_ERR_OK);
     struct map_info info = response.info ? *response.info : (struct map_info){0};
     buffer_close(&encoded);

@@ -247,7 +247,7 @@ static void check_item(struct journal_oracle *oracle, uint32_t partition, const 
     struct response response;
     struct query query = {.kind = QUERY_GET, .map = map, .key = bytes_of_text(item->key)};
     arena_init(&arena, 1024);
-    partition_query(replica, &query, &encoded);
+    partition_query(replica, &query, 0, &encoded);
     HOLDS(response_decode(buffer_bytes(&encoded), &arena, &response) == GRID_ERR_OK);
     if (response.found != item->present || (item->present && (response.version != item->version ||
                                                               get_u64(response.value.data) != item->value))) {

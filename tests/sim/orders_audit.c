@@ -34,7 +34,7 @@ static bool read_view(struct audit *audit, const char *map, struct bytes key, st
     struct query query = {.kind = QUERY_GET, .map = bytes_of_text(map), .key = key, .affinity = affinity};
     struct buffer out = {0};
     struct response response;
-    partition_query(partition, &query, &out);
+    partition_query(partition, &query, 0, &out);
     HOLDS(response_decode(arena_copy(&audit->arena, buffer_bytes(&out)), &audit->arena, &response) == GRID_ERR_OK);
     buffer_close(&out);
     *ret_value = response.value;

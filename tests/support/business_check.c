@@ -99,7 +99,7 @@ static void scan_partition(struct inspection *inspection, const struct partition
     struct response response = {.more = true};
     while (response.more) {
         struct buffer out = {0};
-        partition_query(partition, &query, &out);
+        partition_query(partition, &query, 0, &out);
         struct bytes kept = arena_copy(&inspection->arena, buffer_bytes(&out));
         buffer_close(&out);
         response = (struct response){0};
@@ -141,7 +141,7 @@ static bool read_event(struct inspection *inspection, const struct partition *pa
 {
     struct buffer out = {0};
     struct response response = {0};
-    partition_query(partition, query, &out);
+    partition_query(partition, query, 0, &out);
     struct bytes kept = arena_copy(&inspection->arena, buffer_bytes(&out));
     buffer_close(&out);
     return response_decode(kept, &inspection->arena, &response) == GRID_ERR_OK && response.found &&

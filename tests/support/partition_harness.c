@@ -610,7 +610,7 @@ static bool read_entry(struct harness *harness, const char *map, const char *key
                           .affinity = bytes_of_text(affinity == NULL ? "" : affinity)};
     struct buffer out = {0};
     struct response response = {0};
-    partition_query(harness->members[number].partition, &query, &out);
+    partition_query(harness->members[number].partition, &query, 0, &out);
     struct bytes kept = arena_copy(&harness->arena, buffer_bytes(&out));
     buffer_close(&out);
     enum grid_err err = response_decode(kept, &harness->arena, &response);

@@ -93,7 +93,7 @@ struct response feed_query(struct feed *feed, const struct query *query)
     struct response response = {0};
     struct buffer *out = &feed->answers[FEED_ANSWERS_MAX - 1];
     buffer_clear(out);
-    partition_query(feed->partition, query, out);
+    partition_query(feed->partition, query, 0, out);
     cr_assert_eq(response_decode(buffer_bytes(out), &feed->arena, &response), GRID_ERR_OK);
     return response;
 }

@@ -44,7 +44,7 @@ static struct response get(struct moment *moment, const char *key)
     struct query query = {.kind = QUERY_GET, .map = T("m"), .key = T(key)};
     arena_init(&arena, 1024);
     maps_now(moment->maps, moment->version, moment->log_time_ms);
-    maps_query(moment->maps, &query, &arena, &response);
+    maps_query(moment->maps, &query, 0, &arena, &response);
     arena_close(&arena);
     return response;
 }
@@ -53,7 +53,7 @@ static uint64_t size(struct moment *moment)
 {
     struct response response = {0};
     maps_now(moment->maps, moment->version, moment->log_time_ms);
-    maps_query(moment->maps, &(struct query){.kind = QUERY_SIZE, .map = T("m")}, NULL, &response);
+    maps_query(moment->maps, &(struct query){.kind = QUERY_SIZE, .map = T("m")}, 0, NULL, &response);
     return response.count;
 }
 
@@ -68,7 +68,7 @@ static struct map_info describe(struct moment *moment)
     struct response response = {0};
     struct arena arena;
     arena_init(&arena, 1024);
-    maps_query(moment->maps, &(struct query){.kind = QUERY_DESCRIBE, .map = T("m")}, &arena, &response);
+    maps_query(moment->maps, &(struct query){.kind = QUERY_DESCRIBE, .map = T("m")}, 0, &arena, &response);
     struct map_info info = *response.info;
     arena_close(&arena);
     return info;
@@ -265,7 +265,7 @@ Test(map_operations, scans_do_not_show_what_has_ended)
     set_for(&moment, "short", 10);
     set_for(&moment, "long", 1000);
     maps_now(moment.maps, moment.version, moment.log_time_ms + 10);
-    maps_query(moment.maps, &(struct query){.kind = QUERY_SCAN, .map = T("m")}, &arena, &response);
+    maps_query(moment.maps, &(struct query){.kind = QUERY_SCAN, .map = T("m")}, 0, &arena, &response);
     cr_assert_eq(response.entries_count, 1);
     cr_assert(bytes_equal(response.entries[0].key, T("long")));
     arena_close(&arena);

@@ -144,7 +144,7 @@ static struct response scan_page(struct scan *scan)
 {
     struct response response = {0};
     arena_reset(&scan->arena);
-    maps_query(scan->maps, &scan->query, &scan->arena, &response);
+    maps_query(scan->maps, &scan->query, 0, &scan->arena, &response);
     scan->query.cursor_hash = response.cursor_hash;
     if (response.cursor_key.size != 0)
         memcpy(scan->cursor, response.cursor_key.data, response.cursor_key.size);

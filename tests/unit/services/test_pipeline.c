@@ -186,7 +186,7 @@ static bool read_completion(struct harness *harness, const char *map, struct byt
     struct response response = {0};
     struct completion_record completion;
     arena_init(&arena, 1024);
-    partition_query(harness_partition(harness, harness_partition_of(harness, affinity)), &query, &out);
+    partition_query(harness_partition(harness, harness_partition_of(harness, affinity)), &query, 0, &out);
     cr_assert_eq(response_decode(buffer_bytes(&out), &arena, &response), GRID_ERR_OK);
     if (response.found) {
         cr_assert_eq(completion_record_decode(response.value, &completion), GRID_ERR_OK);
