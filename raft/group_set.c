@@ -13,6 +13,10 @@ enum {
     ELECTION_TIMEOUT_MS = 1000,
     HEARTBEAT_MS = 100,
     NOTE_BYTES = 200,
+    /* Links are asked for signs of life as often as heartbeats come, however long the timeouts of elections. */
+    BEAT_MS_MAX = 1000,
+    SILENT_MS_MAX = 5000,
+    SILENT_BEATS_MIN = 4,
     /* Unsent bytes of one peer past which entries are held back: the peer is slow or gone, and they would only pile up. */
     PEER_PENDING_BYTES_MAX = 32 * 1024 * 1024,
 };
@@ -65,12 +69,27 @@ struct buffer *group_set_hold(struct group_set *set, uint32_t group, struct node
     return held_put(&set->held, key, guard_term(&set->groups[group].guard), lsn);
 }
 
-static bool all_linked(const struct group_set *set)
+/* Members that this node can talk to, itself included. */
+static size_t linked(const struct group_set *set)
 {
+    size_t count = 0;
     for (size_t i = 0; i < set->members_count; i++)
-        if (!node_id_equal(set->members[i], set->self) && !peers_up(set->peers, set->members[i]))
-            return false;
-    return true;
+        count += node_id_equal(set->members[i], set->self) || peers_up(set->peers, set->members[i]);
+    return count;
+}
+
+static void link_came(struct group_set *set, struct node_id peer)
+{
+    size_t count = linked(set);
+    for (uint32_t i = 0; i < set->groups_count; i++)
+        guard_link_began(&set->groups[i].guard, peer);
+    if (count <= set->members_count / 2)
+        return;
+    for (uint32_t i = 0; i < set->groups_count; i++)
+        if (count == set->members_count)
+            guard_links_complete(&set->groups[i].guard);
+        else
+            guard_links_suffice(&set->groups[i].guard);
 }
 
 static void link_ended(struct group_set *set, struct node_id peer)
@@ -87,15 +106,10 @@ static void link_ended(struct group_set *set, struct node_id peer)
 static void on_link(void *context, struct node_id peer, bool up)
 {
     struct group_set *set = context;
-    if (!up) {
+    if (up)
+        link_came(set, peer);
+    else
         link_ended(set, peer);
-        return;
-    }
-    for (uint32_t i = 0; i < set->groups_count; i++)
-        guard_link_began(&set->groups[i].guard, peer);
-    if (all_linked(set))
-        for (uint32_t i = 0; i < set->groups_count; i++)
-            guard_links_complete(&set->groups[i].guard);
 }
 
 /* ---- what the library's disk and wire need */
@@ -274,6 +288,17 @@ static struct group_set *new_set(const struct group_set_options *options)
     return set;
 }
 
+/* A silent link ends a little before its followers would lose patience with a leader: then they hear of it in time, and a node
+ * that is merely slow costs no more than it did without. */
+static void set_beats(const struct group_set *set, struct peers_options *peers)
+{
+    uint32_t beat_ms = set->heartbeat_ms < BEAT_MS_MAX ? set->heartbeat_ms : BEAT_MS_MAX;
+    uint64_t silent_ms = (uint64_t)set->election_timeout_ms * 4 / 5;
+    uint64_t beats = (silent_ms < SILENT_MS_MAX ? silent_ms : SILENT_MS_MAX) / beat_ms;
+    peers->beat_ms = beat_ms;
+    peers->silent_beats = beats > SILENT_BEATS_MIN ? (uint32_t)beats : SILENT_BEATS_MIN;
+}
+
 static enum grid_err open_peers(struct group_set *set, const struct group_set_options *options, char **ret_note)
 {
     struct peers_options peers = {
@@ -286,6 +311,7 @@ static enum grid_err open_peers(struct group_set *set, const struct group_set_op
         .members_count = options->members_count,
         .cluster_digest = options->cluster_digest,
     };
+    set_beats(set, &peers);
     enum grid_err err = peers_open(&peers, &set->peers);
     if (err != GRID_ERR_OK) {
         *ret_note = note_of("node %u is not among the members, or an id stands twice", options->self.value);

@@ -399,13 +399,25 @@ void guard_link_began(struct guard *guard, struct node_id node)
     guard_message_forget(guard, node);
 }
 
-void guard_links_complete(struct guard *guard)
+static void stand_early_once(struct guard *guard)
 {
-    if (guard->broken || !guard->started || guard->raft.state != RAFT_FOLLOWER || guard_leader(guard).value != 0 ||
-        guard->early_elections != 0)
+    if (guard->early_elections != 0)
         return;
     guard->early_elections = 1;
     draw_early_election(guard, FIRST_HEARTBEATS_MAX);
+}
+
+void guard_links_complete(struct guard *guard)
+{
+    bool led = guard->raft.state == RAFT_LEADER || guard_leader(guard).value != 0;
+    if (!guard->broken && guard->started && !led)
+        stand_early_once(guard);
+}
+
+void guard_links_suffice(struct guard *guard)
+{
+    if (!guard->broken && guard->started && guard->raft.state == RAFT_CANDIDATE)
+        stand_early_once(guard);
 }
 
 /* Lets the library's timer run out where an early election is due. */

@@ -124,6 +124,9 @@ void guard_link_began(struct guard *guard, struct node_id node);
 /* Links to all members are up. Who follows nobody then has heard of a leader within a few heartbeats or, as when all members were
  * started together, stands early too. */
 void guard_links_complete(struct guard *guard);
+/* Another link came up, and with it a majority is linked. Who stood for election in vain, as everybody does during a cut, stands
+ * again within a few heartbeats instead of an election timeout. */
+void guard_links_suffice(struct guard *guard);
 /* An AppendEntries to `to` was dropped because there is no link, or too much waits on it. */
 void guard_lost(struct guard *guard, struct node_id to);
 

@@ -7,6 +7,7 @@
 #include "grid/base/limits.h"
 #include "grid/base/memory.h"
 #include "grid/base/prng.h"
+#include "raft/peers_pulse.h"
 
 enum {
     PROTOCOL_VERSION = 1,
@@ -16,11 +17,17 @@ enum {
     /* Accepted connections that have not said who they are; more are closed at once. */
     STRANGERS_MAX = 64,
     HELLO_TIMEOUT_US = 2 * 1000 * 1000,
+    /* For a connect. The system would say the same packet again after 1, 3, 7 s: a new connect says a new one. */
+    CONNECT_TIMEOUT_US = 600 * 1000,
+    /* What came while the loop stood still is read before a time limit counts. */
+    GRACE_US = 1000,
     /* For the rest of a frame. Long enough for the largest one on a slow link; a bit that flipped in a frame's size would
      * otherwise stop the link until as many bytes have come. */
     STALL_TIMEOUT_US = 10 * 1000 * 1000,
     BACKOFF_MIN_US = 50 * 1000,
-    BACKOFF_MAX_US = 1000 * 1000,
+    BACKOFF_MAX_US = 250 * 1000,
+    BEAT_MS = 100,
+    SILENT_BEATS = 8,
 };
 
 struct member;
@@ -33,8 +40,9 @@ struct wire {
     struct frame_stream stream;
     struct timer hello_timer, stall_timer;
     uint64_t frames;                     /* that came whole */
+    struct pulse pulse;
     struct wire *next;
-    bool dialed, up, closing;
+    bool dialed, up, closing, late;      /* late: its time is over and it is asked once more */
 };
 
 struct member {
@@ -64,6 +72,9 @@ struct peers {
     struct link_listener listeners[LISTENERS_MAX];
     size_t listeners_count;
     struct prng prng;
+    struct timer beat_timer;
+    uint64_t beat_us;
+    unsigned silent_beats;
 };
 
 static struct member *find_member(const struct peers *peers, struct node_id id)
@@ -234,6 +245,7 @@ static void come_up(struct wire *wire, struct member *member)
     member->up = wire;
     member->backoff_us = BACKOFF_MIN_US;
     wire->up = true;
+    wire->pulse = (struct pulse){0};
     tell_listeners(peers, member->address.id, true);
 }
 
@@ -254,6 +266,11 @@ static bool on_frame(void *context, const struct frame *frame)
         else
             come_up(wire, member);
         return reason == NULL;
+    }
+    if (frame->type == FRAME_BEAT) {
+        if (frame->body.size != 0)
+            refuse_malformed(wire, "body");
+        return !wire->closing;
     }
     const struct handler *handler = &peers->handlers[frame->type];
     if (handler->run == NULL)
@@ -285,6 +302,7 @@ static void on_data(void *context, struct conn *conn, struct bytes data)
     if (wire->closing)
         return;
     uint64_t frames = wire->frames;
+    pulse_heard(&wire->pulse);
     enum frame_result result = frame_stream_feed(&wire->stream, data, FRAME_BODY_BYTES_MAX, on_frame, wire);
     if (result != FRAME_OK && !wire->closing)
         refuse_malformed(wire, frame_result_name(result));
@@ -296,13 +314,22 @@ static void on_open(void *context, struct conn *conn)
 {
     (void)conn;
     struct wire *wire = context;
-    if (!wire->closing)
-        send_hello(wire);
+    if (wire->closing)
+        return;
+    wire->late = false;
+    clock_timer_start(wire->peers->io->clock, &wire->hello_timer, HELLO_TIMEOUT_US);
+    send_hello(wire);
 }
 
 static void on_hello_timeout(void *context)
 {
-    refuse(context, "timeout");
+    struct wire *wire = context;
+    if (wire->late) {
+        refuse(wire, "timeout");
+        return;
+    }
+    wire->late = true;
+    clock_timer_start(wire->peers->io->clock, &wire->hello_timer, GRACE_US);
 }
 
 static void ignore_event(void *context, struct conn *conn)
@@ -342,7 +369,7 @@ static struct wire *new_wire(struct peers *peers, struct member *member)
     wire->next = peers->wires;
     peers->wires = wire;
     peers->strangers += member == NULL;
-    clock_timer_start(peers->io->clock, &wire->hello_timer, HELLO_TIMEOUT_US);
+    clock_timer_start(peers->io->clock, &wire->hello_timer, wire->dialed ? CONNECT_TIMEOUT_US : HELLO_TIMEOUT_US);
     return wire;
 }
 
@@ -367,6 +394,47 @@ static void dial(void *context)
     struct wire *wire = new_wire(peers, member);
     wire->conn = transport_connect(peers->io->transport, member->address.address, &EVENTS, wire);
     ENSURE(wire->conn != NULL);
+}
+
+/* ---- signs of life */
+
+static void end_silent(struct wire *wire, const char *why)
+{
+    struct peers *peers = wire->peers;
+    char labels[64];
+    snprintf(labels, sizeof labels, "reason=\"%s\"", why);
+    if (peers->metrics != NULL)
+        metric_counter_add(peers->metrics, "gridiron_peer_dead_links_total", "Links that were ended because the peer did not answer.",
+                           labels)->value++;
+    LOG_INFO(peers->logger, "peers", "the link to node %u ended (%s): connecting again", wire->member->address.id.value, why);
+    end_wire(wire);
+}
+
+static void beat(struct wire *wire)
+{
+    struct transport *transport = wire->peers->io->transport;
+    switch (pulse_beat(&wire->pulse, wire->peers->silent_beats)) {
+    case PULSE_NONE:
+        break;
+    case PULSE_SPEAK:
+        frame_append(conn_output(transport, wire->conn), &(struct frame){.type = FRAME_BEAT, .partition = FRAME_PARTITION_NONE});
+        break;
+    case PULSE_DEAD:
+        end_silent(wire, "silent");
+        return;
+    }
+    if (conn_pending(transport, wire->conn) > PEER_UNSENT_BYTES_MAX)
+        end_silent(wire, "backlog");
+}
+
+/* Ended links leave the list later, when the transport says so. */
+static void on_beat(void *context)
+{
+    struct peers *peers = context;
+    clock_timer_start(peers->io->clock, &peers->beat_timer, peers->beat_us);
+    for (struct wire *wire = peers->wires; wire != NULL; wire = wire->next)
+        if (wire->up)
+            beat(wire);
 }
 
 /* ---- life */
@@ -394,6 +462,9 @@ enum grid_err peers_open(const struct peers_options *options, struct peers **ret
     peers->listen_address = memory_copy(options->listen_address, strlen(options->listen_address) + 1);
     peers->members = memory_zero(options->members_count, sizeof *peers->members);
     peers->members_count = options->members_count;
+    peers->beat_us = UINT64_C(1000) * (options->beat_ms != 0 ? options->beat_ms : BEAT_MS);
+    peers->silent_beats = options->silent_beats != 0 ? options->silent_beats : SILENT_BEATS;
+    peers->beat_timer = (struct timer){.fire = on_beat, .context = peers};
     for (size_t i = 0; i < options->members_count; i++) {
         struct member *member = &peers->members[i];
         member->peers = peers;
@@ -418,6 +489,7 @@ enum grid_err peers_start(struct peers *peers)
     for (size_t i = 0; i < peers->members_count; i++)
         if (peers->members[i].address.id.value > peers->self.value)
             dial(&peers->members[i]);
+    clock_timer_start(peers->io->clock, &peers->beat_timer, peers->beat_us);
     ENSURE(peers_holds(peers));
     return GRID_ERR_OK;
 }
@@ -427,6 +499,7 @@ void peers_close(struct peers *peers)
     if (peers == NULL)
         return;
     struct clock *clock = peers->io->clock;
+    clock_timer_stop(clock, &peers->beat_timer);
     if (peers->listener != NULL)
         transport_listener_close(peers->io->transport, peers->listener);
     while (peers->wires != NULL) {
@@ -471,7 +544,10 @@ bool peers_up(const struct peers *peers, struct node_id peer)
 struct buffer *peers_output(struct peers *peers, struct node_id peer)
 {
     const struct member *member = find_member(peers, peer);
-    return member == NULL || member->up == NULL ? NULL : conn_output(peers->io->transport, member->up->conn);
+    if (member == NULL || member->up == NULL)
+        return NULL;
+    pulse_spoke(&member->up->pulse);
+    return conn_output(peers->io->transport, member->up->conn);
 }
 
 size_t peers_pending(const struct peers *peers, struct node_id peer)

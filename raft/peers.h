@@ -2,7 +2,10 @@
  *
  * The node with the smaller id connects, the other accepts; both send PEER_HELLO first (protocol version, node id,
  * cluster digest, node incarnation). A wrong digest, an unknown id or a malformed frame closes the connection and counts.
- * A lost link is connected again with backoff (50 ms doubling to 1 s, jittered). Frames written while a link is down are dropped: the layers above repeat.
+ * A lost link is connected again with backoff (50 ms doubling to 250 ms, jittered), each try for at most 600 ms: after a cut the nodes
+ * find each other within a second. Frames written while a link is down are dropped: the layers above repeat.
+ * On every link something is said in each beat, a BEAT when there is nothing else; one on which nothing is heard for a number of
+ * beats has ended, whatever TCP believes (ADR 0015). Unsent bytes of one peer are bounded by PEER_UNSENT_BYTES_MAX.
  * Everything written in one loop iteration leaves in one write per peer (the transport does that).
  *
  * Ownership: opened by group_set; others borrow it. Single threaded. */
@@ -28,6 +31,8 @@ struct peers_options {
     const struct peer_address *members;    /* copied; includes self */
     size_t members_count;
     uint64_t cluster_digest;
+    uint32_t beat_ms;                      /* 0: 100 */
+    uint32_t silent_beats;                 /* 0: 8 */
 };
 
 /* A frame of a type that was registered, from an authenticated peer. Borrowed for the call. Returns false when the

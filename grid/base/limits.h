@@ -80,6 +80,8 @@ enum {
     ORDER_LINES_MAX = 100,
     /* Timers that one tick entry fires (R14). */
     TICK_TIMERS_MAX = 256,
+    /* Bytes that wait to be sent to one peer; entries stop well below it. Past it the link ends and begins anew. */
+    PEER_UNSENT_BYTES_MAX = 64 * 1024 * 1024,
     /* Effects on the same affinity applied in one entry (R4's worklist). */
     WORKLIST_MAX = 512,
 };

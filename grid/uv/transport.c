@@ -1,4 +1,6 @@
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -8,9 +10,10 @@
 #include "grid/base/memory.h"
 #include "grid/uv/inside.h"
 
-/* KEEPALIVE_S: an idle connection whose other end vanished without a word is asked after that; the system ends it some
- * minutes later. */
-enum { INPUT_BYTES = 256 * 1024, BACKLOG = 512, HOST_BYTES = 256, KEEPALIVE_S = 60, OUTPUT_KEPT_BYTES = 256 * 1024 };
+/* A connection whose other end vanished without a word ends: an idle one is asked after KEEPALIVE_S, then every
+ * KEEPALIVE_EACH_S, and what was sent waits for its acknowledgement for UNHEARD_MS, also after the connection was closed. */
+enum { INPUT_BYTES = 256 * 1024, BACKLOG = 512, HOST_BYTES = 256, OUTPUT_KEPT_BYTES = 256 * 1024 };
+enum { KEEPALIVE_S = 15, KEEPALIVE_EACH_S = 5, UNHEARD_MS = 30000 };
 
 struct conn {
     uv_tcp_t tcp;
@@ -107,11 +110,24 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
         conn->events->on_data(conn->context, conn, bytes_of(buf->base, (size_t)size));
 }
 
+/* Without effect on a Unix socket, whose ends share a machine. */
+static void bound_silence(struct conn *conn)
+{
+    uv_os_fd_t fd;
+    unsigned unheard_ms = UNHEARD_MS;
+    int each_s = KEEPALIVE_EACH_S;
+    uv_tcp_keepalive(&conn->tcp, 1, KEEPALIVE_S);
+    if (uv_fileno((const uv_handle_t *)&conn->tcp, &fd) != 0)
+        return;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &each_s, sizeof each_s);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unheard_ms, sizeof unheard_ms);
+}
+
 static void conn_up(struct conn *conn)
 {
     conn->up = true;
     uv_tcp_nodelay(&conn->tcp, 1);
-    uv_tcp_keepalive(&conn->tcp, 1, KEEPALIVE_S);
+    bound_silence(conn);
     if (!conn->paused)
         uv_read_start((uv_stream_t *)&conn->tcp, on_alloc, on_read);
 }

@@ -35,6 +35,7 @@ static bool type_is_known(uint8_t number)
     case FRAME_MESSAGES:
     case FRAME_MESSAGES_ANSWER:
     case FRAME_LEADERS:
+    case FRAME_BEAT:
     case FRAME_LOG_TIMES:
         return true;
     }

@@ -39,6 +39,7 @@ enum frame_type {
     FRAME_MESSAGES = 36,           /* outbox messages, source partition -> destination partition's leader */
     FRAME_MESSAGES_ANSWER = 37,    /* last applied per source, or what is expected */
     FRAME_LEADERS = 38,            /* hints of who leads what, and state digests */
+    FRAME_BEAT = 39,               /* a sign of life, where nothing else was said */
     FRAME_LOG_TIMES = 40,          /* wall clocks, and the log times of what the sender leads (R14) */
 };
 

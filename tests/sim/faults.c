@@ -192,13 +192,19 @@ static void act_stop(struct world *world)
     }
 }
 
-static void cut_both(struct world *world, struct host *a, struct host *b, uint64_t for_us, bool lose)
+static void cut_both(struct world *world, struct host *a, struct host *b, uint64_t for_us, enum cut_kind kind)
 {
-    net_cut(world, a, b, for_us, lose);
-    net_cut(world, b, a, for_us, lose);
+    net_cut_as(world, a, b, for_us, kind);
+    net_cut_as(world, b, a, for_us, kind);
 }
 
-static bool any_lose(struct world *world) { return world_draw_percent(world, CONCERN_FAULTS, 50); }
+static bool even(struct world *world) { return world_draw_percent(world, CONCERN_FAULTS, 50); }
+
+static enum cut_kind any_cut(struct world *world)
+{
+    uint64_t drawn = chance(world, 0, 9);
+    return drawn < 4 ? CUT_LOSE : drawn < 8 ? CUT_SILENT : CUT_CLOG;
+}
 
 /* It hears everybody and is heard by nobody: a leader goes on taking in what only it will ever have, and its late
  * answers come when others lead. */
@@ -207,11 +213,11 @@ static void act_mute(struct world *world)
     fault_happened(world, FAULT_ONE_WAY);
     struct host *host = any_host(world, HOST_NODE);
     uint64_t for_us = chance(world, 50000, world->plan.cut_us);
-    bool lose = any_lose(world);
+    enum cut_kind kind = any_cut(world);
     world_say(world, "%s is heard by nobody for %.3f s", host->name, (double)for_us / 1e6);
     for (size_t i = 0; i < world->hosts_count; i++) {
         if (world->hosts[i] != host && world->hosts[i]->kind == HOST_NODE) {
-            net_cut(world, host, world->hosts[i], for_us, lose);
+            net_cut_as(world, host, world->hosts[i], for_us, kind);
         }
     }
 }
@@ -227,7 +233,7 @@ static void act_one_way(struct world *world)
         uint64_t for_us = chance(world, 50000, world->plan.cut_us);
         fault_happened(world, FAULT_ONE_WAY);
         world_say(world, "%s is not heard by %s for %.3f s", from->name, to->name, (double)for_us / 1e6);
-        net_cut(world, from, to, for_us, any_lose(world));
+        net_cut_as(world, from, to, for_us, any_cut(world));
     }
 }
 
@@ -235,13 +241,13 @@ static void act_isolate(struct world *world)
 {
     struct host *host = any_host(world, HOST_NODE);
     uint64_t for_us = chance(world, 50000, world->plan.cut_us);
-    bool lose = any_lose(world);
+    enum cut_kind kind = any_cut(world);
     fault_happened(world, FAULT_ISOLATE);
     world_say(world, "%s is alone for %.3f s", host->name, (double)for_us / 1e6);
     for (size_t i = 0; i < world->hosts_count; i++) {
         struct host *other = world->hosts[i];
-        if (other != host && (other->kind == HOST_NODE || any_lose(world))) {
-            cut_both(world, host, other, for_us, lose);
+        if (other != host && (other->kind == HOST_NODE || even(world))) {
+            cut_both(world, host, other, for_us, kind);
         }
     }
 }
@@ -250,13 +256,13 @@ static void act_split(struct world *world)
 {
     uint64_t sides = chance(world, 1, (1u << world->hosts_count) - 2);
     uint64_t for_us = chance(world, 50000, world->plan.cut_us);
-    bool lose = any_lose(world);
+    enum cut_kind kind = any_cut(world);
     fault_happened(world, FAULT_SPLIT);
     world_say(world, "split %llx for %.3f s", (unsigned long long)sides, (double)for_us / 1e6);
     for (size_t i = 0; i < world->hosts_count; i++) {
         for (size_t j = 0; j < i; j++) {
             if ((sides >> i & 1) != (sides >> j & 1)) {
-                cut_both(world, world->hosts[i], world->hosts[j], for_us, lose);
+                cut_both(world, world->hosts[i], world->hosts[j], for_us, kind);
             }
         }
     }
@@ -267,7 +273,7 @@ static void act_ring(struct world *world)
 {
     size_t nodes[HOSTS_MAX], count = 0;
     uint64_t for_us = chance(world, 50000, world->plan.cut_us);
-    bool lose = any_lose(world);
+    enum cut_kind kind = any_cut(world);
     for (size_t i = 0; i < world->hosts_count; i++) {
         if (world->hosts[i]->kind == HOST_NODE) {
             nodes[count++] = i;
@@ -281,7 +287,7 @@ static void act_ring(struct world *world)
             /* Three in a ring would all be neighbours: one pair is cut, and both see the third. */
             bool neighbours = count > 3 ? j - i == 1 || j - i == count - 1 : (i + turn) % 3 != 0 || j - i != 1;
             if (!neighbours) {
-                cut_both(world, world->hosts[nodes[(i + turn) % count]], world->hosts[nodes[(j + turn) % count]], for_us, lose);
+                cut_both(world, world->hosts[nodes[(i + turn) % count]], world->hosts[nodes[(j + turn) % count]], for_us, kind);
             }
         }
     }
@@ -293,7 +299,7 @@ static void run_clog(struct world *world, void *context)
     struct host *from = context, *to = any_host(world, HOST_NODE);
     if (world->faults_active && from != to) {
         fault_happened(world, FAULT_CLOG);
-        net_cut(world, from, to, chance(world, 50000, world->plan.cut_us), false);
+        net_cut_as(world, from, to, chance(world, 50000, world->plan.cut_us), CUT_CLOG);
     }
 }
 
@@ -335,7 +341,7 @@ static bool spring(struct host *host)
     }
     for (size_t i = 0; i < world->hosts_count; i++) {
         if (world->hosts[i] != host && world->hosts[i]->kind == HOST_NODE) {
-            cut_both(world, host, world->hosts[i], trap.cut_us, true);
+            cut_both(world, host, world->hosts[i], trap.cut_us, CUT_LOSE);
         }
     }
     return lost;

@@ -66,6 +66,7 @@ struct sim_net {
     struct conn *written;                  /* connections with output of this iteration, in order of first use */
     struct conn **written_end;
     uint64_t slow_until_us;                /* F09 */
+    bool dark;                             /* while down: the machine has no power, nothing answers for it */
 };
 
 /* A death that waits for the next write to be under way. */
@@ -94,7 +95,7 @@ struct host {
     struct sim_sink sink;
 };
 
-struct cut { uint64_t until_us; bool lose; };
+struct cut { uint64_t until_us; enum cut_kind kind; };
 
 /* Rates that the seed drew. */
 struct plan {

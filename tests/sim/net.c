@@ -8,11 +8,6 @@
 #include "grid/base/memory.h"
 #include "grid/wire/frame.h"
 
-/* A connect that nobody hears gives up after this long. */
-enum { CONNECT_LOW_US = 500000, CONNECT_HIGH_US = 3000000 };
-/* A peer that lost its power says nothing; the other side notices late. */
-enum { SILENT_END_MAX_US = 8000000 };
-
 /* ---- life of links ---- */
 
 void link_hold(struct link *link) { link->references++; }
@@ -129,7 +124,7 @@ void link_break(struct link *link, size_t keep_bytes)
 bool net_is_cut(struct world *world, const struct host *from, const struct host *to)
 {
     const struct cut *cut = &world->cuts[from->number][to->number];
-    return !cut->lose && cut->until_us > world->now_us;
+    return cut->kind == CUT_SILENT && cut->until_us > world->now_us;
 }
 
 static bool is_cut_at_all(struct world *world, const struct host *a, const struct host *b)
@@ -148,10 +143,15 @@ uint64_t net_latency(struct world *world, const struct link *link)
     return latency_us;
 }
 
-void net_cut(struct world *world, struct host *from, struct host *to, uint64_t duration_us, bool lose)
+void net_cut_as(struct world *world, struct host *from, struct host *to, uint64_t duration_us, enum cut_kind kind)
 {
     world->totals.cuts++;
-    world->cuts[from->number][to->number] = (struct cut){world->now_us + duration_us, lose};
+    world->cuts[from->number][to->number] = (struct cut){world->now_us + duration_us, kind};
+}
+
+void net_cut(struct world *world, struct host *from, struct host *to, uint64_t duration_us, bool lose)
+{
+    net_cut_as(world, from, to, duration_us, lose ? CUT_LOSE : CUT_SILENT);
 }
 
 void net_mend(struct world *world) { memset(world->cuts, 0, sizeof world->cuts); }
@@ -236,6 +236,25 @@ static void run_accept(struct world *world, void *context)
     link_release(conn->link);
 }
 
+static void run_handshake(struct world *world, void *context);
+
+static void begin_handshake(struct conn *conn, uint64_t delay_us)
+{
+    link_hold(conn->link);
+    struct event event = {.run = run_handshake, .discard = discard_conn, .context = conn};
+    world_push(conn->link->world, &event, delay_us);
+}
+
+static void handshake_unheard(struct conn *conn)
+{
+    uint64_t delay_us;
+    if (connect_again(conn, &delay_us)) {
+        begin_handshake(conn, delay_us);
+    } else {
+        finish_later(conn, delay_us, GRID_ERR_TIMEOUT);
+    }
+}
+
 /* The first packet reaches the other host, whose system answers it without asking the process. */
 static void run_handshake(struct world *world, void *context)
 {
@@ -247,13 +266,14 @@ static void run_handshake(struct world *world, void *context)
         link_release(link);
         return;
     }
-    if (target && is_cut_at_all(world, conn->host, target)) {
-        finish_later(conn, world_draw(world, CONCERN_NET, CONNECT_LOW_US, CONNECT_HIGH_US), GRID_ERR_TIMEOUT);
+    if (target && (is_cut_at_all(world, conn->host, target) || (!target->up && target->net.dark))) {
+        handshake_unheard(conn);
     } else if (!target || !target->up || !listener_find(target, link->address)) {
         world->totals.connects_refused++;
         finish_later(conn, latency_us, GRID_ERR_UNAVAILABLE);
     } else {
         world->totals.connections++;
+        conn->stream.wait_us = 0;
         struct conn *accepted = conn_begin(link, 1, target, END_OPEN);
         link_hold(link);
         struct event accept = {.host = target, .run = run_accept, .discard = discard_conn, .context = accepted};
@@ -287,9 +307,7 @@ static struct conn *net_connect(struct transport *transport, const char *address
     conn->events = *events;
     conn->context = context;
     conn->attached = true;
-    link_hold(link);
-    struct event event = {.run = run_handshake, .discard = discard_conn, .context = conn};
-    world_push(world, &event, net_latency(world, link));
+    begin_handshake(conn, net_latency(world, link));
     return conn;
 }
 
@@ -444,7 +462,7 @@ void sim_net_flush(struct sim_net *net)
             net->written_end = &net->written;
         }
         conn->written = false;
-        if (conn->state == END_OPEN && conn_other(conn)->state != END_CLOSED) {
+        if (conn->state == END_OPEN && (conn_other(conn)->state != END_CLOSED || conn_other(conn)->vanished)) {
             stream_write(conn, buffer_bytes(&conn->output));
         } else if (conn->state == END_CONNECTING) {
             buffer_append(&conn->stream.waiting, buffer_bytes(&conn->output));
@@ -454,22 +472,26 @@ void sim_net_flush(struct sim_net *net)
 }
 
 /* One end dies with its process. What it wrote before is on its way; the other end hears of the death or, when the
- * power went, for a long time does not. */
+ * power went, does not. */
 static void conn_crash(struct conn *conn, enum crash_kind kind)
 {
-    struct world *world = conn->link->world;
-    uint64_t delay_us = net_latency(world, conn->link);
-    if (kind == CRASH_POWER && world->faults_active) {
-        delay_us += world_draw(world, CONCERN_NET, 0, SILENT_END_MAX_US);
-    }
+    struct conn *other = conn_other(conn);
+    bool unanswered = other->stream.flying_bytes + other->stream.waiting.size > 0;
     buffer_close(&conn->stream.waiting);
-    stream_end(conn, delay_us, GRID_ERR_IO);
+    conn->vanished = kind == CRASH_POWER;
+    if (!conn->vanished) {
+        stream_end(conn, net_latency(conn->link->world, conn->link), GRID_ERR_IO);
+    }
     conn_dead(conn);
+    if (conn->vanished && unanswered && other->state == END_OPEN) {
+        conn_knock(other, net_latency(conn->link->world, conn->link));
+    }
 }
 
 void sim_net_crash(struct sim_net *net, enum crash_kind kind)
 {
     struct world *world = net->host->world;
+    net->dark = kind == CRASH_POWER;
     for (struct link *link = world->links, *next; link; link = next) {
         next = link->next;
         link_hold(link);

@@ -15,6 +15,8 @@ struct stream {
     struct chunk *first, *last;            /* on their way, in order */
     size_t flying_bytes;
     uint64_t last_due_us;
+    uint64_t wait_us, retry_us;            /* TCP's timer: how long it waits by now (0: not at all), and until when */
+    uint64_t unanswered_us;                /* since when no acknowledgement can come back; 0: it can */
     bool scheduled;                        /* an arrival event is in the heap */
     bool end;                              /* the writer is gone: after the last chunk the reader hears of it */
     uint64_t end_due_us;
@@ -30,6 +32,8 @@ struct conn {
     uint64_t incarnation;
     enum end_state state;
     bool attached, paused, written, opened; /* opened: bytes may be delivered */
+    bool vanished;                         /* closed by a power cut: the other end is not told */
+    bool knocking;                         /* the other end vanished, and bytes for it are said again and again */
     struct conn_events events;
     void *context;
     struct buffer output;                  /* of this iteration */
@@ -57,6 +61,14 @@ void conn_finish(struct conn *conn, enum grid_err reason);
 void link_break(struct link *link, size_t keep_bytes);
 bool net_is_cut(struct world *world, const struct host *from, const struct host *to);
 uint64_t net_latency(struct world *world, const struct link *link);
+
+/* retransmit.c */
+/* Whether what is due arrives now; false: it is tried again at stream.retry_us. */
+bool stream_passes(struct conn *from);
+/* Nobody heard of the connect: when to try again; false: the system gives up then. */
+bool connect_again(struct conn *conn, uint64_t *ret_delay_us);
+/* The other end vanished: asks for it again and again until its system denies the connection. */
+void conn_knock(struct conn *conn, uint64_t delay_us);
 
 /* stream.c */
 static inline struct conn *conn_other(struct conn *conn) { return &conn->link->ends[1 - conn->side]; }

@@ -8,8 +8,6 @@
 
 /* Bytes that the system takes over before the writer has to wait, and the most in one delivery. */
 enum { WINDOW_BYTES = 512 * 1024, DELIVERY_BYTES_MAX = 128 * 1024, SLOW_BYTES_PER_S = 400 * 1024 };
-/* How often a stalled stream looks whether the cut has mended. */
-enum { STALL_RETRY_US = 40000 };
 enum { DUPLICATE_DELAY_MAX_US = 3000000, OLD_FRAME_DELAY_MAX_US = 300000000, MINUTE_US = 60000000 };
 enum { GARBAGE_BYTES_MAX = 100 };
 
@@ -111,7 +109,7 @@ static void write_frame(struct conn *from, const struct frame *frame, struct byt
         if (fault_on(world, FAULT_OLD_FRAME) && prng_chance(world_concern(world, CONCERN_NET), world->plan.old_ppm)) {
             repeat_later(from, bytes, FAULT_OLD_FRAME, old_frame_delay(world));
         }
-        bool lost = cut->lose && cut->until_us > world->now_us;
+        bool lost = cut->kind == CUT_LOSE && cut->until_us > world->now_us;
         if (fault_on(world, FAULT_DROP) && prng_chance(world_concern(world, CONCERN_NET), world->plan.drop_ppm)) {
             fault_happened(world, FAULT_DROP);
             lost = true;
@@ -200,6 +198,9 @@ void stream_pump(struct conn *from)
     }
     if (conn_other(from)->state == END_CLOSED) {
         buffer_clear(&stream->waiting); /* nobody will read it */
+        if (conn_other(from)->vanished) {
+            conn_knock(from, net_latency(world, from->link));
+        }
         return;
     }
     size_t taken = 0;
@@ -300,10 +301,11 @@ static void arrive(struct conn *from)
 
 static void run_arrive(struct world *world, void *context)
 {
+    (void)world;
     struct conn *from = context;
     struct conn *to = conn_other(from);
     from->stream.scheduled = false;
-    if (to->state == END_OPEN && !to->paused && !net_is_cut(world, from->host, to->host)) {
+    if (to->state == END_OPEN && !to->paused && stream_passes(from)) {
         arrive(from);
     }
     stream_schedule(from);
@@ -326,10 +328,10 @@ void stream_schedule(struct conn *from)
         return;
     }
     uint64_t due_us = stream->first ? stream->first->due_us : stream->end_due_us;
-    uint64_t delay_us = due_us > world->now_us ? due_us - world->now_us : 0;
-    if (delay_us == 0 && net_is_cut(world, from->host, to->host)) {
-        delay_us = STALL_RETRY_US;
+    if (due_us < stream->retry_us) {
+        due_us = stream->retry_us;
     }
+    uint64_t delay_us = due_us > world->now_us ? due_us - world->now_us : 0;
     stream->scheduled = true;
     link_hold(from->link);
     struct event event = {.host = to->host, .run = run_arrive, .discard = discard_arrive, .context = from};

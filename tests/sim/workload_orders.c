@@ -31,6 +31,7 @@ struct buyer {
     enum task task;
     uint32_t order;
     bool was_accepted;             /* before the present look began */
+    uint32_t seen_status;          /* likewise, of its order */
 };
 
 /* The same order, asked for beside what its buyer waits for. */
@@ -315,12 +316,15 @@ static void on_looked(void *context, const struct client_result *result)
         world_fail(workload->shop.world, "I10: order %u was accepted and cannot be found", buyer->order);
     }
     if (view) {
-        uint32_t status = (uint32_t)view->status, before = order->seen_status;
+        uint32_t status = (uint32_t)view->status, before = buyer->seen_status;
         bool terminal = before == ORDER__V1__ORDER_STATUS__ORDER_STATUS_CONFIRMED || before == ORDER__V1__ORDER_STATUS__ORDER_STATUS_CANCELLED;
         if (terminal && status != before) {
             world_fail(workload->shop.world, "I05: order %u went from %u to %u", buyer->order, before, status);
         }
-        order->seen_status = status;
+        /* An answer that was long on its way says nothing about what others have seen since. */
+        if (order->seen_status == before) {
+            order->seen_status = status;
+        }
     }
     arena_close(&arena);
     workload->asked_since |= workload->draining && result->err == GRID_ERR_OK;
@@ -331,7 +335,9 @@ static void look(struct buyer *buyer)
 {
     char id[ID_BYTES];
     struct client_key key = {.key = shop_order_id(id, buyer->order)};
-    buyer->was_accepted = buyer->client->workload->shop.orders[buyer->order].told == TOLD_ACCEPTED;
+    const struct shop_order *order = &buyer->client->workload->shop.orders[buyer->order];
+    buyer->was_accepted = order->told == TOLD_ACCEPTED;
+    buyer->seen_status = order->seen_status;
     client_map_get(buyer->client->client, bytes_of_text("order.view"), &key,
                    &(struct client_call){.done = on_looked, .context = buyer});
 }

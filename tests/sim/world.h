@@ -181,6 +181,13 @@ void faults_begin(struct world *world);                /* faults come by themsel
 void faults_forbid_power_cuts(struct world *world);    /* every death is a kill, every sync works: what was written stays */
 void faults_heal(struct world *world);                 /* no more faults; cuts mend, pauses end, hosts start again */
 /* By hand, for unit tests and scripted scenarios. */
+enum cut_kind {
+    CUT_SILENT,                                        /* as TCP shows a cut: silence, backlog, late delivery, no error */
+    CUT_LOSE,                                          /* whole frames of peers are lost, the connection stays */
+    CUT_CLOG,                                          /* this direction stalls, the other is none the worse; then it goes on at once */
+};
+void net_cut_as(struct world *world, struct host *from, struct host *to, uint64_t duration_us, enum cut_kind kind);
+/* CUT_LOSE or CUT_SILENT. */
 void net_cut(struct world *world, struct host *from, struct host *to, uint64_t duration_us, bool lose);
 void net_mend(struct world *world);
 void net_reset_all(struct world *world, struct host *host);

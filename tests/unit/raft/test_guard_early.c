@@ -134,6 +134,33 @@ Test(guard_early, stands_once_all_are_linked_and_none_leads)
     bench_close(bench);
 }
 
+/* As everybody has during a cut. */
+Test(guard_early, who_stood_in_vain_stands_again_soon_once_a_majority_is_linked)
+{
+    for (unsigned all = 0; all <= 1; all++) {
+        struct bench *bench = bench_open(3, 0);
+        bench_tick(bench, PATIENCE_MS);
+        cr_assert_eq(guard_role(&bench->guard), GUARD_CANDIDATE);
+        cr_assert_eq(rounds(bench, FIRST_MS), 0u, "left alone it is patient");
+        bench_tick(bench, PATIENCE_MS - FIRST_MS);
+        if (all)
+            guard_links_complete(&bench->guard);
+        else
+            guard_links_suffice(&bench->guard);
+        cr_assert_eq(rounds(bench, FIRST_MS), 1u);
+        bench_close(bench);
+    }
+}
+
+Test(guard_early, a_majority_is_no_reason_to_stand_for_who_has_not_lost_patience)
+{
+    struct bench *bench = bench_open(3, 0);
+    guard_links_suffice(&bench->guard);
+    bench_tick(bench, PATIENCE_MS - 1);
+    cr_assert_eq(guard_role(&bench->guard), GUARD_FOLLOWER);
+    bench_close(bench);
+}
+
 Test(guard_early, does_not_stand_when_all_are_linked_and_a_leader_is_heard)
 {
     struct bench *bench = follower();

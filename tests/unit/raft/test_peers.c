@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "grid/base/limits.h"
 #include "grid/base/memory.h"
 #include "raft/peers.h"
 #include "tests/sim/world.h"
@@ -268,6 +269,164 @@ Test(peers, a_frame_whose_end_does_not_come_closes_the_link)
     cr_assert_eq(malformed(&mesh->nodes[1], "stall"), 1u);
     cr_assert_eq(mesh->nodes[1].downs, 1u);
     cr_assert_eq(mesh->nodes[1].last_request, 119u, "the link is back");
+    mesh_close(mesh);
+}
+
+/* ---- signs of life */
+
+static uint64_t dead_links(struct node *node, const char *reason)
+{
+    char labels[64];
+    snprintf(labels, sizeof labels, "reason=\"%s\"", reason);
+    return metric_counter_add(node->metrics, "gridiron_peer_dead_links_total", "", labels)->value;
+}
+
+static bool all_linked(const struct mesh *mesh)
+{
+    size_t links = 0;
+    for (size_t i = 0; i < NODES_COUNT; i++)
+        for (uint32_t to = 1; to <= NODES_COUNT; to++)
+            links += peers_up(mesh->nodes[i].peers, (struct node_id){to});
+    return links == (size_t)NODES_COUNT * (NODES_COUNT - 1);
+}
+
+static void cut_all(struct mesh *mesh, uint64_t us)
+{
+    for (size_t i = 0; i < NODES_COUNT; i++)
+        for (size_t j = 0; j < NODES_COUNT; j++)
+            if (i != j)
+                net_cut(mesh->world, mesh->nodes[i].host, mesh->nodes[j].host, us, false);
+}
+
+/* TCP alone would say everything again after about as long a time as the cut lasted. */
+Test(peers, are_together_within_a_second_after_any_cut)
+{
+    for (uint64_t seconds = 2; seconds <= 64; seconds *= 2) {
+        struct mesh *mesh = mesh_open(20 + seconds);
+        mesh_start(mesh);
+        run_for(mesh, SECOND_US);
+        cr_assert(all_linked(mesh));
+        cut_all(mesh, seconds * SECOND_US);
+        run_for(mesh, seconds * SECOND_US);
+        for (size_t i = 0; i < NODES_COUNT; i++)
+            cr_assert_eq(mesh->nodes[i].downs, 2u, "nobody takes a silent link for one that is up");
+        run_for(mesh, SECOND_US);
+        cr_assert(all_linked(mesh), "a second after a cut of %u s", (unsigned)seconds);
+        mesh_close(mesh);
+    }
+}
+
+Test(peers, a_cut_of_one_direction_ends_the_link_on_both_sides)
+{
+    struct mesh *mesh = mesh_open(10);
+    mesh_start(mesh);
+    run_for(mesh, SECOND_US);
+    net_cut(mesh->world, mesh->nodes[1].host, mesh->nodes[0].host, 20 * SECOND_US, false);
+    run_for(mesh, 3 * SECOND_US);
+    cr_assert_not(peers_up(mesh->nodes[0].peers, (struct node_id){2}));
+    cr_assert_not(peers_up(mesh->nodes[1].peers, (struct node_id){1}));
+    cr_assert_eq(mesh->nodes[2].downs, 0u);
+    run_for(mesh, 18 * SECOND_US);
+    cr_assert(all_linked(mesh));
+    mesh_close(mesh);
+}
+
+Test(peers, a_machine_that_lost_its_power_is_missed_within_a_second)
+{
+    struct mesh *mesh = mesh_open(11);
+    mesh_start(mesh);
+    run_for(mesh, SECOND_US);
+    host_crash(mesh->nodes[2].host, CRASH_POWER);
+    run_for(mesh, SECOND_US);
+    cr_assert_eq(mesh->nodes[0].downs, 1u);
+    cr_assert_eq(mesh->nodes[1].downs, 1u);
+    run_for(mesh, 30 * SECOND_US);
+    host_start(mesh->nodes[2].host);
+    run_for(mesh, SECOND_US);
+    cr_assert(all_linked(mesh));
+    mesh_close(mesh);
+}
+
+/* What the cut held up is in a connection that nobody reads any more. */
+Test(peers, nothing_that_was_said_into_a_cut_arrives_later)
+{
+    struct mesh *mesh = mesh_open(12);
+    mesh_start(mesh);
+    run_for(mesh, SECOND_US);
+    cut_all(mesh, 4 * SECOND_US);
+    cr_assert(send(mesh, 0, 2, FRAME_LEADERS, 99), "the link looks up at first");
+    run_for(mesh, 30 * SECOND_US);
+    cr_assert_eq(mesh->nodes[1].frames, 0u);
+    mesh_close(mesh);
+}
+
+Test(peers, beats_are_said_only_where_nothing_else_is)
+{
+    struct mesh *mesh = mesh_open(13);
+    mesh_start(mesh);
+    run_for(mesh, SECOND_US);
+    uint64_t before = world_totals(mesh->world)->frames;
+    run_for(mesh, 10 * SECOND_US);
+    uint64_t beats = world_totals(mesh->world)->frames - before;
+    cr_assert_leq(beats, 6u * 101);
+    cr_assert_geq(beats, 6u * 99);
+    /* `send` takes a beat's time; whoever speaks that often on one link of six needs no beats there. */
+    before = world_totals(mesh->world)->frames;
+    for (unsigned i = 0; i < 200; i++) {
+        struct send_plan plan = {&mesh->nodes[0], {2}, FRAME_LEADERS, i, false};
+        host_at(mesh->nodes[0].host, 0, run_send, &plan);
+        run_for(mesh, SECOND_US / 20);
+    }
+    beats = world_totals(mesh->world)->frames - before - 200;
+    cr_assert_leq(beats, 5u * 101);
+    cr_assert_geq(beats, 5u * 99);
+    cr_assert_eq(mesh->nodes[0].downs + mesh->nodes[1].downs + mesh->nodes[2].downs, 0u);
+    mesh_close(mesh);
+}
+
+/* Its own loop did not run: what came meanwhile is read before it judges. */
+Test(peers, who_stood_still_does_not_take_its_peers_for_dead)
+{
+    struct mesh *mesh = mesh_open(14);
+    mesh_start(mesh);
+    run_for(mesh, SECOND_US);
+    for (unsigned i = 0; i < 10; i++) {
+        host_pause(mesh->nodes[0].host, SECOND_US / 2);
+        run_for(mesh, SECOND_US);
+    }
+    for (size_t i = 0; i < NODES_COUNT; i++)
+        cr_assert_eq(mesh->nodes[i].downs, 0u, "and half a second is no reason to miss it");
+    host_pause(mesh->nodes[0].host, 5 * SECOND_US);
+    run_for(mesh, 7 * SECOND_US);
+    cr_assert_eq(dead_links(&mesh->nodes[0], "silent"), 0u);
+    cr_assert_eq(dead_links(&mesh->nodes[1], "silent"), 1u);
+    cr_assert(all_linked(mesh));
+    mesh_close(mesh);
+}
+
+static void run_send_plenty(struct world *world, void *context)
+{
+    (void)world;
+    struct send_plan *plan = context;
+    static uint8_t body[1024 * 1024];
+    for (unsigned i = 0; i < PEER_UNSENT_BYTES_MAX / sizeof body + 2; i++)
+        frame_append(peers_output(plan->node->peers, plan->to),
+                     &(struct frame){.type = FRAME_LEADERS, .partition = FRAME_PARTITION_NONE, .body = bytes_of(body, sizeof body)});
+}
+
+Test(peers, a_backlog_without_end_ends_the_link)
+{
+    struct mesh *mesh = mesh_open(15);
+    mesh_start(mesh);
+    run_for(mesh, SECOND_US);
+    cut_all(mesh, SECOND_US / 2);
+    struct send_plan plan = {.node = &mesh->nodes[0], .to = {2}};
+    host_at(mesh->nodes[0].host, 0, run_send_plenty, &plan);
+    run_for(mesh, SECOND_US / 4);
+    cr_assert_eq(dead_links(&mesh->nodes[0], "backlog"), 1u);
+    run_for(mesh, 2 * SECOND_US);
+    cr_assert(all_linked(mesh));
+    cr_assert_eq(mesh->nodes[1].frames, 0u);
     mesh_close(mesh);
 }
 
