@@ -54,6 +54,16 @@ static const struct grid_journal_record *keep_records(struct arena *arena, const
     return records;
 }
 
+static const struct grid_map_summary *keep_maps(struct arena *arena, const struct grid_reply *reply)
+{
+    struct grid_map_summary *maps = arena_zero(arena, reply->maps_count * sizeof *maps);
+    for (size_t i = 0; i < reply->maps_count; i++) {
+        maps[i] = reply->maps[i];
+        maps[i].name = arena_text(arena, bytes_of_text(reply->maps[i].name));
+    }
+    return maps;
+}
+
 static struct grid_result *result_of(const struct grid_reply *reply)
 {
     struct grid_result *result = memory_zero(1, sizeof *result);
@@ -70,7 +80,7 @@ static struct grid_result *result_of(const struct grid_reply *reply)
         .results = keep_array(&result->arena, reply->results, reply->results_count * sizeof *reply->results),
         .results_count = reply->results_count, .records = keep_records(&result->arena, reply),
         .records_count = reply->records_count, .partition = reply->partition, .dropped_from = reply->dropped_from,
-        .dropped_to = reply->dropped_to,
+        .dropped_to = reply->dropped_to, .maps = keep_maps(&result->arena, reply), .maps_count = reply->maps_count,
         .info = keep_array(&result->arena, reply->info, reply->info != NULL ? sizeof *reply->info : 0)};
     return result;
 }
@@ -229,6 +239,22 @@ enum grid_outcome grid_blocking_clear(struct grid_blocking *client, const char *
     struct grid_call call = call_of(&wait);
     grid_client_clear(client->client, map, &call);
     return finish(client, &wait, NULL);
+}
+
+enum grid_outcome grid_blocking_drop(struct grid_blocking *client, const char *map, struct grid_result **ret)
+{
+    struct wait wait;
+    struct grid_call call = call_of(&wait);
+    grid_client_drop(client->client, map, &call);
+    return finish(client, &wait, ret);
+}
+
+enum grid_outcome grid_blocking_map_list(struct grid_blocking *client, struct grid_result **ret)
+{
+    struct wait wait;
+    struct grid_call call = call_of(&wait);
+    grid_client_map_list(client->client, &call);
+    return finish(client, &wait, ret);
 }
 
 enum grid_outcome grid_blocking_is_empty(struct grid_blocking *client, const char *map, bool *ret_empty)

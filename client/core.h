@@ -79,7 +79,7 @@ void client_map_command(struct client *client, const struct map_command *command
 /* Any operation, batch or service command, routed by its affinity; session and sequence are the core's to fill in. An
  * idempotency key without a hash gets one of the rest of the command. */
 void client_command(struct client *client, const struct command *command, const struct client_call *call);
-/* A CLEAR or CONFIGURE of one partition. */
+/* A CLEAR, DROP or CONFIGURE of one partition. */
 void client_command_at(struct client *client, struct partition_id partition, const struct command *command,
                        const struct client_call *call);
 void client_map_get(struct client *client, struct bytes map, const struct client_key *key, const struct client_call *call);
@@ -92,6 +92,10 @@ void client_query(struct client *client, struct partition_id partition, const st
 void client_map_size(struct client *client, struct bytes map, const struct client_call *call);
 /* Removes the entries of a map, partition by partition; each partition's at once. response: count. */
 void client_map_clear(struct client *client, struct bytes map, const struct client_call *call);
+/* Removes a map with its settings and journal, partition by partition. response: found in any of them, count of entries. */
+void client_map_drop(struct client *client, struct bytes map, const struct client_call *call);
+/* The maps of all partitions. response: maps, by name, with sums and the newest settings' version. */
+void client_map_list(struct client *client, const struct client_call *call);
 /* Settings and statistics over all partitions. response: info (sums; the newest settings), count: partitions that have
  * these settings. */
 void client_map_describe(struct client *client, struct bytes map, const struct client_call *call);

@@ -44,6 +44,18 @@ static const struct grid_map_info *info_of(struct arena *arena, const struct cli
     return info;
 }
 
+static const struct grid_map_summary *maps_of(struct arena *arena, const struct response *response)
+{
+    struct grid_map_summary *maps = arena_zero(arena, response->maps_count * sizeof *maps);
+    for (size_t i = 0; i < response->maps_count; i++) {
+        const struct map_summary *from = &response->maps[i];
+        maps[i] = (struct grid_map_summary){.name = arena_text(arena, from->name), .entries = from->entries,
+                                            .bytes = from->bytes, .settings_version = from->settings_version,
+                                            .journal = from->journal};
+    }
+    return maps;
+}
+
 static void page_of(struct arena *arena, const struct client_result *result, struct grid_reply *reply)
 {
     const struct journal_page *page = result->response->journal;
@@ -85,6 +97,10 @@ void face_map_reply(struct arena *arena, const struct client_result *result, str
     reply->failed = (size_t)response->count;
     if (response->info != NULL)
         reply->info = info_of(arena, result);
+    if (response->maps_count > 0) {
+        reply->maps = maps_of(arena, response);
+        reply->maps_count = response->maps_count;
+    }
     if (response->journal != NULL)
         page_of(arena, result, reply);
     if (result->outcomes_count > 0) {
@@ -222,6 +238,18 @@ void grid_client_clear(struct grid_client *client, const char *map, const struct
 {
     struct client_call inner = face_call(client, call);
     client_map_clear(face_core(client), bytes_of_text(map), &inner);
+}
+
+void grid_client_drop(struct grid_client *client, const char *map, const struct grid_call *call)
+{
+    struct client_call inner = face_call(client, call);
+    client_map_drop(face_core(client), bytes_of_text(map), &inner);
+}
+
+void grid_client_map_list(struct grid_client *client, const struct grid_call *call)
+{
+    struct client_call inner = face_call(client, call);
+    client_map_list(face_core(client), &inner);
 }
 
 void grid_client_map_info(struct grid_client *client, const char *map, const struct grid_call *call)

@@ -111,6 +111,14 @@ struct grid_map_info {
     uint64_t entries, bytes, expiring, sets, removes, expirations, journal_records, journal_bytes;
 };
 
+/* Over all partitions. */
+struct grid_map_summary {
+    const char *name;
+    uint64_t entries, bytes;
+    uint64_t settings_version;             /* 0: never configured */
+    bool journal;                          /* it is on */
+};
+
 enum grid_journal_kind { GRID_ADDED = 1, GRID_UPDATED = 2, GRID_REMOVED = 3, GRID_EXPIRED = 4, GRID_CLEARED = 5 };
 struct grid_journal_record {
     uint64_t sequence;                     /* dense from 1 per map and partition */
@@ -145,16 +153,17 @@ struct grid_partition_status {
 struct grid_reply {
     enum grid_outcome outcome;
     const char *note;                                      /* for people; never NULL */
-    bool found;                                            /* get; writes: there was an entry before */
+    bool found;                                            /* get; writes: there was an entry before; drop: the map */
     struct grid_bytes value;                               /* get; the old value of put, replace and take */
     uint64_t version;                                      /* of the entry, after the call: set, get, compare-and-set */
     uint64_t ttl_ms;                                       /* get: what is left of it; 0: it does not end */
-    uint64_t count;                                        /* size, clear; calls on many: done, or found */
+    uint64_t count;                                        /* size, clear, drop; calls on many: done, or found */
     const struct grid_entry *entries; size_t entries_count; /* scan, get_all */
     const enum grid_outcome *outcomes; size_t outcomes_count; /* calls on many: of each, in their order */
     const struct grid_result_of_one *results; size_t results_count; /* batch: of each, in their order */
     size_t failed;                                         /* batch that failed a condition: which operation, from 0 */
     const struct grid_map_info *info;                      /* map info */
+    const struct grid_map_summary *maps; size_t maps_count; /* list of maps, by name */
     const struct grid_journal_record *records; size_t records_count; /* journal */
     uint32_t partition;                                    /* journal: of which the records are */
     uint64_t dropped_from, dropped_to;                     /* journal: lost before they could be read; 0: nothing */
@@ -237,6 +246,10 @@ void grid_client_remove_all(struct grid_client *client, const char *map, const s
                             const struct grid_call *call);
 /* Partition by partition; each partition's entries go at once. */
 void grid_client_clear(struct grid_client *client, const char *map, const struct grid_call *call);
+/* Removes a map with its entries, settings and journal, partition by partition; a write after that makes it anew, without
+ * settings. Not at the same time as other writes to it: a partition may then keep what came after its part. */
+void grid_client_drop(struct grid_client *client, const char *map, const struct grid_call *call);
+void grid_client_map_list(struct grid_client *client, const struct grid_call *call);
 void grid_client_map_info(struct grid_client *client, const char *map, const struct grid_call *call);
 /* Changes a map's settings everywhere, if they have expected_version (0: never configured), else VERSION_CONFLICT. Same
  * settings again: OK, and whatever partition missed them gets them. What is there keeps the ttl it has. */
@@ -311,6 +324,8 @@ enum grid_outcome grid_blocking_get_all(struct grid_blocking *client, const char
 enum grid_outcome grid_blocking_remove_all(struct grid_blocking *client, const char *map, const struct grid_key *keys,
                                            size_t count, struct grid_result **ret);
 enum grid_outcome grid_blocking_clear(struct grid_blocking *client, const char *map);
+enum grid_outcome grid_blocking_drop(struct grid_blocking *client, const char *map, struct grid_result **ret);
+enum grid_outcome grid_blocking_map_list(struct grid_blocking *client, struct grid_result **ret);
 enum grid_outcome grid_blocking_is_empty(struct grid_blocking *client, const char *map, bool *ret_empty);
 enum grid_outcome grid_blocking_map_info(struct grid_blocking *client, const char *map, struct grid_result **ret);
 enum grid_outcome grid_blocking_configure(struct grid_blocking *client, const char *map,

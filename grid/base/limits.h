@@ -9,7 +9,7 @@ enum {
     VALUE_BYTES_MAX = 1024 * 1024,
     /* Bytes of a map's name. Past it: TOO_LARGE. */
     MAP_NAME_BYTES_MAX = 128,
-    /* Maps that one partition numbers. Names come from clients and are never forgotten. Past it: TOO_LARGE. */
+    /* Maps that one partition numbers. Names come from clients and stay until the map is dropped. Past it: TOO_LARGE. */
     MAPS_PER_PARTITION_MAX = 4096,
     /* Client connections of a node at once, and how long one may keep the node waiting: for its greeting, for the rest of a
      * frame, for taking what it asked for. Usual values; settings say others. Past them: the connection is closed. */

@@ -181,7 +181,7 @@ void maps_command(struct maps *maps, const struct map_command *command, uint64_t
         return;
     response->err = row_for(maps, command, &row);
     if (response->err != GRID_ERR_OK)
-        response->note = bytes_of_text("map: no further map can be made here");
+        response->note = bytes_of_text(maps_full_note(maps));
     else if (row == NULL || !set_plain(maps, row, command, response))
         operate(maps, row, command, response);
 }
@@ -234,7 +234,7 @@ void maps_batch(struct maps *maps, const struct map_batch *batch, struct respons
     for (size_t i = 0; i < batch->operations_count; i++) {
         enum grid_err err = row_for(maps, &batch->operations[i], &row);
         if (err != GRID_ERR_OK) {
-            refuse_batch(response, err, i, "map: no further map can be made here");
+            refuse_batch(response, err, i, maps_full_note(maps));
             return;
         }
     }
@@ -313,19 +313,25 @@ static void adopt(struct maps *maps, struct map_row *row, const struct map_setti
     map_row_refresh(maps);
 }
 
+/* Above what any partition may still have of a map of this name that was dropped. */
+static uint64_t next_version(const struct maps *maps, const struct map_row *row)
+{
+    return (row->settings_version != 0 ? row->settings_version : maps->settings_floor) + 1;
+}
+
 void maps_configure(struct maps *maps, const struct map_configure *configure, struct response *response)
 {
     struct map_id id;
     response->err = maps_ensure(maps, configure->map, &id);
     if (response->err != GRID_ERR_OK) {
-        response->note = bytes_of_text("map: no further map can be made here");
+        response->note = bytes_of_text(maps_full_note(maps));
         return;
     }
     struct map_row *row = map_row_get(maps, id);
     bool equal = settings_equal(&configure->settings, &row->settings);
     if (configure->version == 0) {
         if (configure->expected_version == row->settings_version && !(equal && row->settings_version != 0))
-            adopt(maps, row, &configure->settings, row->settings_version + 1);
+            adopt(maps, row, &configure->settings, next_version(maps, row));
         else if (!equal)
             response->err = GRID_ERR_VERSION_CONFLICT;
     } else if (configure->version > row->settings_version) {

@@ -1,4 +1,6 @@
 /* Queries of maps and of their journals. */
+#include <stdlib.h>
+
 #include "grid/base/check.h"
 #include "grid/journal/cursor.h"
 #include "grid/partition/maps_inside.h"
@@ -160,7 +162,7 @@ static const struct map_info *describe(const struct maps *maps, const struct map
 static void refuse_journal(struct response *response)
 {
     response->err = GRID_ERR_NOT_FOUND;
-    response->note = bytes_of_text("journal: it is not switched on for this map");
+    response->note = bytes_of_text("journal: it is not switched on for this map, or the map was dropped");
 }
 
 static void query_nothing(const struct query *query, struct arena *arena, struct response *response)
@@ -171,9 +173,37 @@ static void query_nothing(const struct query *query, struct arena *arena, struct
         response->info = arena_zero(arena, sizeof *response->info);
 }
 
+static int by_name(const void *a, const void *b)
+{
+    const struct map_summary *left = a, *right = b;
+    return bytes_compare(left->name, right->name);
+}
+
+static void list(const struct maps *maps, struct arena *arena, struct response *response)
+{
+    struct map_summary *found = arena_alloc(arena, (maps->named + 1) * sizeof *found);
+    size_t count = 0;
+    for (uint32_t i = 0; i < maps->count; i++) {
+        const struct map_row *row = &maps->rows[i];
+        if (row->name == NULL)
+            continue;
+        found[count++] = (struct map_summary){
+            .name = bytes_of(row->name, row->name_size), .entries = size_of(maps, row),
+            .bytes = table_record_bytes(row->table), .settings_version = row->settings_version,
+            .journal = row->journal != NULL};
+    }
+    qsort(found, count, sizeof *found, by_name);
+    response->maps = found;
+    response->maps_count = count;
+}
+
 void maps_query(const struct maps *maps, const struct query *query, uint64_t time_ms, struct arena *arena,
                 struct response *response)
 {
+    if (query->kind == QUERY_MAPS) {
+        list(maps, arena, response);
+        return;
+    }
     struct map_id id = maps_find(maps, query->map);
     if (id.value == 0) {
         query_nothing(query, arena, response);
@@ -192,6 +222,7 @@ void maps_query(const struct maps *maps, const struct query *query, uint64_t tim
         else
             read_journal(row, query, arena, response);
         return;
+    case QUERY_MAPS: break;
     }
     response->err = GRID_ERR_INVALID;
 }

@@ -27,7 +27,7 @@ void table_key_split(struct bytes made, struct bytes *ret_key, struct bytes *ret
     *ret_key = bytes_of(made.data + 2 + affinity_size, made.size - 2 - affinity_size);
 }
 
-/* ---- life cycle and names */
+/* ---- life cycle */
 
 struct maps *maps_open(uint64_t table_seed)
 {
@@ -37,7 +37,7 @@ struct maps *maps_open(uint64_t table_seed)
     return maps;
 }
 
-static void trash_close(struct map_trash *trash)
+void map_trash_close(struct map_trash *trash)
 {
     table_close(trash->table);
     expiry_close(trash->expiry);
@@ -50,11 +50,11 @@ void maps_close(struct maps *maps)
         return;
     for (uint32_t i = 0; i < maps->count; i++) {
         struct map_row *row = &maps->rows[i];
-        trash_close(&(struct map_trash){row->table, row->expiry, row->journal});
+        map_trash_close(&(struct map_trash){.table = row->table, .expiry = row->expiry, .journal = row->journal});
         memory_free(row->name);
     }
     for (size_t i = 0; i < maps->trash_count; i++)
-        trash_close(&maps->trash[i]);
+        map_trash_close(&maps->trash[i]);
     memory_free(maps->trash);
     buffer_close(&maps->old);
     table_close(maps->numbers);
@@ -67,42 +67,6 @@ void maps_now(struct maps *maps, uint64_t version, uint64_t log_time_ms)
     REQUIRE(log_time_ms >= maps->log_time_ms);
     maps->version = version;
     maps->log_time_ms = log_time_ms;
-}
-
-struct map_id maps_find(const struct maps *maps, struct bytes name)
-{
-    struct table_entry entry;
-    if (maps->recent.value != 0 && bytes_equal(maps_name(maps, maps->recent), name))
-        return maps->recent;
-    if (name.size == 0 || !table_find(maps->numbers, name, &entry))
-        return (struct map_id){0};
-    return (struct map_id){get_u32(entry.value.data)};
-}
-
-enum grid_err maps_ensure(struct maps *maps, struct bytes name, struct map_id *ret_id)
-{
-    struct map_id id = maps_find(maps, name);
-    if (id.value == 0) {
-        if (name.size == 0)
-            return GRID_ERR_INVALID;
-        if (maps->count == MAPS_PER_PARTITION_MAX || name.size > MAP_NAME_BYTES_MAX)
-            return GRID_ERR_TOO_LARGE;
-        if (maps->count == maps->capacity) {
-            maps->capacity = maps->capacity * 2 + 8;
-            maps->rows = memory_resize(maps->rows, maps->capacity * sizeof *maps->rows);
-        }
-        /* Each map has an order of its own: copying one map into another in order of a scan would otherwise fill the
-         * second from one end, which makes its runs long. */
-        struct table *table = table_open(hash_xxh3(name, maps->table_seed));
-        maps->rows[maps->count++] = (struct map_row){
-            .name = memory_copy(name.data, name.size), .name_size = name.size, .table = table, .plain = true};
-        id.value = maps->count;
-        uint8_t number[4];
-        put_u32(number, id.value);
-        table_set(maps->numbers, name, bytes_of(number, sizeof number), 0);
-    }
-    *ret_id = id;
-    return GRID_ERR_OK;
 }
 
 struct map_row *map_row_get(const struct maps *maps, struct map_id id)
@@ -118,7 +82,7 @@ struct table *maps_table(const struct maps *maps, struct map_id id)
 
 uint32_t maps_count(const struct maps *maps)
 {
-    return maps->count;
+    return maps->named;
 }
 
 struct bytes maps_name(const struct maps *maps, struct map_id id)
@@ -281,6 +245,15 @@ static bool discard(struct map_trash *trash, size_t budget)
            (trash->journal == NULL || journal_discard(trash->journal, budget));
 }
 
+/* Entries and records, and one for the rest. */
+static size_t trash_size(const struct map_trash *trash)
+{
+    uint64_t size = 1 + (trash->table != NULL ? table_count(trash->table) : 0) +
+                    (trash->expiry != NULL ? expiry_count(trash->expiry) : 0) +
+                    (trash->journal != NULL ? journal_next(trash->journal) - journal_oldest(trash->journal) : 0);
+    return (size_t)size;
+}
+
 void maps_tick(struct maps *maps, size_t budget)
 {
     size_t left = budget;
@@ -289,8 +262,16 @@ void maps_tick(struct maps *maps, size_t budget)
     for (uint32_t i = 0; maps->timed > 0 && i < maps->count && left > 0; i++)
         if (maps->rows[i].journal != NULL)
             left -= journal_trim(maps->rows[i].journal, maps->log_time_ms, left);
-    if (maps->trash_count > 0 && discard(&maps->trash[maps->trash_count - 1], budget))
-        trash_close(&maps->trash[--maps->trash_count]);
+    for (left = budget; maps->trash_count > 0 && left > 0;) {
+        struct map_trash *trash = &maps->trash[maps->trash_count - 1];
+        size_t size = trash_size(trash);
+        if (!discard(trash, left))
+            break;
+        map_trash_close(trash);
+        map_number_give(maps, trash->number);
+        maps->trash_count--;
+        left -= size < left ? size : left;
+    }
 }
 
 uint64_t maps_journal_version(const struct maps *maps)
@@ -309,7 +290,7 @@ uint64_t maps_entries(const struct maps *maps)
 {
     uint64_t entries = 0;
     for (uint32_t i = 0; i < maps->count; i++)
-        entries += table_count(maps->rows[i].table);
+        entries += maps->rows[i].name != NULL ? table_count(maps->rows[i].table) : 0;
     return entries;
 }
 
@@ -318,6 +299,8 @@ uint64_t maps_bytes(const struct maps *maps)
     uint64_t bytes = table_memory_bytes(maps->numbers);
     for (uint32_t i = 0; i < maps->count; i++) {
         const struct map_row *row = &maps->rows[i];
+        if (row->name == NULL)
+            continue;
         bytes += table_memory_bytes(row->table) + (row->expiry != NULL ? expiry_memory_bytes(row->expiry) : 0) +
                  (row->journal != NULL ? journal_bytes(row->journal) : 0);
     }
@@ -328,7 +311,8 @@ uint64_t maps_bytes(const struct maps *maps)
 
 void maps_count_up(const struct maps *maps, uint64_t *ret_expirations, uint64_t *ret_journal_bytes)
 {
-    *ret_expirations = *ret_journal_bytes = 0;
+    *ret_expirations = maps->expirations_dropped;
+    *ret_journal_bytes = 0;
     for (uint32_t i = 0; i < maps->count; i++) {
         *ret_expirations += maps->rows[i].expirations;
         *ret_journal_bytes += maps->rows[i].journal != NULL ? journal_bytes(maps->rows[i].journal) : 0;
@@ -355,9 +339,9 @@ static uint64_t row_digest(const struct map_row *row, uint64_t seed)
 
 uint64_t maps_digest(const struct maps *maps)
 {
-    uint64_t digest = maps->count + maps->trail;
+    uint64_t digest = maps->count + maps->trail + maps->settings_floor + maps->journal_floor;
     for (uint32_t i = 0; i < maps->count; i++)
-        digest = row_digest(&maps->rows[i], digest);
+        digest = maps->rows[i].name != NULL ? row_digest(&maps->rows[i], digest) : digest * 3 + maps->rows[i].removing;
     return digest;
 }
 
@@ -382,12 +366,19 @@ static void row_holds(const struct map_row *row)
 
 void maps_holds(const struct maps *maps)
 {
-    uint32_t timed = 0;
-    HOLDS(maps->count <= MAPS_PER_PARTITION_MAX && table_count(maps->numbers) == maps->count);
+    uint32_t timed = 0, free = 0, removing = 0;
+    HOLDS(maps->named <= MAPS_PER_PARTITION_MAX && table_count(maps->numbers) == maps->named);
+    for (size_t i = 0; i < maps->trash_count; i++)
+        removing += maps->trash[i].number.value != 0;
+    HOLDS(maps->named + maps->free + removing == maps->count);
     for (uint32_t i = 0; i < maps->count; i++) {
+        if (maps->rows[i].name == NULL) {
+            free += !maps->rows[i].removing;
+            continue;
+        }
         HOLDS(maps_find(maps, maps_name(maps, (struct map_id){i + 1})).value == i + 1);
         row_holds(&maps->rows[i]);
         timed += maps->rows[i].expiry != NULL || maps->rows[i].journal != NULL;
     }
-    HOLDS(timed == maps->timed);
+    HOLDS(timed == maps->timed && free == maps->free);
 }

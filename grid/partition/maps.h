@@ -7,7 +7,8 @@
  * changes. An entry past its end is as absent as one that was removed, from the log time of its end on; it leaves the
  * table by a Tick, or with the next write to it. Reads change nothing.
  *
- *     maps.c           names, access of the pipeline, the whole
+ *     maps.c           access of the pipeline, the whole
+ *     map_names.c      names and their numbers; dropping a map
  *     map_entries.c    one entry: found, written, erased, ended; with its journal record
  *     map_commands.c   what clients send: operations, batches, clear, settings
  *     map_reads.c      queries
@@ -30,10 +31,11 @@ void maps_close(struct maps *maps);
 void maps_now(struct maps *maps, uint64_t version, uint64_t log_time_ms);
 /* Finds a map by name; id 0 when it does not exist. */
 struct map_id maps_find(const struct maps *maps, struct bytes name);
-/* Finds or numbers a map. TOO_LARGE past MAPS_PER_PARTITION_MAX. */
+/* Finds or numbers a map. TOO_LARGE past MAPS_PER_PARTITION_MAX; maps_full_note says what to do. */
 enum grid_err maps_ensure(struct maps *maps, struct bytes name, struct map_id *ret_id);
 struct table *maps_table(const struct maps *maps, struct map_id id);
-uint32_t maps_count(const struct maps *maps);
+uint32_t maps_count(const struct maps *maps);              /* that have a name */
+const char *maps_full_note(const struct maps *maps);       /* why maps_ensure said TOO_LARGE */
 struct bytes maps_name(const struct maps *maps, struct map_id id);
 
 /* Typed access used by the pipeline; `version` is the partition's commit counter. Limits do not apply to it. */
@@ -53,6 +55,8 @@ void maps_fetch_record(struct map_ahead ahead);
 void maps_command(struct maps *maps, const struct map_command *command, uint64_t version, struct response *response);
 void maps_batch(struct maps *maps, const struct map_batch *batch, struct response *response);
 void maps_clear(struct maps *maps, struct bytes name, struct response *response);
+/* Removes the map with its settings and its journal. Its number is given to another one once all it held is freed. */
+void maps_drop(struct maps *maps, struct bytes name, struct response *response);
 void maps_configure(struct maps *maps, const struct map_configure *configure, struct response *response);
 /* What is left of a ttl is counted from `time_ms`, or from the last entry if that is later. */
 void maps_query(const struct maps *maps, const struct query *query, uint64_t time_ms, struct arena *arena,

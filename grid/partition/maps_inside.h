@@ -1,4 +1,4 @@
-/* Inside of the maps: shared by maps.c, map_entries.c, map_commands.c and map_reads.c only. */
+/* Inside of the maps: shared by maps.c and the map_*.c files only. */
 #ifndef GRID_PARTITION_MAPS_INSIDE_H
 #define GRID_PARTITION_MAPS_INSIDE_H
 
@@ -7,6 +7,7 @@
 #include "grid/partition/maps.h"
 #include "grid/store/expiry.h"
 
+/* Without a name: its map was dropped, or nothing has this number yet again. All but `removing` is zero then. */
 struct map_row {
     uint8_t *name;
     size_t name_size;
@@ -19,16 +20,21 @@ struct map_row {
     struct map_settings settings;
     uint64_t sets, removes, expirations;
     uint64_t adding_entries, adding_bytes;     /* of the batch being judged */
+    bool removing;                     /* dropped; some of what it held is not freed yet, so its number is not given away */
 };
 
-/* What a map was emptied of, freed little by little. */
-struct map_trash { struct table *table; struct expiry *expiry; struct journal *journal; };
+/* What a map was emptied of, freed little by little. `number`: of the map that was dropped with it; 0: none was. */
+struct map_trash { struct table *table; struct expiry *expiry; struct journal *journal; struct map_id number; };
 
 struct maps {
     uint64_t table_seed;
     struct table *numbers;             /* name -> u32 id */
     struct map_row *rows;              /* of id 1, 2, ... */
-    uint32_t count, capacity;
+    uint32_t count, capacity;          /* of rows */
+    uint32_t named, free;              /* rows with a name; rows whose number can be given to another map */
+    /* What no map that was dropped has passed: versions of settings and numbers of journal records go on above them when a
+     * name comes back, so that nobody takes the old map's for the new one's. */
+    uint64_t settings_floor, journal_floor, expirations_dropped;
     struct map_id recent;              /* what a command named last, found by comparing one name; 0: none */
     uint32_t timed;                    /* rows with an index of ends or a journal */
     uint64_t version, log_time_ms, trail, journal_version;
@@ -46,6 +52,8 @@ void table_key_split(struct bytes made, struct bytes *ret_key, struct bytes *ret
 struct map_row *map_row_get(const struct maps *maps, struct map_id id);
 void map_row_refresh(struct maps *maps);                   /* after an index or a journal came or went: plain, timed */
 void map_trash_add(struct maps *maps, struct map_trash trash);
+void map_trash_close(struct map_trash *trash);
+void map_number_give(struct maps *maps, struct map_id id); /* what it held is freed */
 
 /* ---- map_entries.c: one entry, as of now */
 

@@ -127,6 +127,7 @@ static void apply_internal(struct partition *partition, const struct command *co
     case COMMAND_BATCH:
     case COMMAND_CLEAR:
     case COMMAND_CONFIGURE:
+    case COMMAND_DROP:
     case COMMAND_SERVICE: break;
     }
     UNREACHABLE("decoding gives known kinds only, and those of clients go elsewhere");
@@ -144,6 +145,7 @@ static void execute(struct partition *partition, const struct command *command, 
     case COMMAND_MAP: maps_command(partition->maps, &command->map, partition->commits, response); return;
     case COMMAND_BATCH: maps_batch(partition->maps, &command->batch, response); return;
     case COMMAND_CLEAR: maps_clear(partition->maps, command->clear.map, response); return;
+    case COMMAND_DROP: maps_drop(partition->maps, command->drop.map, response); return;
     case COMMAND_CONFIGURE: maps_configure(partition->maps, &command->configure, response); return;
     case COMMAND_SERVICE: event_pipeline_command(partition, &command->service, response); return;
     default: UNREACHABLE("the checks of commands let no other kind come here");

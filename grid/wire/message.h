@@ -39,6 +39,7 @@ enum command_kind {                    /* field numbers of Command.body */
     COMMAND_BATCH = 14,
     COMMAND_CLEAR = 15,
     COMMAND_CONFIGURE = 16,
+    COMMAND_DROP = 17,
     COMMAND_GENESIS = 32,
     COMMAND_DELIVER = 33,
     COMMAND_ACKNOWLEDGE = 34,
@@ -118,7 +119,7 @@ struct command {
         struct { uint64_t idle_ms; } open_session;
         struct map_command map;
         struct map_batch batch;
-        struct { struct bytes map; } clear;
+        struct { struct bytes map; } clear, drop;
         struct map_configure configure;
         struct service_command service;
         struct genesis_command genesis;
@@ -158,6 +159,7 @@ enum query_kind {
     QUERY_CONTAINS = 4,
     QUERY_DESCRIBE = 5,
     QUERY_JOURNAL = 6,
+    QUERY_MAPS = 7,                    /* names no map */
 };
 
 enum journal_from { JOURNAL_OLDEST = 1, JOURNAL_NEWEST = 2, JOURNAL_SEQUENCE = 3, JOURNAL_TIME = 4 };
@@ -185,6 +187,8 @@ struct map_info {
     uint64_t journal_oldest, journal_next, journal_bytes;      /* oldest 0: off */
 };
 
+struct map_summary { struct bytes name; uint64_t entries, bytes, settings_version; bool journal; };
+
 struct map_entry { struct bytes key, affinity, value; uint64_t version; };
 
 struct response {
@@ -205,6 +209,7 @@ struct response {
     const struct map_info *info;                               /* NULL: none */
     uint64_t ttl_ms;
     uint64_t retry_after_ms;                                   /* with BUSY: no sooner than this; 0: as usual */
+    const struct map_summary *maps; size_t maps_count;         /* list of maps, by name */
     uint64_t no_leader_ms;                                     /* for how long the node has known no leader; 0: it knows one */
 };
 

@@ -129,6 +129,16 @@ static enum grid_err check_clear(struct bytes map, const char **ret_text)
     return err;
 }
 
+/* The numbers of these maps are the services' own, in every partition, for good. */
+static enum grid_err check_drop(struct bytes map, const char **ret_text)
+{
+    enum grid_err err = check_map_name(map, ret_text);
+    if (err == GRID_ERR_OK && is_pipeline_map(map))
+        return refuse(GRID_ERR_DENIED, "map: names that end in .events, .view, .completions or .pending are the services'; "
+                                       "such a map cannot be dropped", ret_text);
+    return err;
+}
+
 static enum grid_err check_configure(const struct map_configure *configure, const char **ret_text)
 {
     const struct map_settings *settings = &configure->settings;
@@ -213,6 +223,7 @@ enum grid_err message_check_command(const struct command *command, uint32_t serv
     case COMMAND_MAP: return check_map_command(&command->map, ret_text);
     case COMMAND_BATCH: return check_batch(&command->batch, ret_text);
     case COMMAND_CLEAR: return check_clear(command->clear.map, ret_text);
+    case COMMAND_DROP: return check_drop(command->drop.map, ret_text);
     case COMMAND_CONFIGURE: return check_configure(&command->configure, ret_text);
     case COMMAND_SERVICE: return check_service_command(&command->service, services_max, ret_text);
     case COMMAND_GENESIS:
@@ -237,7 +248,7 @@ static enum grid_err check_scan(const struct query *query, const char **ret_text
 enum grid_err message_check_query(const struct query *query, const char **ret_text)
 {
     *ret_text = "";
-    enum grid_err err = check_map_name(query->map, ret_text);
+    enum grid_err err = query->kind == QUERY_MAPS ? GRID_ERR_OK : check_map_name(query->map, ret_text);
     if (err != GRID_ERR_OK)
         return err;
     if (query->limit > SCAN_PAGE_MAX)
@@ -246,7 +257,8 @@ enum grid_err message_check_query(const struct query *query, const char **ret_te
     case QUERY_GET:
     case QUERY_CONTAINS: return check_key(query->key, query->affinity, ret_text);
     case QUERY_SIZE:
-    case QUERY_DESCRIBE: return GRID_ERR_OK;
+    case QUERY_DESCRIBE:
+    case QUERY_MAPS: return GRID_ERR_OK;
     case QUERY_SCAN: return check_scan(query, ret_text);
     case QUERY_JOURNAL:
         if (query->from < JOURNAL_OLDEST || query->from > JOURNAL_TIME)

@@ -94,6 +94,45 @@ enum grid_err map_name_decode(struct bytes in, struct bytes *ret_map)
     return wire_end(&reader);
 }
 
+/* ---- a list of maps */
+
+void map_summary_put(struct buffer *out, uint32_t field, const struct map_summary *summary)
+{
+    struct wire_nested nested = wire_nested_begin(out, field, summary->name.size + 32);
+    wire_put_bytes(out, 1, summary->name);
+    wire_put_u64(out, 2, summary->entries);
+    wire_put_u64(out, 3, summary->bytes);
+    wire_put_u64(out, 4, summary->settings_version);
+    wire_put_bool(out, 5, summary->journal);
+    wire_nested_end(out, nested);
+}
+
+/* Room for as many as there can be is taken with the first: lists are rare, and counting ahead would cost every answer. */
+void map_summary_take(struct wire_reader *outer, struct arena *arena, struct response *response)
+{
+    struct map_summary summary = {0};
+    struct wire_reader reader = wire_reader_of(wire_repeated(outer));
+    while (wire_next(&reader)) {
+        switch (reader.field) {
+        case 1: summary.name = wire_text(&reader); break;
+        case 2: summary.entries = wire_u64(&reader); break;
+        case 3: summary.bytes = wire_u64(&reader); break;
+        case 4: summary.settings_version = wire_u64(&reader); break;
+        case 5: summary.journal = wire_bool(&reader); break;
+        default: wire_unknown(&reader);
+        }
+    }
+    wire_check(outer, wire_end(&reader));
+    if (outer->failed || response->maps_count == MAPS_PER_PARTITION_MAX) {
+        wire_unknown(outer);
+        return;
+    }
+    struct map_summary *maps = (struct map_summary *)(uintptr_t)response->maps;
+    if (maps == NULL)
+        response->maps = maps = arena_alloc(arena, MAPS_PER_PARTITION_MAX * sizeof *maps);
+    maps[response->maps_count++] = summary;
+}
+
 /* ---- settings */
 
 static void journal_settings_put(struct buffer *out, uint32_t field, const struct journal_settings *journal)

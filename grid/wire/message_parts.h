@@ -31,6 +31,8 @@ enum grid_err map_batch_decode(struct bytes in, struct arena *arena, struct map_
 enum grid_err map_name_decode(struct bytes in, struct bytes *ret_map);     /* a message of field 1 alone */
 void map_settings_put(struct buffer *out, uint32_t field, const struct map_settings *settings);
 enum grid_err map_settings_decode(struct bytes in, struct map_settings *ret_settings);
+void map_summary_put(struct buffer *out, uint32_t field, const struct map_summary *summary);
+void map_summary_take(struct wire_reader *outer, struct arena *arena, struct response *response);    /* the next of them */
 void map_configure_encode(const struct map_configure *configure, struct buffer *out);
 enum grid_err map_configure_decode(struct bytes in, struct map_configure *ret_configure);
 void idempotency_put(struct buffer *out, uint32_t field, const struct idempotency *idempotency); /* nothing when empty */

@@ -6,7 +6,7 @@
 
 void query_encode(const struct query *query, struct buffer *out)
 {
-    REQUIRE(query->kind >= QUERY_GET && query->kind <= QUERY_JOURNAL);
+    REQUIRE(query->kind >= QUERY_GET && query->kind <= QUERY_MAPS);
     struct wire_nested nested = wire_nested_begin(out, query->kind, 0);
     wire_put_bytes(out, 1, query->map);
     switch (query->kind) {
@@ -29,7 +29,8 @@ void query_encode(const struct query *query, struct buffer *out)
         wire_put_u64(out, 5, query->wait_ms);
         break;
     case QUERY_SIZE:
-    case QUERY_DESCRIBE: break;
+    case QUERY_DESCRIBE:
+    case QUERY_MAPS: break;
     }
     wire_nested_end(out, nested);
 }
@@ -109,6 +110,7 @@ enum grid_err query_decode(struct bytes in, struct query *ret_query)
     case QUERY_DESCRIBE: err = map_name_decode(body, &query.map); break;
     case QUERY_JOURNAL: err = journal_decode(body, &query); break;
     case QUERY_SCAN: err = scan_decode(body, &query); break;
+    case QUERY_MAPS: err = body.size == 0 ? GRID_ERR_OK : GRID_ERR_MALFORMED; break;
     default: err = GRID_ERR_MALFORMED;
     }
     *ret_query = query;
@@ -173,6 +175,8 @@ void response_encode(const struct response *response, struct buffer *out)
     wire_put_u64(out, 21, response->ttl_ms);
     wire_put_u64(out, 22, response->retry_after_ms);
     wire_put_u64(out, 23, response->no_leader_ms);
+    for (size_t i = 0; i < response->maps_count; i++)
+        map_summary_put(out, 24, &response->maps[i]);
 }
 
 enum grid_err wire_err(struct wire_reader *reader)
@@ -204,6 +208,7 @@ static void response_field_more(struct wire_reader *reader, struct arena *arena,
     case 21: response->ttl_ms = wire_u64(reader); break;
     case 22: response->retry_after_ms = wire_u64(reader); break;
     case 23: response->no_leader_ms = wire_u64(reader); break;
+    case 24: map_summary_take(reader, arena, response); break;
     default: wire_unknown(reader);
     }
 }

@@ -84,6 +84,33 @@ def settings(tap, nodes):
     tap.check("a journal that is off is exit 1", code == 1 and "NOT_FOUND" in error, error)
 
 
+def names(tap, nodes):
+    def listed():
+        return {each["name"]: each for each in gridctl_json(PROGRAMS, nodes, "map", "list")}
+    for i in range(20):
+        gridctl(PROGRAMS, nodes, "map", "set", f"k{i}", "v", "--map", "going")
+    gridctl(PROGRAMS, nodes, "map", "config", "--map", "going", "--journal", "on", "--ttl", "600000")
+    maps = listed()
+    tap.check("a list adds up over the partitions", maps["going"]["entries"] == 20 and maps["going"]["bytes"] > 0 and
+              maps["going"]["configured"] and maps["going"]["journal"], str(maps.get("going")))
+    tap.check("and shows the services' maps", "order.view" in maps and not maps["order.view"]["journal"], str(sorted(maps)))
+    _, table, _ = gridctl(PROGRAMS, nodes, "map", "list")
+    tap.check("the table names them too", any(line.split()[:2] == ["going", "20"] for line in table.splitlines()), table)
+    code, out, error = gridctl(PROGRAMS, nodes, "map", "drop", "going")
+    tap.check("a map is dropped", code == 0 and out == "dropped map going with 20 entries\n", out + error)
+    tap.check("its name is gone", "going" not in listed())
+    tap.check("its entries too", gridctl(PROGRAMS, nodes, "map", "size", "--map", "going")[1] == "0\n")
+    shown = gridctl_json(PROGRAMS, nodes, "map", "config", "--map", "going")
+    tap.check("and its settings", shown["version"] == 0 and shown["ttlMs"] == 0 and not shown["journal"]["enabled"], str(shown))
+    code, _, error = gridctl(PROGRAMS, nodes, "map", "drop", "going")
+    tap.check("once more is exit 1, with its name", code == 1 and "no such map: going" in error, error)
+    shown = gridctl_json(PROGRAMS, nodes, "map", "config", "--map", "going", "--ttl", "1000")
+    tap.check("new settings of the name reach every partition", shown["partitionsConfigured"] == PARTITIONS and shown["version"] > 1, str(shown))
+    for name in ("order.view", "order.events", "saga.completions"):
+        code, _, error = gridctl(PROGRAMS, nodes, "map", "drop", name)
+        tap.check(f"{name} is not dropped", code == 1 and "DENIED" in error and "cannot be dropped" in error, error)
+
+
 def keys(tap, nodes):
     def put(value, key):
         return gridctl(PROGRAMS, nodes, "map", "set", "k", value, "--map", "i", "--idempotency-key", key, "-o", "json")
@@ -203,7 +230,7 @@ def main():
     with cluster(PROGRAMS, nodes=3, partitions=PARTITIONS) as nodes:
         nodes.start(nodes.ids())
         nodes.wait_ready(nodes.ids())
-        for part in (conditions, batches, ttl, settings, keys, counters, journals, example):
+        for part in (conditions, batches, ttl, settings, names, keys, counters, journals, example):
             part(tap, nodes)
     return tap.end()
 

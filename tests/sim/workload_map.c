@@ -13,12 +13,14 @@
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
 #include "tests/sim/cluster.h"
+#include "tests/sim/map_dropper.h"
 #include "tests/sim/map_features.h"
 #include "tests/sim/newcomer.h"
 #include "tests/support/wgl.h"
 #include "tests/support/witness.h"
 
 enum { CLIENTS_MAX = 4, WORKERS_MAX = 6, KEYS_MAX = 24, STABLE_MAX = 120, KEY_BYTES = 16, ENDPOINTS_MAX = 7 };
+enum { DROPPER_NUMBER = 900 };             /* likewise, of what drops the map */
 enum { WITNESS_NUMBER = 1000 };            /* clients of histories from here on are witnesses */
 enum { DIRECT_WRITES_PERCENT = 30 };       /* of what a witness asks, where it writes at all */
 
@@ -54,6 +56,7 @@ struct map_client {
     bool closing;
     struct worker workers[WORKERS_MAX];
     struct scanner scanner;
+    struct map_dropper dropper;
     uint64_t repeated;             /* by the client, when last looked at */
     bool impatient;
     uint32_t witnessed;            /* position of the witness's node */
@@ -430,6 +433,25 @@ static void open_witness(struct map_client *client)
         .next_value = witness_value, .wrote = on_witness_wrote});
 }
 
+/* ---- drops */
+
+static void on_drop_ended(void *context, const struct wgl_operation *operation)
+{
+    struct workload_map *workload = context;
+    run_count(workload->run, operation->returned == WGL_NEVER ? "drops unknown" : "drops done", 1);
+    record(workload, operation);
+}
+
+static void begin_dropper(struct map_client *client)
+{
+    struct workload_map *workload = client->workload;
+    client->dropper = (struct map_dropper){
+        .host = client->host, .client = client->client, .map = map_name, .keys = workload->keys,
+        .keys_count = workload->keys_count, .number = DROPPER_NUMBER + (uint32_t)host_number(client->host),
+        .draining = &workload->draining, .record = on_drop_ended, .context = workload};
+    map_dropper_begin(&client->dropper);
+}
+
 /* ---- life of a client */
 
 static void on_open(void *context, struct host *host)
@@ -456,6 +478,7 @@ static void on_open(void *context, struct host *host)
     host_at(host, draw(workload, 1, 200000), scan_page, &client->scanner);
     stable_next(client);
     map_features_start(workload->features, (uint32_t)(client - workload->clients), host, client->client);
+    begin_dropper(client);
     open_witness(client);
 }
 
@@ -625,7 +648,7 @@ static const struct sometimes_point sometimes[] = {
     {"a compare-and-set loses", 50}, {"a write stays unknown", 50}, {"a batch meets a condition that fails", 50},
     {"a keyed write is asked for again", 50}, {"another request under a key is refused", 50},
     {"two change the settings at once", 50}, {"records were dropped before they were read", 100},
-    {"a map is cleared while it is written", 50},
+    {"a map is cleared while it is written", 50}, {"a map is dropped while it is written", 50},
     {"a node gives up because of its disk", 100}, {"a node refuses a damaged log", 200},
     {"a node does not start on a failing disk", 200}, {"a disk is full and a write is refused", 200},
     {"F20 a leader dies between commit and reply", 100}, {"F75 the quorum is lost after commit, and the reply", 100},

@@ -200,7 +200,7 @@ static void random_command(struct prng *prng, struct arena *arena, struct buffer
     static const enum command_kind kinds[] = {COMMAND_OPEN_SESSION, COMMAND_CLOSE_SESSION, COMMAND_MAP,
                                               COMMAND_SERVICE, COMMAND_GENESIS, COMMAND_DELIVER,
                                               COMMAND_ACKNOWLEDGE, COMMAND_ACTIVITY_RESULT, COMMAND_TICK,
-                                              COMMAND_BATCH, COMMAND_CLEAR, COMMAND_CONFIGURE};
+                                              COMMAND_BATCH, COMMAND_CLEAR, COMMAND_CONFIGURE, COMMAND_DROP};
     struct command command = {.session = random_u64(prng), .sequence = random_u64(prng),
                               .acknowledged_below = random_u64(prng),
                               .idempotency = some_idempotency(prng, arena),
@@ -210,6 +210,7 @@ static void random_command(struct prng *prng, struct arena *arena, struct buffer
     case COMMAND_MAP: command.map = some_map_command(prng, arena); break;
     case COMMAND_BATCH: command.batch = some_batch(prng, arena); break;
     case COMMAND_CLEAR: command.clear.map = random_text(prng, arena); break;
+    case COMMAND_DROP: command.drop.map = random_text(prng, arena); break;
     case COMMAND_CONFIGURE:
         command.configure = (struct map_configure){random_text(prng, arena), some_settings(prng), random_u64(prng),
                                                    random_u64(prng)};
@@ -301,6 +302,15 @@ static const struct operation_result *some_results(struct prng *prng, struct are
     return results;
 }
 
+static const struct map_summary *some_summaries(struct prng *prng, struct arena *arena, size_t *ret_count)
+{
+    *ret_count = half(prng) ? 0 : (size_t)prng_range(prng, 1, 4);
+    struct map_summary *maps = arena_zero(arena, (*ret_count + 1) * sizeof *maps);
+    for (size_t i = 0; i < *ret_count; i++)
+        maps[i] = (struct map_summary){random_text(prng, arena), random_u64(prng), random_u64(prng), random_u64(prng), half(prng)};
+    return maps;
+}
+
 static void random_response(struct prng *prng, struct arena *arena, struct buffer *out)
 {
     struct response response = {
@@ -321,6 +331,7 @@ static void random_response(struct prng *prng, struct arena *arena, struct buffe
     response.ttl_ms = random_u64(prng);
     response.retry_after_ms = random_u64(prng);
     response.no_leader_ms = random_u64(prng);
+    response.maps = some_summaries(prng, arena, &response.maps_count);
     response_encode(&response, out);
 }
 

@@ -96,6 +96,8 @@ int map_contains(struct ctl *ctl);
 int map_set_ttl(struct ctl *ctl);
 int map_batch(struct ctl *ctl);
 int map_clear(struct ctl *ctl);
+int map_list(struct ctl *ctl);
+int map_drop(struct ctl *ctl);
 int map_config(struct ctl *ctl);
 int map_stats(struct ctl *ctl);
 int journal_tail(struct ctl *ctl);

@@ -17,7 +17,7 @@ struct grid_key map_key(const struct ctl *ctl)
     return (struct grid_key){.key = grid_text(ctl->arguments[0]), .affinity = grid_text(ctl_option(ctl, "affinity", ""))};
 }
 
-static void replied(void *context, const struct grid_reply *reply)
+void map_replied(void *context, const struct grid_reply *reply)
 {
     struct map_asked *asked = context;
     asked->done = true;
@@ -32,7 +32,7 @@ struct grid_call map_call(struct ctl *ctl, struct map_asked *asked,
                           void (*show)(struct ctl *ctl, const struct grid_reply *reply))
 {
     *asked = (struct map_asked){.ctl = ctl, .show = show};
-    return (struct grid_call){.done = replied, .context = asked};
+    return (struct grid_call){.done = map_replied, .context = asked};
 }
 
 int map_finish(struct ctl *ctl, struct map_asked *asked)
@@ -99,7 +99,7 @@ static void on_get(void *context, const struct grid_reply *reply)
 {
     struct got *got = context;
     got->found = reply->found;
-    replied(&got->asked, reply);
+    map_replied(&got->asked, reply);
 }
 
 int map_get(struct ctl *ctl)

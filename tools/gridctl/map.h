@@ -16,6 +16,7 @@ const char *map_name(const struct ctl *ctl);
 struct grid_key map_key(const struct ctl *ctl);
 struct grid_call map_call(struct ctl *ctl, struct map_asked *asked,
                           void (*show)(struct ctl *ctl, const struct grid_reply *reply));
+void map_replied(void *asked, const struct grid_reply *reply);  /* what map_call's `done` is */
 int map_finish(struct ctl *ctl, struct map_asked *asked);
 /* Text where it is text; else {"base64": ...}, so that nothing is lost. */
 void map_json_value(struct json *json, const char *name, struct grid_bytes value);
