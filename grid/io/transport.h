@@ -39,10 +39,21 @@ struct transport {
     void (*close)(struct transport *transport, struct conn *conn);
 };
 
-/* Listens on "host:port". Errors: INVALID for an address that cannot be read, IO when the system refuses. */
+/* Listens on "host:port". Errors: INVALID for an address that cannot be read, NOT_FOUND for a name that nobody knows, BUSY when
+ * it is in use, UNAVAILABLE for an address that is not of this machine, DENIED for a port that needs rights, IO for the rest. */
 static inline enum grid_err transport_listen(struct transport *transport, const char *address, transport_accept_fn accept,
                                              void *context, struct listener **ret_listener)
 { return transport->listen(transport, address, accept, context, ret_listener); }
+/* The reason, for people. */
+static inline const char *transport_listen_reason(enum grid_err err)
+{
+    return err == GRID_ERR_INVALID       ? "not of the form host:port"
+           : err == GRID_ERR_NOT_FOUND   ? "no such name; check the spelling, or the name service of this machine"
+           : err == GRID_ERR_BUSY        ? "in use by another process, or by another setting of this node"
+           : err == GRID_ERR_UNAVAILABLE ? "not an address of this machine"
+           : err == GRID_ERR_DENIED      ? "this user may not listen on that port"
+                                         : "the system refuses it";
+}
 static inline void transport_listener_close(struct transport *transport, struct listener *listener) { transport->listener_close(transport, listener); }
 static inline struct conn *transport_connect(struct transport *transport, const char *address, const struct conn_events *events, void *context)
 { return transport->connect(transport, address, events, context); }

@@ -11,6 +11,15 @@ uint64_t descriptors_limit(void)
     return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? (uint64_t)limit.rlim_cur : 0;
 }
 
+bool descriptors_file_size(uint64_t *ret_bytes)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return false;
+    *ret_bytes = (uint64_t)limit.rlim_cur;
+    return true;
+}
+
 uint64_t descriptors_claim(uint32_t *clients_max)
 {
     REQUIRE(*clients_max > 0);

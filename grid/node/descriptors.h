@@ -16,5 +16,6 @@ enum { DESCRIPTORS_RESERVED = 256, DESCRIPTORS_CLIENTS_LEAST = 16 };
 uint64_t descriptors_claim(uint32_t *clients_max);
 uint64_t descriptors_open(void);       /* in use now; 0 when the system does not say */
 uint64_t descriptors_limit(void);
+bool descriptors_file_size(uint64_t *ret_bytes); /* the largest file that the process may write; false: no limit */
 
 #endif

@@ -1,14 +1,18 @@
 #include "grid/node/http.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <microhttpd.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "grid/base/memory.h"
+#include "grid/io/transport.h"
 
 enum { CONNECTIONS_MAX = 64, CONNECTION_BYTES = 32 * 1024, TIMEOUT_S = 10, POLL_MS = 1000 };
 
@@ -166,16 +170,39 @@ static void on_timer(uv_timer_t *timer)
     run(timer->data);
 }
 
-static bool parse_address(const char *address, struct sockaddr_in *ret_address)
+/* The library listens on IPv4. */
+static enum grid_err resolve(const char *address, struct sockaddr_in *ret_address)
 {
+    const struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo *found = NULL;
     const char *colon = strrchr(address, ':');
-    char host[64];
+    char host[128];
     if (!colon || (size_t)(colon - address) >= sizeof host)
-        return false;
+        return GRID_ERR_INVALID;
     memcpy(host, address, (size_t)(colon - address));
     host[colon - address] = 0;
-    long port = strtol(colon + 1, NULL, 10);
-    return port > 0 && port < 65536 && uv_ip4_addr(host, (int)port, ret_address) == 0;
+    if (getaddrinfo(host, colon + 1, &hints, &found) != 0)
+        return GRID_ERR_NOT_FOUND;
+    memcpy(ret_address, found->ai_addr, sizeof *ret_address);
+    freeaddrinfo(found);
+    return GRID_ERR_OK;
+}
+
+/* The library does not say why it could not listen: tried once more. */
+static enum grid_err why_not(const struct sockaddr_in *address)
+{
+    const int reuse = 1;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return GRID_ERR_IO;
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof reuse);
+    bool bound = bind(fd, (const struct sockaddr *)address, sizeof *address) == 0 && listen(fd, 1) == 0;
+    int problem = bound ? 0 : errno;
+    close(fd);
+    return problem == EADDRINUSE      ? GRID_ERR_BUSY
+           : problem == EADDRNOTAVAIL ? GRID_ERR_UNAVAILABLE
+           : problem == EACCES        ? GRID_ERR_DENIED
+                                      : GRID_ERR_IO;
 }
 
 struct http *http_open(const struct http_options *options, char **ret_note)
@@ -188,14 +215,16 @@ struct http *http_open(const struct http_options *options, char **ret_note)
     http->requests = metric_counter_add(options->registry, "gridiron_http_requests_total", "Requests to the HTTP port.", NULL);
     http->silent = metric_counter_add(options->registry, "gridiron_http_connections_refused_total", refused_help, "reason=\"no_request\"");
     http->slow = metric_counter_add(options->registry, "gridiron_http_connections_refused_total", refused_help, "reason=\"slow\"");
-    if (parse_address(options->address, &address))
+    enum grid_err err = resolve(options->address, &address);
+    if (err == GRID_ERR_OK)
         http->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, http,
                                         MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
                                         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
                                         MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
                                         MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_END);
     if (!http->daemon) {
-        buffer_append_format(&text, "metrics port: cannot listen on %s", options->address);
+        buffer_append_format(&text, "metrics port: cannot listen on %s (metrics): %s", options->address,
+                             transport_listen_reason(err == GRID_ERR_OK ? why_not(&address) : err));
         buffer_append_u8(&text, 0);
         *ret_note = (char *)text.data;
         memory_free(http);

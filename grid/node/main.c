@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "grid/base/memory.h"
+#include "grid/base/standard_streams.h"
 #include "grid/node/config.h"
 #include "grid/node/descriptors.h"
 #include "grid/node/http.h"
@@ -34,12 +35,13 @@ struct program {
     struct config config;
     struct logger logger;
     uv_loop_t loop;
-    uv_signal_t interrupt, terminate;
+    uv_signal_t interrupt, terminate, hangup;
     struct uv_io *uv_io;
     struct metric_registry *metrics;
     struct node *node;
     struct http *http;
     bool leaving, stopping, json;
+    bool checking;                     /* --check: everything is opened as for a start, and closed again */
     int exit_code;
 };
 
@@ -126,7 +128,7 @@ static char *help_filter(int key, const char *text, void *input)
     config_list(&out);
     buffer_append_text(&out, "\nExamples:\n  gridiron --config node.yaml\n  gridiron --config cluster.yaml --node 2 --data /var/lib/gridiron\n"
                              "  GRIDIRON_LOG_LEVEL=debug gridiron --config node.yaml --check\n"
-                             "\nExit codes: 0 stopped in order, 1 failed, 2 wrong usage or configuration.");
+                             "\nExit codes: 0 stopped in order, 1 failed or cannot start here and now, 2 wrong usage or configuration.");
     buffer_append_u8(&out, 0);
     return (char *)out.data; /* argp frees it */
 }
@@ -136,7 +138,7 @@ static const struct argp_option options[] = {
     {"node", 'n', "ID", 0, "id of this node (same as --set node=ID)", 0},
     {"data", 'd', "DIRECTORY", 0, "data directory (same as --set data=DIRECTORY)", 0},
     {"set", 's', "NAME=VALUE", 0, "any setting; repeatable; wins over environment and file", 0},
-    {"check", 'k', NULL, 0, "check the configuration and exit", 0},
+    {"check", 'k', NULL, 0, "check whether this node could start, change nothing, and exit", 0},
     {0}};
 
 const char *argp_program_version = "gridiron 0.1.0";
@@ -187,6 +189,13 @@ static void on_signal(uv_signal_t *handle, int number)
     program->leaving = true;
 }
 
+/* A terminal that goes away, or somebody who wants the configuration read again: neither is a reason to end. */
+static void on_hangup(uv_signal_t *handle, int number)
+{
+    struct program *program = handle->data;
+    LOG_INFO(&program->logger, "main", "signal %d: ignored; settings are read at a start only", number);
+}
+
 static void on_fatal(void *context, enum grid_err err, const char *what)
 {
     struct program *program = context;
@@ -221,12 +230,26 @@ static enum grid_err share_descriptors(struct program *program, char **ret_note)
                              (unsigned long long)descriptors_limit(), DESCRIPTORS_RESERVED + DESCRIPTORS_CLIENTS_LEAST);
         buffer_append_u8(&text, 0);
         *ret_note = (char *)text.data;
-        return GRID_ERR_INVALID;
+        return GRID_ERR_IO;
     }
     if (program->config.node.client_connections_max < wanted)
         LOG_WARN(&program->logger, "main", "%llu file descriptors allow %u client connections, not %u (clients.connections_max)",
                  (unsigned long long)limit, program->config.node.client_connections_max, wanted);
     return GRID_ERR_OK;
+}
+
+/* A limit on the size of files would stop the log at its first file. Past it a write fails, as on a full disk. */
+static enum grid_err check_file_size(const struct config *config, char **ret_note)
+{
+    uint64_t segment = config->node.segment_bytes ? config->node.segment_bytes : LOG_SEGMENT_BYTES_USUAL, limit;
+    if (!descriptors_file_size(&limit) || limit >= segment)
+        return GRID_ERR_OK;
+    struct buffer text = {0};
+    buffer_append_format(&text, "file size: %llu bytes are allowed and a file of the log takes %llu; raise the limit (ulimit -f, LimitFSIZE=) "
+                                "or lower log.segment_bytes", (unsigned long long)limit, (unsigned long long)segment);
+    buffer_append_u8(&text, 0);
+    *ret_note = (char *)text.data;
+    return GRID_ERR_IO;
 }
 
 /* Says where the files stand that the note names, and what a person must not do about damaged ones. */
@@ -247,8 +270,10 @@ static enum grid_err open_all(struct program *program, char **ret_note)
     const struct config *config = &program->config;
     struct uv_io_options io = {.loop = &program->loop, .directory = config->data,
                                .ledger = config->payment_ledger[0] ? config->payment_ledger : NULL,
-                               .tcp_only = strcmp(config->loopback, "tcp") == 0};
+                               .tcp_only = strcmp(config->loopback, "tcp") == 0, .dry = program->checking};
     enum grid_err err = share_descriptors(program, ret_note);
+    if (err == GRID_ERR_OK)
+        err = check_file_size(config, ret_note);
     if (err == GRID_ERR_OK)
         err = uv_io_open_options(&io, &program->uv_io, ret_note);
     if (err != GRID_ERR_OK)
@@ -275,6 +300,7 @@ static void close_all(struct program *program)
         uv_io_close(program->uv_io);
     uv_close((uv_handle_t *)&program->interrupt, NULL);
     uv_close((uv_handle_t *)&program->terminate, NULL);
+    uv_close((uv_handle_t *)&program->hangup, NULL);
     uv_run(&program->loop, UV_RUN_DEFAULT);
     if (program->http)
         http_free(program->http);
@@ -304,21 +330,31 @@ static struct heap *open_heap(void)
 #endif
 }
 
+static void catch_signals(struct program *program)
+{
+    uv_signal_init(&program->loop, &program->interrupt);
+    uv_signal_init(&program->loop, &program->terminate);
+    uv_signal_init(&program->loop, &program->hangup);
+    program->interrupt.data = program->terminate.data = program->hangup.data = program;
+    uv_signal_start(&program->interrupt, on_signal, SIGINT);
+    uv_signal_start(&program->terminate, on_signal, SIGTERM);
+    uv_signal_start(&program->hangup, on_hangup, SIGHUP);
+}
+
 static int run(struct program *program)
 {
     char *note = NULL;
     struct heap *heap = open_heap();
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* the write fails, which is known to be dealt with */
     prefer_batches(); /* before there are threads: they inherit it */
     uv_loop_init(&program->loop);
-    uv_signal_init(&program->loop, &program->interrupt);
-    uv_signal_init(&program->loop, &program->terminate);
-    program->interrupt.data = program->terminate.data = program;
-    uv_signal_start(&program->interrupt, on_signal, SIGINT);
-    uv_signal_start(&program->terminate, on_signal, SIGTERM);
+    catch_signals(program);
     program->metrics = metric_registry_open();
     enum grid_err err = open_all(program, &note);
-    if (err == GRID_ERR_OK) {
+    if (err == GRID_ERR_OK && program->checking) {
+        printf("configuration is good: node %u of cluster %s\n", program->config.node.self.value, program->config.node.cluster);
+    } else if (err == GRID_ERR_OK) {
         LOG_INFO(&program->logger, "main", "node %u of cluster %s: %u partitions, %zu members", program->config.node.self.value,
                  program->config.node.cluster, program->config.node.partitions, program->config.node.members_count);
         uv_run(&program->loop, UV_RUN_DEFAULT);
@@ -334,6 +370,8 @@ static int run(struct program *program)
 
 int main(int count, char **values)
 {
+    if (!standard_streams_open())
+        return EXIT_FAILED;
     struct program program = {0};
     struct arguments arguments = {0};
     struct argp argp = {.options = options, .parser = parse, .help_filter = help_filter,
@@ -347,9 +385,6 @@ int main(int count, char **values)
     program.logger = (struct logger){.write = write_line, .context = &program};
     log_level_parse(program.config.log_level, &program.logger.level);
     program.json = strcmp(program.config.log_format, "json") == 0;
-    if (arguments.check) {
-        printf("configuration is good: node %u of cluster %s\n", program.config.node.self.value, program.config.node.cluster);
-        return EXIT_OK;
-    }
+    program.checking = arguments.check;
     return run(&program);
 }

@@ -252,6 +252,14 @@ static enum grid_err validate(const struct node_settings *settings, char **ret_n
     return GRID_ERR_OK;
 }
 
+static char *cannot_listen(const struct node *node, const char *port, enum grid_err err)
+{
+    const struct node_member *self = node_settings_member(node->settings, node->settings->self);
+    return note_format("%s port: cannot listen on %s (members, id %u, %s): %s", port,
+                       strcmp(port, "peer") == 0 ? self->peer_address : self->client_address, self->id.value, port,
+                       transport_listen_reason(err));
+}
+
 enum grid_err node_open(const struct node_options *options, struct node **ret_node, char **ret_note)
 {
     REQUIRE(options->io && options->settings && options->metrics && options->fatal);
@@ -288,13 +296,11 @@ enum grid_err node_open(const struct node_options *options, struct node **ret_no
         err = group_set_start(node->groups, ret_note);
         if (err != GRID_ERR_OK) {
             memory_free(*ret_note);
-            *ret_note = note_format("peer port: cannot listen on %s (%s)",
-                                    node_settings_member(node->settings, node->settings->self)->peer_address, grid_err_text(err));
+            *ret_note = cannot_listen(node, "peer", err);
         }
     }
     if (err == GRID_ERR_OK && (err = clients_open(node)) != GRID_ERR_OK)
-        *ret_note = note_format("client port: cannot listen on %s (%s)",
-                                node_settings_member(node->settings, node->settings->self)->client_address, grid_err_text(err));
+        *ret_note = cannot_listen(node, "client", err);
     if (err != GRID_ERR_OK) {
         node_close(node);
         return err;

@@ -22,6 +22,7 @@ struct uv_transport {
     struct listener *listeners;
     uint8_t *input;                    /* one read buffer for all connections */
     bool tcp_only;                     /* listeners open no Unix sockets beside loopback addresses */
+    bool silent;                       /* nothing is dialled (uv_io_options.dry) */
     int spare_fd;                      /* given up to take a connection that cannot be kept */
     uint64_t shed;                     /* such connections */
 };
@@ -30,7 +31,7 @@ struct uv_storage {
     struct storage base;
     uv_loop_t *loop;
     char *directory;
-    int directory_fd, lock_fd;         /* the lock lasts as long as the process */
+    int directory_fd, lock_fd;         /* -1: none. The lock lasts as long as the process */
 };
 
 struct uv_ledger;
@@ -44,10 +45,14 @@ void uv_transport_close(struct uv_transport *transport);
 void uv_transport_free(struct uv_transport *transport);
 /* The Unix socket that stands beside a loopback address: connected, or -1 when there is none of this user or root. */
 int uv_local_connect(const struct sockaddr *address);
-/* One to listen on; -1 for an address that is none of loopback. Errors: IO, its name is taken. */
+/* One to listen on; -1 for an address that is none of loopback. Errors: BUSY, its name is taken; IO. */
 enum grid_err uv_local_bind(const struct sockaddr *address, int *ret_fd);
 enum grid_err uv_storage_init(struct uv_storage *storage, uv_loop_t *loop, const char *directory, char **ret_note);
 void uv_storage_free(struct uv_storage *storage);
+enum grid_err uv_storage_list(struct storage *base, void (*each)(void *context, const char *name), void *context);
+/* The same directory for reading alone: what would be written goes nowhere, what would be refused is refused (dry_storage.c). */
+enum grid_err uv_dry_storage_init(struct uv_storage *storage, const char *directory, char **ret_note);
+enum grid_err uv_dry_ledger_check(const char *path, char **ret_note);
 enum grid_err uv_ledger_open(uv_loop_t *loop, const char *path, struct uv_ledger **ret_ledger, char **ret_note);
 struct sink *uv_ledger_sink(struct uv_ledger *ledger);
 void uv_ledger_free(struct uv_ledger *ledger);

@@ -1,5 +1,6 @@
 /* Abstract names of Unix sockets are the system's own. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -86,7 +87,8 @@ enum grid_err uv_local_bind(const struct sockaddr *address, int *ret_fd)
         *ret_fd = fd;
         return GRID_ERR_OK;
     }
+    enum grid_err err = fd >= 0 && errno == EADDRINUSE ? GRID_ERR_BUSY : GRID_ERR_IO;
     if (fd >= 0)
         close(fd);
-    return GRID_ERR_IO;
+    return err;
 }

@@ -47,7 +47,7 @@ static enum grid_err err_of_errno(void)
 {
     /* Without a free descriptor nothing was touched either, and it ends by itself like a full disk. */
     bool full = errno == ENOSPC || errno == EDQUOT || errno == EMFILE || errno == ENFILE;
-    return errno == ENOENT ? GRID_ERR_NOT_FOUND : full ? GRID_ERR_NO_SPACE : GRID_ERR_IO;
+    return errno == ENOENT ? GRID_ERR_NOT_FOUND : errno == EFBIG ? GRID_ERR_TOO_LARGE : full ? GRID_ERR_NO_SPACE : GRID_ERR_IO;
 }
 
 static enum grid_err sync_directory(struct uv_storage *storage)
@@ -237,7 +237,7 @@ static enum grid_err fill(struct file *file, uint64_t size)
         return GRID_ERR_OK;
     /* Reserving first makes a full disk show before anything is written; writing zeros makes later syncs cheap. */
     int reserved = posix_fallocate(file->fd, (off_t)at, (off_t)(size - at));
-    if (reserved == ENOSPC)
+    if (reserved == ENOSPC || reserved == EDQUOT || reserved == EFBIG)
         return GRID_ERR_NO_SPACE;
     bool direct = file->direct_fd >= 0 && at % PAGE_BYTES == 0 && size % PAGE_BYTES == 0;
     while (at < size) {
@@ -346,7 +346,7 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static enum grid_err list(struct storage *base, void (*each)(void *context, const char *name), void *context)
+enum grid_err uv_storage_list(struct storage *base, void (*each)(void *context, const char *name), void *context)
 {
     struct uv_storage *storage = storage_of(base);
     DIR *directory = opendir(storage->directory);
@@ -386,7 +386,7 @@ enum grid_err uv_storage_init(struct uv_storage *storage, uv_loop_t *loop, const
 {
     *storage = (struct uv_storage){
         .base = {.open = open_, .close = close_, .size = size_, .read = read_, .write = write_, .allocate = allocate, .reserve = reserve,
-                 .truncate = truncate_, .remove = remove_, .put = put, .get = get, .list = list, .free_bytes = free_bytes},
+                 .truncate = truncate_, .remove = remove_, .put = put, .get = get, .list = uv_storage_list, .free_bytes = free_bytes},
         .loop = loop, .directory = memory_copy(directory, strlen(directory) + 1)};
     if (mkdir(directory, 0750) != 0 && errno != EEXIST) {
         *ret_note = uv_note("data directory %s: cannot be created: %s", directory, strerror(errno));
@@ -413,7 +413,9 @@ enum grid_err uv_storage_init(struct uv_storage *storage, uv_loop_t *loop, const
 
 void uv_storage_free(struct uv_storage *storage)
 {
-    close(storage->directory_fd);
-    close(storage->lock_fd);
+    if (storage->directory_fd >= 0)
+        close(storage->directory_fd);
+    if (storage->lock_fd >= 0)
+        close(storage->lock_fd);
     memory_free(storage->directory);
 }

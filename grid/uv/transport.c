@@ -356,7 +356,9 @@ static struct conn *connect_(struct transport *base, const char *address, const 
     struct sockaddr_storage numeric;
     conn->events = events;
     conn->context = context;
-    if (!split_address(address, host, port)) {
+    if (transport->silent) {
+        conn_end(conn, GRID_ERR_UNAVAILABLE);
+    } else if (!split_address(address, host, port)) {
         conn_end(conn, GRID_ERR_INVALID);
     } else if (numeric_address(host, port, &numeric)) {
         dial(conn, (const struct sockaddr *)&numeric);
@@ -442,6 +444,22 @@ static enum grid_err listen_local(struct listener *listener, const struct sockad
     return uv_listen((uv_stream_t *)&listener->local, BACKLOG, on_connection) < 0 ? GRID_ERR_IO : GRID_ERR_OK;
 }
 
+static enum grid_err err_of_listening(int status)
+{
+    return status == UV_EADDRINUSE                            ? GRID_ERR_BUSY
+           : status == UV_EADDRNOTAVAIL || status == UV_EINVAL ? GRID_ERR_UNAVAILABLE
+           : status == UV_EACCES || status == UV_EPERM         ? GRID_ERR_DENIED
+                                                               : GRID_ERR_IO;
+}
+
+static enum grid_err listen_tcp(struct listener *listener, const struct sockaddr *address)
+{
+    int status = uv_tcp_bind(&listener->tcp, address, 0);
+    if (status == 0)
+        status = uv_listen((uv_stream_t *)&listener->tcp, BACKLOG, on_connection);
+    return status == 0 ? GRID_ERR_OK : err_of_listening(status);
+}
+
 static enum grid_err listen_(struct transport *base, const char *address, transport_accept_fn accept, void *context,
                              struct listener **ret_listener)
 {
@@ -453,7 +471,7 @@ static enum grid_err listen_(struct transport *base, const char *address, transp
     if (!numeric_address(host, port, &numeric)) {
         struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
         if (getaddrinfo(host, port, &hints, &found) != 0)
-            return GRID_ERR_INVALID;
+            return GRID_ERR_NOT_FOUND;
         memcpy(&numeric, found->ai_addr, found->ai_addrlen);
         freeaddrinfo(found);
     }
@@ -461,11 +479,12 @@ static enum grid_err listen_(struct transport *base, const char *address, transp
     *listener = (struct listener){.transport = transport, .accept = accept, .context = context, .next = transport->listeners};
     listener_handle(listener, &listener->tcp);
     transport->listeners = listener;
-    if (uv_tcp_bind(&listener->tcp, (const struct sockaddr *)&numeric, 0) < 0 ||
-        uv_listen((uv_stream_t *)&listener->tcp, BACKLOG, on_connection) < 0 ||
-        listen_local(listener, (const struct sockaddr *)&numeric) != GRID_ERR_OK) {
+    enum grid_err err = listen_tcp(listener, (const struct sockaddr *)&numeric);
+    if (err == GRID_ERR_OK)
+        err = listen_local(listener, (const struct sockaddr *)&numeric);
+    if (err != GRID_ERR_OK) {
         base->listener_close(base, listener);
-        return GRID_ERR_IO;
+        return err;
     }
     *ret_listener = listener;
     return GRID_ERR_OK;

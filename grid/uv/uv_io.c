@@ -41,10 +41,13 @@ enum grid_err uv_io_open_options(const struct uv_io_options *options, struct uv_
     struct uv_io *uv_io = memory_zero(1, sizeof *uv_io);
     enum grid_err err = GRID_ERR_OK;
     if (options->directory) {
-        err = uv_storage_init(&uv_io->storage, options->loop, options->directory, ret_note);
+        err = options->dry ? uv_dry_storage_init(&uv_io->storage, options->directory, ret_note)
+                           : uv_storage_init(&uv_io->storage, options->loop, options->directory, ret_note);
         uv_io->has_storage = err == GRID_ERR_OK;
     }
-    if (err == GRID_ERR_OK && options->ledger)
+    if (err == GRID_ERR_OK && options->ledger && options->dry)
+        err = uv_dry_ledger_check(options->ledger, ret_note);
+    else if (err == GRID_ERR_OK && options->ledger)
         err = uv_ledger_open(options->loop, options->ledger, &uv_io->ledger, ret_note);
     if (err != GRID_ERR_OK) {
         if (uv_io->has_storage)
@@ -53,6 +56,7 @@ enum grid_err uv_io_open_options(const struct uv_io_options *options, struct uv_
         return err;
     }
     uv_transport_init(&uv_io->transport, options->loop, options->tcp_only);
+    uv_io->transport.silent = options->dry;
     uv_clock_init(&uv_io->clock, options->loop, &uv_io->transport);
     uv_io->entropy.u64 = entropy_u64_;
     uv_io->io = (struct io){.clock = &uv_io->clock.base, .transport = &uv_io->transport.base, .entropy = &uv_io->entropy,

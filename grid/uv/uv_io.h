@@ -21,6 +21,8 @@ struct uv_io_options {
     uv_loop_t *loop;
     const char *directory, *ledger;
     bool tcp_only;                     /* no Unix sockets beside loopback addresses that are listened on */
+    bool dry;                          /* looks whether all could be opened: nothing is written, made or dialled. For a node that is
+                                        * opened and closed without running the loop in between */
 };
 enum grid_err uv_io_open_options(const struct uv_io_options *options, struct uv_io **ret_io, char **ret_note);
 /* The same without a ledger; aborts when the directory cannot be used. */

@@ -58,7 +58,13 @@ def bad_configuration(tap):
 
 def example(tap):
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "examples", "node.yaml")
-    checked = run([PROGRAMS.path("gridiron"), "--config", path, "--check"])
+    with cluster(PROGRAMS, nodes=1) as nodes:
+        os.makedirs(nodes.path("data"))
+        with open(path, encoding="utf-8") as file:
+            text = file.read().replace("127.0.0.1", nodes.host).replace("data/", nodes.path("data") + "/")
+        with open(nodes.path("example.yaml"), "w", encoding="utf-8") as file:
+            file.write(text)
+        checked = run([PROGRAMS.path("gridiron"), "--config", nodes.path("example.yaml"), "--check"])
     tap.check("the example configuration is good", checked[0] == 0 and "node 1 of cluster example" in checked[1], checked[2])
 
 

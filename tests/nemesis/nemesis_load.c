@@ -19,6 +19,7 @@
 
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
+#include "grid/base/standard_streams.h"
 #include "tests/nemesis/beat.h"
 #include "tests/nemesis/books_read.h"
 #include "tests/nemesis/registers.h"
@@ -362,6 +363,8 @@ static int run_show(struct show *show, const struct options *options, bool beati
 int main(int count, char **arguments)
 {
     struct options options;
+    if (!standard_streams_open())
+        return EXIT_FAILURE;
     bool beating = count > 1 && strcmp(arguments[1], "beat") == 0;
     if (count < 2 || (!beating && strcmp(arguments[1], "run") != 0) || !read_options(count, arguments, &options)) {
         fprintf(stderr, "usage: nemesis-load run --endpoints HOST:PORT,… [--ledger FILE] [--history FILE] [--seed N] [--registers N]\n"

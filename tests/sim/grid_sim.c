@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "grid/base/memory.h"
+#include "grid/base/standard_streams.h"
 #include "raft/group.h"
 #include "tests/sim/batch.h"
 
@@ -304,6 +305,8 @@ static double seconds_now(void)
 
 int main(int count, char **arguments)
 {
+    if (!standard_streams_open())
+        return EXIT_FAILURE;
     struct settings settings = {.batch = {.workload = &workload_counter, .from = 1, .seeds = 100, .jobs = 2,
                                           .twice_every = TWICE_EVERY_DEFAULT, .run = {.faults_allowed = FAULTS_ALL}}};
     int status = parse(&settings, count, arguments);

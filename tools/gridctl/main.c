@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "grid/base/standard_streams.h"
 #include "tools/gridctl/command.h"
 
 static bool wants_color(void)
@@ -21,10 +22,13 @@ static bool flush_output(struct buffer *out, FILE *to)
 
 int main(int count, char **arguments)
 {
+    if (!standard_streams_open())
+        return EXIT_FAILURE;
     struct ctl ctl = {.color = wants_color()};
     struct buffer text = {0};
-    /* A reader that went away (gridctl | head) shows as a failed write. */
+    /* A reader that went away (gridctl | head) shows as a failed write, and a limit on the size of files likewise. */
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     enum parse_result parsed = parse(&ctl, count, arguments, getenv("GRIDIRON_ENDPOINTS"), &text);
     int code = parsed == PARSE_HELP ? EXIT_DONE : EXIT_USAGE;
     if (parsed != PARSE_RUN) {

@@ -216,7 +216,7 @@ Test(uv_local, an_address_whose_name_another_holds_is_not_ours)
     end_open(&end, false);
     int other = bare_socket(end.address, true);
     cr_assert_geq(other, 0);
-    cr_assert_eq(listen_there(&end), GRID_ERR_IO);
+    cr_assert_eq(listen_there(&end), GRID_ERR_BUSY);
     close(other);
     cr_assert_eq(listen_there(&end), GRID_ERR_OK, "the name ends with whoever held it");
     uv_fixture_close(&end.fixture);

@@ -393,12 +393,26 @@ Test(uv_transport, closes_whom_nobody_attached)
     uv_fixture_close(&scene.fixture);
 }
 
+/* What a person is told depends on it. */
+Test(uv_transport, says_why_it_cannot_listen)
+{
+    struct scene scene;
+    struct listener *listener;
+    scene_open(&scene);
+    struct transport *transport = scene.fixture.io->transport;
+    cr_assert_eq(transport_listen(transport, "192.0.2.1:7000", on_accept, &scene, &listener), GRID_ERR_UNAVAILABLE);
+    cr_assert_eq(transport_listen(transport, "no-such-host.invalid:7000", on_accept, &scene, &listener), GRID_ERR_NOT_FOUND);
+    cr_assert_str_eq(transport_listen_reason(GRID_ERR_UNAVAILABLE), "not an address of this machine");
+    cr_assert_str_eq(transport_listen_reason(GRID_ERR_CORRUPT), "the system refuses it");
+    uv_fixture_close(&scene.fixture);
+}
+
 Test(uv_transport, a_taken_port_is_an_error_and_a_closed_listener_frees_it)
 {
     struct scene scene;
     struct listener *second = NULL;
     scene_open(&scene);
-    cr_assert_eq(transport_listen(scene.fixture.io->transport, scene.address, on_accept, &scene, &second), GRID_ERR_IO);
+    cr_assert_eq(transport_listen(scene.fixture.io->transport, scene.address, on_accept, &scene, &second), GRID_ERR_BUSY);
     cr_assert_null(second);
     transport_listener_close(scene.fixture.io->transport, scene.listener);
     uv_fixture_turn(&scene.fixture);
