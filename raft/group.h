@@ -53,7 +53,11 @@ struct group_set_options {
     const char *peer_listen_address;
     const struct peer_address *members;   /* static voters of every group; copied */
     size_t members_count;
-    uint64_t cluster_digest;
+    struct uuid cluster_uuid;
+    uint64_t incarnation;                 /* of the data directory */
+    uint64_t log_owner;                   /* stands in every flush of the log: another owner's log is refused */
+    uint64_t features;                 /* of this node, for its links */
+    const char *version;                  /* of the program, for people; may be NULL */
     uint32_t groups;
     bool sync;                            /* durability: fsync (true) or os */
     uint32_t election_timeout_ms;         /* 0: 1000; spread to twice that */

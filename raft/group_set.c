@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "grid/base/check.h"
-#include "grid/base/hash.h"
 #include "grid/base/limits.h"
 #include "grid/base/memory.h"
 #include "raft/group_internal.h"
@@ -309,7 +308,11 @@ static enum grid_err open_peers(struct group_set *set, const struct group_set_op
         .listen_address = options->peer_listen_address,
         .members = options->members,
         .members_count = options->members_count,
-        .cluster_digest = options->cluster_digest,
+        .cluster_uuid = options->cluster_uuid,
+        .incarnation = options->incarnation,
+        .partitions = options->groups,
+        .features = options->features,
+        .version = options->version,
     };
     set_beats(set, &peers);
     enum grid_err err = peers_open(&peers, &set->peers);
@@ -323,15 +326,6 @@ static enum grid_err open_peers(struct group_set *set, const struct group_set_op
     return GRID_ERR_OK;
 }
 
-/* Of this node in this cluster: what tells its log from every other. Never 0. */
-static uint64_t owner_of(const struct group_set_options *options)
-{
-    uint8_t bytes[12];
-    put_u64(bytes, options->cluster_digest);
-    put_u32(bytes + 8, options->self.value);
-    return hash_xxh3(bytes_of(bytes, sizeof bytes), 0) | 1;
-}
-
 static enum grid_err open_wal(struct group_set *set, const struct group_set_options *options, char **ret_note)
 {
     struct wal_options wal = {
@@ -340,7 +334,7 @@ static enum grid_err open_wal(struct group_set *set, const struct group_set_opti
         .logger = options->logger,
         .metrics = options->metrics,
         .groups = options->groups,
-        .owner = owner_of(options),
+        .owner = options->log_owner,
         .segment_bytes = options->segment_bytes,
         .sync = options->sync,
         .durable = on_durable,

@@ -6,14 +6,9 @@
 #include "grid/base/check.h"
 #include "grid/base/limits.h"
 #include "grid/base/memory.h"
-#include "grid/base/prng.h"
-#include "raft/peers_pulse.h"
+#include "raft/peers_internal.h"
 
 enum {
-    PROTOCOL_VERSION = 1,
-    HELLO_BYTES = 24,
-    LISTENERS_MAX = 4,
-    HANDLERS_MAX = 64,
     /* Accepted connections that have not said who they are; more are closed at once. */
     STRANGERS_MAX = 64,
     HELLO_TIMEOUT_US = 2 * 1000 * 1000,
@@ -30,54 +25,7 @@ enum {
     SILENT_BEATS = 8,
 };
 
-struct member;
-
-/* One connection, from dial or accept until the transport says that it is gone. */
-struct wire {
-    struct peers *peers;
-    struct conn *conn;
-    struct member *member;               /* NULL for an accepted one before its hello */
-    struct frame_stream stream;
-    struct timer hello_timer, stall_timer;
-    uint64_t frames;                     /* that came whole */
-    struct pulse pulse;
-    struct wire *next;
-    bool dialed, up, closing, late;      /* late: its time is over and it is asked once more */
-};
-
-struct member {
-    struct peers *peers;
-    struct peer_address address;
-    struct wire *up;
-    uint64_t backoff_us;
-    struct timer retry_timer;
-};
-
-struct handler { peers_frame_fn run; void *context; };
-struct link_listener { peers_link_fn run; void *context; };
-
-struct peers {
-    struct io *io;
-    struct logger *logger;
-    struct metric_registry *metrics;
-    struct node_id self;
-    uint64_t cluster_digest, incarnation;
-    char *listen_address;
-    struct listener *listener;
-    struct member *members;
-    size_t members_count;
-    struct wire *wires;
-    size_t strangers;
-    struct handler handlers[HANDLERS_MAX];
-    struct link_listener listeners[LISTENERS_MAX];
-    size_t listeners_count;
-    struct prng prng;
-    struct timer beat_timer;
-    uint64_t beat_us;
-    unsigned silent_beats;
-};
-
-static struct member *find_member(const struct peers *peers, struct node_id id)
+struct member *peers_find(const struct peers *peers, struct node_id id)
 {
     for (size_t i = 0; i < peers->members_count; i++)
         if (node_id_equal(peers->members[i].address.id, id))
@@ -96,7 +44,7 @@ bool peers_holds(const struct peers *peers)
     for (size_t i = 0; i < peers->members_count; i++)
         if (peers->members[i].up != NULL && !peers->members[i].up->up)
             return false;
-    return strangers == peers->strangers && find_member(peers, peers->self) != NULL;
+    return strangers == peers->strangers && peers_find(peers, peers->self) != NULL;
 }
 
 /* ---- the end of a connection */
@@ -128,16 +76,6 @@ static void end_wire(struct wire *wire)
     conn_close(wire->peers->io->transport, wire->conn);
 }
 
-static void count_refused(struct peers *peers, const char *reason)
-{
-    if (peers->metrics == NULL)
-        return;
-    char labels[64];
-    snprintf(labels, sizeof labels, "reason=\"%s\"", reason);
-    metric_counter_add(peers->metrics, "gridiron_peer_refused_total", "Peer connections closed for who they are.",
-                       labels)->value++;
-}
-
 static void count_malformed(struct peers *peers, const char *reason)
 {
     if (peers->metrics == NULL)
@@ -148,10 +86,9 @@ static void count_malformed(struct peers *peers, const char *reason)
                        labels)->value++;
 }
 
-static void refuse(struct wire *wire, const char *reason)
+static void refuse(struct wire *wire, const struct hello_verdict *verdict)
 {
-    count_refused(wire->peers, reason);
-    LOG_DEBUG(wire->peers->logger, "peers", "connection closed: %s", reason);
+    peers_hello_refused(wire->peers, wire->dialed ? wire->member : NULL, verdict);
     end_wire(wire);
 }
 
@@ -198,41 +135,7 @@ static void on_close(void *context, struct conn *conn, enum grid_err reason)
 
 /* ---- hello */
 
-static void send_hello(struct wire *wire)
-{
-    const struct peers *peers = wire->peers;
-    struct buffer *out = conn_output(peers->io->transport, wire->conn);
-    size_t mark = frame_begin(out, FRAME_PEER_HELLO, FRAME_PARTITION_NONE, 0);
-    buffer_append_u32(out, PROTOCOL_VERSION);
-    buffer_append_u32(out, peers->self.value);
-    buffer_append_u64(out, peers->cluster_digest);
-    buffer_append_u64(out, peers->incarnation);
-    frame_end(out, mark);
-}
-
-/* NULL when the hello is one of ours, else why not. */
-static const char *check_hello(const struct wire *wire, const struct frame *frame, struct member **ret_member)
-{
-    const struct peers *peers = wire->peers;
-    struct reader reader = reader_of(frame->body);
-    uint32_t version = reader_u32(&reader);
-    struct node_id id = {reader_u32(&reader)};
-    uint64_t digest = reader_u64(&reader);
-    reader_u64(&reader);
-    if (frame->type != FRAME_PEER_HELLO || frame->body.size != HELLO_BYTES || frame->flags != 0)
-        return "hello";
-    if (version != PROTOCOL_VERSION)
-        return "version";
-    if (digest != peers->cluster_digest)
-        return "digest";
-    struct member *member = find_member(peers, id);
-    if (member == NULL || (wire->dialed && member != wire->member) || (!wire->dialed && id.value >= peers->self.value))
-        return "unknown";
-    *ret_member = member;
-    return NULL;
-}
-
-static void come_up(struct wire *wire, struct member *member)
+static void come_up(struct wire *wire, struct member *member, const struct peer_said *said)
 {
     struct peers *peers = wire->peers;
     clock_timer_stop(peers->io->clock, &wire->hello_timer);
@@ -243,6 +146,8 @@ static void come_up(struct wire *wire, struct member *member)
     if (member->up != NULL)
         end_wire(member->up);
     member->up = wire;
+    member->said = *said;
+    member->told = 0;
     member->backoff_us = BACKOFF_MIN_US;
     wire->up = true;
     wire->pulse = (struct pulse){0};
@@ -259,13 +164,13 @@ static bool on_frame(void *context, const struct frame *frame)
         return false;
     }
     if (!wire->up) {
-        struct member *member = NULL;
-        const char *reason = check_hello(wire, frame, &member);
-        if (reason != NULL)
-            refuse(wire, reason);
+        struct hello_verdict verdict;
+        peers_hello_judge(wire, frame, &verdict);
+        if (verdict.good)
+            come_up(wire, verdict.member, &verdict.said);
         else
-            come_up(wire, member);
-        return reason == NULL;
+            refuse(wire, &verdict);
+        return verdict.good;
     }
     if (frame->type == FRAME_BEAT) {
         if (frame->body.size != 0)
@@ -318,14 +223,15 @@ static void on_open(void *context, struct conn *conn)
         return;
     wire->late = false;
     clock_timer_start(wire->peers->io->clock, &wire->hello_timer, HELLO_TIMEOUT_US);
-    send_hello(wire);
+    peers_hello_send(wire);
 }
 
 static void on_hello_timeout(void *context)
 {
     struct wire *wire = context;
     if (wire->late) {
-        refuse(wire, "timeout");
+        refuse(wire, &(struct hello_verdict){.refusal = REFUSED_TIMEOUT,
+                                              .note = "no hello came in time: it does not answer, or another program is there"});
         return;
     }
     wire->late = true;
@@ -378,13 +284,14 @@ static void on_accept(void *context, struct conn *conn)
     struct peers *peers = context;
     /* Not attaching closes it. */
     if (peers->strangers >= STRANGERS_MAX) {
-        count_refused(peers, "strangers");
+        peers_hello_refused(peers, NULL, &(struct hello_verdict){.refusal = REFUSED_STRANGERS,
+                                                                 .note = "too many connections have not said hello yet"});
         return;
     }
     struct wire *wire = new_wire(peers, NULL);
     wire->conn = conn;
     conn_attach(peers->io->transport, conn, &EVENTS, wire);
-    send_hello(wire);
+    peers_hello_send(wire);
 }
 
 static void dial(void *context)
@@ -443,9 +350,9 @@ static bool members_valid(const struct peers *peers)
 {
     for (size_t i = 0; i < peers->members_count; i++)
         if (peers->members[i].address.id.value == 0 ||
-            find_member(peers, peers->members[i].address.id) != &peers->members[i])
+            peers_find(peers, peers->members[i].address.id) != &peers->members[i])
             return false;
-    return find_member(peers, peers->self) != NULL;
+    return peers_find(peers, peers->self) != NULL;
 }
 
 enum grid_err peers_open(const struct peers_options *options, struct peers **ret_peers)
@@ -456,8 +363,11 @@ enum grid_err peers_open(const struct peers_options *options, struct peers **ret
     peers->logger = options->logger;
     peers->metrics = options->metrics;
     peers->self = options->self;
-    peers->cluster_digest = options->cluster_digest;
-    peers->incarnation = entropy_u64(options->io->entropy);
+    peers->cluster_uuid = options->cluster_uuid;
+    peers->incarnation = options->incarnation;
+    peers->partitions = options->partitions;
+    peers->features = options->features;
+    snprintf(peers->version, sizeof peers->version, "%s", options->version != NULL ? options->version : "");
     prng_init(&peers->prng, entropy_u64(options->io->entropy));
     peers->listen_address = memory_copy(options->listen_address, strlen(options->listen_address) + 1);
     peers->members = memory_zero(options->members_count, sizeof *peers->members);
@@ -537,13 +447,13 @@ void peers_on_link(struct peers *peers, peers_link_fn handler, void *context)
 
 bool peers_up(const struct peers *peers, struct node_id peer)
 {
-    const struct member *member = find_member(peers, peer);
+    const struct member *member = peers_find(peers, peer);
     return member != NULL && member->up != NULL;
 }
 
 struct buffer *peers_output(struct peers *peers, struct node_id peer)
 {
-    const struct member *member = find_member(peers, peer);
+    const struct member *member = peers_find(peers, peer);
     if (member == NULL || member->up == NULL)
         return NULL;
     pulse_spoke(&member->up->pulse);
@@ -552,6 +462,6 @@ struct buffer *peers_output(struct peers *peers, struct node_id peer)
 
 size_t peers_pending(const struct peers *peers, struct node_id peer)
 {
-    const struct member *member = find_member(peers, peer);
+    const struct member *member = peers_find(peers, peer);
     return member == NULL || member->up == NULL ? 0 : conn_pending(peers->io->transport, member->up->conn);
 }

@@ -1,7 +1,8 @@
 /* Links between the nodes of a cluster: one connection per pair, shared by all groups and by the outbox.
  *
- * The node with the smaller id connects, the other accepts; both send PEER_HELLO first (protocol version, node id,
- * cluster digest, node incarnation). A wrong digest, an unknown id or a malformed frame closes the connection and counts.
+ * The node with the smaller id connects, the other accepts; both send PEER_HELLO first (versions and features, node id,
+ * cluster, incarnation of the data directory; docs/formats/peer.md). No common version, another cluster, number of partitions or
+ * list of members, an unknown id or a malformed frame closes the connection and counts; the first of each kind is logged.
  * A lost link is connected again with backoff (50 ms doubling to 250 ms, jittered), each try for at most 600 ms: after a cut the nodes
  * find each other within a second. Frames written while a link is down are dropped: the layers above repeat.
  * On every link something is said in each beat, a BEAT when there is nothing else; one on which nothing is heard for a number of
@@ -15,8 +16,10 @@
 #include "grid/base/ids.h"
 #include "grid/base/log.h"
 #include "grid/base/metric.h"
+#include "grid/base/uuid.h"
 #include "grid/io/io.h"
 #include "grid/wire/frame.h"
+#include "grid/wire/negotiate.h"
 
 struct peer_address { struct node_id id; char address[128]; };  /* "host:port" of the peer port */
 
@@ -30,7 +33,11 @@ struct peers_options {
     const char *listen_address;
     const struct peer_address *members;    /* copied; includes self */
     size_t members_count;
-    uint64_t cluster_digest;
+    struct uuid cluster_uuid;
+    uint64_t incarnation;                  /* of this node's data directory */
+    uint32_t partitions;
+    uint64_t features;                     /* that this node has */
+    const char *version;                   /* of the program, for people; copied; NULL: not said */
     uint32_t beat_ms;                      /* 0: 100 */
     uint32_t silent_beats;                 /* 0: 8 */
 };
@@ -50,6 +57,11 @@ bool peers_holds(const struct peers *peers);
 void peers_on_frame(struct peers *peers, enum frame_type type, peers_frame_fn handler, void *context);
 void peers_on_link(struct peers *peers, peers_link_fn handler, void *context);   /* up to 4 listeners */
 bool peers_up(const struct peers *peers, struct node_id peer);
+/* In use on the link to the peer: both ends have it. False while there is no link. */
+bool peers_feature(const struct peers *peers, struct node_id peer, enum wire_feature feature);
+/* Of the peer's data directory, and its program's version, as it said when its link came up last; 0 and "": never. */
+uint64_t peers_incarnation(const struct peers *peers, struct node_id peer);
+const char *peers_version(const struct peers *peers, struct node_id peer);
 /* Buffer to append whole frames for a peer, or NULL when the link is down. Borrowed until the caller's callback returns. */
 struct buffer *peers_output(struct peers *peers, struct node_id peer);
 size_t peers_pending(const struct peers *peers, struct node_id peer);            /* unsent bytes, for back-pressure */

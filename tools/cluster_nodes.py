@@ -1,7 +1,7 @@
 """A cluster of gridiron processes on this machine: their files, ports and process ids.
 
-Everything of a cluster stands in one folder: cluster.json (what was asked for), cluster.yaml (what the nodes read), and for
-each node N node-N/ (its data), node-N.log and node-N.pid. Only processes whose id and start time are recorded there are
+Everything of a cluster stands in one folder: cluster.json (what was asked for, and the cluster's UUID, made at
+the first start), cluster.yaml (what the nodes read), and for each node N node-N/ (its data), node-N.log and node-N.pid. Only processes whose id and start time are recorded there are
 ever signalled. Used by tools/cluster, tools/up, tools/down and the integration tests.
 
     cluster = Cluster(".cluster", Shape(nodes=3, partitions=16))
@@ -18,6 +18,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+import uuid
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # Not under build/: a build that is made anew must not take a running cluster's data with it.
@@ -115,6 +116,7 @@ class Cluster:
         self.folder = os.path.abspath(folder)
         self.binary = binary
         self.settings = list(settings)
+        self.uuid = None
         known = self.load()
         if known is None and shape is None:
             raise ClusterError(f"there is no cluster in {self.folder}; start one with: tools/cluster start all")
@@ -132,7 +134,10 @@ class Cluster:
     def load(self):
         try:
             with open(self.path("cluster.json"), encoding="utf-8") as file:
-                return Shape(**json.load(file))
+                content = json.load(file)
+            # Clusters of earlier versions have none: theirs follows from the name.
+            self.uuid = content.pop("uuid", None)
+            return Shape(**content)
         except FileNotFoundError:
             return None
         except (ValueError, TypeError) as error:
@@ -140,14 +145,17 @@ class Cluster:
 
     def save(self):
         os.makedirs(self.folder, exist_ok=True)
+        if self.load() is None and self.uuid is None:
+            self.uuid = str(uuid.uuid4())
         lines = ["# Written by tools/cluster. Node ids, data directories and metrics ports are given to each process by flags.",
-                 f"cluster: {self.shape.name}", f"partitions: {self.shape.partitions}", "members:"]
+                 f"cluster: {self.shape.name}", *([f"cluster_uuid: {self.uuid}"] if self.uuid else []),
+                 f"partitions: {self.shape.partitions}", "members:"]
         for node in self.ids():
             lines.append(f"  - {{id: {node}, client: \"{self.host}:{self.client_port(node)}\", "
                          f"peer: \"{self.host}:{self.peer_port(node)}\"}}")
         lines += ["payment:", f"  ledger: {json.dumps(self.ledger())}"]
         self.replace("cluster.yaml", "\n".join(lines) + "\n")
-        self.replace("cluster.json", json.dumps(self.shape.as_dict()))
+        self.replace("cluster.json", json.dumps({**self.shape.as_dict(), **({"uuid": self.uuid} if self.uuid else {})}))
 
     def replace(self, name, text):
         """At once: a node that was just started may be reading the old one."""

@@ -43,6 +43,8 @@ enum {
     APPEND_ENTRIES_MAX = 1024,
     /* Nodes of a cluster for now; ids are 1..NODES_MAX. */
     NODES_MAX = 64,
+    /* Features that one end of a connection may name in its hello. Past it: the connection is closed. */
+    FEATURES_SAID_MAX = 64,
     /* Replicas of a partition. */
     REPLICAS_MAX = 7,
     /* Partitions of a cluster. */

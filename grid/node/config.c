@@ -12,7 +12,8 @@
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
 
-enum setting_type { SETTING_TEXT, SETTING_ADDRESS, SETTING_NUMBER32, SETTING_NUMBER64, SETTING_PAGES64, SETTING_DURABILITY, SETTING_MEMBERS };
+enum setting_type { SETTING_TEXT, SETTING_ADDRESS, SETTING_NUMBER32, SETTING_NUMBER64, SETTING_PAGES64, SETTING_DURABILITY, SETTING_MEMBERS,
+                    SETTING_UUID };
 
 struct setting {
     const char *path;
@@ -26,7 +27,8 @@ struct setting {
 #define FIELD(member) offsetof(struct config, member), sizeof(((struct config *)0)->member)
 
 static const struct setting settings[] = {
-    {"cluster", SETTING_TEXT, FIELD(node.cluster), 0, 0, NULL, "cluster id, the same on all nodes, for good"},
+    {"cluster", SETTING_TEXT, FIELD(node.cluster), 0, 0, NULL, "name of the cluster, for people"},
+    {"cluster_uuid", SETTING_UUID, FIELD(node.cluster_uuid), 0, 0, NULL, "UUID of the cluster, the same on all nodes, for good; empty: follows from the name, which then may not change"},
     {"node", SETTING_NUMBER32, FIELD(node.self.value), 1, NODES_MAX, NULL, "id of this node among the members"},
     {"data", SETTING_TEXT, FIELD(data), 0, 0, NULL, "data directory, of this node alone"},
     {"partitions", SETTING_NUMBER32, FIELD(node.partitions), 1, PARTITIONS_MAX, NULL, "number of partitions, fixed at the first start"},
@@ -129,6 +131,17 @@ static bool is_address(const char *value)
     return port >= 1 && port <= 65535;
 }
 
+static enum grid_err set_uuid(char *at, const struct setting *setting, const char *origin, const char *value, char **ret_note)
+{
+    struct uuid uuid;
+    if (value[0] && !uuid_parse(value, &uuid)) {
+        *ret_note = note("%s: %s: \"%.80s\" is not a UUID like 0123abcd-4567-89ef-8123-456789abcdef", origin, setting->path, value);
+        return GRID_ERR_INVALID;
+    }
+    memcpy(at, value[0] ? uuid_text_of(uuid).text : "", value[0] ? UUID_TEXT_BYTES + 1 : 1);
+    return GRID_ERR_OK;
+}
+
 static enum grid_err set_scalar(struct config *config, const struct setting *setting, const char *origin, const char *value,
                                 char **ret_note)
 {
@@ -151,6 +164,8 @@ static enum grid_err set_scalar(struct config *config, const struct setting *set
         *ret_note = note("%s: %s: \"%.80s\" is not host:port", origin, setting->path, value);
         return GRID_ERR_INVALID;
     }
+    if (setting->type == SETTING_UUID)
+        return set_uuid(at, setting, origin, value, ret_note);
     if (strlen(value) >= setting->size) {
         *ret_note = note("%s: %s: longer than %zu bytes", origin, setting->path, setting->size - 1);
         return GRID_ERR_INVALID;
@@ -503,7 +518,7 @@ enum grid_err config_check(const struct config *config, char **ret_note)
     const struct node_settings *node = &config->node;
     *ret_note = NULL;
     if (!node->cluster[0])
-        *ret_note = note("cluster: missing; give every cluster an id of its own");
+        *ret_note = note("cluster: missing; give every cluster a name of its own");
     else if (strspn(node->cluster, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") != strlen(node->cluster))
         *ret_note = note("cluster: \"%s\" has other characters than letters, digits, '-', '_' and '.'", node->cluster);
     else if (!config->data[0])

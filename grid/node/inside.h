@@ -3,6 +3,7 @@
 #define GRID_NODE_INSIDE_H
 
 #include "grid/node/health.h"
+#include "grid/node/identity.h"
 #include "grid/node/node.h"
 #include "grid/node/observer.h"
 #include "grid/node/pipeline.h"
@@ -68,7 +69,8 @@ struct node {
     void (*fatal)(void *context, enum grid_err err, const char *what);
     void *context;
     bool failed;
-    uint64_t digest, opened_us, ticks;
+    struct identity identity;          /* of the data directory */
+    uint64_t opened_us, ticks;
     struct prng prng;
     struct breaker breaker;            /* of the payment provider */
     struct activity_retries retries;   /* of calls to it */

@@ -11,6 +11,7 @@
 
 #include "grid/base/memory.h"
 #include "grid/base/standard_streams.h"
+#include "grid/base/version.h"
 #include "grid/node/config.h"
 #include "grid/node/descriptors.h"
 #include "grid/node/http.h"
@@ -141,7 +142,7 @@ static const struct argp_option options[] = {
     {"check", 'k', NULL, 0, "check whether this node could start, change nothing, and exit", 0},
     {0}};
 
-const char *argp_program_version = "gridiron 0.1.0";
+const char *argp_program_version = "gridiron " GRIDIRON_VERSION;
 
 static int read_config(struct program *program, const struct arguments *arguments)
 {

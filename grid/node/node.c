@@ -6,12 +6,9 @@
 
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
+#include "grid/base/version.h"
 #include "grid/node/inside.h"
 #include "services/registry.h"
-
-static const char identity_name[] = "identity";
-static const char identity_head[] = "gridiron identity ";
-enum { IDENTITY_VERSION = 1 };
 
 void node_fail(struct node *node, enum grid_err err, const char *what)
 {
@@ -37,95 +34,6 @@ static char *note_format(const char *format, ...)
     return memory_copy(line, strlen(line) + 1);
 }
 
-/* ---- identity: what this directory belongs to, written at the first start */
-
-static void identity_text(const struct node *node, struct buffer *out)
-{
-    const struct node_settings *settings = node->settings;
-    buffer_append_format(out, "%s%d\ncluster %s\nnode %u\npartitions %u\ndurability %s\n", identity_head, IDENTITY_VERSION,
-                         settings->cluster, settings->self.value, settings->partitions, settings->sync ? "fsync" : "os");
-    for (size_t i = 0; i < settings->members_count; i++)
-        buffer_append_format(out, "member %u %s %s\n", settings->members[i].id.value, settings->members[i].client_address,
-                             settings->members[i].peer_address);
-}
-
-/* First line that differs, for people. */
-static void differing_line(struct bytes a, struct bytes b, char *ret_line, size_t size)
-{
-    size_t start = 0, i = 0;
-    while (i < a.size && i < b.size && a.data[i] == b.data[i]) {
-        if (a.data[i] == '\n')
-            start = i + 1;
-        i++;
-    }
-    size_t end = start;
-    while (end < a.size && a.data[end] != '\n')
-        end++;
-    snprintf(ret_line, size, "%.*s", (int)(end - start), (const char *)a.data + start);
-}
-
-static void see_segment(void *context, const char *name)
-{
-    bool *seen = context;
-    *seen = *seen || strncmp(name, "wal-", 4) == 0;
-}
-
-/* The identity is written before anything else; a log without one is not of this node's making, or has lost it. */
-static enum grid_err identity_begin(struct storage *storage, struct bytes ours, char **ret_note)
-{
-    bool has_log = false;
-    enum grid_err err = storage->list(storage, see_segment, &has_log);
-    if (err == GRID_ERR_OK && has_log) {
-        *ret_note = note_format("%s: missing, while there is a log: put the file of this directory back; without it nobody knows whose log it is",
-                                identity_name);
-        return GRID_ERR_CORRUPT;
-    }
-    if (err == GRID_ERR_OK)
-        err = storage->put(storage, identity_name, ours);
-    if (err != GRID_ERR_OK)
-        *ret_note = note_format("%s: cannot be written (%s)", identity_name, grid_err_text(err));
-    return err;
-}
-
-static enum grid_err identity_compare(struct bytes ours, struct bytes stored, char **ret_note)
-{
-    char was[256], is[256];
-    size_t head = sizeof identity_head - 1;
-    if (bytes_equal(ours, stored))
-        return GRID_ERR_OK;
-    if (stored.size <= head || memcmp(stored.data, identity_head, head) != 0 || stored.data[stored.size - 1] != '\n') {
-        *ret_note = note_format("%s: damaged: it does not begin or end as this program writes it; put the file of this directory back",
-                                identity_name);
-        return GRID_ERR_CORRUPT;
-    }
-    differing_line(stored, ours, was, sizeof was);
-    differing_line(ours, stored, is, sizeof is);
-    if (strncmp(was, identity_head, head) == 0)
-        *ret_note = note_format("%s: \"%s\", this program reads version %d; start the version that wrote it", identity_name, was, IDENTITY_VERSION);
-    else
-        *ret_note = note_format("it was written with \"%s\" and the configuration says \"%s\": "
-                                "start with the settings of the first start, or with an empty directory", was, is);
-    return GRID_ERR_MISMATCH;
-}
-
-static enum grid_err identity_check(struct node *node, char **ret_note)
-{
-    struct storage *storage = node->io->storage;
-    struct buffer ours = {0}, stored = {0};
-    identity_text(node, &ours);
-    enum grid_err err = storage->get(storage, identity_name, &stored);
-    if (err == GRID_ERR_NOT_FOUND)
-        err = identity_begin(storage, buffer_bytes(&ours), ret_note);
-    else if (err != GRID_ERR_OK)
-        *ret_note = note_format("%s: cannot be read (%s): it must be a file that this process may read and write", identity_name,
-                                grid_err_text(err));
-    else
-        err = identity_compare(buffer_bytes(&ours), buffer_bytes(&stored), ret_note);
-    buffer_close(&ours);
-    buffer_close(&stored);
-    return err;
-}
-
 /* ---- callbacks of the pipelines */
 
 static void on_answer(void *context, const struct waiter *waiter, uint32_t partition, struct bytes response)
@@ -145,7 +53,7 @@ static void on_genesis_encode(void *context, uint64_t table_seed, struct buffer 
     struct command genesis = {.kind = COMMAND_GENESIS,
                               .genesis = {.cluster = bytes_of_text(node->settings->cluster), .partitions = node->partitions,
                                           .members = list, .members_count = node->settings->members_count,
-                                          .table_seed = table_seed, .settings_digest = node->digest}};
+                                          .table_seed = table_seed, .cluster_uuid = uuid_bytes(&node->identity.cluster_uuid)}};
     command_encode(&genesis, out);
 }
 
@@ -211,13 +119,32 @@ static enum grid_err open_groups(struct node *node, char **ret_note)
     return group_set_open(&(struct group_set_options){
                               .io = node->io, .logger = node->logger, .metrics = node->metrics, .self = settings->self,
                               .peer_listen_address = node_settings_member(settings, settings->self)->peer_address,
-                              .members = members, .members_count = settings->members_count, .cluster_digest = node->digest,
+                              .members = members, .members_count = settings->members_count,
+                              .cluster_uuid = node->identity.cluster_uuid, .incarnation = node->identity.incarnation,
+                              .log_owner = node->identity.owner, .features = 0, .version = GRIDIRON_VERSION,
                               .groups = settings->partitions, .sync = settings->sync,
                               .election_timeout_ms = settings->election_timeout_ms, .heartbeat_ms = settings->heartbeat_ms,
                               .log_disk_bytes_max = settings->log_disk_bytes_max,
                               .log_memory_bytes_max = settings->log_memory_bytes_max, .segment_bytes = settings->segment_bytes,
                               .shims = {settings->shims_disabled}, .fatal = on_fatal, .context = node},
                           &node->groups, ret_note);
+}
+
+static enum grid_err open_log(struct node *node, char **ret_note)
+{
+    enum grid_err err = identity_open(node->io, node->settings, &node->identity, ret_note);
+    if (err != GRID_ERR_OK)
+        return err;
+    err = open_groups(node, ret_note);
+    if (err == GRID_ERR_MISMATCH && node->identity.is_old && *ret_note) {
+        char *note = note_format("%s. Or the file identity is damaged, which format 1 does not notice: then put that file back", *ret_note);
+        memory_free(*ret_note);
+        *ret_note = note;
+    }
+    /* Only now: what follows from a file without a checksum is believed once the log agrees with it. */
+    if (err == GRID_ERR_OK && node->identity.is_old)
+        err = identity_write(node->io->storage, &node->identity, ret_note);
+    return err;
 }
 
 static void open_pipelines(struct node *node)
@@ -227,7 +154,7 @@ static void open_pipelines(struct node *node)
         .io = node->io, .logger = node->logger, .prng = &node->prng, .breaker = &node->breaker, .retries = &node->retries,
         .counters = &node->counters, .observer = &node->observer, .groups = node->groups,
         .partition_reads = &node->partition_reads, .partition_scratch = node->partition_scratch = partition_scratch_open(),
-        .self = settings->self, .settings_digest = node->digest,
+        .self = settings->self, .cluster_uuid = node->identity.cluster_uuid, .partitions = node->partitions,
         .log_disk_bytes_max = settings->log_disk_bytes_max ? settings->log_disk_bytes_max : LOG_DISK_BYTES_DEFAULT,
         .log_memory_bytes_max = settings->log_memory_bytes_max ? settings->log_memory_bytes_max : LOG_MEMORY_BYTES_DEFAULT,
         .load_max = settings->admission_load_max ? settings->admission_load_max : ADMISSION_LOAD_DEFAULT,
@@ -245,7 +172,7 @@ static enum grid_err validate(const struct node_settings *settings, char **ret_n
     if (settings->partitions == 0 || settings->partitions > PARTITIONS_MAX || settings->members_count == 0 ||
         settings->members_count > REPLICAS_MAX || settings->members_count % 2 == 0 || settings->cluster[0] == 0 ||
         !node_settings_member(settings, settings->self)) {
-        *ret_note = note_format("settings: need a cluster id, 1 to 4096 partitions, an odd number of at most 7 members, "
+        *ret_note = note_format("settings: need a cluster name, 1 to 4096 partitions, an odd number of at most 7 members, "
                                 "and this node among them");
         return GRID_ERR_INVALID;
     }
@@ -274,7 +201,6 @@ enum grid_err node_open(const struct node_options *options, struct node **ret_no
     node->fatal = options->fatal;
     node->context = options->context;
     node->partitions = options->settings->partitions;
-    node->digest = node_settings_digest(options->settings);
     node->opened_us = clock_now_us(node->io->clock);
     node->tick = (struct timer){.fire = on_tick, .context = node};
     node->leaders_changed = (struct deferred){.run = refresh_map, .context = node};
@@ -285,9 +211,7 @@ enum grid_err node_open(const struct node_options *options, struct node **ret_no
     arena_init(&node->arena, 64 * 1024);
     status_register(node);
     observer_init(&node->observer, node->io->clock, node->metrics);
-    err = identity_check(node, ret_note);
-    if (err == GRID_ERR_OK)
-        err = open_groups(node, ret_note);
+    err = open_log(node, ret_note);
     if (err == GRID_ERR_OK) {
         time_exchange_init(node);
         open_pipelines(node);

@@ -468,10 +468,14 @@ static void check_genesis(struct pipeline *pipeline)
     if (pipeline->genesis_checked || !partition_genesis(pipeline->partition, &genesis))
         return;
     pipeline->genesis_checked = true;
-    if (genesis.settings_digest != pipeline->shared->settings_digest)
-        pipeline->shared->fatal(pipeline->shared->context, GRID_ERR_MISMATCH,
-                                "the first entry of a partition was written by a cluster with other settings "
-                                "(cluster id, members, partition count or durability)");
+    const struct pipeline_shared *shared = pipeline->shared;
+    /* First entries from before clusters had UUIDs name none. */
+    if (genesis.cluster_uuid.size > 0 && !bytes_equal(genesis.cluster_uuid, uuid_bytes(&shared->cluster_uuid)))
+        shared->fatal(shared->context, GRID_ERR_MISMATCH, "the first entry of a partition names another cluster than cluster_uuid: "
+                                                          "this log was begun by another cluster");
+    else if (genesis.partitions != shared->partitions)
+        shared->fatal(shared->context, GRID_ERR_MISMATCH, "the first entry of a partition names another number of partitions: "
+                                                          "set partitions to that of the cluster's first start");
 }
 
 static void on_apply(void *context, uint64_t index, uint64_t term, struct bytes command, void *token)

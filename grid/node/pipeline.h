@@ -49,7 +49,8 @@ struct pipeline_shared {
     struct partition_reads *partition_reads;   /* counts gets and hits of all of them */
     struct partition_scratch *partition_scratch;   /* of all of them */
     struct node_id self;
-    uint64_t settings_digest;
+    struct uuid cluster_uuid;          /* and the number of partitions: what a first entry must agree with */
+    uint32_t partitions;
     uint64_t log_disk_bytes_max, log_memory_bytes_max;
     uint64_t load_max;                 /* of one partition (admission.h) */
     void *context;                     /* of the callbacks below */

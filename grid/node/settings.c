@@ -1,17 +1,15 @@
 #include "grid/node/settings.h"
 
-#include "grid/base/hash.h"
+#include "grid/base/check.h"
 
-uint64_t node_settings_digest(const struct node_settings *settings)
+struct uuid node_settings_cluster_uuid(const struct node_settings *settings)
 {
-    struct buffer text = {0};
-    buffer_append_format(&text, "%s\n%u\n%d\n", settings->cluster, settings->partitions, settings->sync);
-    for (size_t i = 0; i < settings->members_count; i++)
-        buffer_append_format(&text, "%u %s %s\n", settings->members[i].id.value, settings->members[i].client_address,
-                             settings->members[i].peer_address);
-    uint64_t digest = hash_xxh3(buffer_bytes(&text), 0);
-    buffer_close(&text);
-    return digest ? digest : 1;
+    struct uuid uuid;
+    if (!settings->cluster_uuid[0])
+        return uuid_of_name(bytes_of_text(settings->cluster));
+    bool good = uuid_parse(settings->cluster_uuid, &uuid);
+    REQUIRE(good);
+    return uuid;
 }
 
 const struct node_member *node_settings_member(const struct node_settings *settings, struct node_id id)

@@ -6,6 +6,7 @@
 #include "grid/base/bytes.h"
 #include "grid/base/ids.h"
 #include "grid/base/limits.h"
+#include "grid/base/uuid.h"
 
 struct node_member {
     struct node_id id;
@@ -14,7 +15,8 @@ struct node_member {
 };
 
 struct node_settings {
-    char cluster[64];                  /* cluster id */
+    char cluster[64];                  /* name of the cluster, for people */
+    char cluster_uuid[UUID_TEXT_BYTES + 1];    /* empty: follows from the name */
     struct node_id self;
     struct node_member members[NODES_MAX];
     size_t members_count;
@@ -28,8 +30,8 @@ struct node_settings {
     uint64_t shims_disabled;                                /* simulator only */
 };
 
-/* Digest of what all nodes of a cluster must agree on: cluster id, members, partitions, durability. Never 0. */
-uint64_t node_settings_digest(const struct node_settings *settings);
+/* What tells the cluster from all others: its own setting, else a UUID that follows from the name. */
+struct uuid node_settings_cluster_uuid(const struct node_settings *settings);
 const struct node_member *node_settings_member(const struct node_settings *settings, struct node_id id); /* NULL: unknown */
 
 #endif

@@ -2,9 +2,8 @@
 #include <stdio.h>
 
 #include "grid/base/memory.h"
+#include "grid/base/version.h"
 #include "grid/node/inside.h"
-
-#define NODE_VERSION "0.1.0"
 
 static const char *const role_names[] = {[GROUP_FOLLOWER] = "follower", [GROUP_CANDIDATE] = "candidate",
                                          [GROUP_LEADER] = "leader", [GROUP_READY] = "leader"};
@@ -33,7 +32,7 @@ static struct node_status node_status(const struct node *node)
         .node = node->settings->self,
         .client_address = bytes_of_text(node_settings_member(node->settings, node->settings->self)->client_address),
         .state = bytes_of_text(health_name(node->health.state)),
-        .version = bytes_of_text(NODE_VERSION),
+        .version = bytes_of_text(GRIDIRON_VERSION),
         .leaders = partition_map_led_by(&node->map, node->settings->self),
         .replicas = node->partitions,
         .uptime_ms = (clock_now_us(node->io->clock) - node->opened_us) / 1000,

@@ -16,6 +16,7 @@
 #include "grid/base/err.h"
 #include "grid/base/ids.h"
 #include "grid/journal/record.h"
+#include "grid/wire/negotiate.h"
 
 /* ---- handshake and table */
 
@@ -28,6 +29,18 @@ struct message_table {
     const uint32_t *leaders; size_t leaders_count;             /* node id per partition; 0 unknown */
 };
 struct message_welcome { uint32_t protocol; struct bytes cluster; struct node_id node; struct message_table table; };
+
+/* Of a node to a node. Fields of later versions are skipped. */
+struct message_peer_hello {
+    struct version_range protocols;
+    struct node_id node;
+    struct bytes cluster_uuid;                                 /* 16 bytes */
+    uint64_t incarnation;                                      /* of the sender's data directory */
+    const struct bytes *features; size_t features_count;
+    uint32_t partitions;
+    struct bytes version;                                      /* of the program, for people */
+    const uint32_t *members; size_t members_count;             /* node ids, ascending */
+};
 
 /* ---- commands */
 
@@ -108,7 +121,9 @@ struct genesis_command {
     struct bytes cluster;
     uint32_t partitions;
     const struct message_member *members; size_t members_count;
-    uint64_t table_seed, settings_digest;
+    uint64_t table_seed;
+    uint64_t settings_digest;                                  /* of clusters from before there were UUIDs */
+    struct bytes cluster_uuid;                                 /* 16 bytes, or none */
 };
 
 struct command {
@@ -252,6 +267,8 @@ void hello_encode(const struct message_hello *hello, struct buffer *out);
 enum grid_err hello_decode(struct bytes in, struct message_hello *ret_hello);
 void welcome_encode(const struct message_welcome *welcome, struct buffer *out);
 enum grid_err welcome_decode(struct bytes in, struct arena *arena, struct message_welcome *ret_welcome);
+void peer_hello_encode(const struct message_peer_hello *hello, struct buffer *out);
+enum grid_err peer_hello_decode(struct bytes in, struct arena *arena, struct message_peer_hello *ret_hello);  /* skips unknown fields */
 void table_encode(const struct message_table *table, struct buffer *out);
 enum grid_err table_decode(struct bytes in, struct arena *arena, struct message_table *ret_table);
 void command_encode(const struct command *command, struct buffer *out);

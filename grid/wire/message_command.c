@@ -11,6 +11,7 @@ static void genesis_encode(const struct genesis_command *genesis, struct buffer 
     member_put(out, 3, genesis->members, genesis->members_count);
     wire_put_u64(out, 4, genesis->table_seed);
     wire_put_u64(out, 5, genesis->settings_digest);
+    wire_put_bytes(out, 6, genesis->cluster_uuid);
 }
 
 static enum grid_err genesis_decode(struct bytes in, struct arena *arena, struct genesis_command *ret_genesis)
@@ -25,6 +26,7 @@ static enum grid_err genesis_decode(struct bytes in, struct arena *arena, struct
         case 3: member_take(&reader, members, &genesis.members_count); break;
         case 4: genesis.table_seed = wire_u64(&reader); break;
         case 5: genesis.settings_digest = wire_u64(&reader); break;
+        case 6: genesis.cluster_uuid = wire_bytes(&reader); break;
         default: wire_unknown(&reader);
         }
     }

@@ -8,7 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { KINDS = 11, SERVICES_MAX = 5 };
+enum { KINDS = 12, SERVICES_MAX = 5 };
 
 /* Decodes and encodes again; false when the input is refused. */
 #define RECODE(type, prefix, ...)                                                                                  \
@@ -65,7 +65,8 @@ static bool recode(unsigned kind, struct bytes in, struct arena *arena, struct b
     case 7: return recode_query(in, out);
     case 8: RECODE(struct response, response, WITH_ARENA);
     case 9: return recode_admin_request(in, out);
-    default: RECODE(struct admin_response, admin_response, WITH_ARENA);
+    case 10: RECODE(struct admin_response, admin_response, WITH_ARENA);
+    default: RECODE(struct message_peer_hello, peer_hello, WITH_ARENA);
     }
 }
 

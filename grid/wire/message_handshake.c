@@ -22,6 +22,29 @@ enum grid_err hello_decode(struct bytes in, struct message_hello *ret_hello)
     return wire_end(&reader);
 }
 
+/* ---- names of features */
+
+void names_put(struct buffer *out, uint32_t field, const struct bytes *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        wire_put_element(out, field, names[i]);
+}
+
+struct bytes *names_array(struct wire_reader *reader, uint32_t field, struct arena *arena)
+{
+    size_t count = wire_count(reader, field, FEATURES_SAID_MAX);
+    return count > 0 ? arena_alloc(arena, count * sizeof(struct bytes)) : NULL;
+}
+
+void names_take(struct wire_reader *reader, struct bytes *names, size_t *count)
+{
+    struct bytes name = wire_repeated(reader);
+    if (!wire_text_valid(name))
+        wire_check(reader, GRID_ERR_MALFORMED);
+    if (!reader->failed)
+        names[(*count)++] = name;
+}
+
 /* ---- members */
 
 void member_put(struct buffer *out, uint32_t field, const struct message_member *members, size_t count)

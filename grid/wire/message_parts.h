@@ -12,6 +12,11 @@ void member_take(struct wire_reader *reader, struct message_member *members, siz
 /* Room for all members of the repeated `field`; NULL for none. Fails the reader past NODES_MAX. */
 struct message_member *member_array(struct wire_reader *reader, uint32_t field, struct arena *arena);
 
+/* Names of features: written as they come; read into an array of the arena, at most FEATURES_SAID_MAX. */
+void names_put(struct buffer *out, uint32_t field, const struct bytes *names, size_t count);
+struct bytes *names_array(struct wire_reader *reader, uint32_t field, struct arena *arena);
+void names_take(struct wire_reader *reader, struct bytes *names, size_t *count);
+
 /* An error number of the list; fails the reader for any other. */
 enum grid_err wire_err(struct wire_reader *reader);
 

@@ -4,7 +4,7 @@
 
 #include "grid/base/check.h"
 
-enum { TYPE_VARINT = 0, TYPE_FIXED64 = 1, TYPE_SIZED = 2 };
+enum { TYPE_VARINT = 0, TYPE_FIXED64 = 1, TYPE_SIZED = 2, TYPE_FIXED32 = 5 };
 enum { VARINT_BYTES_MAX = 10 };
 
 /* ---- reading */
@@ -144,11 +144,16 @@ struct bytes wire_bytes(struct wire_reader *reader)
     return singular(reader, TYPE_SIZED) ? sized(reader) : BYTES_NONE;
 }
 
+/* A zero would end the text early for everybody who reads it as one of C. */
+bool wire_text_valid(struct bytes text)
+{
+    return wire_utf8_valid(text) && (text.size == 0 || memchr(text.data, 0, text.size) == NULL);
+}
+
 struct bytes wire_text(struct wire_reader *reader)
 {
     struct bytes text = wire_bytes(reader);
-    /* A zero would end the text early for everybody who reads it as one of C. */
-    if (wire_utf8_valid(text) && (text.size == 0 || memchr(text.data, 0, text.size) == NULL))
+    if (wire_text_valid(text))
         return text;
     fail(reader);
     return BYTES_NONE;
@@ -191,14 +196,15 @@ const uint32_t *wire_packed_u32(struct wire_reader *reader, struct arena *arena,
     return values;
 }
 
-static void skip(struct wire_reader *reader)
+void wire_skip(struct wire_reader *reader)
 {
+    size_t fixed = reader->type == TYPE_FIXED64 ? 8 : reader->type == TYPE_FIXED32 ? 4 : 0;
     if (reader->type == TYPE_SIZED)
         sized(reader);
     else if (reader->type == TYPE_VARINT)
         varint(reader);
-    else if (reader->type == TYPE_FIXED64 && reader->end - reader->at >= 8)
-        reader->at += 8;
+    else if (fixed > 0 && (size_t)(reader->end - reader->at) >= fixed)
+        reader->at += fixed;
     else
         fail(reader);
 }
@@ -208,7 +214,7 @@ size_t wire_count(struct wire_reader *reader, uint32_t field, size_t count_max)
     struct wire_reader ahead = *reader;
     size_t count = 0;
     while (wire_next(&ahead)) {
-        skip(&ahead);
+        wire_skip(&ahead);
         count += ahead.field == field;
     }
     if (!ahead.failed && count <= count_max)
@@ -303,8 +309,12 @@ void wire_put_fixed64(struct buffer *out, uint32_t field, uint64_t value)
 
 void wire_put_bytes(struct buffer *out, uint32_t field, struct bytes value)
 {
-    if (value.size == 0)
-        return;
+    if (value.size > 0)
+        wire_put_element(out, field, value);
+}
+
+void wire_put_element(struct buffer *out, uint32_t field, struct bytes value)
+{
     put_tag(out, field, TYPE_SIZED);
     put_varint(out, value.size);
     buffer_append(out, value);

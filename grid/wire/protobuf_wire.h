@@ -2,7 +2,7 @@
  *
  * Strict by design: a reader fails for good (`failed`) at the first wrong wire type, varint of more than ten bytes or
  * with needless bytes, value out of range, singular field seen twice, invalid UTF-8 or a zero in text, field that the caller does
- * not know, or length past the end. After a failure every value is 0 or empty and wire_next says false, so a caller
+ * not know (but where the caller skips it), or length past the end. After a failure every value is 0 or empty and wire_next says false, so a caller
  * checks once, at wire_end. Reading borrows from the input.
  *
  * Writers append to a buffer. Following proto3, the `wire_put_*` of singular fields write nothing for 0, false or empty.
@@ -30,6 +30,7 @@ struct wire_reader wire_reader_of(struct bytes in);
 bool wire_next(struct wire_reader *reader);                   /* false at the end or after a failure */
 enum grid_err wire_end(const struct wire_reader *reader);     /* OK or MALFORMED */
 void wire_unknown(struct wire_reader *reader);                /* the field is not in the schema: fails */
+void wire_skip(struct wire_reader *reader);                   /* the same where newer senders may say more: goes on behind it */
 
 uint64_t wire_u64(struct wire_reader *reader);
 uint32_t wire_u32(struct wire_reader *reader);
@@ -47,11 +48,13 @@ size_t wire_count(struct wire_reader *reader, uint32_t field, size_t count_max);
 void wire_check(struct wire_reader *reader, enum grid_err err);
 
 bool wire_utf8_valid(struct bytes text);
+bool wire_text_valid(struct bytes text);                      /* UTF-8 without a zero */
 
 void wire_put_u64(struct buffer *out, uint32_t field, uint64_t value);
 void wire_put_bool(struct buffer *out, uint32_t field, bool value);
 void wire_put_fixed64(struct buffer *out, uint32_t field, uint64_t value);
 void wire_put_bytes(struct buffer *out, uint32_t field, struct bytes value);
+void wire_put_element(struct buffer *out, uint32_t field, struct bytes value);   /* of a repeated field: written also when empty */
 void wire_put_packed_u32(struct buffer *out, uint32_t field, const uint32_t *values, size_t count);
 
 /* A nested message, written in place: begin, append its fields to `out`, end. Written also when empty. `size_guess` is

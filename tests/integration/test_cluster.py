@@ -99,17 +99,17 @@ def node_paused(tap, nodes):
 
 
 def stranger(tap, nodes):
-    """Node 3 with another cluster's settings and an empty directory: the others do not let it in."""
+    """Node 3 with another number of partitions and an empty directory: the others do not let it in."""
     nodes.stop([3])
     with subprocess.Popen([*nodes.command(3), "--data", nodes.path("stranger"), "--set", "partitions=5"],
                           stderr=subprocess.DEVNULL) as process:
-        before = metric(nodes, 1, 'gridiron_peer_refused_total{reason="digest"}')
+        before = metric(nodes, 1, 'gridiron_peer_refused_total{reason="partitions"}')
         deadline = time.monotonic() + 20
         # The metric is the event: node 3 is dialled or dials, and is refused.
-        while metric(nodes, 1, 'gridiron_peer_refused_total{reason="digest"}') == before and time.monotonic() < deadline:
+        while metric(nodes, 1, 'gridiron_peer_refused_total{reason="partitions"}') == before and time.monotonic() < deadline:
             wait_exit(process.pid, 0.05)
         tap.check("a node with other settings is refused by its peers",
-                  metric(nodes, 1, 'gridiron_peer_refused_total{reason="digest"}') > before)
+                  metric(nodes, 1, 'gridiron_peer_refused_total{reason="partitions"}') > before)
         nodes.wait_ready([1, 2])
         tap.check("the two others serve everything", nodes.is_ready(1) and nodes.is_ready(2))
         process.kill()

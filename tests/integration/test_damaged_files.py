@@ -2,6 +2,7 @@
 """A data directory that is not as the node left it: each damage is refused with what is wrong, where, and what to do, changes
 nothing, and is over once the file is put back. What looks like a torn write is cut, and nothing acknowledged is missing."""
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -13,6 +14,7 @@ from hostile import PATIENCE, crc32c
 PROGRAMS = Programs(sys.argv)
 KEYS, PAGE, SEGMENT_BYTES = 400, 4096, 4 << 20
 NOBODY = 65534
+OTHER_CLUSTER = b"0123abcd-4567-89ef-8123-456789abcdef"
 
 
 def segments(folder):
@@ -111,6 +113,13 @@ def load(nodes):
     assert status == 0, error
 
 
+def signed(text):
+    """An identity with the checksum that belongs to its text."""
+    text = bytes(text)
+    body = text[:text.rindex(b"checksum ")]
+    return body + b"checksum %08x\n" % crc32c(body)
+
+
 def identity(tap, directory):
     path = directory.path("identity")
     text = directory.files["identity"]
@@ -119,12 +128,15 @@ def identity(tap, directory):
     refused(tap, directory, "an empty identity", lambda: write(path, b""), "identity: damaged", put_back)
     refused(tap, directory, "an identity that is cut short", lambda: write(path, text[:-5]), "identity: damaged", put_back)
     refused(tap, directory, "an identity of zeros", lambda: write(path, bytes(len(text))), "identity: damaged", put_back)
-    refused(tap, directory, "an identity of a newer version", lambda: write(path, text.replace(b"identity 1", b"identity 2")),
-            'identity: "gridiron identity 2", this program reads version 1; start the version that wrote it', status=2)
-    refused(tap, directory, "the identity of another node", lambda: write(path, text.replace(b"node 1\n", b"node 2\n")),
-            '"node 2"', '"node 1"', "start with the settings of the first start", status=2)
-    refused(tap, directory, "the identity of another cluster", lambda: write(path, text.replace(b"cluster ", b"cluster other-")),
-            '"cluster other-', "start with the settings of the first start", status=2)
+    refused(tap, directory, "an identity with another node's number", lambda: write(path, text.replace(b"node 1\n", b"node 2\n")), "identity: damaged", put_back)
+    for at in (0, 17, 19, 40, 70, len(text) // 2, len(text) - 3):
+        refused(tap, directory, f"an identity with a bit that flipped in byte {at}", lambda: changed(path, flip(at)), "identity: damaged", put_back)
+    refused(tap, directory, "an identity of a newer version", lambda: write(path, signed(text.replace(b"identity 2", b"identity 3"))),
+            "identity: format 3, this program reads up to 2: it was written by a newer version; upgrade this program", status=2)
+    refused(tap, directory, "the identity of another node", lambda: write(path, signed(text.replace(b"node 1\n", b"node 2\n"))),
+            "this is the data directory of node 2, the configuration says node 1: correct node or data", status=2)
+    refused(tap, directory, "the identity of another cluster", lambda: write(path, signed(re.sub(b"cluster_uuid .*", b"cluster_uuid " + OTHER_CLUSTER, text))),
+            f"this data directory belongs to cluster {OTHER_CLUSTER.decode()}", f"the configuration says cluster_uuid {directory.nodes.uuid}", status=2)
 
     def folder_instead():
         os.remove(path)
@@ -213,7 +225,7 @@ def swapped(tap):
         own, other = Directory(nodes, 1), Directory(nodes, 2)
         restore(own.folder, other.files)
         status, error = own.start()
-        tap.check("the directory of another node is refused with both", status == 2 and '"node 2"' in error and '"node 1"' in error
+        tap.check("the directory of another node is refused with both", status == 2 and "data directory of node 2" in error and "says node 1" in error
                   and own.folder in error, f"{status}: {error}")
         # Only its log, under the right identity: nothing else would tell them apart.
         restore(own.folder, {**other.files, "identity": own.files["identity"]})

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 import hostile
 from fixture import Programs, Tap, cluster, gridctl, metric, run
 from hostile import (ADMIN, BODY_MAX, COMMAND, CONFIRM, HEADER, HELLO, LZ4, MESSAGES, PATIENCE, PEER_HELLO, QUERY, RAFT, RESPONSE,
-                     data, dial, ends, frame, greeted, hello, is_ended, number, reset, spoiled, trickles_to_its_end, varint)
+                     data, dial, ends, fields, frame, greeted, hello, is_ended, number, reset, spoiled, trickles_to_its_end, varint)
 
 PROGRAMS = Programs(sys.argv)
 CLIENTS_MAX = 1100
@@ -192,28 +192,37 @@ def oversized_commands(table):
 
 # ---- the peer port
 
-def peer_digest(address):
-    """A node says hello first."""
+def members_hello(address):
+    """What a member of the cluster says, taken from the node's own hello: a node says it first."""
     with dial(address) as connection:
-        return struct.unpack("<IIQQ", hostile.read_frame(connection)[2])[2]
+        return dict(fields(hostile.read_frame(connection)[2]))
 
 
-def peer_hello(digest, node, version=1):
-    return frame(PEER_HELLO, struct.pack("<IIQQ", version, node, digest, 99), request=0)
+def peer_hello(said, node, **changes):
+    """A hello of `node`; `changes` by the name of the field."""
+    names = {"protocol_min": 1, "protocol_max": 2, "node": 3, "uuid": 4, "incarnation": 5, "partitions": 7, "members": 12}
+    values = {**{number_: said[number_] for number_ in names.values()}, 3: node, 5: 99, **{names[name]: value for name, value in changes.items()}}
+    return frame(PEER_HELLO, b"".join(data(field, value) if isinstance(value, bytes) else number(field, value)
+                                      for field, value in sorted(values.items())), request=0)
 
 
 def strangers_among_peers(table):
     address = table.address("peer")
-    digest = peer_digest(address)
+    said = members_hello(address)
     vote = frame(RAFT, b"\x03" + struct.pack("<QQQB", TERM_MAX - 1, 1, 1, 0), partition=0, request=0)
     rows = {
         "no greeting, a message with a huge term": ("hello", vote),
         "a short greeting": ("hello", frame(PEER_HELLO, b"\0\0")),
-        "a greeting of another cluster": ("digest", peer_hello(0x1234, 1)),
-        "a greeting of another protocol": ("version", peer_hello(digest, 1, version=7)),
-        "an unknown node, then a message with a huge term": ("unknown", peer_hello(digest, 9) + vote),
-        "the node's own id": ("unknown", peer_hello(digest, table.node)),
-        "an id that is no number of a node": ("unknown", peer_hello(digest, 0xffffffff)),
+        "a greeting of another cluster": ("cluster", peer_hello(said, 1, uuid=b"0123456789abcdef")),
+        "a greeting with a cluster's id that is too short": ("hello", peer_hello(said, 1, uuid=b"0123456789abcde")),
+        "a greeting with another number of partitions": ("partitions", peer_hello(said, 1, partitions=9)),
+        "a greeting with other members": ("members", peer_hello(said, 1, members=b"\1\2\3\4\5")),
+        "a greeting of another protocol": ("version", peer_hello(said, 1, protocol_min=70, protocol_max=80)),
+        "a greeting of an earlier version": ("version", frame(PEER_HELLO, struct.pack("<IIQQ", 1, 1, 77, 99), request=0)),
+        "a greeting with 10,000 features": ("hello", frame(PEER_HELLO, data(6, b"x") * 10000, request=0)),
+        "an unknown node, then a message with a huge term": ("unknown", peer_hello(said, 9) + vote),
+        "the node's own id": ("unknown", peer_hello(said, table.node)),
+        "an id that is no number of a node": ("unknown", peer_hello(said, 0xffffffff)),
     }
     for name, (reason, sent) in rows.items():
         table.row("peer", name, REFUSED_PEER % reason, lambda: is_ended(address, sent))
@@ -221,13 +230,13 @@ def strangers_among_peers(table):
 
 def as_member(address):
     connection = dial(address)
-    digest = struct.unpack("<IIQQ", hostile.read_frame(connection)[2])[2]
-    connection.sendall(peer_hello(digest, 1))
+    said = dict(fields(hostile.read_frame(connection)[2]))
+    connection.sendall(peer_hello(said, 1))
     return connection
 
 
 def impostor_among_peers(table):
-    """Whoever can reach the port and knows the cluster's digest can speak for a member; what it says is still checked."""
+    """Whoever can reach the port and knows the cluster's UUID can speak for a member; what it says is still checked."""
     address = table.address("peer")
     append = struct.pack("<QQQQI", 1, 0, 0, 0, 0xffffffff)
     rows = {
@@ -353,7 +362,7 @@ def storms(table):
         return hostile.wait_until(lambda: hostile.descriptors(table.pid) <= before + 5)
     table.row("client", "500 connections that end with a reset", "gridiron_client_connections_closed_total", lambda: storm("client", hello()), 100)
     # A peer that is gone before its greeting has said nothing that could be counted.
-    table.row("peer", "500 connections that end with a reset", "gridiron_http_requests_total", lambda: storm("peer", peer_hello(1, 9)[:20]))
+    table.row("peer", "500 connections that end with a reset", "gridiron_http_requests_total", lambda: storm("peer", frame(PEER_HELLO, bytes(40))[:20]))
     table.row("http", "500 connections that end with a reset", REFUSED_HTTP % "no_request", lambda: storm("http", b"GET /metrics"), 100)
 
 

@@ -11,6 +11,7 @@ import time
 from fixture import Programs, Tap, cluster, run, wait_exit
 
 PROGRAMS = Programs(sys.argv)
+OTHER_CLUSTER = "0123abcd-4567-89ef-8123-456789abcdef"
 GOOD = 'cluster: test\nnode: 1\nmembers:\n  - {id: 1, client: "HOST:%d", peer: "HOST:%d"}\n'
 
 
@@ -110,10 +111,9 @@ def refusals_at_start(tap):
         status, error = foreground(nodes, "--set", "partitions=9")
         tap.check("another number of partitions is refused with what differs",
                   status == 2 and "partitions 8" in error and "partitions 9" in error, f"{status}: {error}")
-        status, error = foreground(nodes, "--set", "durability=os")
-        tap.check("another durability is refused", status == 2 and "durability fsync" in error, f"{status}: {error}")
-        status, error = foreground(nodes, "--set", "cluster=other")
-        tap.check("another cluster id is refused", status == 2 and f"cluster {nodes.shape.name}" in error, f"{status}: {error}")
+        status, error = foreground(nodes, "--set", f"cluster_uuid={OTHER_CLUSTER}")
+        tap.check("another cluster is refused with both and what to do", status == 2 and OTHER_CLUSTER in error and nodes.uuid in error
+                  and "correct cluster_uuid or data" in error, f"{status}: {error}")
         nodes.start([1])
         nodes.wait_ready([1])
         tap.check("the refused starts changed nothing", nodes.is_ready(1))

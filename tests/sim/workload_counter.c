@@ -399,7 +399,8 @@ static struct group_set_options node_options(struct counter_node *node)
     return (struct group_set_options){
         .io = host_io(node->host), .logger = world_logger(counter->world), .self = {(uint32_t)host_number(node->host) + 1},
         .peer_listen_address = node->address, .members = counter->members, .members_count = counter->run->nodes,
-        .cluster_digest = 0x6772696473696d31, .groups = counter->run->partitions, .sync = counter->sync,
+        .cluster_uuid = uuid_of_name(bytes_of_text("grid-sim counter")), .incarnation = host_number(node->host) + 1,
+        .log_owner = 0x6772696473696d31 + host_number(node->host), .groups = counter->run->partitions, .sync = counter->sync,
         .election_timeout_ms = counter->election_ms, .heartbeat_ms = counter->election_ms / 10, .segment_bytes = 1024 * 1024,
         .log_memory_bytes_max = counter->log_memory_bytes,
         .shims = {counter->run->options->shims_disabled}, .fatal = on_fatal, .context = node};

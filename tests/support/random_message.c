@@ -67,6 +67,25 @@ static void random_hello(struct prng *prng, struct arena *arena, struct buffer *
     hello_encode(&hello, out);
 }
 
+static void random_peer_hello(struct prng *prng, struct arena *arena, struct buffer *out)
+{
+    struct bytes features[3];
+    uint32_t members[3];
+    uint8_t uuid[16];
+    for (size_t i = 0; i < sizeof uuid; i++)
+        uuid[i] = (uint8_t)prng_u64(prng);
+    for (size_t i = 0; i < 3; i++) {
+        features[i] = random_text(prng, arena);
+        members[i] = random_u32(prng);
+    }
+    struct message_peer_hello hello = {
+        .protocols = {random_u32(prng), random_u32(prng)}, .node = {random_u32(prng)}, .cluster_uuid = bytes_of(uuid, sizeof uuid),
+        .incarnation = random_u64(prng), .features = features, .features_count = (size_t)prng_range(prng, 0, 3),
+        .partitions = random_u32(prng), .version = random_text(prng, arena), .members = members,
+        .members_count = (size_t)prng_range(prng, 0, 3)};
+    peer_hello_encode(&hello, out);
+}
+
 static const struct message_member *random_members(struct prng *prng, struct arena *arena, size_t *ret_count)
 {
     size_t count = (size_t)prng_range(prng, 0, 4);
@@ -153,7 +172,7 @@ static struct deliver_command some_deliver(struct prng *prng, struct arena *aren
 static struct genesis_command some_genesis(struct prng *prng, struct arena *arena)
 {
     struct genesis_command genesis = {.cluster = random_text(prng, arena), .partitions = random_u32(prng),
-                                      .table_seed = random_u64(prng), .settings_digest = random_u64(prng)};
+                                      .table_seed = random_u64(prng), .settings_digest = random_u64(prng), .cluster_uuid = random_bytes(prng, arena)};
     genesis.members = random_members(prng, arena, &genesis.members_count);
     return genesis;
 }
@@ -387,6 +406,7 @@ RECODE(completion_record, struct completion_record)
 RECODE(query, struct query)
 #undef DECODE
 #define DECODE(prefix) prefix##_decode(in, arena, &message)
+RECODE(peer_hello, struct message_peer_hello)
 RECODE(welcome, struct message_welcome)
 RECODE(table, struct message_table)
 RECODE(command, struct command)
@@ -416,5 +436,6 @@ const struct message_codec MESSAGE_CODECS[] = {
     {"Response", random_response, response_recode},
     {"AdminRequest", random_admin_request, admin_request_recode},
     {"AdminResponse", random_admin_response, admin_response_recode},
+    {"PeerHello", random_peer_hello, peer_hello_recode},
 };
 const size_t MESSAGE_CODECS_COUNT = sizeof MESSAGE_CODECS / sizeof *MESSAGE_CODECS;

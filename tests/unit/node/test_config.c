@@ -105,7 +105,20 @@ Test(config, orders_members_by_id_so_that_files_in_another_order_agree)
                 "  - {id: 2, client: \"127.0.0.1:7410\", peer: \"127.0.0.1:7411\"}\n");
     cr_assert_eq(b.node.members[0].id.value, 1);
     cr_assert_eq(b.node.members[2].id.value, 3);
-    cr_assert_eq(node_settings_digest(&a.node), node_settings_digest(&b.node));
+    for (size_t i = 0; i < 3; i++)
+        cr_assert_str_eq(a.node.members[i].peer_address, b.node.members[i].peer_address);
+}
+
+Test(config, takes_a_cluster_uuid_in_its_canonical_form_only)
+{
+    struct config config;
+    accepts(&config, "cluster_uuid: 0123ABCD-4567-89ef-8123-456789abcdef\n");
+    cr_assert_str_eq(config.node.cluster_uuid, "0123abcd-4567-89ef-8123-456789abcdef");
+    accepts(&config, "cluster_uuid: \"\"\n");
+    cr_assert_str_eq(config.node.cluster_uuid, "");
+    refuses("cluster_uuid: shop\n", "node.yaml:1:15: cluster_uuid: \"shop\" is not a UUID like 0123abcd-4567-89ef-8123-456789abcdef");
+    refuses("cluster_uuid: 00000000-0000-0000-0000-000000000000\n",
+            "node.yaml:1:15: cluster_uuid: \"00000000-0000-0000-0000-000000000000\" is not a UUID like 0123abcd-4567-89ef-8123-456789abcdef");
 }
 
 Test(config, names_line_and_column_of_an_unknown_setting)
@@ -373,7 +386,7 @@ Test(config, names_the_flag_that_is_wrong)
 Test(config, checks_what_only_the_whole_can_tell)
 {
     static const char *const wrong[][2] = {
-        {"node: 1\ndata: d\n" MEMBERS3, "cluster: missing; give every cluster an id of its own"},
+        {"node: 1\ndata: d\n" MEMBERS3, "cluster: missing; give every cluster a name of its own"},
         {"cluster: a b\nnode: 1\ndata: d\n" MEMBERS3,
          "cluster: \"a b\" has other characters than letters, digits, '-', '_' and '.'"},
         {"cluster: shop\nnode: 1\n" MEMBERS3, "data: missing; name a directory for this node alone"},

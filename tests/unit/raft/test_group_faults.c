@@ -178,7 +178,7 @@ static void open_node(void *context, struct host *host)
     struct group_set_options options = {
         .io = host_io(host), .logger = world_logger(node->cluster->world), .self = node->id,
         .peer_listen_address = members[node->id.value - 1].address, .members = members, .members_count = NODES,
-        .cluster_digest = 77, .groups = GROUPS, .sync = true, .segment_bytes = 256 * 1024,
+        .log_owner = node->id.value, .groups = GROUPS, .sync = true, .segment_bytes = 256 * 1024,
         .shims = node->cluster->shims, .fatal = on_fatal, .context = node,
     };
     enum grid_err err = group_set_open(&options, &node->set, &note);

@@ -93,7 +93,7 @@ static void open_node(void *context, struct host *host)
         .peer_listen_address = members[node->id.value - 1].address,
         .members = members,
         .members_count = node->cluster->nodes_count,
-        .cluster_digest = 77,
+        .log_owner = node->id.value,
         .groups = GROUPS,
         .sync = true,
         .log_memory_bytes_max = node->cluster->log_memory_bytes_max,

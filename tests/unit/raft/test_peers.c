@@ -5,12 +5,13 @@
 
 #include "grid/base/limits.h"
 #include "grid/base/memory.h"
+#include "grid/wire/message.h"
 #include "raft/peers.h"
 #include "tests/sim/world.h"
 
-enum { NODES_COUNT = 3 };
+enum { NODES_COUNT = 3, PARTITIONS = 8 };
 #define SECOND_US (UINT64_C(1000) * 1000)
-#define DIGEST 77
+#define CLUSTER "mesh"
 
 struct node {
     struct mesh *mesh;
@@ -18,7 +19,10 @@ struct node {
     struct host *host;
     struct peers *peers;
     struct metric_registry *metrics;
-    uint64_t digest;
+    const char *cluster, *version;
+    uint32_t partitions;
+    uint64_t features;
+    uint64_t incarnation;
     size_t ups, downs, frames;
     uint64_t last_request;
     bool refuse;                         /* take every frame for malformed */
@@ -54,7 +58,8 @@ static void open_node(void *context, struct host *host)
     struct peers_options options = {
         .io = host_io(host), .logger = world_logger(node->mesh->world), .metrics = node->metrics, .self = node->id,
         .listen_address = members[node->id.value - 1].address, .members = members, .members_count = NODES_COUNT,
-        .cluster_digest = node->digest,
+        .cluster_uuid = uuid_of_name(bytes_of_text(node->cluster)), .incarnation = node->incarnation, .partitions = node->partitions,
+        .features = node->features, .version = node->version,
     };
     cr_assert_eq(peers_open(&options, &node->peers), GRID_ERR_OK);
     peers_on_frame(node->peers, FRAME_LEADERS, on_frame, node);
@@ -78,7 +83,8 @@ static struct mesh *mesh_open(uint64_t seed)
     mesh->world = world_open(&options);
     for (uint32_t i = 0; i < NODES_COUNT; i++) {
         struct node *node = &mesh->nodes[i];
-        *node = (struct node){.mesh = mesh, .id = {i + 1}, .metrics = metric_registry_open(), .digest = DIGEST};
+        *node = (struct node){.mesh = mesh, .id = {i + 1}, .metrics = metric_registry_open(), .cluster = CLUSTER,
+                               .version = "0.9", .partitions = PARTITIONS, .features = features_all(), .incarnation = 100 + i};
         char name[8];
         snprintf(name, sizeof name, "n%u", i + 1);
         struct host_owner owner = {.open = open_node, .stop = close_node, .crash = close_node, .context = node};
@@ -205,15 +211,54 @@ Test(peers, a_new_connection_replaces_the_one_that_died_silently)
     mesh_close(mesh);
 }
 
+/* Node 3 differs from the two others in one thing. Everybody goes on trying. */
+static void assert_kept_out(struct mesh *mesh, const char *reason)
+{
+    mesh_start(mesh);
+    run_for(mesh, 5 * SECOND_US);
+    cr_assert_eq(mesh->nodes[0].ups, 1u);
+    cr_assert_eq(mesh->nodes[1].ups, 1u);
+    cr_assert_eq(mesh->nodes[2].ups, 0u);
+    cr_assert_gt(refused(&mesh->nodes[2], reason) + refused(&mesh->nodes[0], reason), 1u, "%s", reason);
+    cr_assert_not(peers_feature(mesh->nodes[0].peers, (struct node_id){3}, FEATURE_LZ4));
+    mesh_close(mesh);
+}
+
 Test(peers, another_cluster_is_refused_and_counted)
 {
     struct mesh *mesh = mesh_open(5);
-    mesh->nodes[2].digest = DIGEST + 1;
+    mesh->nodes[2].cluster = "another";
+    assert_kept_out(mesh, "cluster");
+}
+
+Test(peers, another_number_of_partitions_is_refused_and_counted)
+{
+    struct mesh *mesh = mesh_open(5);
+    mesh->nodes[2].partitions++;
+    assert_kept_out(mesh, "partitions");
+}
+
+Test(peers, know_of_each_other_what_they_said)
+{
+    struct mesh *mesh = mesh_open(10);
+    mesh->nodes[1].version = "1.0 \n\033[31mred, and far too long to be kept as it came";
+    mesh->nodes[2].features = 0;
     mesh_start(mesh);
-    run_for(mesh, 3 * SECOND_US);
-    cr_assert_eq(mesh->nodes[0].ups, 1u);
-    cr_assert_eq(mesh->nodes[2].ups, 0u);
-    cr_assert_gt(refused(&mesh->nodes[2], "digest") + refused(&mesh->nodes[0], "digest"), 1u);
+    run_for(mesh, SECOND_US);
+    const struct peers *first = mesh->nodes[0].peers, *third = mesh->nodes[2].peers;
+    cr_assert_eq(peers_incarnation(first, (struct node_id){2}), 101u);
+    cr_assert_eq(peers_incarnation(third, (struct node_id){1}), 100u);
+    cr_assert_eq(peers_incarnation(first, (struct node_id){9}), 0u);
+    cr_assert_str_eq(peers_version(first, (struct node_id){3}), "0.9");
+    cr_assert_str_eq(peers_version(first, (struct node_id){2}), "1.0???[31mred,?and?far?too?long?");
+    cr_assert_str_eq(peers_version(first, (struct node_id){9}), "");
+    cr_assert(peers_feature(first, (struct node_id){2}, FEATURE_LZ4));
+    cr_assert_not(peers_feature(first, (struct node_id){3}, FEATURE_LZ4), "the other end does not have it");
+    cr_assert_not(peers_feature(third, (struct node_id){1}, FEATURE_LZ4), "this end does not have it");
+    host_crash(mesh->nodes[1].host, CRASH_KILL);
+    run_for(mesh, SECOND_US);
+    cr_assert_not(peers_feature(first, (struct node_id){2}, FEATURE_LZ4), "no link, nothing in use");
+    cr_assert_eq(peers_incarnation(first, (struct node_id){2}), 101u, "what was heard stays known");
     mesh_close(mesh);
 }
 
@@ -469,48 +514,151 @@ static void ignore_host(void *context, struct host *host)
     (void)host;
 }
 
-struct hello { uint32_t version, id; uint64_t digest; size_t size; enum frame_type type; };
-
-static void assert_turned_away(const struct hello *hello, bool spoil, const char *reason)
+/* What a stranger says to node 3, on top of a good hello of node 1. */
+static struct message_peer_hello good_hello(void)
 {
-    struct mesh *mesh = mesh_open(8);
-    struct stranger stranger = {0};
-    struct host_owner owner = {.open = ignore_host, .crash = ignore_host, .context = &stranger};
-    stranger.host = world_add_host(mesh->world, "stranger", HOST_CLIENT, &owner);
-    host_start(mesh->nodes[2].host);
-    host_start(stranger.host);
-    if (hello != NULL) {
-        size_t mark = frame_begin(&stranger.says, hello->type, FRAME_PARTITION_NONE, 0);
-        buffer_append_u32(&stranger.says, hello->version);
-        buffer_append_u32(&stranger.says, hello->id);
-        buffer_append_u64(&stranger.says, hello->digest);
-        buffer_append_u64(&stranger.says, 1);
-        if (hello->size != 24)
-            buffer_append_u64(&stranger.says, 1);
-        frame_end(&stranger.says, mark);
-    }
-    if (spoil)
-        stranger.says.data[stranger.says.size - 1] ^= 1;
-    host_at(stranger.host, 0, run_stranger, &stranger);
-    run_for(mesh, 5 * SECOND_US);
-    cr_assert(stranger.closed, "%s", reason);
-    cr_assert_eq(mesh->nodes[2].ups, 0u);
-    cr_assert_eq(spoil ? malformed(&mesh->nodes[2], reason) : refused(&mesh->nodes[2], reason), 1u, "%s", reason);
-    buffer_close(&stranger.says);
-    mesh_close(mesh);
+    static struct uuid uuid;
+    static const uint32_t members[] = {1, 2, 3};
+    uuid = uuid_of_name(bytes_of_text(CLUSTER));
+    return (struct message_peer_hello){.protocols = PEER_PROTOCOLS, .node = {1}, .cluster_uuid = uuid_bytes(&uuid), .incarnation = 5,
+                                       .partitions = PARTITIONS, .members = members, .members_count = 3};
+}
+
+struct stranger_scene { struct mesh *mesh; struct stranger stranger; };
+
+static void stranger_open(struct stranger_scene *scene)
+{
+    *scene = (struct stranger_scene){.mesh = mesh_open(8)};
+    struct host_owner owner = {.open = ignore_host, .crash = ignore_host, .context = &scene->stranger};
+    scene->stranger.host = world_add_host(scene->mesh->world, "stranger", HOST_CLIENT, &owner);
+    host_start(scene->mesh->nodes[2].host);
+    host_start(scene->stranger.host);
+}
+
+static void stranger_says(struct stranger_scene *scene, enum frame_type type, struct bytes body)
+{
+    frame_append(&scene->stranger.says, &(struct frame){.type = type, .partition = FRAME_PARTITION_NONE, .body = body});
+}
+
+static void stranger_close(struct stranger_scene *scene)
+{
+    buffer_close(&scene->stranger.says);
+    mesh_close(scene->mesh);
+}
+
+/* Consumes the scene. */
+static void assert_turned_away(struct stranger_scene *scene, bool is_malformed, const char *reason)
+{
+    struct node *node = &scene->mesh->nodes[2];
+    host_at(scene->stranger.host, 0, run_stranger, &scene->stranger);
+    run_for(scene->mesh, 5 * SECOND_US);
+    cr_assert(scene->stranger.closed, "%s", reason);
+    cr_assert_eq(node->ups, 0u);
+    cr_assert_eq(is_malformed ? malformed(node, reason) : refused(node, reason), 1u, "%s", reason);
+    stranger_close(scene);
+}
+
+static void hello_is_turned_away(const struct message_peer_hello *hello, const char *reason)
+{
+    struct stranger_scene scene;
+    struct buffer body = {0};
+    stranger_open(&scene);
+    peer_hello_encode(hello, &body);
+    stranger_says(&scene, FRAME_PEER_HELLO, buffer_bytes(&body));
+    buffer_close(&body);
+    assert_turned_away(&scene, false, reason);
+}
+
+static void body_is_turned_away(enum frame_type type, struct bytes body, const char *reason)
+{
+    struct stranger_scene scene;
+    stranger_open(&scene);
+    stranger_says(&scene, type, body);
+    assert_turned_away(&scene, false, reason);
 }
 
 Test(peers, turns_strangers_away_and_says_why)
 {
-    assert_turned_away(&(struct hello){2, 1, DIGEST, 24, FRAME_PEER_HELLO}, false, "version");
-    assert_turned_away(&(struct hello){1, 1, DIGEST + 1, 24, FRAME_PEER_HELLO}, false, "digest");
-    assert_turned_away(&(struct hello){1, 9, DIGEST, 24, FRAME_PEER_HELLO}, false, "unknown");
-    assert_turned_away(&(struct hello){1, 3, DIGEST, 24, FRAME_PEER_HELLO}, false, "unknown");
-    assert_turned_away(&(struct hello){1, 0, DIGEST, 24, FRAME_PEER_HELLO}, false, "unknown");
-    assert_turned_away(&(struct hello){1, 1, DIGEST, 32, FRAME_PEER_HELLO}, false, "hello");
-    assert_turned_away(&(struct hello){1, 1, DIGEST, 24, FRAME_RAFT}, false, "hello");
-    assert_turned_away(&(struct hello){1, 1, DIGEST, 24, FRAME_PEER_HELLO}, true, "crc");
-    assert_turned_away(NULL, false, "timeout");
+    struct message_peer_hello hello = good_hello();
+    struct uuid other = uuid_of_name(bytes_of_text("another"));
+    static const uint32_t four[] = {1, 2, 3, 4};
+    hello.protocols = (struct version_range){PEER_PROTOCOLS.max + 1, PEER_PROTOCOLS.max + 3};
+    hello_is_turned_away(&hello, "version");
+    hello.protocols = (struct version_range){0, 0};
+    hello_is_turned_away(&hello, "version");
+    hello = good_hello();
+    hello.cluster_uuid = uuid_bytes(&other);
+    hello_is_turned_away(&hello, "cluster");
+    hello = good_hello();
+    hello.partitions++;
+    hello_is_turned_away(&hello, "partitions");
+    hello = good_hello();
+    hello.members = four;
+    hello.members_count = 4;
+    hello_is_turned_away(&hello, "members");
+    hello.members_count = 0;
+    hello_is_turned_away(&hello, "members");
+    hello = good_hello();
+    for (uint32_t id = 0; id < 10; id++) {
+        hello.node.value = id;
+        if (id != 1 && id != 2)
+            hello_is_turned_away(&hello, "unknown");
+    }
+}
+
+Test(peers, turns_away_what_is_no_hello)
+{
+    struct stranger_scene scene;
+    struct buffer body = {0};
+    struct message_peer_hello hello = good_hello();
+    peer_hello_encode(&hello, &body);
+    body_is_turned_away(FRAME_RAFT, buffer_bytes(&body), "hello");
+    body_is_turned_away(FRAME_PEER_HELLO, bytes_of(body.data, body.size - 1), "hello");
+    body_is_turned_away(FRAME_PEER_HELLO, BYTES_NONE, "hello");
+    stranger_open(&scene);
+    stranger_says(&scene, FRAME_PEER_HELLO, buffer_bytes(&body));
+    scene.stranger.says.data[scene.stranger.says.size - 1] ^= 1;
+    assert_turned_away(&scene, true, "crc");
+    stranger_open(&scene);
+    assert_turned_away(&scene, false, "timeout");
+    buffer_close(&body);
+}
+
+/* u32 version, u32 node, u64 digest, u64 incarnation: programs before version 2 of the protocol. */
+Test(peers, turns_an_earlier_version_away_as_such)
+{
+    struct buffer body = {0};
+    buffer_append_u32(&body, 1);
+    buffer_append_u32(&body, 1);
+    buffer_append_u64(&body, 77);
+    buffer_append_u64(&body, 5);
+    body_is_turned_away(FRAME_PEER_HELLO, buffer_bytes(&body), "version");
+    buffer_close(&body);
+}
+
+/* A later version says more, names more features and speaks further versions. */
+Test(peers, takes_a_hello_of_a_later_version_that_still_speaks_this_one)
+{
+    struct stranger_scene scene;
+    struct buffer body = {0};
+    struct bytes features[] = {bytes_of_text("teleport"), bytes_of_text("lz4")};
+    struct message_peer_hello hello = good_hello();
+    hello.protocols.max = 99;
+    hello.features = features;
+    hello.features_count = 2;
+    stranger_open(&scene);
+    peer_hello_encode(&hello, &body);
+    buffer_append(&body, bytes_of_text("\xf8\x01\x05" "\x6a\x02hi" "\xa9\x01" "12345678" "\xb5\x01" "1234"));
+    stranger_says(&scene, FRAME_PEER_HELLO, buffer_bytes(&body));
+    host_at(scene.stranger.host, 0, run_stranger, &scene.stranger);
+    run_for(scene.mesh, SECOND_US / 10);
+    struct node *node = &scene.mesh->nodes[2];
+    cr_assert_not(scene.stranger.closed);
+    cr_assert_eq(node->ups, 1u);
+    cr_assert(peers_feature(node->peers, (struct node_id){1}, FEATURE_LZ4));
+    cr_assert_eq(peers_incarnation(node->peers, (struct node_id){1}), 5u);
+    buffer_close(&body);
+    stranger_close(&scene);
 }
 
 Test(peers, refuses_members_that_make_no_sense)

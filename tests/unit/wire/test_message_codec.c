@@ -18,7 +18,7 @@ static const ProtobufCMessageDescriptor *generated(const char *name)
         {"LinkMessage", &grid__v1__link_message__descriptor}, {"Event", &grid__v1__event__descriptor},
         {"Completion", &grid__v1__completion__descriptor}, {"Query", &grid__v1__query__descriptor},
         {"Response", &grid__v1__response__descriptor}, {"AdminRequest", &grid__v1__admin_request__descriptor},
-        {"AdminResponse", &grid__v1__admin_response__descriptor},
+        {"AdminResponse", &grid__v1__admin_response__descriptor}, {"PeerHello", &grid__v1__peer_hello__descriptor},
     };
     for (size_t i = 0; i < sizeof peers / sizeof *peers; i++)
         if (strcmp(peers[i].name, name) == 0)

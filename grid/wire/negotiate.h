@@ -1,0 +1,45 @@
+/* What two ends of a connection agree on in their hellos, the same for clients and for nodes: one protocol version and a
+ * set of named features.
+ *
+ * Each end says the range of versions that it speaks, and the names of the features that it has. The version in use is the
+ * highest that both speak; without one the connection is refused. A feature is in use when both ends named it; a name that
+ * is not known here is skipped, so that newer programs may name more. A message without a range is of a program from before
+ * there were ranges: it says one version.
+ *
+ * Threads: none. */
+#ifndef GRID_WIRE_NEGOTIATE_H
+#define GRID_WIRE_NEGOTIATE_H
+
+#include "grid/base/bytes.h"
+
+struct version_range { uint32_t min, max; };
+
+/* What this program speaks. */
+#define PEER_PROTOCOLS ((struct version_range){2, 2})
+#define CLIENT_PROTOCOLS ((struct version_range){1, 1})
+
+/* False when there is none in common, or a range that is none (min 0 or above max). */
+bool version_negotiate(struct version_range ours, struct version_range theirs, uint32_t *ret_version);
+
+/* Features by their bit. Names are on the wire and never reused. */
+#define WIRE_FEATURES(X) \
+    X(FEATURE_LZ4, "lz4") /* bodies of frames may be packed (FRAME_FLAG_LZ4) */
+
+enum wire_feature {
+#define FEATURE_BIT_(bit, name) bit,
+    WIRE_FEATURES(FEATURE_BIT_)
+#undef FEATURE_BIT_
+    FEATURES_COUNT,
+};
+
+/* A set of features is a uint64_t: bit n is enum wire_feature n. */
+static inline bool feature_in(uint64_t set, enum wire_feature feature) { return (set >> feature & 1) != 0; }
+static inline uint64_t feature_bit(enum wire_feature feature) { return UINT64_C(1) << feature; }
+/* All features that this program has. */
+uint64_t features_all(void);
+/* The known ones among the names; the others are skipped. */
+uint64_t features_of_names(const struct bytes *names, size_t count);
+/* Names of the set, at most FEATURES_COUNT; they live for ever. */
+size_t features_names(uint64_t set, struct bytes ret_names[FEATURES_COUNT]);
+
+#endif
