@@ -84,6 +84,15 @@ static void count_attempt(struct running *running, bool answered)
     running->again = true;
 }
 
+static void ask_later(struct running *running)
+{
+    struct activity_runner *runner = running->runner;
+    uint64_t jitter_us = prng_range(runner->options.jitter, 0, running->delay_us / 4);
+    clock_timer_start(runner->options.clock, &running->retry, running->delay_us + jitter_us);
+    running->delay_us = running->delay_us * 2 < ACTIVITY_RETRY_LAST_US ? running->delay_us * 2 : ACTIVITY_RETRY_LAST_US;
+    runner->retries++;
+}
+
 static void answered(void *context, enum grid_err err, enum payment_outcome outcome, struct bytes transaction, struct bytes reason)
 {
     struct running *running = context;
@@ -97,10 +106,7 @@ static void answered(void *context, enum grid_err err, enum payment_outcome outc
         runner->options.answered(runner->options.context, running->id, outcome, transaction, reason);
         return;
     }
-    uint64_t jitter_us = prng_range(runner->options.jitter, 0, running->delay_us / 4);
-    clock_timer_start(runner->options.clock, &running->retry, running->delay_us + jitter_us);
-    running->delay_us = running->delay_us * 2 < ACTIVITY_RETRY_LAST_US ? running->delay_us * 2 : ACTIVITY_RETRY_LAST_US;
-    runner->retries++;
+    ask_later(running);
 }
 
 static struct bytes copy(struct bytes bytes)
@@ -140,6 +146,15 @@ void activity_runner_finish(struct activity_runner *runner, uint64_t id)
         runner->count--;
         return;
     }
+}
+
+void activity_runner_repeat(struct activity_runner *runner, uint64_t id)
+{
+    struct running *running = runner->first;
+    while (running && running->id != id)
+        running = running->next;
+    if (running && !running->asking)
+        ask_later(running);
 }
 
 size_t activity_runner_count(const struct activity_runner *runner)

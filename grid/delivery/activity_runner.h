@@ -34,7 +34,7 @@ struct activity_runner_options {
     struct prng *jitter;               /* borrowed */
     struct activity_retries *retries;  /* counted here; borrowed; NULL: nobody counts */
     struct breaker *breaker;           /* of the provider, shared by the node's runners; borrowed; NULL: none */
-    /* A definite answer; the activity stays known until activity_runner_finish. */
+    /* An answer; the activity stays known until activity_runner_finish. */
     void (*answered)(void *context, uint64_t id, enum payment_outcome outcome, struct bytes transaction, struct bytes reason);
     /* The breaker holds this one back for the first time; NULL: nobody asks. May be called from activity_runner_start. */
     void (*postponed)(void *context, uint64_t id);
@@ -47,6 +47,8 @@ void activity_runner_close(struct activity_runner *runner);        /* cancels ev
 bool activity_runner_start(struct activity_runner *runner, const struct activity *activity);
 /* Its result is in the log: forget it. */
 void activity_runner_finish(struct activity_runner *runner, uint64_t id);
+/* Its result was refused: ask again, later, with the same key. */
+void activity_runner_repeat(struct activity_runner *runner, uint64_t id);
 size_t activity_runner_count(const struct activity_runner *runner);
 uint64_t activity_runner_retries(const struct activity_runner *runner); /* asked again, in total */
 

@@ -13,6 +13,7 @@ enum payment_operation { PAYMENT_CHARGE = 1, PAYMENT_REFUND = 2 };
 enum payment_outcome {
     PAYMENT_CAPTURED = 1,              /* charged (or refunded, for a refund); `transaction` names it */
     PAYMENT_DECLINED = 2,              /* a definite business "no"; `reason` says why */
+                                       /* any other is no definite answer: asked again */
 };
 
 struct payment_request {

@@ -120,6 +120,19 @@ static void answer_messages(struct pipeline *pipeline, struct node_id to, uint32
     pipeline->shared->answer_messages(pipeline->shared->context, to, source, pipeline->id.value, applied, gap);
 }
 
+/* A result that was refused had no effect: the activity is unfinished and only this runner can bring another. */
+static void result_applied(struct activity_runner *runner, uint64_t id, struct bytes encoded)
+{
+    struct arena arena;
+    struct response response;
+    arena_init(&arena, 256);
+    if (response_decode(encoded, &arena, &response) == GRID_ERR_OK && response.err == GRID_ERR_OK)
+        activity_runner_finish(runner, id);
+    else
+        activity_runner_repeat(runner, id);
+    arena_close(&arena);
+}
+
 /* Command `ordinal` of an entry that this node proposed was applied. */
 static void answered(void *context, uint32_t ordinal, struct bytes response)
 {
@@ -141,7 +154,7 @@ static void answered(void *context, uint32_t ordinal, struct bytes response)
         break;
     case WAITER_ACTIVITY:
         if (pipeline->runner)
-            activity_runner_finish(pipeline->runner, waiter->request);
+            result_applied(pipeline->runner, waiter->request, response);
         break;
     case WAITER_TICK:
         pipeline->tick_proposed = false;

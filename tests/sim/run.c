@@ -5,7 +5,7 @@
 #include "tests/sim/workload.h"
 
 /* How often it is asked whether everything has settled. */
-enum { SETTLE_POLL_US = 50000 };
+enum { SETTLE_POLL_US = 50000, QUORUM_LOOK_US = 20000 };
 
 void run_count(struct run *run, const char *name, uint64_t amount)
 {
@@ -65,14 +65,27 @@ static void lose_all_power(struct world *world)
     start_all(world);
 }
 
-static void run_phases(const struct workload *workload, void *state, struct world *world, uint64_t seconds)
+static void run_faults(struct run *run, uint64_t seconds)
 {
+    uint64_t end_us = seconds * 1000000, now_us;
+    faults_begin(run->world);
+    while ((now_us = world_now_us(run->world)) < end_us && !world_failed(run->world)) {
+        uint64_t step_us = end_us - now_us < QUORUM_LOOK_US ? end_us - now_us : QUORUM_LOOK_US;
+        world_run(run->world, now_us + step_us);
+        quorum_look(&run->quorum, run->world, step_us);
+    }
+    run_count(run, "ms of faults", run->quorum.all_us / 1000);
+    run_count(run, "ms with a quorum", run->quorum.working_us / 1000);
+}
+
+static void run_phases(const struct workload *workload, void *state, struct run *run, uint64_t seconds)
+{
+    struct world *world = run->world;
     start_all(world);
     if (world_failed(world)) {
         return;
     }
-    faults_begin(world);
-    world_run(world, seconds * 1000000);
+    run_faults(run, seconds);
     if (world_failed(world)) {
         return;
     }
@@ -121,7 +134,7 @@ void run_seed(const struct workload *workload, const struct run_options *options
     run.nodes = options->nodes ? options->nodes : prng_range(world_prng(run.world), 0, 9) < 7 ? 3 : 5;
     run.partitions = options->partitions ? options->partitions : (uint32_t)prng_range(world_prng(run.world), 4, 8);
     void *state = workload->open(&run);
-    run_phases(workload, state, run.world, options->seconds ? options->seconds : workload->seconds);
+    run_phases(workload, state, &run, options->seconds ? options->seconds : workload->seconds);
     ret_result->totals = *world_totals(run.world);
     end_all(run.world);
     take_results(&run, ret_result);

@@ -8,7 +8,7 @@
 #ifndef TESTS_SIM_WORKLOAD_H
 #define TESTS_SIM_WORKLOAD_H
 
-#include "tests/sim/world.h"
+#include "tests/sim/quorum.h"
 
 struct run_options {
     uint64_t seed;
@@ -31,6 +31,7 @@ struct run {
     uint32_t nodes, partitions;    /* as chosen */
     struct tally tallies[TALLIES_MAX];
     size_t tallies_count;
+    struct quorum quorum;          /* while faults came */
 };
 
 void run_count(struct run *run, const char *name, uint64_t amount);
@@ -51,7 +52,7 @@ struct workload {
     bool (*settled)(void *state);
     void (*describe)(void *state, struct buffer *out);  /* what is not settled, for people */
     void (*check)(void *state);    /* at rest, after all nodes lost their power once more */
-    void (*enough)(void *state);   /* fails the run when too little work was done to mean anything */
+    void (*enough)(void *state);   /* fails the run when too little work was done for the time in which it could be done */
     void (*close)(void *state);    /* after the world is closed */
 };
 

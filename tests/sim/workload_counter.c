@@ -592,8 +592,9 @@ static void counter_enough(void *state)
     uint64_t refused = run_counted(counter->run, "proposals refused"), commits = run_counted(counter->run, "commits");
     uint64_t proposals = run_counted(counter->run, "proposals") - refused;
     uint64_t wanted = counter->log_memory_bytes ? 0 : 10ull * counter->run->partitions;
-    if (commits * 10 < proposals * 3 || commits < wanted) {
-        world_fail(counter->world, "too little work done: %" PRIu64 " of %" PRIu64 " proposals committed", commits, proposals);
+    if (commits * 10 < quorum_share(&counter->run->quorum, proposals * 3) || commits < quorum_share(&counter->run->quorum, wanted)) {
+        world_fail(counter->world, "too little work done: %" PRIu64 " of %" PRIu64 " proposals committed, with a quorum for %" PRIu64 " of %" PRIu64 " ms",
+                   commits, proposals, counter->run->quorum.working_us / 1000, counter->run->quorum.all_us / 1000);
     }
 }
 

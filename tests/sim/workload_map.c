@@ -626,8 +626,10 @@ static void map_enough(void *state)
 {
     struct workload_map *workload = state;
     uint64_t all = run_counted(workload->run, "operations"), done = run_counted(workload->run, "operations done");
-    if (done * 10 < all * 3 || done < 50) {
-        world_fail(workload->world, "too little work done: %" PRIu64 " of %" PRIu64 " operations", done, all);
+    const struct quorum *quorum = &workload->run->quorum;
+    if (done * 10 < quorum_share(quorum, all * 3) || done < quorum_share(quorum, 50)) {
+        world_fail(workload->world, "too little work done: %" PRIu64 " of %" PRIu64 " operations, with a quorum for %" PRIu64 " of %" PRIu64 " ms", done,
+                   all, quorum->working_us / 1000, quorum->all_us / 1000);
     }
 }
 

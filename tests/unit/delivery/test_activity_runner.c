@@ -175,6 +175,33 @@ Test(activity_runner, asks_again_with_the_same_key_until_there_is_an_answer)
     scene_close(&scene);
 }
 
+/* Its result did not become part of the log: R9 still wants one. */
+Test(activity_runner, asks_again_with_the_same_key_when_its_result_was_refused)
+{
+    struct scene scene;
+    scene_open(&scene);
+    start(&scene, 7, "s1.charge");
+    uint64_t delay_us = ACTIVITY_RETRY_FIRST_US;
+    for (size_t attempt = 1; attempt <= 3; attempt++) {
+        reply(&scene, GRID_ERR_OK, (enum payment_outcome)9);
+        cr_assert_eq(scene.answered_count, attempt);
+        activity_runner_repeat(scene.runner, 7);
+        cr_assert_eq(scene.provider.calls, attempt, "not at once");
+        fake_clock_advance(&scene.clock, delay_us + delay_us / 4);
+        cr_assert_eq(scene.provider.calls, attempt + 1);
+        cr_assert_str_eq(scene.provider.last_key, "s1.charge");
+        delay_us *= 2;
+    }
+    activity_runner_repeat(scene.runner, 7);
+    cr_assert_eq(scene.provider.calls, 4, "it is asked already");
+    activity_runner_repeat(scene.runner, 8);
+    reply(&scene, GRID_ERR_OK, PAYMENT_CAPTURED);
+    activity_runner_finish(scene.runner, 7);
+    cr_assert_eq(activity_runner_count(scene.runner), 0);
+    activity_runner_repeat(scene.runner, 7);
+    scene_close(&scene);
+}
+
 Test(activity_runner, spreads_the_retries_of_many)
 {
     enum { MANY = 64 };
