@@ -44,7 +44,9 @@ static void lost(struct connection *connection)
     struct client *client = connection->client;
     clock_timer_stop(clock_of(connection), &connection->timer);
     frame_stream_close(&connection->stream);
-    connection->blocked = connection->bad = false;
+    connection->blocked = connection->bad = connection->parting = false;
+    client->resting = connection->let_go && client->pending == 0;
+    connection->let_go = false;
     connection->rest_since_us = 0;
     connection->failures++;
     give_back(connection);
@@ -139,8 +141,11 @@ static bool on_welcome(struct connection *connection, struct bytes body)
     if (client->cluster != NULL && (!bytes_equal(welcome.cluster, bytes_of_text(client->cluster)) ||
                                     welcome.table.partitions != client->partitions))
         return false;
-    if (!take_identity(connection, welcome.node.value))
+    if (!take_identity(connection, welcome.node.value)) {
+        connection->parting = true;
         return false;
+    }
+    client->full = NULL;
     connection->state = CONNECTION_READY;
     connection->failures = 0;
     clock_timer_stop(clock_of(connection), &connection->timer);
@@ -177,6 +182,7 @@ static bool on_response(struct connection *connection, const struct frame *frame
     struct response response;
     if (response_decode(frame->body, &connection->client->arena, &response) != GRID_ERR_OK)
         return false;
+    connection->let_go = frame->request == 0 && response.err == GRID_ERR_BUSY;
     connection->unanswered_us = connection->deaths = 0;
     struct request *request = take_answered(connection, frame->request);
     if (request != NULL && request->kind != REQUEST_ADMIN) {
@@ -203,15 +209,31 @@ static bool on_admin_response(struct connection *connection, const struct frame 
     return true;
 }
 
-/* Instead of a welcome: the node has no room for us. Whoever waits is told that, when nobody else has room in time. */
+static void note_busy(const struct request_list *list)
+{
+    for (struct request *each = list->first; each != NULL; each = each->next)
+        each->retry.last = GRID_ERR_BUSY;
+}
+
+/* Instead of a welcome: the node has no room for us. Requests that wait for it are told that, when nobody else has room in
+ * time; others are tried. */
 static void on_refusal(struct connection *connection, struct bytes body)
 {
     struct client *client = connection->client;
     struct response response;
     if (response_decode(body, &client->arena, &response) != GRID_ERR_OK || response.err != GRID_ERR_BUSY)
         return;
-    for (struct request *each = client->early.first; each != NULL; each = each->next)
-        each->retry.last = GRID_ERR_BUSY;
+    connection->parting = true;
+    client->full = connection->address;
+    note_busy(&client->early);
+    for (uint32_t i = 0; i < client->partitions; i++) {
+        const struct route *route = &client->routes[i];
+        if (connection->node == 0 || route->leader != connection->node)
+            continue;
+        note_busy(&route->retries);
+        note_busy(&route->writes);
+        note_busy(&route->reads);
+    }
 }
 
 static bool on_frame(void *context, const struct frame *whole)
@@ -250,7 +272,7 @@ static void on_data(void *context, struct conn *conn, struct bytes data)
     connection->heard_us = clock_now_us(client->io->clock);
     enum frame_result result = frame_stream_feed(&connection->stream, data, FRAME_BODY_BYTES_MAX, on_frame, connection);
     if (result != FRAME_OK || connection->bad) {
-        client->totals.malformed++;
+        client->totals.malformed += !connection->parting;
         connection_give_up(connection);
     } else if (connection->stream.pending.size > 0 && connection->rest_since_us == 0) {
         connection->rest_since_us = connection->heard_us;

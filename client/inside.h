@@ -72,6 +72,8 @@ struct connection {
     uint32_t deaths;                       /* given up for want of answers, since the last answer */
     uint32_t *leaders;                     /* as this node last told; partitions of them, or NULL */
     bool bad;                              /* said something that cannot be trusted */
+    bool parting;                          /* ends for a good reason: the node has no room, or another connection leads to it */
+    bool let_go;                           /* the node closes it because nothing was asked */
     bool opened, slow, kept;               /* OPENING: the transport is up; no greeting for a while; waits longer for it */
     bool blocked;                          /* too much unsent; wait for on_drain */
 };
@@ -109,6 +111,8 @@ struct client {
     struct connection *connections, *reaching;     /* all of them; where the search for a node goes on */
     struct connection *nodes[NODES_MAX + 1];
     struct timer reach;                    /* until the next address is dialled (search.c) */
+    bool resting;                          /* let go, and nothing to ask: nobody is dialled until there is */
+    const char *full;                      /* address of a node that had no room for us last; NULL: none */
     bool searching;                        /* those that are connected know no leader */
     struct route *routes;
     uint32_t partitions;

@@ -170,10 +170,12 @@ static void deadline_passed(void *context)
     if (request->connection != NULL)
         retry_lost(&request->retry);
     enum grid_err outcome = retry_give_up(&request->retry);
-    char note[128] = "the deadline passed";
+    char note[192] = "the deadline passed";
     struct client *client = request->client;
     const struct route *route = client->partitions > 0 && request->list != &client->early ? &client->routes[request->partition] : NULL;
-    if (outcome == GRID_ERR_BUSY)
+    if (outcome == GRID_ERR_BUSY && client->full != NULL)
+        snprintf(note, sizeof note, "no room until the deadline passed: the node at %.60s takes no further connections", client->full);
+    else if (outcome == GRID_ERR_BUSY)
         snprintf(note, sizeof note, "no room until the deadline passed");
     else if (route != NULL && request->kind != REQUEST_ADMIN && route->leaderless_ms > 0)
         snprintf(note, sizeof note, "the deadline passed; node %u had known no leader of partition %u for %" PRIu64 " ms",

@@ -41,13 +41,14 @@ static void dial_next(struct client *client)
 
 void search_any(struct client *client)
 {
-    if (!any_ready(client))
+    client->resting = client->resting && client->pending == 0;
+    if (!any_ready(client) && !client->resting)
         dial_next(client);
 }
 
 void search_lost(struct client *client)
 {
-    if (any_ready(client))
+    if (any_ready(client) || client->resting)
         return;
     clock_timer_stop(client->io->clock, &client->reach);
     dial_next(client);
@@ -69,7 +70,7 @@ void search_all(struct client *client)
 void search_go_on(void *context)
 {
     struct client *client = context;
-    bool wanted = client->searching || !any_ready(client);
+    bool wanted = client->searching || (!any_ready(client) && !client->resting);
     client->searching = false;
     if (wanted)
         dial_next(client);

@@ -14,6 +14,8 @@ enum {
     /* Client connections of a node at once, and how long one may keep the node waiting: for its greeting, for the rest of a
      * frame, for taking what it asked for. Usual values; settings say others. Past them: the connection is closed. */
     CLIENT_CONNECTIONS_USUAL = 4096,
+    /* For so many seconds a client must have been without a request before it may lose its place to another one. */
+    CLIENT_IDLE_SECONDS_MIN = 5,
     CLIENT_PATIENCE_MS_USUAL = 10 * 1000,
     /* Bytes of one frame's body. Past it: the connection is closed. */
     FRAME_BODY_BYTES_MAX = 8 * 1024 * 1024,

@@ -27,6 +27,9 @@ struct conn_events {
 /* The accepting side must call conn_attach inside the call, or the connection is closed. */
 typedef void (*transport_accept_fn)(void *context, struct conn *conn);
 
+/* The host at the other end: equal numbers for one host, 0 when it is not known. `local`: this machine. */
+struct conn_origin { uint64_t host; bool local; };
+
 struct transport {
     enum grid_err (*listen)(struct transport *transport, const char *address, transport_accept_fn accept, void *context,
                             struct listener **ret_listener);
@@ -37,6 +40,7 @@ struct transport {
     size_t (*pending)(struct transport *transport, struct conn *conn);      /* bytes accepted and not yet handed to the system */
     void (*pause)(struct transport *transport, struct conn *conn, bool paused); /* stop or go on reading (back-pressure) */
     void (*close)(struct transport *transport, struct conn *conn);
+    struct conn_origin (*origin)(struct transport *transport, struct conn *conn);    /* of an accepted connection */
 };
 
 /* Listens on "host:port". Errors: INVALID for an address that cannot be read, NOT_FOUND for a name that nobody knows, BUSY when
@@ -63,5 +67,6 @@ static inline struct buffer *conn_output(struct transport *transport, struct con
 static inline size_t conn_pending(struct transport *transport, struct conn *conn) { return transport->pending(transport, conn); }
 static inline void conn_pause(struct transport *transport, struct conn *conn, bool paused) { transport->pause(transport, conn, paused); }
 static inline void conn_close(struct transport *transport, struct conn *conn) { transport->close(transport, conn); }
+static inline struct conn_origin conn_origin(struct transport *transport, struct conn *conn) { return transport->origin(transport, conn); }
 
 #endif

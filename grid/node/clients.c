@@ -28,7 +28,7 @@ enum {
 };
 
 /* Why a connection ended that sent nothing wrong. */
-static const char *const refusal_names[CLIENT_REFUSALS] = {"limit", "greeting", "slow", "memory"};
+static const char *const refusal_names[CLIENT_REFUSALS] = {"limit", "address", "idle", "greeting", "slow", "memory"};
 
 /* What was seen at the last sweep, and for how many sweeps nothing has moved: of what it sends, of what it is sent. Sweeps
  * and no clock, so that a node which was frozen blames nobody. */
@@ -40,15 +40,23 @@ struct client {
     bool greeted, closing, paused;
     struct frame_stream stream;
     uint64_t frames, frames_seen;
+    uint64_t asked, answered;          /* requests that are answered later, and their answers */
+    uint32_t idle;                     /* sweeps without a frame and without a request under way */
     size_t unread_seen;
     uint32_t silent, unreading;
 };
 
+static void client_leave(struct client *client)
+{
+    client->node->clients.leaving += !client->closing;
+    client->closing = true;
+    conn_close(client->node->io->transport, client->conn);
+}
+
 static void client_malformed(struct client *client, size_t reason)
 {
     client->node->clients.malformed[reason]->value++;
-    client->closing = true;
-    conn_close(client->node->io->transport, client->conn);
+    client_leave(client);
 }
 
 /* Said at most once a sweep: whoever opens connections must not fill the disk with lines. */
@@ -59,8 +67,7 @@ static void client_end(struct client *client, enum client_refusal why)
     if (clients->lines++ < REFUSAL_LINES_PER_SWEEP)
         LOG_WARN(client->node->logger, "clients", "connection closed: %s (%u open; gridiron_client_connections_refused_total counts them)",
                  refusal_names[why], clients->open);
-    client->closing = true;
-    conn_close(client->node->io->transport, client->conn);
+    client_leave(client);
 }
 
 static void client_send(struct client *client, enum frame_type type, uint32_t partition, uint64_t request, struct bytes body)
@@ -117,8 +124,9 @@ static bool on_hello(struct client *client, const struct frame *frame)
     return true;
 }
 
-static struct waiter waiter_of(const struct client *client, const struct frame *frame)
+static struct waiter waiter_of(struct client *client, const struct frame *frame)
 {
+    client->asked++;
     return (struct waiter){.kind = WAITER_CLIENT, .is_read = frame->type == FRAME_QUERY, .slot = client->slot,
                            .generation = client->generation, .request = frame->request};
 }
@@ -271,8 +279,9 @@ static void on_close(void *context, struct conn *conn, enum grid_err reason)
     struct clients *clients = &client->node->clients;
     (void)conn;
     (void)reason;
-    clients->slots[client->slot].client = NULL;
+    clients->slots[client->slot] = (struct client_slot){.generation = client->generation};
     clients->open--;
+    clients->leaving -= client->closing;
     clients->closed->value++;
     clients->partial_bytes -= client->stream.pending.size;
     frame_stream_close(&client->stream);
@@ -294,15 +303,54 @@ static uint32_t slot_take(struct clients *clients)
     return clients->count++;
 }
 
-/* One client too many is told so: an answer to request 0, which nobody asked for, and the end. */
-static void refuse_connection(struct client *client)
+/* ---- room for a client */
+
+/* Told in an answer to request 0, which nobody asked for; then the end. */
+static void client_send_away(struct client *client, enum client_refusal why, const char *note)
 {
-    struct response response = {.err = GRID_ERR_BUSY, .note = bytes_of_text("this node has no room for further connections")};
+    struct response response = {.err = GRID_ERR_BUSY, .note = bytes_of_text(note)};
     struct buffer *scratch = &client->node->clients.scratch;
     buffer_clear(scratch);
     response_encode(&response, scratch);
     client_send(client, FRAME_RESPONSE, FRAME_PARTITION_NONE, 0, buffer_bytes(scratch));
-    client_end(client, CLIENT_REFUSED_LIMIT);
+    client_end(client, why);
+}
+
+/* Ends the connection that has been idle for longest; false: none is, for long enough. `host`: of this host's only; 0: of all. */
+static bool end_idle(struct clients *clients, uint64_t host)
+{
+    struct client *longest = NULL;
+    if (clients->none_idle)
+        return false;
+    for (uint32_t i = 0; i < clients->count; i++) {
+        struct client *client = clients->slots[i].client;
+        if (client && !client->closing && client->idle * SWEEP_MS >= CLIENT_IDLE_SECONDS_MIN * 1000 &&
+            (host == 0 || clients->slots[i].host == host) && (!longest || client->idle > longest->idle))
+            longest = client;
+    }
+    if (!longest && host == 0)
+        clients->none_idle = true;
+    if (longest)
+        client_send_away(longest, CLIENT_REFUSED_IDLE, "closed while it was idle: this node needed the place for another client");
+    return longest != NULL;
+}
+
+static uint32_t count_from(const struct clients *clients, uint64_t host)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < clients->count; i++)
+        count += clients->slots[i].host == host && !clients->slots[i].client->closing;
+    return count;
+}
+
+/* One address must not take the places of all others, and clients that ask for nothing not those of clients that do. */
+static void find_room(struct client *client, uint64_t host)
+{
+    struct clients *clients = &client->node->clients;
+    if (host != 0 && count_from(clients, host) > clients->per_address_max && !end_idle(clients, host))
+        client_send_away(client, CLIENT_REFUSED_ADDRESS, "this node has no room for further connections from this address");
+    else if (clients->open - clients->leaving > clients->open_max && !end_idle(clients, 0))
+        client_send_away(client, CLIENT_REFUSED_LIMIT, "this node has no room for further connections");
 }
 
 static void on_accept(void *context, struct conn *conn)
@@ -317,9 +365,10 @@ static void on_accept(void *context, struct conn *conn)
     clients->slots[client->slot].client = client;
     clients->open++;
     clients->accepted->value++;
+    struct conn_origin origin = conn_origin(node->io->transport, conn);
+    clients->slots[client->slot].host = origin.local && !clients->limits_local ? 0 : origin.host;
     conn_attach(node->io->transport, conn, &client_events, client);
-    if (clients->open > clients->open_max)
-        refuse_connection(client);
+    find_room(client, clients->slots[client->slot].host);
 }
 
 /* ---- clients that keep us waiting */
@@ -331,6 +380,7 @@ static void sweep_client(struct client *client, uint32_t patience)
     bool waits = !client->greeted || client->stream.pending.size > 0;
     bool moves = client->paused || client->frames != client->frames_seen;
     client->silent = waits && !moves ? client->silent + 1 : 0;
+    client->idle = client->greeted && !waits && !moves && client->asked == client->answered ? client->idle + 1 : 0;
     if (!moves && client->stream.pending.size == 0)
         frame_stream_close(&client->stream); /* gives its memory back */
     client->frames_seen = client->frames;
@@ -365,6 +415,7 @@ void clients_sweep(struct node *node)
     struct clients *clients = &node->clients;
     uint64_t unread = 0;
     clients->lines = 0;
+    clients->none_idle = false;
     for (uint32_t i = 0; i < clients->count; i++) {
         struct client *client = clients->slots[i].client;
         if (client && !client->closing)
@@ -393,6 +444,7 @@ void clients_answer(struct node *node, const struct waiter *waiter, uint32_t par
     if (!slot->client || slot->generation != waiter->generation)
         return;
     node->clients.responses->value++;
+    slot->client->answered++;
     if (waiter->is_read && response.size > LARGE_ANSWER_BYTES &&
         conn_pending(node->io->transport, slot->client->conn) > CLIENT_READS_BYTES_MAX)
         refuse_read(slot->client, waiter, partition);
@@ -448,6 +500,8 @@ enum grid_err clients_open(struct node *node)
     uint32_t patience_ms = settings->client_patience_ms ? settings->client_patience_ms : CLIENT_PATIENCE_MS_USUAL;
     node->clients.open_max = settings->client_connections_max ? settings->client_connections_max : CLIENT_CONNECTIONS_USUAL;
     node->clients.patience = patience_ms / SWEEP_MS;
+    node->clients.limits_local = settings->client_per_address_max != 0;
+    node->clients.per_address_max = node->clients.limits_local ? settings->client_per_address_max : node->clients.open_max / 2 + 1;
     register_refusals(node);
     register_metrics(node);
     arena_init(&node->clients.arena, 16 * 1024);

@@ -35,6 +35,7 @@ static const struct setting settings[] = {
     {"durability", SETTING_DURABILITY, FIELD(node.sync), 0, 0, " fsync os ", "fsync: synced by a majority; os: written by a majority"},
     {"members", SETTING_MEMBERS, FIELD(node.members), 0, 0, NULL, "list of {id, client, peer}: node ids and their host:port"},
     {"clients.connections_max", SETTING_NUMBER32, FIELD(node.client_connections_max), 1, 1000000, NULL, "client connections at once; further ones are told and closed"},
+    {"clients.per_address_max", SETTING_NUMBER32, FIELD(node.client_per_address_max), 1, 1000000, NULL, "of them from one address (default: half of them; this machine's own addresses all of them)"},
     {"clients.patience_ms", SETTING_NUMBER32, FIELD(node.client_patience_ms), 1000, 3600000, NULL, "for a greeting, the rest of a frame, unread answers; past it the connection is closed"},
     {"metrics", SETTING_ADDRESS, FIELD(metrics_address), 0, 0, NULL, "host:port of /metrics and /health; empty: off"},
     {"loopback", SETTING_TEXT, FIELD(loopback), 0, 0, " unix tcp ", "unix: programs of this machine reach a loopback address over a Unix socket"},

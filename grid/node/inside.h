@@ -13,10 +13,10 @@ enum { NODE_TICK_US = 50 * 1000, DIGEST_EVERY_TICKS = 20, SWEEP_EVERY_TICKS = 20
 
 struct client;
 
-enum client_refusal { CLIENT_REFUSED_LIMIT, CLIENT_REFUSED_GREETING, CLIENT_REFUSED_SLOW, CLIENT_REFUSED_MEMORY, CLIENT_REFUSALS };
+enum client_refusal { CLIENT_REFUSED_LIMIT, CLIENT_REFUSED_ADDRESS, CLIENT_REFUSED_IDLE, CLIENT_REFUSED_GREETING, CLIENT_REFUSED_SLOW, CLIENT_REFUSED_MEMORY, CLIENT_REFUSALS };
 
 /* One open connection of the client port. Slots are reused; the generation tells an old waiter from a new client. */
-struct client_slot { struct client *client; uint64_t generation; };
+struct client_slot { struct client *client; uint64_t generation, host; };   /* host: 0: not limited by its address */
 
 struct clients {
     struct listener *listener;
@@ -26,6 +26,10 @@ struct clients {
     struct arena arena;
     uint32_t lines;                    /* logged since the last sweep */
     uint32_t open_max, patience;       /* connections; sweeps */
+    uint32_t per_address_max;
+    bool limits_local;                 /* by address: this machine's own too */
+    uint32_t leaving;                  /* of the open ones: closed by this node, the transport has not said so yet */
+    bool none_idle;                    /* since the last sweep, as far as was looked */
     uint64_t partial_bytes;            /* of frames whose rest is missing */
     struct metric_counter *accepted, *closed, *requests, *responses, *malformed[9], *refused;
     struct metric_counter *connections_refused[CLIENT_REFUSALS], *reads_refused;

@@ -27,6 +27,7 @@ struct node_settings {
     uint64_t admission_load_max;                            /* of one partition; 0: default */
     uint64_t segment_bytes;                                 /* 0: default */
     uint32_t client_connections_max, client_patience_ms;    /* 0: defaults */
+    uint32_t client_per_address_max;   /* 0: half of client_connections_max, and none for this machine's own addresses */
     uint64_t shims_disabled;                                /* simulator only */
 };
 

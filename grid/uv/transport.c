@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "grid/base/check.h"
+#include "grid/base/hash.h"
 #include "grid/base/memory.h"
 #include "grid/uv/inside.h"
 
@@ -234,6 +235,29 @@ static size_t pending(struct transport *base, struct conn *conn)
 {
     (void)base;
     return conn->output.size + conn->flying.size - conn->flown;
+}
+
+static struct conn_origin origin(struct transport *base, struct conn *conn)
+{
+    struct sockaddr_storage address = {0};
+    int size = sizeof address;
+    struct conn_origin origin = {0};
+    (void)base;
+    if (conn->closing || uv_tcp_getpeername(&conn->tcp, (struct sockaddr *)&address, &size) != 0)
+        return origin;
+    if (address.ss_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)&address;
+        origin.local = ntohl(in->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+        origin.host = hash_xxh3(bytes_of(&in->sin_addr, sizeof in->sin_addr), 1);
+    } else if (address.ss_family == AF_INET6) {
+        const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)&address;
+        origin.local = IN6_IS_ADDR_LOOPBACK(&in->sin6_addr) ||
+                       (IN6_IS_ADDR_V4MAPPED(&in->sin6_addr) && in->sin6_addr.s6_addr[12] == IN_LOOPBACKNET);
+        origin.host = hash_xxh3(bytes_of(&in->sin6_addr, sizeof in->sin6_addr), 1);
+    } else {
+        origin = (struct conn_origin){.host = 1, .local = true};   /* a Unix socket */
+    }
+    return origin;
 }
 
 static void pause_(struct transport *base, struct conn *conn, bool paused)
@@ -515,7 +539,7 @@ void uv_transport_init(struct uv_transport *transport, uv_loop_t *loop, bool tcp
 {
     *transport = (struct uv_transport){
         .base = {.listen = listen_, .listener_close = listener_close, .connect = connect_, .attach = attach, .output = output,
-                 .pending = pending, .pause = pause_, .close = close_},
+                 .pending = pending, .pause = pause_, .close = close_, .origin = origin},
         .loop = loop, .input = memory_alloc(INPUT_BYTES), .tcp_only = tcp_only,
         .spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC)};
 }

@@ -406,10 +406,17 @@ static void net_close(struct transport *transport, struct conn *conn)
     finish_later(conn, 0, GRID_ERR_CLOSED);
 }
 
+static struct conn_origin net_origin(struct transport *transport, struct conn *conn)
+{
+    const struct host *other = conn_other(conn)->host;
+    (void)transport;
+    return (struct conn_origin){.host = other ? host_number(other) + 1 : 0};
+}
+
 void sim_net_init(struct sim_net *net, struct host *host)
 {
     net->transport = (struct transport){net_listen, net_listener_close, net_connect, net_attach, net_output,
-                                        net_pending, net_pause, net_close};
+                                        net_pending, net_pause, net_close, net_origin};
     net->host = host;
     net->written_end = &net->written;
 }

@@ -36,7 +36,11 @@ int ctl_connect(struct ctl *ctl)
     struct buffer list = {0};
     for (size_t i = 0; i < ctl->endpoints_count; i++)
         buffer_append_format(&list, "%s%s", i > 0 ? ", " : "", ctl->endpoints[i]);
-    ctl_complain(ctl, EXIT_UNAVAILABLE, "no node answers at %.*s", (int)list.size, (const char *)list.data);
+    if (ready.outcome == GRID_OUTCOME_BUSY)
+        ctl_complain(ctl, EXIT_UNAVAILABLE, "no room: %.*s takes no further connections (clients.connections_max, clients.per_address_max)",
+                     (int)list.size, (const char *)list.data);
+    else
+        ctl_complain(ctl, EXIT_UNAVAILABLE, "no node answers at %.*s", (int)list.size, (const char *)list.data);
     buffer_close(&list);
     return EXIT_UNAVAILABLE;
 }

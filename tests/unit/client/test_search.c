@@ -265,3 +265,73 @@ Test(patience, a_node_that_greets_late_is_waited_for_longer_each_time)
     cr_expect(script_is_up(&script, 1), "2.5 s after it was reached it is still waited for");
     script_close(&script);
 }
+
+/* ---- nodes without room */
+
+static void let_go(struct script *script, uint32_t node)
+{
+    static const struct heard nobody;
+    struct response response = {.err = GRID_ERR_BUSY, .note = bytes_of_text("idle")};
+    script_answer(script, node, &nobody, &response);
+    script_cut(script, node);
+}
+
+static bool any_dialled(struct script *script)
+{
+    return script_is_dialled(script, 1) || script_is_dialled(script, 2) || script_is_dialled(script, 3);
+}
+
+Test(room, a_client_that_is_let_go_dials_again_with_its_next_request)
+{
+    struct script script;
+    struct outcome get;
+    open_impatient(&script, 0, 5000);
+    let_go(&script, 1);
+    for (int i = 0; i < 1000; i++) {
+        script_advance(&script, 5000);
+        cr_assert_not(any_dialled(&script), "it has nothing to ask, and its place is wanted");
+    }
+    script_get(&script, 0, &get);
+    cr_assert(script_is_dialled(&script, 1));
+    script_welcome(&script, 1);
+    answer_found(&script, 1);
+    cr_expect_eq(get.err, GRID_ERR_OK);
+    script_close(&script);
+}
+
+Test(room, a_client_that_is_let_go_in_the_middle_of_a_request_dials_at_once)
+{
+    struct script script;
+    struct outcome get;
+    open_impatient(&script, 0, 5000);
+    script_get(&script, 0, &get);
+    let_go(&script, 1);
+    for (int i = 0; i < 200 && !any_dialled(&script); i++)
+        script_advance(&script, 5000);
+    cr_expect(any_dialled(&script));
+    script_close(&script);
+}
+
+Test(room, requests_that_wait_for_a_node_without_room_end_as_busy_and_say_where)
+{
+    struct script script;
+    struct outcome get;
+    open_impatient(&script, 0, 2000);
+    script_cut(&script, 1);
+    script_get(&script, 0, &get);
+    for (int i = 0; i < 1000 && get.calls == 0; i++) {
+        struct conn *dialled = fake_transport_dialled(&script.transport, "n1:7400");
+        if (dialled != NULL) {
+            fake_conn_open(dialled);
+            script_run(&script);
+            static const struct heard nobody;
+            script_answer(&script, 1, &nobody, &(struct response){.err = GRID_ERR_BUSY});
+        }
+        script_advance(&script, 5000);
+    }
+    cr_assert_eq(get.calls, 1);
+    cr_expect_eq(get.err, GRID_ERR_BUSY);
+    cr_expect_str_eq(get.note, "no room until the deadline passed: the node at n1:7400 takes no further connections");
+    cr_expect_eq(client_totals(script.client).malformed, 0, "a refusal is no damage");
+    script_close(&script);
+}
