@@ -132,6 +132,7 @@ struct client {
     size_t spare_count;
     bool closing;
     struct client_totals totals;
+    char session_note[256];            /* why the last session was not opened */
 };
 
 /* request.c */

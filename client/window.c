@@ -1,6 +1,8 @@
 /* Sessions and sequences of a partition (R3). */
 #include "client/inside.h"
 
+#include <stdio.h>
+
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
 
@@ -99,8 +101,10 @@ void window_session_opened(struct route *route, const struct client_result *resu
         return;
     /* Nothing was sent for those that wait: they get the reason. */
     enum grid_err err = result->err != GRID_ERR_OK ? result->err : GRID_ERR_MALFORMED;
+    snprintf(client->session_note, sizeof client->session_note, "no session could be opened%s%s", result->note[0] != 0 ? ": " : "",
+             result->note);
     while (route->writes.first != NULL)
-        request_fail_later(route->writes.first, err, "no session could be opened");
+        request_fail_later(route->writes.first, err, client->session_note);
 }
 
 /* Everybody in the window of a lost session keeps its numbers, which are verbatim in what was sent, and answers for

@@ -108,6 +108,18 @@ enum grid_err group_transfer(struct group *group, struct node_id target);
 /* Whether a transfer that was asked for is neither done nor given up. */
 bool group_transferring(const struct group *group);
 
+/* Where entries find room. */
+enum group_room {
+    GROUP_ROOM_FREE,
+    GROUP_ROOM_OWN_FULL,          /* the disk of this node is full */
+    GROUP_ROOM_OTHERS_FULL,       /* the disks of so many others are that no majority has room */
+};
+enum group_room group_set_room(const struct group_set *set);
+/* Whether a member may be given groups to lead: it is linked, or this node, and its disk is not full as far as it said. */
+bool group_set_has_room(const struct group_set *set, struct node_id member);
+/* The own disk is full and its groups are being handed to members with room: who asks again soon finds another leader. */
+bool group_set_handing_over(const struct group_set *set);
+
 struct group_status {
     enum group_role role;
     uint64_t term, commit_index, applied_index, last_index;

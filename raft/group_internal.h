@@ -6,6 +6,7 @@
 #include "raft/group.h"
 #include "raft/guard.h"
 #include "raft/held.h"
+#include "raft/room.h"
 
 /* A proposal in the library's hands; in the order of their entries. */
 struct proposal {
@@ -65,6 +66,7 @@ struct group_set {
     struct timer tick_timer;
     struct deferred start_deferred, reads_deferred, fatal_deferred;
     struct held held;                        /* frames that wait for the log */
+    struct room room;
     struct metric_gauge *held_gauge;         /* NULL without metrics */
     struct group *asking_first;
     struct read_batch *finished_first, *finished_last;

@@ -31,6 +31,9 @@ struct group_io_host {
     /* Copies. The message must not leave before the log is durable up to `hold_lsn`. The link is up. */
     void (*send)(void *context, uint32_t group, const struct raft_message *message, uint64_t hold_lsn);
 
+    /* Elections of this node come late: others are better leaders. */
+    bool gives_way;
+
     /* Belongs to this module. */
     struct group_append *appends_first, *appends_last;
     struct wal_entry *scratch;

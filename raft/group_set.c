@@ -105,6 +105,7 @@ static void link_ended(struct group_set *set, struct node_id peer)
 static void on_link(void *context, struct node_id peer, bool up)
 {
     struct group_set *set = context;
+    room_link(set, peer, up);
     if (up)
         link_came(set, peer);
     else
@@ -205,8 +206,7 @@ static bool on_raft_frame(void *context, struct node_id from, const struct frame
         return true;
     }
     /* On a full disk entries are turned away before the library has them; the leader is still heard (I38). */
-    size_t size = raft_message_log_bytes(&message);
-    if (size != 0 && !wal_has_room(set->wal, size))
+    if (message.type == RAFT_IO_APPEND_ENTRIES && !room_takes(set, &message))
         raft_message_strip(&message);
     guard_receive(&set->groups[frame->partition].guard, &message);
     return true;
@@ -226,6 +226,8 @@ static void on_tick(void *context)
         guard_tick(&set->groups[i].guard);
     if (!set->failed)
         group_reads_tick(set);
+    if (!set->failed)
+        room_tick(set);
     if (set->held_gauge != NULL)
         set->held_gauge->value = (int64_t)held_frames(&set->held);
 }
@@ -323,6 +325,7 @@ static enum grid_err open_peers(struct group_set *set, const struct group_set_op
     peers_on_frame(set->peers, FRAME_RAFT, on_raft_frame, set);
     peers_on_link(set->peers, on_link, set);
     group_reads_register(set);
+    room_register(set);
     return GRID_ERR_OK;
 }
 

@@ -18,6 +18,7 @@ enum {
     FIRST_HEARTBEATS_MAX = 11,
     /* Then the usual patience again, for a partition that cannot elect anybody. */
     EARLY_ELECTIONS_MAX = 3,
+    GIVEN_WAY_ELECTIONS = 2,
 };
 
 /* The shims write private fields: another layout is another library. */
@@ -451,6 +452,17 @@ static void expire_transfer(struct guard *guard)
         guard->transfer_target = (struct node_id){0};
 }
 
+/* With a full disk this node stands two election timeouts later than it would, after everybody with room. */
+static bool gives_way(const struct guard *guard)
+{
+    const struct raft *raft = &guard->raft;
+    if (!guard->io.host->gives_way || raft->state != RAFT_FOLLOWER)
+        return false;
+    uint64_t patience_ms = (uint64_t)GIVEN_WAY_ELECTIONS * guard->options.election_timeout_ms +
+                           raft->follower_state.randomized_election_timeout;
+    return guard->io.host->now_ms(guard->io.host->context) - raft->election_timer_start < patience_ms;
+}
+
 void guard_tick(struct guard *guard)
 {
     if (guard->broken || !guard->started)
@@ -458,6 +470,8 @@ void guard_tick(struct guard *guard)
     expire_transfer(guard);
     /* S5: entries that are on their way to the disk count neither as had nor as not had. */
     if (guard_enabled(guard, GUARD_S5) && guard->raft.state == RAFT_FOLLOWER && guard->io.appends_count != 0)
+        return;
+    if (gives_way(guard))
         return;
     hurry(guard);
     prepare_lone_election(guard);

@@ -279,6 +279,21 @@ size_t raft_message_log_bytes(const struct raft_message *message)
     return size;
 }
 
+enum raft_message_load raft_message_load(const struct raft_message *message)
+{
+    REQUIRE(message->type == RAFT_IO_APPEND_ENTRIES);
+    const struct raft_append_entries *append = &message->append_entries;
+    enum raft_message_load load = RAFT_MESSAGE_BARRIERS;
+    for (unsigned i = 0; i < append->n_entries; i++) {
+        const struct raft_entry *entry = &append->entries[i];
+        if (entry->type != RAFT_BARRIER && entry->term >= append->term)
+            return RAFT_MESSAGE_WORK;
+        if (entry->type != RAFT_BARRIER)
+            load = RAFT_MESSAGE_EARLIER;
+    }
+    return load;
+}
+
 void raft_message_strip(struct raft_message *message)
 {
     REQUIRE(message->type == RAFT_IO_APPEND_ENTRIES);

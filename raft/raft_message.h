@@ -28,6 +28,10 @@ void raft_message_free(struct raft_message *message);
 
 /* Bytes that the entries of the message take in the shared log (wal_has_room); 0 when it brings none. */
 size_t raft_message_log_bytes(const struct raft_message *message);
+/* What the entries of an AppendEntries are for: barriers alone prove a new leader; entries of earlier terms, with or without
+ * barriers, precede one; anything else is new work. */
+enum raft_message_load { RAFT_MESSAGE_BARRIERS, RAFT_MESSAGE_EARLIER, RAFT_MESSAGE_WORK };
+enum raft_message_load raft_message_load(const struct raft_message *message);
 /* Makes an AppendEntries a mere heartbeat: frees its entries and promises nothing beyond what precedes them. */
 void raft_message_strip(struct raft_message *message);
 

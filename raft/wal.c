@@ -26,6 +26,9 @@ _Static_assert(LOG_SEGMENT_BYTES_LEAST > WAL_FLUSH_HEADER_BYTES + WAL_RECORD_HEA
                "the largest entry fits the smallest segment that can be configured");
 _Static_assert(LOG_SEGMENT_BYTES_STEP % WAL_PAGE_BYTES == 0, "segments are made of pages");
 
+/* The META of a group that waits in a flush of this number, if that is still in the queue. */
+struct waiting_meta { struct wal_flush *flush; uint64_t serial; size_t start; };
+
 /* One write to the log: a header and the records that came in while the write before it was under way. */
 struct wal_flush {
     struct wal *wal;                          /* NULL once abandoned */
@@ -34,6 +37,7 @@ struct wal_flush {
     uint64_t position, previous;
     uint64_t end;                             /* lsn that its completion makes durable */
     uint64_t started_us;
+    uint64_t serial;
     uint32_t records;
     bool sync;
     struct storage *storage;                  /* with file: for closing after it was abandoned */
@@ -62,6 +66,8 @@ struct wal {
     struct wal_flush *queue_first, *queue_last;
     struct wal_flush *active;                 /* the last of the queue while records may join it */
     struct wal_flush *in_flight, *spare;
+    uint64_t flushes;                         /* opened; the last one's serial */
+    struct waiting_meta *metas;               /* by group */
     bool kicked_twice;                        /* the kick stands behind all other work of this iteration */
     bool empty, failed;
 };
@@ -116,7 +122,7 @@ static struct wal_flush *open_flush(struct wal *wal, uint64_t position)
     buffer_clear(&bytes);
     buffer_extend(&bytes, WAL_FLUSH_HEADER_BYTES);
     *flush = (struct wal_flush){
-        .wal = wal, .bytes = bytes, .position = position, .previous = wal->chain_end, .end = wal->end};
+        .wal = wal, .bytes = bytes, .position = position, .previous = wal->chain_end, .end = wal->end, .serial = ++wal->flushes};
     if (wal->queue_last == NULL)
         wal->queue_first = flush;
     else
@@ -183,11 +189,32 @@ static uint64_t append_record(struct wal *wal, const struct open_record *record)
     return wal->end;
 }
 
+/* With a full disk: replaces the META of the group that is still in the queue. 0: there is none. What counts is the last one; entries
+ * that stand between the two are of no later term, and a term and vote hold for whatever follows. */
+static uint64_t replace_meta(struct wal *wal, uint32_t group, uint64_t term, uint64_t vote)
+{
+    const struct waiting_meta *meta = &wal->metas[group];
+    if (!wal->segments.full || wal->queue_first == NULL || meta->serial < wal->queue_first->serial)
+        return 0;
+    struct buffer *bytes = &meta->flush->bytes;
+    struct buffer payload = {0};
+    wal_meta_put(&payload, term, vote);
+    HOLDS(meta->flush->serial == meta->serial && payload.size == WAL_META_BYTES);
+    memcpy(bytes->data + meta->start + WAL_RECORD_HEADER_BYTES, payload.data, payload.size);
+    buffer_close(&payload);
+    wal_record_reseal(bytes, meta->start);
+    return meta->flush->position + meta->start + WAL_RECORD_HEADER_BYTES + WAL_META_BYTES;
+}
+
 uint64_t wal_append_meta(struct wal *wal, uint32_t group, uint64_t term, uint64_t vote)
 {
     REQUIRE(group < wal->options.groups);
     REQUIRE(wal_cursor_meta(&wal->fold.groups[group].cursor, term, vote) == NULL);
+    uint64_t end = replace_meta(wal, group, term, vote);
+    if (end != 0)
+        return end;
     struct open_record record = open_record(wal, WAL_RECORD_META, group, WAL_META_BYTES);
+    wal->metas[group] = (struct waiting_meta){record.flush, record.flush->serial, record.start};
     wal_meta_put(&record.flush->bytes, term, vote);
     record.flush->sync = true;
     return append_record(wal, &record);
@@ -371,7 +398,7 @@ static void wake(void *context)
     clock_defer(wal->options.clock, &wal->kick);
 }
 
-bool wal_has_room(struct wal *wal, size_t bytes)
+static bool has_room(struct wal *wal, size_t bytes, uint64_t reserve)
 {
     if (wal->failed || wal->segments.error != GRID_ERR_OK)
         return false;
@@ -382,11 +409,20 @@ bool wal_has_room(struct wal *wal, size_t bytes)
     uint64_t end = wal->chain_end + needed;
     if (end > wal->limit)
         end = wal->limit + needed;
-    uint64_t reserve = wal_page_align(wal->options.segment_bytes / RESERVE_PARTS);
     enum grid_err err = wal_segments_cover(&wal->segments, end + reserve);
     if (err != GRID_ERR_OK)
         clock_defer(wal->options.clock, &wal->kick);
     return err == GRID_ERR_OK;
+}
+
+bool wal_has_room(struct wal *wal, size_t bytes)
+{
+    return has_room(wal, bytes, wal_page_align(wal->options.segment_bytes / RESERVE_PARTS));
+}
+
+bool wal_has_reserve(struct wal *wal, size_t bytes)
+{
+    return has_room(wal, bytes, wal_page_align(wal->options.segment_bytes / RESERVE_PARTS / 2));
 }
 
 static void open_metrics(struct wal *wal)
@@ -444,6 +480,7 @@ enum grid_err wal_open(const struct wal_options *options, struct wal **ret_wal, 
     };
     wal_segments_init(&wal->segments);
     wal_fold_init(&wal->fold, options->groups);
+    wal->metas = memory_zero(options->groups, sizeof *wal->metas);
     enum grid_err err = recover(wal, ret_note);
     if (err != GRID_ERR_OK) {
         wal_close(wal);
@@ -487,6 +524,7 @@ void wal_close(struct wal *wal)
         free_flush(spare);
     }
     wal_fold_close(&wal->fold);
+    memory_free(wal->metas);
     memory_free(wal);
 }
 

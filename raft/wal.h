@@ -64,7 +64,8 @@ void wal_take(struct wal *wal, uint32_t group, struct wal_group_state *ret_state
 
 /* Each returns the lsn after the record: durable once durable >= lsn. Data is copied. A record that contradicts those
  * before it (a term that goes back, entries that leave a gap or overwrite, a truncation outside the log) is a bug of the
- * caller, because recovery would take it for damage. */
+ * caller, because recovery would take it for damage. On a full disk a META takes the place of one of its
+ * group that waits to be written: terms may change for hours, and the log in memory does not grow. */
 uint64_t wal_append_meta(struct wal *wal, uint32_t group, uint64_t term, uint64_t vote);
 uint64_t wal_append_entries(struct wal *wal, uint32_t group, uint64_t first_index, const struct wal_entry *entries, size_t count);
 uint64_t wal_append_truncate(struct wal *wal, uint32_t group, uint64_t index); /* entries >= index are gone */
@@ -73,6 +74,9 @@ uint64_t wal_append_truncate(struct wal *wal, uint32_t group, uint64_t index); /
  * leader stops proposing and a follower drops appends, both before they append (I38). What fits still goes in, a reserve
  * stays back for terms, votes and truncations, and space that is freed is noticed by itself (tried every 100 ms). */
 bool wal_has_room(struct wal *wal, size_t bytes);
+
+/* The same for entries without which nobody can lead: they may use half of the reserve. */
+bool wal_has_reserve(struct wal *wal, size_t bytes);
 
 uint64_t wal_durable(const struct wal *wal);
 uint64_t wal_end(const struct wal *wal);                          /* lsn of everything appended so far */

@@ -87,6 +87,14 @@ void wal_record_seal(struct buffer *buffer, size_t start)
     put_u32(at, crc32c(bytes_of(at + CRC_BYTES, size - CRC_BYTES)));
 }
 
+void wal_record_reseal(struct buffer *buffer, size_t start)
+{
+    uint8_t *at = buffer->data + start;
+    size_t size = get_u32(at + RECORD_SIZE_AT);
+    REQUIRE(size >= WAL_RECORD_HEADER_BYTES && start + size <= buffer->size);
+    put_u32(at, crc32c(bytes_of(at + CRC_BYTES, size - CRC_BYTES)));
+}
+
 const char *wal_record_get(struct bytes bytes, uint64_t position, uint64_t epoch, struct wal_record *ret_record,
                            size_t *ret_size)
 {

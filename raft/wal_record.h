@@ -62,6 +62,8 @@ const char *wal_flush_header_get(struct bytes bytes, uint64_t position, struct w
  * the record's place in the buffer, which `seal` wants back. */
 size_t wal_record_begin(struct buffer *buffer, const struct wal_record *record);
 void wal_record_seal(struct buffer *buffer, size_t start);
+/* After its payload was changed in place, more records behind it or not. */
+void wal_record_reseal(struct buffer *buffer, size_t start);
 /* The record at the front of `bytes`, which must lie at `position` and belong to `epoch`; *ret_size is its length. */
 const char *wal_record_get(struct bytes bytes, uint64_t position, uint64_t epoch, struct wal_record *ret_record,
                            size_t *ret_size);

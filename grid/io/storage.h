@@ -45,6 +45,7 @@ struct storage {
     /* Begins to do what allocate would, beside the loop; true once it was tried, so that allocate returns at once or tells
      * the error. May be NULL: allocate does everything. A write may be in flight meanwhile. */
     bool (*reserve)(struct storage *storage, struct file *file, uint64_t size);
+    const char *place;                                        /* where it is, for people; may be NULL */
 };
 
 #endif

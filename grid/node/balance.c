@@ -49,6 +49,9 @@ static void give_back_one(struct node *node, struct balance *balance)
         struct node_id to = owner(node, balance->partition);
         if (group_status(group).role != GROUP_READY || node_id_equal(to, node->settings->self))
             continue;
+        /* A full disk would make it hand the partition on at once. */
+        if (!group_set_has_room(node->groups, to))
+            continue;
         balance->moving = group_transfer(group, to) == GRID_ERR_OK;
         return;
     }

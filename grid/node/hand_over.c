@@ -15,15 +15,22 @@ static bool leads(const struct node *node, uint32_t partition)
     return role == GROUP_LEADER || role == GROUP_READY;
 }
 
-/* The members take turns among those that are linked; 0: none is. */
+/* The members take turns among those that are linked, and of these among those whose disk has room, if any has; 0: none is linked. */
 static struct node_id successor(const struct node *node, uint32_t turn)
 {
-    struct node_id linked[REPLICAS_MAX];
-    uint32_t count = 0;
-    for (size_t i = 0; i < node->settings->members_count; i++)
-        if (peers_up(node->peers, node->settings->members[i].id))
-            linked[count++] = node->settings->members[i].id;
-    return count == 0 ? (struct node_id){0} : linked[turn % count];
+    struct node_id linked[REPLICAS_MAX], roomy[REPLICAS_MAX];
+    uint32_t linked_count = 0, roomy_count = 0;
+    for (size_t i = 0; i < node->settings->members_count; i++) {
+        struct node_id id = node->settings->members[i].id;
+        if (!peers_up(node->peers, id))
+            continue;
+        linked[linked_count++] = id;
+        if (group_set_has_room(node->groups, id))
+            roomy[roomy_count++] = id;
+    }
+    if (roomy_count != 0)
+        return roomy[turn % roomy_count];
+    return linked_count == 0 ? (struct node_id){0} : linked[turn % linked_count];
 }
 
 static uint32_t still_led(const struct node *node)

@@ -101,8 +101,9 @@ static void append_digests(struct node *node, struct buffer *out)
         uint64_t index, digest;
         if (!pipeline_leads(node->pipelines[i]))
             continue;
-        pipeline_digest_latest(node->pipelines[i], &index, &digest);
-        if (index == 0)
+        const struct state_digests *digests = pipeline_digests(node->pipelines[i]);
+        index = digests->last;
+        if (!state_digests_at(digests, index, &digest))
             continue;
         buffer_append_u32(out, i);
         buffer_append_u64(out, index);
@@ -136,7 +137,7 @@ static bool on_digests(void *context, struct node_id from, const struct frame *f
         uint64_t index = reader_u64(&reader), theirs = reader_u64(&reader), ours;
         if (partition >= node->partitions)
             return false;
-        if (pipeline_digest_at(node->pipelines[partition], index, &ours) && ours != theirs) {
+        if (state_digests_at(pipeline_digests(node->pipelines[partition]), index, &ours) && ours != theirs) {
             node_fail(node, GRID_ERR_CORRUPT, "a replica's state digest differs from its leader's at the same index: "
                                               "this replica has diverged and must be rebuilt");
             return true;

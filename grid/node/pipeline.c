@@ -6,13 +6,14 @@
 #include "grid/base/limits.h"
 #include "grid/base/memory.h"
 #include "grid/node/admission.h"
+#include "grid/node/fullness.h"
 #include "grid/node/inflows.h"
 #include "grid/node/observer.h"
 #include "grid/node/parked.h"
 #include "grid/partition/activities.h"
 #include "grid/partition/entry.h"
 
-enum { DIGESTS_KEPT = 128, TERMS_KEPT = 4 };
+enum { TERMS_KEPT = 4 };
 
 /* Commands that left, or will leave, in one entry, and who waits for them. */
 struct proposal {
@@ -62,8 +63,7 @@ struct pipeline {
     struct activity_runner *runner;
     uint64_t activity_seen;
     struct inflows inflows;
-    struct { uint64_t index, digest; } digests[DIGESTS_KEPT];
-    uint64_t digest_last;
+    struct state_digests digests;
 };
 
 static void schedule(struct pipeline *pipeline)
@@ -106,6 +106,16 @@ static void answer_error(struct pipeline *pipeline, const struct waiter *waiter,
         response.no_leader_ms = (now_us(pipeline) - pipeline->leaderless_since_us) / 1000;
     if (waiter->kind == WAITER_CLIENT)
         answer_refusal(pipeline, waiter, &response);
+}
+
+static void answer_full(struct pipeline *pipeline, const struct waiter *waiter, const struct fullness *fullness)
+{
+    struct pipeline_counters *counters = pipeline->shared->counters;
+    if (waiter->kind != WAITER_CLIENT)
+        return;
+    (fullness->disk ? counters->disk_full : counters->log_full)->value++;
+    answer_refusal(pipeline, waiter, &(struct response){.err = fullness->err, .leader = pipeline->shared->self.value,
+                                                        .retry_after_ms = fullness->retry_after_ms, .note = fullness->note});
 }
 
 static void answer_all(struct pipeline *pipeline, const struct waiter *waiters, uint32_t count, enum grid_err err)
@@ -203,7 +213,11 @@ static void propose(struct pipeline *pipeline)
     if (err == GRID_ERR_OK)
         return;
     /* Refused before the log: surely not appended. */
-    answer_all(pipeline, proposal->waiters, proposal->count, err == GRID_ERR_BUSY ? GRID_ERR_NOT_LEADER : err);
+    struct fullness fullness = fullness_of_disk(pipeline->shared->groups);
+    for (uint32_t i = 0; err == GRID_ERR_LOG_FULL && i < proposal->count; i++)
+        answer_full(pipeline, &proposal->waiters[i], &fullness);
+    if (err != GRID_ERR_LOG_FULL)
+        answer_all(pipeline, proposal->waiters, proposal->count, err == GRID_ERR_BUSY ? GRID_ERR_NOT_LEADER : err);
     pipeline->tick_proposed = false;
     inflows_clear(&pipeline->inflows);
     outbox_sender_repeat_acks(&pipeline->sender, now_us(pipeline));
@@ -505,9 +519,7 @@ static void on_apply(void *context, uint64_t index, uint64_t term, struct bytes 
         submitted = observer_apply_end(observer, pipeline->partition);
     if (!pipeline->ready)
         log_time_apply(&pipeline->log_time, partition_log_time_ms(pipeline->partition), now_us(pipeline));
-    pipeline->digest_last = index;
-    pipeline->digests[index % DIGESTS_KEPT].index = index;
-    pipeline->digests[index % DIGESTS_KEPT].digest = partition_digest(pipeline->partition);
+    state_digests_add(&pipeline->digests, index, partition_digest(pipeline->partition));
     check_genesis(pipeline);
     if (proposal) {
         uint64_t us = now_us(pipeline) - proposal->since_us;
@@ -665,11 +677,14 @@ void pipeline_log_time_known(struct pipeline *pipeline)
 
 /* ---- what arrives */
 
-static bool log_full(const struct pipeline *pipeline)
+static bool refuse_full(struct pipeline *pipeline, const struct waiter *waiter)
 {
     const struct pipeline_shared *shared = pipeline->shared;
-    return group_set_log_disk_bytes(shared->groups) >= shared->log_disk_bytes_max ||
-           group_set_log_memory_bytes(shared->groups) >= shared->log_memory_bytes_max;
+    struct fullness fullness;
+    if (!fullness_look(shared->groups, (struct fullness_bounds){shared->log_disk_bytes_max, shared->log_memory_bytes_max}, &fullness))
+        return false;
+    answer_full(pipeline, waiter, &fullness);
+    return true;
 }
 
 static void refuse_admission(struct pipeline *pipeline, const struct waiter *waiter)
@@ -687,9 +702,8 @@ void pipeline_command(struct pipeline *pipeline, struct bytes command, uint32_t 
     if (!pipeline->leads) {
         counters->not_leader->value++;
         answer_error(pipeline, waiter, GRID_ERR_NOT_LEADER);
-    } else if (log_full(pipeline)) {
-        counters->log_full->value++;
-        answer_error(pipeline, waiter, GRID_ERR_LOG_FULL);
+    } else if (refuse_full(pipeline, waiter)) {
+        return;
     } else if (needs > 0 && !admission_take(&pipeline->admission, partition_load(pipeline->partition), needs)) {
         refuse_admission(pipeline, waiter);
     } else {
@@ -776,17 +790,7 @@ void pipeline_tick(struct pipeline *pipeline)
         serve_parked(pipeline);
 }
 
-bool pipeline_digest_at(const struct pipeline *pipeline, uint64_t index, uint64_t *ret_digest)
+const struct state_digests *pipeline_digests(const struct pipeline *pipeline)
 {
-    if (index == 0 || pipeline->digests[index % DIGESTS_KEPT].index != index)
-        return false;
-    *ret_digest = pipeline->digests[index % DIGESTS_KEPT].digest;
-    return true;
-}
-
-void pipeline_digest_latest(const struct pipeline *pipeline, uint64_t *ret_index, uint64_t *ret_digest)
-{
-    *ret_index = pipeline->digest_last;
-    if (!pipeline_digest_at(pipeline, *ret_index, ret_digest))
-        *ret_digest = 0;
+    return &pipeline->digests;
 }

@@ -13,6 +13,7 @@
 #include "grid/delivery/outbox_sender.h"
 #include "grid/io/io.h"
 #include "grid/node/log_time.h"
+#include "grid/node/state_digests.h"
 #include "grid/partition/partition.h"
 #include "raft/group.h"
 
@@ -30,7 +31,7 @@ struct waiter {
 };
 
 struct pipeline_counters {
-    struct metric_counter *commands, *entries, *reads, *log_full, *not_admitted, *not_leader, *dropped, *ticks, *messages_sent,
+    struct metric_counter *commands, *entries, *reads, *log_full, *disk_full, *not_admitted, *not_leader, *dropped, *ticks, *messages_sent,
         *messages_received, *messages_duplicate, *messages_gap, *acks, *activities_answered, *activities_postponed;
     struct metric_histogram *commit_us, *read_us;
 };
@@ -87,8 +88,6 @@ void pipeline_rewind(struct pipeline *pipeline);
 /* Called by the node every TICK_MS: timers, resends, lonely acknowledgements. */
 void pipeline_tick(struct pipeline *pipeline);
 
-/* Digest of the state after `index`, if this replica still remembers it (R17, I15). */
-bool pipeline_digest_at(const struct pipeline *pipeline, uint64_t index, uint64_t *ret_digest);
-void pipeline_digest_latest(const struct pipeline *pipeline, uint64_t *ret_index, uint64_t *ret_digest);
+const struct state_digests *pipeline_digests(const struct pipeline *pipeline);
 
 #endif

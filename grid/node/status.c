@@ -78,12 +78,14 @@ void status_answer(struct node *node, enum admin_kind kind, struct buffer *out)
 
 void status_register(struct node *node)
 {
+    static const char log_full_help[] = "Commands refused because a disk is full, or a bound of the log is reached.";
     struct metric_registry *metrics = node->metrics;
     node->counters = (struct pipeline_counters){
         .commands = metric_counter_add(metrics, "gridiron_commands_total", "Commands received from clients.", NULL),
         .entries = metric_counter_add(metrics, "gridiron_entries_proposed_total", "Packed log entries proposed.", NULL),
         .reads = metric_counter_add(metrics, "gridiron_reads_total", "Linearizable reads received.", NULL),
-        .log_full = metric_counter_add(metrics, "gridiron_log_full_total", "Commands refused because the log is full.", NULL),
+        .log_full = metric_counter_add(metrics, "gridiron_log_full_total", log_full_help, "reason=\"bound\""),
+        .disk_full = metric_counter_add(metrics, "gridiron_log_full_total", log_full_help, "reason=\"disk\""),
         .not_admitted = metric_counter_add(metrics, "gridiron_admission_refused_total",
                                            "Commands refused because their partition has as much work under way as it may.", NULL),
         .not_leader = metric_counter_add(metrics, "gridiron_not_leader_total", "Requests for partitions led elsewhere.", NULL),
@@ -124,7 +126,8 @@ void status_look(struct node *node)
     enum health_state before = node->health.state;
     for (uint32_t i = 0; i < node->partitions; i++)
         health_leader(&node->health, i, node->map.leaders[i] != 0, now_ms);
-    struct health_signs signs = {.draining = node->hand_over.given != NULL};
+    struct health_signs signs = {.draining = node->hand_over.given != NULL,
+                                 .disk_full = group_set_room(node->groups) == GROUP_ROOM_OWN_FULL};
     if (health_look(&node->health, signs, now_ms))
         say_state(node, before);
 }

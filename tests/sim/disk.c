@@ -756,7 +756,7 @@ void sim_disk_return(struct sim_disk *disk)
 void sim_disk_init(struct sim_disk *disk, struct host *host)
 {
     disk->storage = (struct storage){disk_open, disk_close, disk_size, disk_read, disk_write, disk_allocate,
-                                     disk_truncate, disk_remove, disk_put, disk_get, disk_list, disk_free_bytes, NULL};
+                                     disk_truncate, disk_remove, disk_put, disk_get, disk_list, disk_free_bytes, NULL, NULL};
     disk->host = host;
     disk->capacity_bytes = DISK_CAPACITY_BYTES;
 }

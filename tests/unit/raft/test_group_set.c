@@ -601,9 +601,98 @@ Test(group_set, a_full_disk_refuses_writes_and_keeps_reading_and_recovers)
     cr_assert_eq(ask(&cluster, leader, 0, SECOND_US / 2).err, GRID_ERR_OK);
     for (size_t i = 0; i < NODES; i++)
         fake_disk_fill(cluster.nodes[i].disk, false);
+    run_for(&cluster, SECOND_US / 10);
     cr_assert_eq(propose(&cluster, leader, 0, 1, 2), GRID_ERR_OK);
     cr_assert_eq(leader->machines[0].answered, 2u);
     cluster_close(&cluster);
+}
+
+/* ADR 0020 */
+Test(group_set, a_leader_whose_disk_is_full_hands_its_groups_to_members_with_room)
+{
+    for (uint64_t seed = 20; seed < 24; seed++) {
+        struct cluster cluster;
+        cluster_open(&cluster, NODES, seed);
+        cluster_start(&cluster);
+        run_for(&cluster, 4 * SECOND_US);
+        struct node *full = leader_of(&cluster, 0);
+        fake_disk_fill(full->disk, true);
+        run_for(&cluster, SECOND_US);
+        for (uint32_t group = 0; group < GROUPS; group++) {
+            struct node *leader = leader_of(&cluster, group);
+            cr_assert(leader != NULL && leader != full, "group %u stayed", group);
+            cr_assert_eq(propose(&cluster, leader, group, 1, 1), GRID_ERR_OK);
+            cr_assert_eq(leader->machines[group].answered, 1u);
+        }
+        fake_disk_fill(full->disk, false);
+        run_for(&cluster, SECOND_US);
+        assert_applied(full, 0, 1, 1);
+        cluster_close(&cluster);
+    }
+}
+
+Test(group_set, a_leader_whose_disk_is_full_stays_when_no_majority_has_room)
+{
+    struct cluster cluster;
+    cluster_open(&cluster, NODES, 25);
+    cluster_start(&cluster);
+    run_for(&cluster, 4 * SECOND_US);
+    struct node *leader = leader_of(&cluster, 0), *roomy = &cluster.nodes[leader == &cluster.nodes[2] ? 1 : 2];
+    for (size_t i = 0; i < NODES; i++)
+        fake_disk_fill(cluster.nodes[i].disk, &cluster.nodes[i] != roomy);
+    run_for(&cluster, 3 * SECOND_US);
+    cr_assert_eq(leader_of(&cluster, 0), leader, "a new leader could not write either");
+    cr_assert_eq(group_set_room(leader->set), GROUP_ROOM_OWN_FULL);
+    cr_assert_eq(group_set_room(roomy->set), GROUP_ROOM_OTHERS_FULL);
+    cr_assert(!group_set_has_room(roomy->set, leader->id) && group_set_has_room(leader->set, roomy->id));
+    for (uint32_t group = 0; group < GROUPS; group++) {
+        struct node *here = leader_of(&cluster, group);
+        cr_assert_eq(propose(&cluster, here, group, 1, 1), GRID_ERR_LOG_FULL, "what cannot be committed is not taken");
+        cr_assert_eq(ask(&cluster, here, group, SECOND_US / 2).err, GRID_ERR_OK);
+    }
+    cluster_close(&cluster);
+}
+
+/* I38: the barrier of a new leader finds room on full disks. */
+Test(group_set, with_all_disks_full_another_member_takes_over_and_serves_reads)
+{
+    for (uint64_t seed = 26; seed < 30; seed++) {
+        struct cluster cluster;
+        cluster_open(&cluster, NODES, seed);
+        cluster_start(&cluster);
+        run_for(&cluster, 4 * SECOND_US);
+        struct node *first = leader_of(&cluster, 0);
+        for (size_t i = 0; i < NODES; i++)
+            fake_disk_fill(cluster.nodes[i].disk, true);
+        run_for(&cluster, SECOND_US);
+        host_crash(first->host, CRASH_KILL);
+        run_for(&cluster, 6 * SECOND_US);
+        for (uint32_t group = 0; group < GROUPS; group++) {
+            struct node *leader = leader_of(&cluster, group);
+            cr_assert(leader != NULL && leader != first, "nobody leads group %u", group);
+            cr_assert_eq(ask(&cluster, leader, group, SECOND_US / 2).err, GRID_ERR_OK);
+            cr_assert_eq(propose(&cluster, leader, group, 1, 1), GRID_ERR_LOG_FULL);
+        }
+        cluster_close(&cluster);
+    }
+}
+
+Test(group_set, a_member_with_a_full_disk_lets_others_stand_first)
+{
+    for (uint64_t seed = 30; seed < 38; seed++) {
+        struct cluster cluster;
+        cluster_open(&cluster, NODES, seed);
+        cluster_start(&cluster);
+        run_for(&cluster, 4 * SECOND_US);
+        struct node *leader = leader_of(&cluster, 0), *full = &cluster.nodes[leader == &cluster.nodes[2] ? 1 : 2];
+        fake_disk_fill(full->disk, true);
+        run_for(&cluster, SECOND_US);
+        host_crash(leader->host, CRASH_KILL);
+        run_for(&cluster, 3 * SECOND_US);
+        for (uint32_t group = 0; group < GROUPS; group++)
+            cr_assert_neq(leader_of(&cluster, group), full, "seed %llu: group %u is led by the full member", (unsigned long long)seed, group);
+        cluster_close(&cluster);
+    }
 }
 
 Test(group_set, a_member_whose_disk_is_full_stays_with_its_leader_and_catches_up)

@@ -1,0 +1,42 @@
+#include "grid/node/fullness.h"
+
+enum { RETRY_BUSY_MS = 50, RETRY_FULL_MS = 1000 };
+
+static const char handing_over[] = "disk full: the disk of this node is full, and a node with room takes its partitions over; ask again";
+static const char own_disk[] = "disk full: the disk of the partition's leader is full; reads go on; free space in its data directory, "
+                               "and writes go on by themselves";
+static const char other_disks[] = "disk full: the disks of too many nodes are full, a majority needs room; reads go on; free space in "
+                                  "their data directories, and writes go on by themselves";
+static const char bound[] = "log full: the log of this node has reached log.disk_bytes or log.memory_bytes; reads go on; start its nodes "
+                            "with a higher bound";
+
+static struct fullness of_disk(const char *note)
+{
+    return (struct fullness){.err = GRID_ERR_LOG_FULL, .retry_after_ms = RETRY_FULL_MS, .disk = true, .note = bytes_of_text(note)};
+}
+
+struct fullness fullness_of_disk(const struct group_set *groups)
+{
+    if (group_set_handing_over(groups))
+        return (struct fullness){.err = GRID_ERR_BUSY, .retry_after_ms = RETRY_BUSY_MS, .disk = true,
+                                 .note = bytes_of_text(handing_over)};
+    return of_disk(own_disk);
+}
+
+bool fullness_look(const struct group_set *groups, struct fullness_bounds bounds, struct fullness *ret_fullness)
+{
+    switch (group_set_room(groups)) {
+    case GROUP_ROOM_OWN_FULL:
+        *ret_fullness = fullness_of_disk(groups);
+        return true;
+    case GROUP_ROOM_OTHERS_FULL:
+        *ret_fullness = of_disk(other_disks);
+        return true;
+    case GROUP_ROOM_FREE:
+        break;
+    }
+    if (group_set_log_disk_bytes(groups) < bounds.disk_bytes_max && group_set_log_memory_bytes(groups) < bounds.memory_bytes_max)
+        return false;
+    *ret_fullness = (struct fullness){.err = GRID_ERR_LOG_FULL, .note = bytes_of_text(bound)};
+    return true;
+}

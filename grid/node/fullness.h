@@ -1,0 +1,22 @@
+/* Why a client's write finds no room at this node, and what to do about it. Reads and what goes on inside the grid are not asked. */
+#ifndef GRID_NODE_FULLNESS_H
+#define GRID_NODE_FULLNESS_H
+
+#include "grid/base/bytes.h"
+#include "raft/group.h"
+
+struct fullness_bounds { uint64_t disk_bytes_max, memory_bytes_max; };
+
+struct fullness {
+    enum grid_err err;                 /* LOG_FULL; BUSY while a member with room is about to lead */
+    uint64_t retry_after_ms;
+    bool disk;                         /* a disk is full; otherwise a bound of the log is reached */
+    struct bytes note;                 /* for people; static */
+};
+
+/* False: there is room. */
+bool fullness_look(const struct group_set *groups, struct fullness_bounds bounds, struct fullness *ret_fullness);
+/* An entry did not fit what was left of this node's disk. */
+struct fullness fullness_of_disk(const struct group_set *groups);
+
+#endif
