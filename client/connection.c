@@ -1,6 +1,7 @@
 /* Connections to nodes: dialling, the handshake, frames in both directions. */
 #include "client/inside.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "grid/base/check.h"
@@ -9,7 +10,6 @@
 #include "grid/wire/protobuf_wire.h"
 
 enum {
-    CLIENT_PROTOCOL = 1,
     GREETING_US = 1000000,                 /* patience with a node that does not answer the handshake */
     DOUBLINGS_MAX = 3,
     SLOW_US = 300000,                      /* of these, until what waits for this node asks others as well */
@@ -104,10 +104,11 @@ static void on_open(void *context, struct conn *conn)
 {
     struct connection *connection = context;
     struct client *client = connection->client;
-    struct message_hello hello = {.protocol = CLIENT_PROTOCOL, .client_name = bytes_of_text(client->name)};
+    struct message_hello hello = {.protocol = CLIENT_PROTOCOLS.min, .client_name = bytes_of_text(client->name), .protocols = CLIENT_PROTOCOLS};
     if (connection->state != CONNECTION_OPENING)
         return;
     connection->opened = true;
+    hello.features.count = features_names(features_all(), hello.features.names);
     struct buffer *out = conn_output(client->io->transport, conn);
     size_t mark = frame_begin(out, FRAME_HELLO, FRAME_PARTITION_NONE, 0);
     hello_encode(&hello, out);
@@ -128,18 +129,35 @@ static bool take_identity(struct connection *connection, uint32_t node)
     return true;
 }
 
+/* The address of a node that is down may have become that of a stranger, whose answers would be lies. */
+static bool is_our_cluster(struct connection *connection, const struct message_welcome *welcome)
+{
+    struct client *client = connection->client;
+    struct uuid theirs = {{0}};
+    if (welcome->cluster_uuid.size == UUID_BYTES)
+        memcpy(theirs.bytes, welcome->cluster_uuid.data, UUID_BYTES);
+    bool by_name = uuid_is_nil(theirs) || uuid_is_nil(client->cluster_uuid);   /* an earlier node */
+    bool same = client->cluster == NULL ||
+                (by_name ? bytes_equal(welcome->cluster, bytes_of_text(client->cluster)) : uuid_equal(theirs, client->cluster_uuid));
+    if (!same)
+        snprintf(client->refusal, sizeof client->refusal, "%s belongs to cluster %.32s (%s), the other nodes to %.32s (%s): correct the endpoints",
+                 connection->address, arena_text(&client->arena, welcome->cluster), uuid_text_of(theirs).text, client->cluster,
+                 uuid_text_of(client->cluster_uuid).text);
+    else if (uuid_is_nil(client->cluster_uuid))
+        client->cluster_uuid = theirs;
+    return same && (client->cluster == NULL || welcome->table.partitions == client->partitions);
+}
+
 static bool on_welcome(struct connection *connection, struct bytes body)
 {
     struct client *client = connection->client;
     struct message_welcome welcome;
     if (connection->state != CONNECTION_OPENING || welcome_decode(body, &client->arena, &welcome) != GRID_ERR_OK)
         return false;
-    if (welcome.protocol != CLIENT_PROTOCOL || welcome.node.value == 0 || welcome.node.value > NODES_MAX ||
-        welcome.table.partitions == 0 || welcome.table.partitions > PARTITIONS_MAX)
+    if (welcome.protocol < CLIENT_PROTOCOLS.min || welcome.protocol > CLIENT_PROTOCOLS.max || welcome.node.value == 0 ||
+        welcome.node.value > NODES_MAX || welcome.table.partitions == 0 || welcome.table.partitions > PARTITIONS_MAX)
         return false;
-    /* The address of a node that is down may have become that of a stranger, whose answers would be lies. */
-    if (client->cluster != NULL && (!bytes_equal(welcome.cluster, bytes_of_text(client->cluster)) ||
-                                    welcome.table.partitions != client->partitions))
+    if (!is_our_cluster(connection, &welcome))
         return false;
     if (!take_identity(connection, welcome.node.value)) {
         connection->parting = true;
@@ -147,6 +165,7 @@ static bool on_welcome(struct connection *connection, struct bytes body)
     }
     client->full = NULL;
     connection->state = CONNECTION_READY;
+    connection->features = features_of_names(welcome.features.names, welcome.features.count) & features_all();
     connection->failures = 0;
     clock_timer_stop(clock_of(connection), &connection->timer);
     if (client->cluster == NULL)
@@ -209,30 +228,34 @@ static bool on_admin_response(struct connection *connection, const struct frame 
     return true;
 }
 
-static void note_busy(const struct request_list *list)
+static void note_last(const struct request_list *list, enum grid_err err)
 {
     for (struct request *each = list->first; each != NULL; each = each->next)
-        each->retry.last = GRID_ERR_BUSY;
+        each->retry.last = err;
 }
 
-/* Instead of a welcome: the node has no room for us. Requests that wait for it are told that, when nobody else has room in
- * time; others are tried. */
+/* Instead of a welcome: the node has no room for us, or speaks no version that we do. Requests that wait for it are told that, when no
+ * other node answers in time; others are tried. */
 static void on_refusal(struct connection *connection, struct bytes body)
 {
     struct client *client = connection->client;
     struct response response;
-    if (response_decode(body, &client->arena, &response) != GRID_ERR_OK || response.err != GRID_ERR_BUSY)
+    if (response_decode(body, &client->arena, &response) != GRID_ERR_OK ||
+        (response.err != GRID_ERR_BUSY && response.err != GRID_ERR_NOT_SUPPORTED))
         return;
     connection->parting = true;
-    client->full = connection->address;
-    note_busy(&client->early);
+    if (response.err == GRID_ERR_BUSY)
+        client->full = connection->address;
+    else
+        snprintf(client->refusal, sizeof client->refusal, "%s: %.160s", connection->address, arena_text(&client->arena, response.note));
+    note_last(&client->early, response.err);
     for (uint32_t i = 0; i < client->partitions; i++) {
         const struct route *route = &client->routes[i];
         if (connection->node == 0 || route->leader != connection->node)
             continue;
-        note_busy(&route->retries);
-        note_busy(&route->writes);
-        note_busy(&route->reads);
+        note_last(&route->retries, response.err);
+        note_last(&route->writes, response.err);
+        note_last(&route->reads, response.err);
     }
 }
 

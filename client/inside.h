@@ -4,7 +4,9 @@
 
 #include "client/core.h"
 #include "client/retry.h"
+#include "grid/base/uuid.h"
 #include "grid/wire/frame.h"
+#include "grid/wire/negotiate.h"
 
 enum request_kind {
     REQUEST_COMMAND,                       /* a write of the caller's */
@@ -60,6 +62,7 @@ struct connection {
     uint32_t node;                         /* 0: not known */
     enum connection_state state;
     struct conn *conn;
+    uint64_t features;                     /* READY: in use on it */
     struct frame_stream stream;
     struct request_list sent;              /* by time of sending */
     struct request_list waiting;           /* REQUEST_ADMIN for this node */
@@ -120,6 +123,8 @@ struct client {
     struct arena table_arena, arena;
     struct message_table members;
     char *cluster;
+    struct uuid cluster_uuid;              /* nil: not known, or not said */
+    char refusal[256];                     /* why a node would not do, for people; empty: each did */
     struct request_list early, failed;     /* before the first table; to be answered at the end of the iteration */
     struct request_list paused;            /* told to come back later */
     struct route *dirty;

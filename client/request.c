@@ -170,13 +170,15 @@ static void deadline_passed(void *context)
     if (request->connection != NULL)
         retry_lost(&request->retry);
     enum grid_err outcome = retry_give_up(&request->retry);
-    char note[192] = "the deadline passed";
+    char note[320] = "the deadline passed";
     struct client *client = request->client;
     const struct route *route = client->partitions > 0 && request->list != &client->early ? &client->routes[request->partition] : NULL;
     if (outcome == GRID_ERR_BUSY && client->full != NULL)
         snprintf(note, sizeof note, "no room until the deadline passed: the node at %.60s takes no further connections", client->full);
     else if (outcome == GRID_ERR_BUSY)
         snprintf(note, sizeof note, "no room until the deadline passed");
+    else if (client->refusal[0] && (outcome == GRID_ERR_NOT_SUPPORTED || outcome == GRID_ERR_UNAVAILABLE))
+        snprintf(note, sizeof note, "the deadline passed; %s", client->refusal);
     else if (route != NULL && request->kind != REQUEST_ADMIN && route->leaderless_ms > 0)
         snprintf(note, sizeof note, "the deadline passed; node %u had known no leader of partition %u for %" PRIu64 " ms",
                  route->leaderless_node, request->partition, route->leaderless_ms);

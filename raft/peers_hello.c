@@ -57,16 +57,6 @@ static void keep_version(struct bytes version, char ret_version[PEER_VERSION_BYT
     ret_version[size] = 0;
 }
 
-/* "2 to 3", or "2". */
-static const char *range_text(struct version_range range, char text[32])
-{
-    if (range.min == range.max)
-        snprintf(text, 32, "%u", range.min);
-    else
-        snprintf(text, 32, "%u to %u", range.min, range.max);
-    return text;
-}
-
 static const char *ids_text(const uint32_t *ids, size_t count, char text[128])
 {
     size_t size = 0;
@@ -78,11 +68,10 @@ static const char *ids_text(const uint32_t *ids, size_t count, char text[128])
 
 static void refuse_version(const struct peers *peers, struct version_range theirs, struct hello_verdict *verdict)
 {
-    char their_range[32], our_range[32];
     verdict->refusal = REFUSED_VERSION;
     snprintf(verdict->note, sizeof verdict->note,
-             "it speaks peer protocol %s (version %s), this node speaks %s (version %s): upgrade %s", range_text(theirs, their_range),
-             verdict->said.version[0] ? verdict->said.version : "unknown", range_text(PEER_PROTOCOLS, our_range), peers->version,
+             "it speaks peer protocol %s (version %s), this node speaks %s (version %s): upgrade %s", version_text_of(theirs).text,
+             verdict->said.version[0] ? verdict->said.version : "unknown", version_text_of(PEER_PROTOCOLS).text, peers->version,
              theirs.min > PEER_PROTOCOLS.max ? "this node" : "that node");
 }
 

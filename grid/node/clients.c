@@ -4,6 +4,7 @@
 #include "grid/base/check.h"
 #include "grid/base/hash.h"
 #include "grid/base/memory.h"
+#include "grid/base/version.h"
 #include "grid/node/admission.h"
 #include "grid/node/inside.h"
 #include "grid/wire/compress.h"
@@ -23,12 +24,11 @@ enum {
     CLIENTS_PARTIAL_BYTES_MAX = 128 * 1024 * 1024,
     LARGE_PARTIAL_BYTES = 32 * 1024,
     REFUSAL_LINES_PER_SWEEP = 1,
-    CLIENT_PROTOCOL = 1,
     MALFORMED_BODY = 7, MALFORMED_STALL,            /* indexes after the frame results */
 };
 
 /* Why a connection ended that sent nothing wrong. */
-static const char *const refusal_names[CLIENT_REFUSALS] = {"limit", "address", "idle", "greeting", "slow", "memory"};
+static const char *const refusal_names[CLIENT_REFUSALS] = {"limit", "address", "idle", "greeting", "slow", "memory", "version"};
 
 /* What was seen at the last sweep, and for how many sweeps nothing has moved: of what it sends, of what it is sent. Sweeps
  * and no clock, so that a node which was frozen blames nobody. */
@@ -38,6 +38,7 @@ struct client {
     uint32_t slot;
     uint64_t generation;
     bool greeted, closing, paused;
+    uint64_t features;                 /* in use on the connection */
     struct frame_stream stream;
     uint64_t frames, frames_seen;
     uint64_t asked, answered;          /* requests that are answered later, and their answers */
@@ -98,7 +99,7 @@ static void client_refuse(struct client *client, const struct frame *frame, enum
 
 /* ---- frames */
 
-static void send_table(struct client *client, enum frame_type type, uint64_t request)
+static void send_table(struct client *client)
 {
     struct node *node = client->node;
     struct buffer *scratch = &node->clients.scratch;
@@ -106,21 +107,51 @@ static void send_table(struct client *client, enum frame_type type, uint64_t req
     arena_reset(&node->clients.arena);
     status_table(node, &node->clients.arena, &table);
     buffer_clear(scratch);
-    if (type == FRAME_WELCOME)
-        welcome_encode(&(struct message_welcome){.protocol = CLIENT_PROTOCOL, .node = node->settings->self, .table = table,
-                                                 .cluster = bytes_of_text(node->settings->cluster)}, scratch);
-    else
-        table_encode(&table, scratch);
-    client_send(client, type, FRAME_PARTITION_NONE, request, buffer_bytes(scratch));
+    table_encode(&table, scratch);
+    client_send(client, FRAME_TABLE, FRAME_PARTITION_NONE, 0, buffer_bytes(scratch));
+}
+
+/* `is_early`: the client is from before there were ranges and would take what it does not know for damage. */
+static void send_welcome(struct client *client, uint32_t protocol, bool is_early, uint64_t request)
+{
+    struct node *node = client->node;
+    struct buffer *scratch = &node->clients.scratch;
+    struct message_welcome welcome = {.protocol = protocol, .node = node->settings->self, .cluster = bytes_of_text(node->settings->cluster)};
+    arena_reset(&node->clients.arena);
+    status_table(node, &node->clients.arena, &welcome.table);
+    if (!is_early) {
+        welcome.cluster_uuid = uuid_bytes(&node->identity.cluster_uuid);
+        welcome.protocols = CLIENT_PROTOCOLS;
+        welcome.features.count = features_names(node->client_features, welcome.features.names);
+    }
+    buffer_clear(scratch);
+    welcome_encode(&welcome, scratch);
+    client_send(client, FRAME_WELCOME, FRAME_PARTITION_NONE, request, buffer_bytes(scratch));
+}
+
+static void refuse_version(struct client *client, const struct frame *frame, struct version_range theirs)
+{
+    char note[128];
+    snprintf(note, sizeof note, "the client speaks protocol %s, this node (version %s) %s: upgrade the %s", version_text_of(theirs).text,
+             GRIDIRON_VERSION, version_text_of(CLIENT_PROTOCOLS).text, theirs.min > CLIENT_PROTOCOLS.max ? "cluster" : "client");
+    client_refuse(client, frame, GRID_ERR_NOT_SUPPORTED, note);
+    client_end(client, CLIENT_REFUSED_VERSION);
 }
 
 static bool on_hello(struct client *client, const struct frame *frame)
 {
     struct message_hello hello;
-    if (hello_decode(frame->body, &hello) != GRID_ERR_OK || hello.protocol != CLIENT_PROTOCOL)
+    uint32_t protocol;
+    if (hello_decode(frame->body, &hello) != GRID_ERR_OK)
         return false;
+    struct version_range theirs = version_said(hello.protocols, hello.protocol);
+    if (!version_negotiate(CLIENT_PROTOCOLS, theirs, &protocol)) {
+        refuse_version(client, frame, theirs);
+        return true;
+    }
     client->greeted = true;
-    send_table(client, FRAME_WELCOME, frame->request);
+    client->features = features_of_names(hello.features.names, hello.features.count) & client->node->client_features;
+    send_welcome(client, protocol, hello.protocols.max == 0, frame->request);
     return true;
 }
 
@@ -456,7 +487,7 @@ void clients_push_table(struct node *node)
 {
     for (uint32_t i = 0; i < node->clients.count; i++)
         if (node->clients.slots[i].client && node->clients.slots[i].client->greeted)
-            send_table(node->clients.slots[i].client, FRAME_TABLE, 0);
+            send_table(node->clients.slots[i].client);
 }
 
 static void register_metrics(struct node *node)
@@ -486,7 +517,7 @@ static void register_refusals(struct node *node)
         char labels[64];
         snprintf(labels, sizeof labels, "reason=\"%s\"", refusal_names[i]);
         clients->connections_refused[i] = metric_counter_add(node->metrics, "gridiron_client_connections_refused_total",
-                                                             "Client connections that this node ended for want of room or patience.", labels);
+                                                             "Client connections that this node ended for want of room, patience or a common version.", labels);
     }
     clients->reads_refused = metric_counter_add(node->metrics, "gridiron_client_reads_refused_total",
                                                 "Reads answered BUSY because the client had not read earlier answers.", NULL);

@@ -13,7 +13,8 @@ enum { NODE_TICK_US = 50 * 1000, DIGEST_EVERY_TICKS = 20, SWEEP_EVERY_TICKS = 20
 
 struct client;
 
-enum client_refusal { CLIENT_REFUSED_LIMIT, CLIENT_REFUSED_ADDRESS, CLIENT_REFUSED_IDLE, CLIENT_REFUSED_GREETING, CLIENT_REFUSED_SLOW, CLIENT_REFUSED_MEMORY, CLIENT_REFUSALS };
+enum client_refusal { CLIENT_REFUSED_LIMIT, CLIENT_REFUSED_ADDRESS, CLIENT_REFUSED_IDLE, CLIENT_REFUSED_GREETING, CLIENT_REFUSED_SLOW,
+                      CLIENT_REFUSED_MEMORY, CLIENT_REFUSED_VERSION, CLIENT_REFUSALS };
 
 /* One open connection of the client port. Slots are reused; the generation tells an old waiter from a new client. */
 struct client_slot { struct client *client; uint64_t generation, host; };   /* host: 0: not limited by its address */
@@ -75,6 +76,7 @@ struct node {
     bool failed;
     struct identity identity;          /* of the data directory */
     uint64_t opened_us, ticks;
+    uint64_t client_features;          /* that this node has on the client port */
     struct prng prng;
     struct breaker breaker;            /* of the payment provider */
     struct activity_retries retries;   /* of calls to it */

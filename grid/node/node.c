@@ -202,6 +202,7 @@ enum grid_err node_open(const struct node_options *options, struct node **ret_no
     node->context = options->context;
     node->partitions = options->settings->partitions;
     node->opened_us = clock_now_us(node->io->clock);
+    node->client_features = features_all();
     node->tick = (struct timer){.fire = on_tick, .context = node};
     node->leaders_changed = (struct deferred){.run = refresh_map, .context = node};
     prng_init(&node->prng, entropy_u64(node->io->entropy));

@@ -32,7 +32,7 @@ enum frame_type {
     FRAME_ADMIN = 7,               /* client -> node: AdminRequest */
     FRAME_ADMIN_RESPONSE = 8,      /* node -> client: AdminResponse */
     /* peer port */
-    FRAME_PEER_HELLO = 32,         /* both ways, first frame: identity and cluster digest */
+    FRAME_PEER_HELLO = 32,         /* both ways, first frame: PeerHello */
     FRAME_RAFT = 33,               /* one Raft message of a group; see docs/formats/peer.md */
     FRAME_CONFIRM = 34,            /* read index: (group, term, sequence) rows */
     FRAME_CONFIRM_ANSWER = 35,

@@ -15,12 +15,20 @@
 #include "grid/base/bytes.h"
 #include "grid/base/err.h"
 #include "grid/base/ids.h"
+#include "grid/base/limits.h"
 #include "grid/journal/record.h"
 #include "grid/wire/negotiate.h"
 
 /* ---- handshake and table */
 
-struct message_hello { uint32_t protocol; struct bytes client_name; };
+/* In both, fields of later versions are skipped. An end from before there were ranges says `protocol` alone. */
+struct message_names { struct bytes names[FEATURES_SAID_MAX]; size_t count; };
+struct message_hello {
+    uint32_t protocol;                                         /* for nodes that know no ranges */
+    struct bytes client_name;
+    struct version_range protocols;                            /* 0 to 0: not said */
+    struct message_names features;
+};
 struct message_member { struct node_id node; struct bytes client_address, peer_address; };
 struct message_table {
     uint64_t version;
@@ -28,7 +36,15 @@ struct message_table {
     const struct message_member *members; size_t members_count;
     const uint32_t *leaders; size_t leaders_count;             /* node id per partition; 0 unknown */
 };
-struct message_welcome { uint32_t protocol; struct bytes cluster; struct node_id node; struct message_table table; };
+struct message_welcome {
+    uint32_t protocol;                                         /* in use from here on */
+    struct bytes cluster;                                      /* its name */
+    struct node_id node;
+    struct message_table table;
+    struct bytes cluster_uuid;                                 /* 16 bytes, or none: an earlier node */
+    struct version_range protocols;
+    struct message_names features;
+};
 
 /* Of a node to a node. Fields of later versions are skipped. */
 struct message_peer_hello {

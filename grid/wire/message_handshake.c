@@ -5,6 +5,9 @@ void hello_encode(const struct message_hello *hello, struct buffer *out)
 {
     wire_put_u64(out, 1, hello->protocol);
     wire_put_bytes(out, 2, hello->client_name);
+    wire_put_u64(out, 3, hello->protocols.min);
+    wire_put_u64(out, 4, hello->protocols.max);
+    names_put(out, 5, hello->features.names, hello->features.count);
 }
 
 enum grid_err hello_decode(struct bytes in, struct message_hello *ret_hello)
@@ -15,7 +18,10 @@ enum grid_err hello_decode(struct bytes in, struct message_hello *ret_hello)
         switch (reader.field) {
         case 1: hello.protocol = wire_u32(&reader); break;
         case 2: hello.client_name = wire_text(&reader); break;
-        default: wire_unknown(&reader);
+        case 3: hello.protocols.min = wire_u32(&reader); break;
+        case 4: hello.protocols.max = wire_u32(&reader); break;
+        case 5: names_take(&reader, hello.features.names, &hello.features.count); break;
+        default: wire_skip(&reader);
         }
     }
     *ret_hello = hello;
@@ -39,7 +45,7 @@ struct bytes *names_array(struct wire_reader *reader, uint32_t field, struct are
 void names_take(struct wire_reader *reader, struct bytes *names, size_t *count)
 {
     struct bytes name = wire_repeated(reader);
-    if (!wire_text_valid(name))
+    if (!wire_text_valid(name) || *count == FEATURES_SAID_MAX)
         wire_check(reader, GRID_ERR_MALFORMED);
     if (!reader->failed)
         names[(*count)++] = name;
@@ -127,6 +133,10 @@ void welcome_encode(const struct message_welcome *welcome, struct buffer *out)
     struct wire_nested nested = wire_nested_begin(out, 4, 128);
     table_encode(&welcome->table, out);
     wire_nested_end(out, nested);
+    wire_put_bytes(out, 5, welcome->cluster_uuid);
+    wire_put_u64(out, 6, welcome->protocols.min);
+    wire_put_u64(out, 7, welcome->protocols.max);
+    names_put(out, 8, welcome->features.names, welcome->features.count);
 }
 
 enum grid_err welcome_decode(struct bytes in, struct arena *arena, struct message_welcome *ret_welcome)
@@ -139,7 +149,11 @@ enum grid_err welcome_decode(struct bytes in, struct arena *arena, struct messag
         case 2: welcome.cluster = wire_text(&reader); break;
         case 3: welcome.node.value = wire_u32(&reader); break;
         case 4: wire_check(&reader, table_decode(wire_bytes(&reader), arena, &welcome.table)); break;
-        default: wire_unknown(&reader);
+        case 5: welcome.cluster_uuid = wire_bytes(&reader); break;
+        case 6: welcome.protocols.min = wire_u32(&reader); break;
+        case 7: welcome.protocols.max = wire_u32(&reader); break;
+        case 8: names_take(&reader, welcome.features.names, &welcome.features.count); break;
+        default: wire_skip(&reader);
         }
     }
     *ret_welcome = welcome;

@@ -1,5 +1,7 @@
 #include "grid/wire/negotiate.h"
 
+#include <stdio.h>
+
 static const char *const names[FEATURES_COUNT] = {
 #define FEATURE_NAME_(bit, name) name,
     WIRE_FEATURES(FEATURE_NAME_)
@@ -21,6 +23,16 @@ bool version_negotiate(struct version_range ours, struct version_range theirs, u
         return false;
     *ret_version = high;
     return true;
+}
+
+struct version_text version_text_of(struct version_range range)
+{
+    struct version_text out;
+    if (range.min == range.max)
+        snprintf(out.text, sizeof out.text, "%u", range.min);
+    else
+        snprintf(out.text, sizeof out.text, "%u to %u", range.min, range.max);
+    return out;
 }
 
 uint64_t features_all(void)

@@ -21,6 +21,15 @@ struct version_range { uint32_t min, max; };
 /* False when there is none in common, or a range that is none (min 0 or above max). */
 bool version_negotiate(struct version_range ours, struct version_range theirs, uint32_t *ret_version);
 
+/* A range, or where none was said the one version that was. */
+static inline struct version_range version_said(struct version_range range, uint32_t version)
+{
+    return range.min == 0 && range.max == 0 ? (struct version_range){version, version} : range;
+}
+/* "2 to 3", or "2". */
+struct version_text { char text[24]; };
+struct version_text version_text_of(struct version_range range);
+
 /* Features by their bit. Names are on the wire and never reused. */
 #define WIRE_FEATURES(X) \
     X(FEATURE_LZ4, "lz4") /* bodies of frames may be packed (FRAME_FLAG_LZ4) */

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import hostile
 from fixture import Programs, Tap, cluster, gridctl, metric, run
-from hostile import (ADMIN, BODY_MAX, COMMAND, CONFIRM, HEADER, HELLO, LZ4, MESSAGES, PATIENCE, PEER_HELLO, QUERY, RAFT, RESPONSE,
+from hostile import (ADMIN, BODY_MAX, COMMAND, CONFIRM, HEADER, HELLO, LZ4, MESSAGES, PATIENCE, PEER_HELLO, QUERY, RAFT, RESPONSE, WELCOME,
                      data, dial, ends, fields, frame, greeted, hello, is_ended, number, reset, spoiled, trickles_to_its_end, varint)
 
 PROGRAMS = Programs(sys.argv)
@@ -188,6 +188,33 @@ def oversized_commands(table):
         return True
     table.row("client", "a command above its limit (answered TOO_LARGE)", "gridiron_client_refused_total", act,
               least=table.nodes.shape.partitions)
+
+
+def versions_of_clients(table):
+    """Versions are ranges: the highest that both speak is used; without one the client is told both."""
+    refused = 'gridiron_client_connections_refused_total{reason="version"}'
+
+    def answered(body):
+        with dial(table.address("client")) as connection:
+            connection.sendall(frame(HELLO, body))
+            kind, _, answer = hostile.read_frame(connection)
+            return kind, dict(fields(answer)), ends(connection) if kind == RESPONSE else False
+
+    def too_new():
+        kind, answer, ended = answered(number(1, 1) + number(3, 7) + number(4, 9))
+        return kind == RESPONSE and b"speaks protocol 7 to 9, this node" in answer[2] and b"upgrade the cluster" in answer[2] and ended
+    table.row("client", "a greeting of versions that this node does not speak (told both ranges)", refused, too_new)
+    table.row("client", "a greeting of one version that it does not speak", refused, lambda: answered(number(1, 2))[0] == RESPONSE)
+
+    def later():
+        kind, answer, _ = answered(number(1, 1) + number(3, 1) + number(4, 9) + data(5, b"teleport") + data(30, b"later"))
+        return kind == WELCOME and answer[1] == 1 and len(answer[5]) == 16 and b"lz4" in answer[8]
+    table.row("client", "a greeting of a later client that still speaks this version (welcome)", "gridiron_client_frames_total", later)
+
+    def earlier():
+        kind, answer, _ = answered(number(1, 1))
+        return kind == WELCOME and set(answer) == {1, 2, 3, 4}
+    table.row("client", "a greeting of an earlier client (welcome, without what it would not know)", "gridiron_client_frames_total", earlier)
 
 
 # ---- the peer port
@@ -508,7 +535,7 @@ def whole_table(tap):
         small = next(b"s%d" % i for i in range(1000) if hostile.partition_of(b"s%d" % i, 8) == partition)
         with hostile.Witness((nodes.host, nodes.client_port(node)), small, partition) as witness:
             table = Table(tap, nodes, node, witness)
-            for part in (malformed_frames, well_formed_requests, oversized_commands, strangers_among_peers, http_rows, storms, noise, vanished, idle_connections, large_halves):
+            for part in (malformed_frames, well_formed_requests, versions_of_clients, oversized_commands, strangers_among_peers, http_rows, storms, noise, vanished, idle_connections, large_halves):
                 tap.attempt(part.__name__, lambda: part(table))
             tap.attempt("slow_receiver", lambda: slow_receiver(table, key, partition))
             other = Table(tap, nodes, max(nodes.ids()), witness)

@@ -61,9 +61,18 @@ struct bytes random_text(struct prng *prng, struct arena *arena)
 
 /* ---- messages */
 
+static struct message_names random_names(struct prng *prng, struct arena *arena)
+{
+    struct message_names names = {.count = (size_t)prng_range(prng, 0, 3)};
+    for (size_t i = 0; i < names.count; i++)
+        names.names[i] = random_text(prng, arena);
+    return names;
+}
+
 static void random_hello(struct prng *prng, struct arena *arena, struct buffer *out)
 {
-    struct message_hello hello = {.protocol = random_u32(prng), .client_name = random_text(prng, arena)};
+    struct message_hello hello = {.protocol = random_u32(prng), .client_name = random_text(prng, arena),
+                                  .protocols = {random_u32(prng), random_u32(prng)}, .features = random_names(prng, arena)};
     hello_encode(&hello, out);
 }
 
@@ -119,7 +128,9 @@ static void random_table(struct prng *prng, struct arena *arena, struct buffer *
 static void random_welcome(struct prng *prng, struct arena *arena, struct buffer *out)
 {
     struct message_welcome welcome = {.protocol = random_u32(prng), .cluster = random_text(prng, arena),
-                                      .node = {random_u32(prng)}, .table = some_table(prng, arena)};
+                                      .node = {random_u32(prng)}, .table = some_table(prng, arena),
+                                      .cluster_uuid = random_bytes(prng, arena), .protocols = {random_u32(prng), random_u32(prng)},
+                                      .features = random_names(prng, arena)};
     welcome_encode(&welcome, out);
 }
 

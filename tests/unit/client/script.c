@@ -133,6 +133,11 @@ void script_welcome(struct script *script, uint32_t node)
 
 void script_welcome_to(struct script *script, uint32_t node, const char *cluster)
 {
+    script_welcome_as(script, node, &(struct message_welcome){.protocol = 1, .cluster = bytes_of_text(cluster)});
+}
+
+void script_welcome_as(struct script *script, uint32_t node, const struct message_welcome *said)
+{
     struct conn *conn = fake_transport_dialled(&script->transport, address_of(node));
     struct heard heard;
     struct message_hello hello;
@@ -144,8 +149,10 @@ void script_welcome_to(struct script *script, uint32_t node, const char *cluster
     cr_assert_eq(heard.type, FRAME_HELLO);
     cr_assert_eq(hello_decode(heard.body, &hello), GRID_ERR_OK);
     cr_assert_eq(hello.protocol, 1);
-    struct message_welcome welcome = {.protocol = 1, .node = {node}, .cluster = bytes_of_text(cluster),
-                                      .table = table_of(script)};
+    cr_assert(hello.protocols.min == CLIENT_PROTOCOLS.min && hello.protocols.max == CLIENT_PROTOCOLS.max);
+    struct message_welcome welcome = *said;
+    welcome.node.value = node;
+    welcome.table = table_of(script);
     welcome_encode(&welcome, &body);
     say_frame(script, node, FRAME_WELCOME, heard.request, &body);
 }

@@ -6,6 +6,7 @@
 
 #include "client/core.h"
 #include "grid/wire/frame.h"
+#include "grid/wire/message.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_transport.h"
 
@@ -37,7 +38,7 @@ struct outcome {
     enum grid_err err;
     uint64_t version, count;
     bool found;
-    char value[64], note[128], refusal[64], state[32];
+    char value[64], note[256], refusal[64], state[32];
 };
 
 void script_open(struct script *script);
@@ -50,6 +51,8 @@ void script_advance(struct script *script, uint64_t us);
 void script_welcome(struct script *script, uint32_t node);
 /* The same, but the node says that it belongs to this cluster. */
 void script_welcome_to(struct script *script, uint32_t node, const char *cluster);
+/* The same, and whatever else the welcome says but node and table. */
+void script_welcome_as(struct script *script, uint32_t node, const struct message_welcome *said);
 void script_refuse(struct script *script, uint32_t node);      /* refuses what was dialled */
 bool script_is_dialled(struct script *script, uint32_t node);
 bool script_is_up(struct script *script, uint32_t node);

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "grid/base/uuid.h"
 #include "tests/unit/client/script.h"
 
 static uint32_t first_dialled(struct script *script)
@@ -124,6 +125,62 @@ Test(core, a_node_of_another_cluster_is_turned_away)
     struct response response = {.found = true, .value = bytes_of_text("v"), .version = 9};
     script_answer(&script, 3, &heard, &response);
     cr_expect_str_eq(got.value, "v");
+    script_close(&script);
+}
+
+static struct message_welcome welcome_of(struct uuid *uuid, const char *name)
+{
+    struct message_welcome welcome = {.protocol = 1, .cluster = bytes_of_text(name), .protocols = {1, 9}, .cluster_uuid = uuid_bytes(uuid),
+                                      .features = {.names = {bytes_of_text("lz4"), bytes_of_text("teleport")}, .count = 2}};
+    return welcome;
+}
+
+/* Names are for people: the UUID decides, and a name may change while the cluster is restarted node by node. */
+Test(core, the_uuid_tells_clusters_apart_not_the_name)
+{
+    static const char *const endpoints[] = {"n1:7400", "n2:7400", "n3:7400"};
+    struct client_options options = {.endpoints = endpoints, .endpoints_count = 3};
+    struct uuid ours = uuid_of_name(bytes_of_text("ours")), theirs = uuid_of_name(bytes_of_text("theirs"));
+    struct script script;
+    struct outcome got;
+    script_open_with(&script, &options);
+    script_get(&script, 2, &got);
+    struct message_welcome welcome = welcome_of(&ours, "shop");
+    script_welcome_as(&script, 1, &welcome);
+    cr_assert(script_is_up(&script, 1));
+    while (!script_is_dialled(&script, 3))
+        script_advance(&script, 200000);
+    welcome = welcome_of(&theirs, "shop");
+    script_welcome_as(&script, 3, &welcome);
+    cr_expect_not(script_is_up(&script, 3), "the same name and another UUID");
+    while (!script_is_dialled(&script, 3))
+        script_advance(&script, 200000);
+    welcome = welcome_of(&ours, "renamed");
+    script_welcome_as(&script, 3, &welcome);
+    cr_expect(script_is_up(&script, 3), "another name and the same UUID");
+    script_close(&script);
+}
+
+Test(core, says_which_endpoint_belongs_to_another_cluster)
+{
+    static const char *const endpoints[] = {"n1:7400", "n2:7400", "n3:7400"};
+    struct client_options options = {.endpoints = endpoints, .endpoints_count = 3};
+    struct uuid ours = uuid_of_name(bytes_of_text("ours")), theirs = uuid_of_name(bytes_of_text("theirs"));
+    struct script script;
+    struct outcome got;
+    script_open_with(&script, &options);
+    script_get(&script, 2, &got);
+    struct message_welcome welcome = welcome_of(&ours, "shop");
+    script_welcome_as(&script, 1, &welcome);
+    for (int i = 0; i < 60 && got.calls == 0; i++) {
+        welcome = welcome_of(&theirs, "mart");
+        if (script_is_dialled(&script, 3))
+            script_welcome_as(&script, 3, &welcome);
+        script_advance(&script, 200000);
+    }
+    cr_assert_eq(got.calls, 1);
+    cr_assert_eq(got.err, GRID_ERR_UNAVAILABLE);
+    cr_expect(strstr(got.note, "n3:7400 belongs to cluster mart") != NULL && strstr(got.note, uuid_text_of(theirs).text) != NULL, "%s", got.note);
     script_close(&script);
 }
 

@@ -266,6 +266,31 @@ Test(hostile, a_node_without_room_is_left_and_the_request_ends_as_busy)
     script_close(&script);
 }
 
+Test(hostile, a_node_that_speaks_no_common_version_is_left_and_says_why)
+{
+    static const char *const endpoints[] = {"n1:7400"};
+    struct client_options options = {.endpoints = endpoints, .endpoints_count = 1};
+    struct response refusal = {.err = GRID_ERR_NOT_SUPPORTED, .note = bytes_of_text("the client speaks protocol 1, this node 4 to 5: upgrade the client")};
+    struct script script;
+    struct outcome got;
+    struct buffer out = {0}, body = {0};
+    script_open_with(&script, &options);
+    script_get(&script, 0, &got);
+    fake_conn_open(fake_transport_dialled(&script.transport, "n1:7400"));
+    script_run(&script);
+    response_encode(&refusal, &body);
+    append(&out, FRAME_RESPONSE, 0, 0, buffer_bytes(&body));
+    script_say(&script, 1, buffer_bytes(&out));
+    cr_assert(!script_is_up(&script, 1));
+    script_advance(&script, 12 * SECOND_US);
+    cr_assert_eq(got.calls, 1);
+    cr_assert_eq(got.err, GRID_ERR_NOT_SUPPORTED, "%s", grid_err_name(got.err));
+    cr_assert(strstr(got.note, "n1:7400: the client speaks protocol 1, this node 4 to 5: upgrade the client") != NULL, "%s", got.note);
+    buffer_close(&out);
+    buffer_close(&body);
+    script_close(&script);
+}
+
 Test(hostile, endless_redirects_slow_down_and_end_at_the_deadline)
 {
     struct script script;

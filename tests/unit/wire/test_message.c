@@ -19,10 +19,13 @@ static bool same(ProtobufCBinaryData data, const char *text)
 Test(message, hello_and_welcome_carry_every_field)
 {
     struct buffer out = {0};
-    hello_encode(&(struct message_hello){.protocol = 1, .client_name = B("gridctl")}, &out);
+    hello_encode(&(struct message_hello){.protocol = 1, .client_name = B("gridctl"), .protocols = {1, 3},
+                                         .features = {.names = {B("lz4")}, .count = 1}}, &out);
     Grid__V1__Hello *hello = UNPACK(out, hello);
     cr_expect_eq(hello->protocol, 1);
     cr_expect_str_eq(hello->client_name, "gridctl");
+    cr_expect(hello->protocol_min == 1 && hello->protocol_max == 3 && hello->n_features == 1);
+    cr_expect_str_eq(hello->features[0], "lz4");
     grid__v1__hello__free_unpacked(hello, NULL);
     buffer_clear(&out);
 
@@ -43,6 +46,36 @@ Test(message, hello_and_welcome_carry_every_field)
     cr_expect_str_eq(read->table->members[0]->client_address, "c:1");
     cr_expect_str_eq(read->table->members[0]->peer_address, "p:2");
     grid__v1__welcome__free_unpacked(read, NULL);
+    buffer_close(&out);
+}
+
+/* Later versions add fields to the messages of a handshake, of every wire type; those of the log stay strict. */
+Test(message, of_a_handshake_may_say_more_than_is_known)
+{
+    static const char more[] = "\xf8\x01\x05" "\xea\x01\x02hi" "\xa9\x01" "12345678" "\xb5\x01" "1234";
+    struct bytes added = bytes_of(more, sizeof more - 1);
+    struct buffer out = {0};
+    struct arena arena;
+    struct message_hello hello;
+    struct message_welcome welcome;
+    struct command command;
+    arena_init(&arena, 1024);
+    hello_encode(&(struct message_hello){.protocol = 1, .protocols = {1, 3}}, &out);
+    buffer_append(&out, added);
+    cr_assert_eq(hello_decode(buffer_bytes(&out), &hello), GRID_ERR_OK);
+    cr_assert_eq(hello.protocols.max, 3u);
+    buffer_truncate(&out, out.size - 1);
+    cr_assert_eq(hello_decode(buffer_bytes(&out), &hello), GRID_ERR_MALFORMED, "cut in what is not known");
+    buffer_clear(&out);
+    welcome_encode(&(struct message_welcome){.protocol = 2, .node = {1}}, &out);
+    buffer_append(&out, added);
+    cr_assert_eq(welcome_decode(buffer_bytes(&out), &arena, &welcome), GRID_ERR_OK);
+    cr_assert_eq(welcome.protocol, 2u);
+    buffer_clear(&out);
+    command_encode(&(struct command){.kind = COMMAND_TICK}, &out);
+    buffer_append(&out, added);
+    cr_assert_eq(command_decode(buffer_bytes(&out), &arena, &command), GRID_ERR_MALFORMED);
+    arena_close(&arena);
     buffer_close(&out);
 }
 
