@@ -37,15 +37,10 @@ void log_time_elect(struct log_time *time, const struct log_time_now *now)
     time->answered = 0;
 }
 
-static uint32_t everybody(const struct member_clocks *members)
-{
-    return (UINT32_C(1) << members->count) - 1;
-}
-
 static void settle_when_all_answered(struct log_time *time, const struct member_clocks *members)
 {
     uint32_t answered = time->answered | UINT32_C(1) << members->self;
-    if (time->grade == LOG_TIME_ESTIMATED && answered == everybody(members) && (members->known | UINT32_C(1) << members->self) == answered)
+    if (time->grade == LOG_TIME_ESTIMATED && answered == (UINT32_C(1) << members->count) - 1 && member_clocks_count(members) == members->count)
         time->grade = LOG_TIME_NOTED;
 }
 
@@ -94,7 +89,7 @@ bool log_time_lead(struct log_time *time, uint64_t entry_ms, uint64_t entry_wall
 void log_time_apply(struct log_time *time, uint64_t entry_ms, uint64_t now_us)
 {
     if (time->grade != LOG_TIME_NONE && !time->leads)
-        log_clock_hear(&time->clock, entry_ms, now_us);
+        log_clock_learn(&time->clock, entry_ms, now_us);
 }
 
 void log_time_hear(struct log_time *time, uint64_t time_ms, enum log_time_grade grade, bool timely, uint64_t now_us)
@@ -104,8 +99,10 @@ void log_time_hear(struct log_time *time, uint64_t time_ms, enum log_time_grade 
         return;
     if (time->grade == LOG_TIME_NONE)
         log_clock_start(&time->clock, time_ms, now_us);
-    else
+    else if (timely)
         log_clock_hear(&time->clock, time_ms, now_us);
+    else
+        log_clock_learn(&time->clock, time_ms, now_us);
     if (timely && grade > time->grade)
         time->grade = grade;
 }

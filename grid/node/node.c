@@ -281,6 +281,16 @@ struct group *node_group(const struct node *node, struct partition_id partition)
     return pipeline_group(node->pipelines[partition.value]);
 }
 
+struct node_log_time node_log_time(const struct node *node, struct partition_id partition)
+{
+    REQUIRE(partition.value < node->partitions);
+    struct pipeline *pipeline = node->pipelines[partition.value];
+    const struct log_time *time = pipeline_log_time(pipeline);
+    struct log_time_now now = time_exchange_now(node);
+    return (struct node_log_time){.leads = pipeline_leads(pipeline), .grade = time->grade, .time_ms = log_time_peek(time, &now),
+                                  .clocks = member_clocks_count(now.members)};
+}
+
 void node_metrics(struct node *node, struct buffer *out)
 {
     status_refresh(node);

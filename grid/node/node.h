@@ -10,6 +10,7 @@
 #include "grid/base/log.h"
 #include "grid/base/metric.h"
 #include "grid/io/io.h"
+#include "grid/node/log_time.h"
 #include "grid/node/settings.h"
 
 struct node;
@@ -42,6 +43,9 @@ uint32_t node_partitions(const struct node *node);
 /* For oracles and status: the state and the group of a partition. */
 const struct partition *node_partition(const struct node *node, struct partition_id partition);
 struct group *node_group(const struct node *node, struct partition_id partition);
+/* What this replica knows of the partition's log time now (R14), and how many members' clocks this node knows. */
+struct node_log_time { bool leads; enum log_time_grade grade; uint64_t time_ms; uint32_t clocks; };
+struct node_log_time node_log_time(const struct node *node, struct partition_id partition);
 /* Refreshes gauges, then appends the metrics text. */
 void node_metrics(struct node *node, struct buffer *out);
 

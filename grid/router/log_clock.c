@@ -21,6 +21,15 @@ void log_clock_hear(struct log_clock *clock, uint64_t time_ms, uint64_t now_us)
     clock->seen_us = clock->bound_seen_us;
 }
 
+void log_clock_learn(struct log_clock *clock, uint64_t time_ms, uint64_t now_us)
+{
+    uint64_t elapsed = now_us > clock->seen_us ? now_us - clock->seen_us : 0;
+    if (time_ms * 1000 <= clock->time_us + elapsed + elapsed / SLEW_DIVISOR)
+        return;
+    clock->time_us = time_ms * 1000;
+    clock->seen_us = now_us;
+}
+
 void log_clock_raise(struct log_clock *clock, uint64_t time_ms)
 {
     if (clock->time_us < time_ms * 1000)

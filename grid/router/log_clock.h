@@ -17,8 +17,10 @@ struct log_clock {
 
 /* Begins at this log time, now. */
 void log_clock_start(struct log_clock *clock, uint64_t time_ms, uint64_t now_us);
-/* The leader's log time was `time_ms` some moments ago. What comes late, or twice, does no harm. */
+/* The leader's log time was `time_ms` a moment ago: corrects the clock, also downwards when the leader slews. */
 void log_clock_hear(struct log_clock *clock, uint64_t time_ms, uint64_t now_us);
+/* The leader's log time was `time_ms` once: it may be long ago, or said before. Corrects the clock upwards only. */
+void log_clock_learn(struct log_clock *clock, uint64_t time_ms, uint64_t now_us);
 /* It is at least `time_ms` now. */
 void log_clock_raise(struct log_clock *clock, uint64_t time_ms);
 /* Log time now, in ms. */

@@ -17,6 +17,14 @@ void member_clocks_hear(struct member_clocks *clocks, uint32_t position, uint64_
     clocks->known |= UINT32_C(1) << position;
 }
 
+uint32_t member_clocks_count(const struct member_clocks *clocks)
+{
+    uint32_t count = 1;
+    for (uint32_t i = 0; i < clocks->count; i++)
+        count += clocks->known >> i & 1;
+    return count;
+}
+
 /* What the clocks of a set of members and the own one show now, the latest first. */
 static uint32_t collect(const struct member_clocks *clocks, uint32_t members, uint64_t now_us, uint64_t wall_ms,
                         uint64_t times_ms[REPLICAS_MAX])

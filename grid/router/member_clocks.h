@@ -20,6 +20,7 @@ struct member_clocks {
 void member_clocks_init(struct member_clocks *clocks, uint32_t count, uint32_t self);
 /* The wall clock of another member shows `wall_ms` at the own monotonic time `now_us`. */
 void member_clocks_hear(struct member_clocks *clocks, uint32_t position, uint64_t wall_ms, uint64_t now_us);
+uint32_t member_clocks_count(const struct member_clocks *clocks);   /* that are known, the own one included */
 /* The median of all clocks that are known, the own one included; the later of the two in the middle. */
 uint64_t member_clocks_wall_ms(const struct member_clocks *clocks, uint64_t now_us, uint64_t wall_ms);
 /* The latest time that a majority of all members confirms: each clock of a majority shows at least that. Asks the members

@@ -7,6 +7,7 @@
 #include "grid/base/limits.h"
 #include "grid/base/memory.h"
 #include "raft/group.h"
+#include "tests/sim/time_oracle.h"
 
 enum { NODES_HERE_MAX = 7, WATCH_US = 20000, LARGEST_ORDER = 2 * ORDER_LINES_MAX + 4, ANSWERS_HELD_MAX = 4 };
 
@@ -27,6 +28,7 @@ struct cluster {
     struct member members[NODES_HERE_MAX];
     struct truth *truths;
     uint64_t *log_times;               /* per member and partition: last seen in this life */
+    struct time_oracle *time;
     uint64_t load_max;                 /* of admission; 0: the default */
 };
 
@@ -112,6 +114,7 @@ static void watch(struct world *world, void *context)
     for (size_t i = 0; i < cluster->run->nodes; i++) {
         watch_member(cluster, i);
     }
+    time_oracle_look(cluster->time);
     world_at(world, WATCH_US, watch, cluster);
 }
 
@@ -231,6 +234,7 @@ struct cluster *cluster_open(struct run *run)
             snprintf(settings->members[j].peer_address, sizeof settings->members[j].peer_address, "n%u:7401", j + 1);
         }
     }
+    cluster->time = time_oracle_open(run, cluster);
     world_at(run->world, WATCH_US, watch, cluster);
     return cluster;
 }
@@ -242,6 +246,7 @@ void cluster_close(struct cluster *cluster)
     }
     memory_free(cluster->truths);
     memory_free(cluster->log_times);
+    time_oracle_close(cluster->time);
     memory_free(cluster);
 }
 
@@ -256,6 +261,17 @@ struct node *cluster_node(const struct cluster *cluster, size_t number)
 {
     REQUIRE(number < cluster->run->nodes);
     return cluster->members[number].node;
+}
+
+uint64_t cluster_incarnation(const struct cluster *cluster, size_t number)
+{
+    REQUIRE(number < cluster->run->nodes);
+    return host_incarnation(cluster->members[number].host) + 1;
+}
+
+uint64_t cluster_time_jumped_ms(const struct cluster *cluster, uint32_t partition)
+{
+    return time_oracle_jumped_ms(cluster->time, partition);
 }
 
 const char *cluster_endpoint(const struct cluster *cluster, size_t number)

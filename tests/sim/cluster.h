@@ -1,7 +1,8 @@
 /* A cluster of whole nodes on hosts of the world: what the workloads of maps and orders stand on.
  *
  * Adds the node hosts, opens a node at each start, closes it at each end, and watches at all times: replicas with the
- * same commit counter of a partition have the same digest (I15), log time never turns back (R14), a node that gives up
+ * same commit counter of a partition have the same digest (I15), log time never turns back (R14) and goes with true time
+ * (time_oracle.h), a node that gives up
  * does so only for a reason that the workload allows. Owned by the workload; every call from outside of a host's life. */
 #ifndef TESTS_SIM_CLUSTER_H
 #define TESTS_SIM_CLUSTER_H
@@ -19,6 +20,10 @@ struct node *cluster_node(const struct cluster *cluster, size_t number);      /*
 const char *cluster_endpoint(const struct cluster *cluster, size_t number);   /* of the client port */
 /* The state of a partition at the replica that is farthest; NULL while no node is up. */
 const struct partition *cluster_partition(const struct cluster *cluster, uint32_t partition);
+/* Grows with every start of the node's host; never 0. */
+uint64_t cluster_incarnation(const struct cluster *cluster, size_t number);
+/* What the partition's log time gained on true time in all. */
+uint64_t cluster_time_jumped_ms(const struct cluster *cluster, uint32_t partition);
 /* True when the node thinks that it leads the partition and another one does so in a later term. */
 bool cluster_deposed(const struct cluster *cluster, size_t number, uint32_t partition);
 /* NULL when every node is up and ready, all replicas have applied the same, no message is under way and no timer of a

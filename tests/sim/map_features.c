@@ -421,7 +421,8 @@ static void again(struct actor *actor)
     struct feature_client *client = actor->client;
     actor->busy = false;
     if (client->client) {
-        host_at(client->host, draw(client->features, 1, 4 * client->features->gap_us), actor_step, actor);
+        uint64_t wait_us = client->features->draining ? 0 : run_quiet_us(client->features->run);
+        host_at(client->host, wait_us + draw(client->features, 1, 4 * client->features->gap_us), actor_step, actor);
     }
 }
 

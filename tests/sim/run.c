@@ -5,7 +5,7 @@
 #include "tests/sim/workload.h"
 
 /* How often it is asked whether everything has settled. */
-enum { SETTLE_POLL_US = 50000, QUORUM_LOOK_US = 20000 };
+enum { SETTLE_POLL_US = 50000, QUORUM_LOOK_US = 20000, OUTAGE_SECONDS_MAX = 15, QUIET_US = 6000000, QUIET_PERIOD_US = 9000000 };
 
 void run_count(struct run *run, const char *name, uint64_t amount)
 {
@@ -31,6 +31,14 @@ uint64_t run_counted(const struct run *run, const char *name)
     return 0;
 }
 
+/* Not drawn: other choices keep their meaning. */
+uint64_t run_quiet_us(const struct run *run)
+{
+    uint64_t at_us = world_now_us(run->world) % QUIET_PERIOD_US;
+    bool quiet = world_seed(run->world) % 4 == 1 && at_us >= QUIET_PERIOD_US - QUIET_US;
+    return quiet ? QUIET_PERIOD_US - at_us : 0;
+}
+
 static void start_all(struct world *world)
 {
     for (size_t i = 0; i < world_hosts(world) && !world_failed(world); i++) {
@@ -54,6 +62,12 @@ static void settle(const struct workload *workload, void *state, struct world *w
     }
 }
 
+/* Half of the seeds get it back at once. Not drawn: other choices keep their meaning. */
+static uint64_t outage_us(uint64_t seed)
+{
+    return seed % 2 == 0 ? 0 : (1 + seed / 2 % OUTAGE_SECONDS_MAX) * 1000000;
+}
+
 static void lose_all_power(struct world *world)
 {
     world_say(world, "all nodes lose their power");
@@ -62,6 +76,7 @@ static void lose_all_power(struct world *world)
             host_crash(world_host(world, i), CRASH_POWER);
         }
     }
+    world_run(world, world_now_us(world) + outage_us(world_seed(world)));
     start_all(world);
 }
 

@@ -36,6 +36,9 @@ struct run {
 
 void run_count(struct run *run, const char *name, uint64_t amount);
 uint64_t run_counted(const struct run *run, const char *name);
+/* How long load is to wait: in a quarter of the seeds it stops again and again for some seconds, so that faults meet
+ * partitions in which nothing happens. 0: not at all. */
+uint64_t run_quiet_us(const struct run *run);
 
 /* A state that a batch of so many runs must have reached: some twenty times the runs that one is found in on average. */
 struct sometimes_point { const char *name; uint64_t runs; };

@@ -275,7 +275,8 @@ static void worker_step(struct world *world, void *context)
 static void worker_again(struct worker *worker)
 {
     struct workload_map *workload = worker->client->workload;
-    host_at(worker->client->host, draw(workload, 1, 2 * workload->gap_us), worker_step, worker);
+    uint64_t wait_us = workload->draining ? 0 : run_quiet_us(workload->run);
+    host_at(worker->client->host, wait_us + draw(workload, 1, 2 * workload->gap_us), worker_step, worker);
 }
 
 /* ---- stable entries: written once at the beginning, scanned all the time */
@@ -651,6 +652,7 @@ static const struct sometimes_point sometimes[] = {
     {"a keyed write is asked for again", 50}, {"another request under a key is refused", 50},
     {"two change the settings at once", 50}, {"records were dropped before they were read", 100},
     {"a map is cleared while it is written", 50}, {"a map is dropped while it is written", 50},
+    {"log time outlives its leader", 20}, {"log time outlives an outage of all", 50},
     {"a node gives up because of its disk", 100}, {"a node refuses a damaged log", 200},
     {"a node does not start on a failing disk", 200}, {"a disk is full and a write is refused", 200},
     {"F20 a leader dies between commit and reply", 100}, {"F75 the quorum is lost after commit, and the reply", 100},

@@ -174,6 +174,8 @@ void host_crash_soon(struct host *host, uint64_t down_us);
 /* ---- faults (tests/sim/faults.c) ---- */
 bool fault_on(const struct world *world, enum fault fault);
 bool fault_chosen(const struct world *world, enum fault fault); /* the seed has it, whether or not faults come now */
+/* No wall clock jumps, and that of at most one host is wrong: what log time can be relied on for after an outage (R14). */
+bool world_most_clocks_right(const struct world *world);
 /* It really occurred: what a batch counts, and misses when it never does. */
 void fault_happened(struct world *world, enum fault fault);
 const uint64_t *faults_happened(const struct world *world);    /* by class */

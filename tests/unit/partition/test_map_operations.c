@@ -37,16 +37,22 @@ static struct response operate(struct moment *moment, enum map_operation operati
     return run(moment, (struct map_command){.operation = operation, .key = T(key), .value = T(value)});
 }
 
-static struct response get(struct moment *moment, const char *key)
+/* When the leader's log time is `time_ms`; 0: that of the last entry. */
+static struct response get_at(struct moment *moment, const char *key, uint64_t time_ms)
 {
     struct response response = {0};
     struct arena arena;
     struct query query = {.kind = QUERY_GET, .map = T("m"), .key = T(key)};
     arena_init(&arena, 1024);
     maps_now(moment->maps, moment->version, moment->log_time_ms);
-    maps_query(moment->maps, &query, 0, &arena, &response);
+    maps_query(moment->maps, &query, time_ms, &arena, &response);
     arena_close(&arena);
     return response;
+}
+
+static struct response get(struct moment *moment, const char *key)
+{
+    return get_at(moment, key, 0);
 }
 
 static uint64_t size(struct moment *moment)
@@ -174,6 +180,31 @@ Test(map_operations, an_entry_is_absent_from_its_end_on)
     tick(&moment);
     cr_assert_eq(maps_entries(moment.maps), 0);
     cr_assert_eq(describe(&moment).expirations, 1);
+    end(&moment);
+}
+
+Test(map_operations, what_is_left_of_a_ttl_shrinks_without_entries)
+{
+    struct moment moment = begin();
+    set_for(&moment, "k", 500);
+    cr_assert_eq(get_at(&moment, "k", 0).ttl_ms, 500);
+    cr_assert_eq(get_at(&moment, "k", 1123).ttl_ms, 377);
+    moment.log_time_ms = 1200;
+    cr_assert_eq(get_at(&moment, "k", 1100).ttl_ms, 300, "a leader is never behind its log");
+    end(&moment);
+}
+
+/* I23: the next leader's clock may be behind; what one of them hid must not come back. */
+Test(map_operations, no_clock_hides_an_entry_that_the_log_has_not_ended)
+{
+    struct moment moment = begin();
+    set_for(&moment, "k", 500);
+    cr_assert(get_at(&moment, "k", 1500).found);
+    cr_assert_eq(get_at(&moment, "k", 1500).ttl_ms, 1);
+    cr_assert_eq(get_at(&moment, "k", 999999).ttl_ms, 1);
+    cr_assert_eq(size(&moment), 1);
+    moment.log_time_ms = 1500;
+    cr_assert_not(get_at(&moment, "k", 999999).found);
     end(&moment);
 }
 

@@ -17,6 +17,7 @@ Test(member_clocks, knows_only_the_own_clock_at_first)
     struct member_clocks clocks = three();
     uint64_t wall_ms;
     cr_assert_eq(member_clocks_wall_ms(&clocks, 5, WALL_MS), WALL_MS);
+    cr_assert_eq(member_clocks_count(&clocks), 1);
     cr_assert_not(member_clocks_confirmed_ms(&clocks, 6, 5, WALL_MS, &wall_ms), "one clock is no majority of three");
 }
 
