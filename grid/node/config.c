@@ -39,6 +39,7 @@ static const struct setting settings[] = {
     {"clients.patience_ms", SETTING_NUMBER32, FIELD(node.client_patience_ms), 1000, 3600000, NULL, "for a greeting, the rest of a frame, unread answers; past it the connection is closed"},
     {"metrics", SETTING_ADDRESS, FIELD(metrics_address), 0, 0, NULL, "host:port of /metrics and /health; empty: off"},
     {"loopback", SETTING_TEXT, FIELD(loopback), 0, 0, " unix tcp ", "unix: programs of this machine reach a loopback address over a Unix socket"},
+    {"scheduling", SETTING_TEXT, FIELD(scheduling), 0, 0, " adaptive normal batch ", "batch: more under load, slow beside busy programs; adaptive: batch while there is much to do"},
     {"payment.ledger", SETTING_TEXT, FIELD(payment_ledger), 0, 0, NULL, "file of the built-in payment provider; empty: none"},
     {"log.level", SETTING_TEXT, FIELD(log_level), 0, 0, " debug info warn error ", "lines below it are dropped"},
     {"log.format", SETTING_TEXT, FIELD(log_format), 0, 0, " text json ", "of the lines on standard error"},
@@ -77,7 +78,7 @@ void config_defaults(struct config *config)
     *config = (struct config){.node = {.partitions = 128, .sync = true, .election_timeout_ms = 1000, .heartbeat_ms = 100,
                                        .client_connections_max = CLIENT_CONNECTIONS_USUAL,
                                        .client_patience_ms = CLIENT_PATIENCE_MS_USUAL},
-                              .log_level = "info", .log_format = "text", .loopback = "unix"};
+                              .log_level = "info", .log_format = "text", .loopback = "unix", .scheduling = "adaptive"};
     config->node.log_disk_bytes_max = LOG_DISK_BYTES_DEFAULT;
     config->node.log_memory_bytes_max = LOG_MEMORY_BYTES_DEFAULT;
     config->node.admission_load_max = ADMISSION_LOAD_DEFAULT;

@@ -19,6 +19,7 @@ struct config {
     char metrics_address[128];         /* "host:port" of /metrics and /health; empty: off */
     char payment_ledger[512];          /* file of the built-in payment provider; empty: none */
     char log_level[16], log_format[16];
+    char scheduling[16];               /* adaptive, normal or batch: grid/node/scheduling.h */
     char loopback[8];                  /* unix: Unix sockets stand beside loopback addresses; tcp: not */
 };
 

@@ -1,8 +1,5 @@
 /* The gridiron program: configuration, logging, signals, one loop, one node. */
-/* SCHED_BATCH is the system's own. */
-#define _GNU_SOURCE
 #include <argp.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +13,7 @@
 #include "grid/node/descriptors.h"
 #include "grid/node/http.h"
 #include "grid/node/node.h"
+#include "grid/node/scheduling.h"
 #include "grid/uv/uv_io.h"
 #include "grid/wire/protobuf_wire.h"
 #include "raft/heap.h"
@@ -37,6 +35,8 @@ struct program {
     struct logger logger;
     uv_loop_t loop;
     uv_signal_t interrupt, terminate, hangup;
+    uv_timer_t look;                   /* at how much there is to do */
+    struct scheduling scheduling;
     struct uv_io *uv_io;
     struct metric_registry *metrics;
     struct node *node;
@@ -302,6 +302,7 @@ static void close_all(struct program *program)
     uv_close((uv_handle_t *)&program->interrupt, NULL);
     uv_close((uv_handle_t *)&program->terminate, NULL);
     uv_close((uv_handle_t *)&program->hangup, NULL);
+    uv_close((uv_handle_t *)&program->look, NULL);
     uv_run(&program->loop, UV_RUN_DEFAULT);
     if (program->http)
         http_free(program->http);
@@ -313,12 +314,11 @@ static void close_all(struct program *program)
     uv_library_shutdown();
 }
 
-/* To the scheduler: waking this process is no reason to stop another in the middle. With all processors busy that makes
- * fewer and larger pieces of work, of each the log and the connections carry more; with a free one it changes nothing. */
-static void prefer_batches(void)
+static void on_look(uv_timer_t *timer)
 {
-    const struct sched_param none = {0};
-    (void)sched_setscheduler(0, SCHED_BATCH, &none);
+    struct program *program = timer->data;
+    if (program->node && scheduling_look(&program->scheduling, node_work(program->node), uv_now(&program->loop)))
+        LOG_DEBUG(&program->logger, "main", "scheduled %s", program->scheduling.batch ? "in batches" : "as usual");
 }
 
 /* What looks for errors in memory is to see every piece of the library's. */
@@ -331,7 +331,8 @@ static struct heap *open_heap(void)
 #endif
 }
 
-static void catch_signals(struct program *program)
+/* And the timer that looks how much there is to do. */
+static void open_handles(struct program *program)
 {
     uv_signal_init(&program->loop, &program->interrupt);
     uv_signal_init(&program->loop, &program->terminate);
@@ -340,6 +341,9 @@ static void catch_signals(struct program *program)
     uv_signal_start(&program->interrupt, on_signal, SIGINT);
     uv_signal_start(&program->terminate, on_signal, SIGTERM);
     uv_signal_start(&program->hangup, on_hangup, SIGHUP);
+    uv_timer_init(&program->loop, &program->look);
+    program->look.data = program;
+    uv_timer_start(&program->look, on_look, SCHEDULING_LOOK_MS, SCHEDULING_LOOK_MS);
 }
 
 static int run(struct program *program)
@@ -348,9 +352,9 @@ static int run(struct program *program)
     struct heap *heap = open_heap();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* the write fails, which is known to be dealt with */
-    prefer_batches(); /* before there are threads: they inherit it */
     uv_loop_init(&program->loop);
-    catch_signals(program);
+    scheduling_begin(&program->scheduling, scheduling_parse(program->config.scheduling), uv_now(&program->loop));
+    open_handles(program);
     program->metrics = metric_registry_open();
     enum grid_err err = open_all(program, &note);
     if (err == GRID_ERR_OK && program->checking) {

@@ -291,6 +291,11 @@ struct node_log_time node_log_time(const struct node *node, struct partition_id 
                                   .clocks = member_clocks_count(now.members)};
 }
 
+uint64_t node_work(const struct node *node)
+{
+    return node->clients.requests->value + node->counters.messages_received->value;
+}
+
 void node_metrics(struct node *node, struct buffer *out)
 {
     status_refresh(node);

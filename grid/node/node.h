@@ -48,5 +48,7 @@ struct node_log_time { bool leads; enum log_time_grade grade; uint64_t time_ms; 
 struct node_log_time node_log_time(const struct node *node, struct partition_id partition);
 /* Refreshes gauges, then appends the metrics text. */
 void node_metrics(struct node *node, struct buffer *out);
+/* Requests of clients and messages of other partitions so far. */
+uint64_t node_work(const struct node *node);
 
 #endif
