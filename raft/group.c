@@ -89,6 +89,7 @@ void group_init(struct group *group, struct group_set *set, uint32_t number, str
     };
     guard_init(&group->guard, &options, &set->host, number, state);
     group->term_told = guard_term(&group->guard);
+    rejoin_group_init(group);
 }
 
 /* ---- proposals */
@@ -184,6 +185,8 @@ enum grid_err group_transfer(struct group *group, struct node_id target)
         return GRID_ERR_INVALID;
     if (guard_transferring(&group->guard))
         return GRID_ERR_BUSY;
+    if (set->rejoin.peers[group_set_position(set, target)].lost != LOST_NOTHING)
+        return GRID_ERR_UNAVAILABLE;
     guard_transfer(&group->guard, target);
     return GRID_ERR_OK;
 }

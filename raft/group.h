@@ -16,6 +16,7 @@
 #include "grid/base/log.h"
 #include "grid/base/metric.h"
 #include "grid/io/io.h"
+#include "raft/manifest.h"
 #include "raft/peers.h"
 
 struct group;
@@ -58,6 +59,7 @@ struct group_set_options {
     uint64_t log_owner;                   /* stands in every flush of the log: another owner's log is refused */
     uint64_t features;                 /* of this node, for its links */
     const char *version;                  /* of the program, for people; may be NULL */
+    struct manifest *manifest;            /* borrowed until close; NULL: nothing is remembered of log and peers (tests) */
     uint32_t groups;
     bool sync;                            /* durability: fsync (true) or os */
     uint32_t election_timeout_ms;         /* 0: 1000; spread to twice that */
@@ -82,6 +84,8 @@ enum grid_err group_set_start(struct group_set *set, char **ret_note);
 void group_set_close(struct group_set *set);
 struct group *group_set_get(struct group_set *set, struct partition_id partition);
 struct peers *group_set_peers(struct group_set *set);
+/* Groups in which this node has lost state and takes no part in votes until it is whole again (raft/rejoin.h); 0 usually. */
+uint32_t group_set_rejoining(const struct group_set *set);
 
 enum group_class {
     GROUP_CLIENT,                 /* refused with LOG_FULL past the bounds */
@@ -103,7 +107,8 @@ struct group_read {
 void group_read(struct group *group, struct group_read *read);
 
 /* Hands leadership to another voter as soon as that has the whole log; proposals get BUSY meanwhile, for at most two
- * election timeouts. Errors: NOT_LEADER, INVALID, BUSY. Completion shows as a role change. */
+ * election timeouts. Errors: NOT_LEADER, INVALID, BUSY, UNAVAILABLE (the
+ * target has lost state). Completion shows as a role change. */
 enum grid_err group_transfer(struct group *group, struct node_id target);
 /* Whether a transfer that was asked for is neither done nor given up. */
 bool group_transferring(const struct group *group);

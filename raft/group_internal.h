@@ -5,6 +5,7 @@
 #include "grid/base/prng.h"
 #include "raft/group.h"
 #include "raft/guard.h"
+#include "raft/rejoin.h"
 #include "raft/held.h"
 #include "raft/room.h"
 
@@ -43,6 +44,7 @@ struct group {
     uint64_t confirmed_term;
     struct group *next_asking;
     bool asking;
+    struct rejoin_group rejoin;
 };
 
 struct group_set {
@@ -59,6 +61,7 @@ struct group_set {
 
     struct peers *peers;
     struct wal *wal;
+    struct rejoin rejoin;
     struct group_io_host host;
     struct prng prng;
     struct group *groups;
@@ -75,7 +78,7 @@ struct group_set {
     /* Inside apply, dropped or role: nothing may be proposed or read. */
     bool inside;
     enum grid_err failed_err;
-    char failed_what[160];
+    char failed_what[400];
 };
 
 /* group.c */

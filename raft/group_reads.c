@@ -186,7 +186,8 @@ void group_reads_tick(struct group_set *set)
 static void answer_row(struct group_set *set, struct node_id from, struct confirm_row row)
 {
     const struct guard *guard = &set->groups[row.group].guard;
-    if (guard_term(guard) != row.term)
+    /* Whoever has forgotten its terms can confirm none. */
+    if (guard->apart || guard_term(guard) != row.term)
         return;
     if (group_io_may_leave(&guard->io)) {
         confirm_row_append(&set->rows, row);
@@ -227,6 +228,10 @@ static bool on_confirm(void *context, struct node_id from, const struct frame *f
 
 static void count_answer(struct group *group, size_t position, struct confirm_row row)
 {
+    if (group->rejoin.step != REJOIN_WHOLE) {
+        rejoin_confirmed(group, position, row);
+        return;
+    }
     if (!guard_ready(&group->guard) || row.term != guard_term(&group->guard) || row.sequence > group->read_sequence)
         return;
     if (group->confirmed_term != row.term) {

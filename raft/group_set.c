@@ -106,6 +106,7 @@ static void on_link(void *context, struct node_id peer, bool up)
 {
     struct group_set *set = context;
     room_link(set, peer, up);
+    rejoin_link(set, peer, up);
     if (up)
         link_came(set, peer);
     else
@@ -227,6 +228,8 @@ static void on_tick(void *context)
     if (!set->failed)
         group_reads_tick(set);
     if (!set->failed)
+        rejoin_tick(set);
+    if (!set->failed)
         room_tick(set);
     if (set->held_gauge != NULL)
         set->held_gauge->value = (int64_t)held_frames(&set->held);
@@ -326,6 +329,7 @@ static enum grid_err open_peers(struct group_set *set, const struct group_set_op
     peers_on_link(set->peers, on_link, set);
     group_reads_register(set);
     room_register(set);
+    rejoin_register(set);
     return GRID_ERR_OK;
 }
 
@@ -339,6 +343,7 @@ static enum grid_err open_wal(struct group_set *set, const struct group_set_opti
         .groups = options->groups,
         .owner = options->log_owner,
         .segment_bytes = options->segment_bytes,
+        .floor = options->manifest == NULL ? (struct wal_floor){0, 0} : manifest_content(options->manifest)->floor,
         .sync = options->sync,
         .durable = on_durable,
         .failed = on_wal_failed,
@@ -384,6 +389,8 @@ enum grid_err group_set_open(const struct group_set_options *options, struct gro
     err = open_peers(set, options, ret_note);
     if (err == GRID_ERR_OK)
         err = open_wal(set, options, ret_note);
+    if (err == GRID_ERR_OK)
+        rejoin_open(set, options);
     if (err == GRID_ERR_OK)
         set->groups = memory_zero(options->groups, sizeof *set->groups);
     for (uint32_t i = 0; i < options->groups && err == GRID_ERR_OK; i++)
@@ -461,6 +468,11 @@ struct group *group_set_get(struct group_set *set, struct partition_id partition
 {
     REQUIRE(partition.value < set->groups_count);
     return &set->groups[partition.value];
+}
+
+uint32_t group_set_rejoining(const struct group_set *set)
+{
+    return set->rejoin.left;
 }
 
 struct peers *group_set_peers(struct group_set *set)

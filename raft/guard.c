@@ -380,9 +380,41 @@ static void draw_early_election(struct guard *guard, int heartbeats_max)
     guard->early_term = guard->raft.current_term;
 }
 
+void guard_set_apart(struct guard *guard, bool apart)
+{
+    guard->apart = apart;
+}
+
+bool guard_caught_up(const struct guard *guard)
+{
+    const struct raft *raft = &guard->raft;
+    return guard->started && !guard->broken && raft->state == RAFT_FOLLOWER && guard->heard_term == raft->current_term &&
+           guard->heard_from.value != 0 && raft->commit_index >= guard->heard_commit && raft->commit_index <= raft->last_stored &&
+           guard_log_term(raft, raft->commit_index) == raft->current_term;
+}
+
+void guard_vote_for_leader(struct guard *guard)
+{
+    struct raft *raft = &guard->raft;
+    REQUIRE(guard_caught_up(guard) && guard->apart);
+    HOLDS(raft->voted_for == 0 || raft->voted_for == guard->heard_from.value);
+    if (raft->voted_for != 0)
+        return;
+    guard->io.base.set_vote(&guard->io.base, guard->heard_from.value);
+    raft->voted_for = guard->heard_from.value;
+}
+
+/* What was said over a link is the word of whoever was at its other end then. */
+static void forget_heard(struct guard *guard, struct node_id node)
+{
+    if (node_id_equal(guard->heard_from, node))
+        guard->heard_from = (struct node_id){0};
+}
+
 bool guard_link_ended(struct guard *guard, struct node_id node)
 {
     struct raft *raft = &guard->raft;
+    forget_heard(guard, node);
     if (guard->broken || !guard->started || raft->state != RAFT_FOLLOWER || node.value == 0 ||
         raft->follower_state.current_leader.id != node.value)
         return false;
@@ -471,9 +503,13 @@ void guard_tick(struct guard *guard)
     /* S5: entries that are on their way to the disk count neither as had nor as not had. */
     if (guard_enabled(guard, GUARD_S5) && guard->raft.state == RAFT_FOLLOWER && guard->io.appends_count != 0)
         return;
-    if (gives_way(guard))
+    /* Whoever has lost state stands for nothing. */
+    if (guard->apart && guard->raft.state == RAFT_FOLLOWER)
+        guard->raft.election_timer_start = guard->io.base.time(&guard->io.base);
+    else if (gives_way(guard))
         return;
-    hurry(guard);
+    else
+        hurry(guard);
     prepare_lone_election(guard);
     prepare_next_round(guard);
     guard->io.tick(&guard->io.base);

@@ -79,6 +79,11 @@ struct guard {
     struct node_id transfer_target;
     uint64_t transfer_started_ms;
     struct raft_transfer transfer;
+    /* This node has lost state of the group: it neither votes nor stands, and acknowledges only what is committed without it. */
+    bool apart;
+    /* What the leader of a term said of its commit index over its present link, unclamped. */
+    uint64_t heard_term, heard_commit;
+    struct node_id heard_from;
     /* There seems to be no leader: elections that come early, how many yet, and when the next, unless somebody was voted
      * for in `early_term` meanwhile. */
     unsigned early_elections;
@@ -107,6 +112,14 @@ void guard_tick(struct guard *guard);
 void guard_propose(struct guard *guard, struct raft_apply *request, struct bytes command, raft_apply_cb done);
 /* Only when guard_ready; `target` is another voter. */
 void guard_transfer(struct guard *guard, struct node_id target);
+
+/* Whether this node takes full part in the group again (raft/rejoin.h). */
+void guard_set_apart(struct guard *guard, bool apart);
+/* Whether a leader of the present term has been heard over its present link, and this node durably holds everything up to a commit
+ * index that it named, which covers an entry of its own term: everything committed before that link began. */
+bool guard_caught_up(const struct guard *guard);
+/* Gives this node's vote of the present term to its leader, which has been elected: nobody else gets it. */
+void guard_vote_for_leader(struct guard *guard);
 
 /* From group_io. */
 void guard_before_load(struct guard *guard, const struct wal_group_state *loaded);

@@ -32,7 +32,20 @@ static void verify(struct guard *guard, uint64_t term, uint64_t index)
         guard->verified_index = index;
 }
 
-static bool accept_append(struct guard *guard, struct raft_append_entries *append)
+/* The leader's own word on what is committed. S21 lowers it to the end of a message that was cut; such a one says nothing. */
+static void hear_commit(struct guard *guard, struct node_id from, const struct raft_append_entries *append)
+{
+    uint64_t end = append->prev_log_index + append->n_entries;
+    if (append->n_entries != 0 && append->leader_commit >= end)
+        return;
+    if (guard->heard_term == append->term && node_id_equal(guard->heard_from, from) && guard->heard_commit >= append->leader_commit)
+        return;
+    guard->heard_term = append->term;
+    guard->heard_from = from;
+    guard->heard_commit = append->leader_commit;
+}
+
+static bool accept_append(struct guard *guard, struct node_id from, struct raft_append_entries *append)
 {
     const struct raft *raft = &guard->raft;
     if (append->term < raft->current_term)
@@ -40,6 +53,7 @@ static bool accept_append(struct guard *guard, struct raft_append_entries *appen
     /* A second leader of our own term cannot be; the library would write over its leader's state. */
     if (raft->state == RAFT_LEADER && append->term == raft->current_term)
         return false;
+    hear_commit(guard, from, append);
     uint64_t end = append->prev_log_index + append->n_entries;
     if (guard_enabled(guard, GUARD_S13) && append->leader_commit > end)
         append->leader_commit = end;
@@ -159,6 +173,8 @@ void guard_message_stored(struct guard *guard, uint64_t last_index)
 static bool accept_vote(const struct guard *guard, const struct raft_request_vote *vote)
 {
     const struct raft *raft = &guard->raft;
+    if (guard->apart)
+        return false;
     /* S7: the target of our own transfer is no exception to one vote a term. */
     bool voted_otherwise = vote->term == raft->current_term && raft->voted_for != 0 &&
                            raft->voted_for != vote->candidate_id;
@@ -167,6 +183,8 @@ static bool accept_vote(const struct guard *guard, const struct raft_request_vot
 
 static bool accept_timeout_now(const struct guard *guard)
 {
+    if (guard->apart)
+        return false;
     if (guard_enabled(guard, GUARD_S5) && guard->io.appends_count != 0)
         return false;
     return !(guard_enabled(guard, GUARD_S14) && guard_log_voters(&guard->raft) <= 1);
@@ -176,7 +194,7 @@ static bool accept(struct guard *guard, struct raft_message *message)
 {
     switch (message->type) {
     case RAFT_IO_APPEND_ENTRIES:
-        return accept_append(guard, &message->append_entries);
+        return accept_append(guard, (struct node_id){(uint32_t)message->server_id}, &message->append_entries);
     case RAFT_IO_APPEND_ENTRIES_RESULT:
         return accept_result(guard, (struct node_id){(uint32_t)message->server_id}, &message->append_entries_result);
     case RAFT_IO_REQUEST_VOTE:
@@ -244,6 +262,9 @@ static bool correct_result(const struct guard *guard, struct raft_append_entries
     }
     if (guard_enabled(guard, GUARD_S1B) && result->last_log_index > raft->last_stored)
         result->last_log_index = raft->last_stored;
+    /* What is committed is so without this node: the leader learns where to go on, and counts nothing. */
+    if (guard->apart && result->last_log_index > raft->commit_index)
+        result->last_log_index = raft->commit_index;
     return true;
 }
 

@@ -142,6 +142,7 @@ static void come_up(struct wire *wire, struct member *member, const struct peer_
     if (wire->member == NULL)
         peers->strangers--;
     wire->member = member;
+    wire->waiting = false;
     /* The peer has given up its earlier connection; what still stands in it must not be taken for news. */
     if (member->up != NULL)
         end_wire(member->up);
@@ -154,6 +155,45 @@ static void come_up(struct wire *wire, struct member *member, const struct peer_
     tell_listeners(peers, member->address.id, true);
 }
 
+/* Its hello is good, and something must be on the disk before anything it says counts. */
+static void keep_waiting(struct wire *wire, struct member *member, const struct peer_said *said)
+{
+    clock_timer_stop(wire->peers->io->clock, &wire->hello_timer);
+    if (wire->member == NULL)
+        wire->peers->strangers--;
+    wire->member = member;
+    wire->waiting = true;
+    wire->said = *said;
+}
+
+void peers_welcome(struct peers *peers, struct node_id peer)
+{
+    /* The newest stands first; the others were given up by the peer. */
+    for (struct wire *wire = peers->wires; wire != NULL; wire = wire->next) {
+        if (!wire->waiting || wire->closing || !node_id_equal(wire->member->address.id, peer))
+            continue;
+        if (wire->member->up == NULL || wire->member->up->age < wire->age)
+            come_up(wire, wire->member, &wire->said);
+        else
+            end_wire(wire);
+    }
+}
+
+/* The first frame. */
+static bool meet(struct wire *wire, const struct frame *frame)
+{
+    struct hello_verdict verdict;
+    peers_hello_judge(wire, frame, &verdict);
+    enum peer_meeting meeting = verdict.good ? peers_meet(wire->peers, &verdict) : PEER_IS_STRANGE;
+    if (meeting == PEER_COMES_IN)
+        come_up(wire, verdict.member, &verdict.said);
+    else if (meeting == PEER_WAITS)
+        keep_waiting(wire, verdict.member, &verdict.said);
+    else
+        refuse(wire, &verdict);
+    return verdict.good;
+}
+
 static bool on_frame(void *context, const struct frame *frame)
 {
     struct wire *wire = context;
@@ -164,13 +204,7 @@ static bool on_frame(void *context, const struct frame *frame)
         return false;
     }
     if (!wire->up) {
-        struct hello_verdict verdict;
-        peers_hello_judge(wire, frame, &verdict);
-        if (verdict.good)
-            come_up(wire, verdict.member, &verdict.said);
-        else
-            refuse(wire, &verdict);
-        return verdict.good;
+        return wire->waiting || meet(wire, frame);
     }
     if (frame->type == FRAME_BEAT) {
         if (frame->body.size != 0)
@@ -274,6 +308,7 @@ static struct wire *new_wire(struct peers *peers, struct member *member)
     wire->stall_timer = (struct timer){.fire = on_stall, .context = wire};
     wire->next = peers->wires;
     peers->wires = wire;
+    wire->age = ++peers->wires_made;
     peers->strangers += member == NULL;
     clock_timer_start(peers->io->clock, &wire->hello_timer, wire->dialed ? CONNECT_TIMEOUT_US : HELLO_TIMEOUT_US);
     return wire;
@@ -443,6 +478,12 @@ void peers_on_link(struct peers *peers, peers_link_fn handler, void *context)
 {
     REQUIRE(peers->listeners_count < LISTENERS_MAX && handler != NULL);
     peers->listeners[peers->listeners_count++] = (struct link_listener){handler, context};
+}
+
+void peers_on_meeting(struct peers *peers, const struct peers_meetings *meetings)
+{
+    REQUIRE(peers->meetings.meet == NULL && meetings->meet != NULL && meetings->introduce != NULL);
+    peers->meetings = *meetings;
 }
 
 bool peers_up(const struct peers *peers, struct node_id peer)

@@ -20,6 +20,7 @@
 #include "grid/io/io.h"
 #include "grid/wire/frame.h"
 #include "grid/wire/negotiate.h"
+#include "raft/manifest.h"
 
 struct peer_address { struct node_id id; char address[128]; };  /* "host:port" of the peer port */
 
@@ -48,6 +49,25 @@ typedef bool (*peers_frame_fn)(void *context, struct node_id from, const struct 
 /* A link came up or went down. */
 typedef void (*peers_link_fn)(void *context, struct node_id peer, bool up);
 
+/* What the other end of a new link says of state that was lost, its own and ours (raft/rejoin.h). */
+struct peer_introduction {
+    enum lost_state lost;
+    bool fresh;                            /* it has lost everything and promised nothing since */
+    struct peer_memory remembers;          /* what it knows of this node; zero: nothing */
+};
+enum peer_meeting {
+    PEER_COMES_IN,
+    PEER_WAITS,                            /* until peers_welcome; what it sends before is lost */
+    PEER_IS_STRANGE,                       /* refused and counted as `incarnation` */
+};
+struct peers_meetings {
+    void *context;
+    /* For the own hello: appends rows of PEER_KNOWN_BYTES: u32 node, u64 incarnation, u64 epoch, u64 position; returns `lost`. */
+    uint32_t (*introduce)(void *context, struct buffer *out);
+    enum peer_meeting (*meet)(void *context, struct node_id peer, uint64_t incarnation, const struct peer_introduction *said);
+};
+enum { PEER_KNOWN_BYTES = 28, PEER_LOST_FRESH = 3 };
+
 /* Nothing moves before peers_start, so that handlers can be registered. INVALID: self is not a member, an id twice. */
 enum grid_err peers_open(const struct peers_options *options, struct peers **ret_peers);
 /* Listens and connects. Errors as transport_listen. */
@@ -56,6 +76,10 @@ void peers_close(struct peers *peers);
 bool peers_holds(const struct peers *peers);
 void peers_on_frame(struct peers *peers, enum frame_type type, peers_frame_fn handler, void *context);
 void peers_on_link(struct peers *peers, peers_link_fn handler, void *context);   /* up to 4 listeners */
+/* Once, before peers_start. Without it everybody comes in. */
+void peers_on_meeting(struct peers *peers, const struct peers_meetings *meetings);
+/* The newest link to the peer that waits comes up. */
+void peers_welcome(struct peers *peers, struct node_id peer);
 bool peers_up(const struct peers *peers, struct node_id peer);
 /* In use on the link to the peer: both ends have it. False while there is no link. */
 bool peers_feature(const struct peers *peers, struct node_id peer, enum wire_feature feature);

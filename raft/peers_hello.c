@@ -35,15 +35,18 @@ void peers_hello_send(struct wire *wire)
     const struct peers *peers = wire->peers;
     struct bytes features[FEATURES_COUNT];
     uint32_t ids[NODES_MAX];
+    struct buffer known = {0};
+    uint32_t lost = peers->meetings.introduce == NULL ? 0 : peers->meetings.introduce(peers->meetings.context, &known);
     struct message_peer_hello hello = {
         .protocols = PEER_PROTOCOLS, .node = peers->self, .cluster_uuid = uuid_bytes(&peers->cluster_uuid),
         .incarnation = peers->incarnation, .features = features, .features_count = features_names(peers->features, features),
         .partitions = peers->partitions, .version = bytes_of_text(peers->version),
-        .members = ids, .members_count = member_ids(peers, ids)};
+        .known = buffer_bytes(&known), .lost = lost, .members = ids, .members_count = member_ids(peers, ids)};
     struct buffer *out = conn_output(peers->io->transport, wire->conn);
     size_t mark = frame_begin(out, FRAME_PEER_HELLO, FRAME_PARTITION_NONE, 0);
     peer_hello_encode(&hello, out);
     frame_end(out, mark);
+    buffer_close(&known);
 }
 
 /* ---- judging */
@@ -137,6 +140,41 @@ static bool is_expected(const struct wire *wire, struct hello_verdict *verdict)
     return false;
 }
 
+/* The row of `known` that is about this node. */
+static bool take_introduction(const struct peers *peers, const struct message_peer_hello *hello, struct peer_introduction *introduction)
+{
+    if (hello->known.size % PEER_KNOWN_BYTES != 0 || hello->lost > PEER_LOST_FRESH)
+        return false;
+    introduction->fresh = hello->lost == PEER_LOST_FRESH;
+    introduction->lost = introduction->fresh ? LOST_ALL : (enum lost_state)hello->lost;
+    struct reader reader = reader_of(hello->known);
+    for (size_t i = 0; i < hello->known.size / PEER_KNOWN_BYTES; i++) {
+        uint32_t node = reader_u32(&reader);
+        struct peer_memory memory = {reader_u64(&reader), 0, 0};
+        memory.epoch = reader_u64(&reader);
+        memory.position = reader_u64(&reader);
+        if (node == peers->self.value)
+            introduction->remembers = memory;
+    }
+    return true;
+}
+
+enum peer_meeting peers_meet(struct peers *peers, struct hello_verdict *verdict)
+{
+    if (peers->meetings.meet == NULL)
+        return PEER_COMES_IN;
+    enum peer_meeting meeting = peers->meetings.meet(peers->meetings.context, verdict->node, verdict->said.incarnation,
+                                                     &verdict->said.introduction);
+    if (meeting != PEER_IS_STRANGE)
+        return meeting;
+    verdict->good = false;
+    verdict->refusal = REFUSED_INCARNATION;
+    snprintf(verdict->note, sizeof verdict->note,
+             "its data directory is not the one that this node knows of it: it was emptied, exchanged or set back. Bring the right one back, "
+             "or start it once with --rejoin");
+    return meeting;
+}
+
 static bool take_fields(const struct wire *wire, const struct message_peer_hello *hello, struct hello_verdict *verdict)
 {
     const struct peers *peers = wire->peers;
@@ -149,6 +187,8 @@ static bool take_fields(const struct wire *wire, const struct message_peer_hello
         refuse_version(peers, hello->protocols, verdict);
         return false;
     }
+    if (!take_introduction(peers, hello, &verdict->said.introduction))
+        return false;
     /* What a later message adds to the hello is looked at here, behind what both must agree on. */
     return same_cluster(peers, hello, verdict) && is_expected(wire, verdict);
 }

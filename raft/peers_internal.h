@@ -15,13 +15,23 @@ enum {
 /* Why a connection ended for who the other end is; names are the label `reason` of gridiron_peer_refused_total. */
 #define PEER_REFUSALS(X) \
     X(REFUSED_HELLO, "hello") X(REFUSED_VERSION, "version") X(REFUSED_CLUSTER, "cluster") X(REFUSED_PARTITIONS, "partitions") \
-    X(REFUSED_MEMBERS, "members") X(REFUSED_UNKNOWN, "unknown") X(REFUSED_TIMEOUT, "timeout") X(REFUSED_STRANGERS, "strangers")
+    X(REFUSED_MEMBERS, "members") X(REFUSED_UNKNOWN, "unknown") X(REFUSED_TIMEOUT, "timeout") X(REFUSED_STRANGERS, "strangers") \
+    X(REFUSED_INCARNATION, "incarnation")
 
 enum peer_refusal {
 #define REFUSAL_ENUM_(refusal, name) refusal,
     PEER_REFUSALS(REFUSAL_ENUM_)
 #undef REFUSAL_ENUM_
     PEER_REFUSALS_COUNT,
+};
+
+/* What the other end said of itself in its last good hello. */
+struct peer_said {
+    uint64_t incarnation;                /* 0: never heard */
+    uint32_t protocol;                   /* in use on the link */
+    uint64_t features;                /* in use: both ends have them */
+    char version[PEER_VERSION_BYTES_MAX + 1];
+    struct peer_introduction introduction;
 };
 
 struct member;
@@ -36,15 +46,10 @@ struct wire {
     uint64_t frames;                     /* that came whole */
     struct pulse pulse;
     struct wire *next;
+    uint64_t age;                        /* grows from one connection to the next */
     bool dialed, up, closing, late;      /* late: its time is over and it is asked once more */
-};
-
-/* What the other end said of itself in its last good hello. */
-struct peer_said {
-    uint64_t incarnation;                /* 0: never heard */
-    uint32_t protocol;                   /* in use on the link */
-    uint64_t features;                /* in use: both ends have them */
-    char version[PEER_VERSION_BYTES_MAX + 1];
+    bool waiting;                        /* its hello is good; see peers_welcome */
+    struct peer_said said;               /* while it waits */
 };
 
 struct member {
@@ -76,10 +81,12 @@ struct peers {
     struct member *members;
     size_t members_count;
     struct wire *wires;
+    uint64_t wires_made;
     size_t strangers;
     struct handler handlers[HANDLERS_MAX];
     struct link_listener listeners[LISTENERS_MAX];
     size_t listeners_count;
+    struct peers_meetings meetings;      /* none: all NULL */
     struct prng prng;
     struct timer beat_timer;
     uint64_t beat_us;
@@ -99,6 +106,8 @@ struct hello_verdict {
     char note[512];
 };
 
+/* What the layers above say to a good hello; a verdict of refusal is filled in. */
+enum peer_meeting peers_meet(struct peers *peers, struct hello_verdict *verdict);
 void peers_hello_send(struct wire *wire);
 void peers_hello_judge(const struct wire *wire, const struct frame *frame, struct hello_verdict *ret_verdict);
 /* Counts; logs once for each member and reason, until its link was up again. `dialed`: whom this node called, or NULL. */

@@ -443,7 +443,7 @@ static void open_metrics(struct wal *wal)
 static enum grid_err recover(struct wal *wal, char **ret_note)
 {
     struct wal_recovery recovery;
-    enum grid_err err = wal_recover(wal->options.storage, wal->options.owner, &wal->fold, &recovery, ret_note);
+    enum grid_err err = wal_recover(wal->options.storage, wal->options.owner, wal->options.floor, &wal->fold, &recovery, ret_note);
     if (err != GRID_ERR_OK)
         return err;
     wal->empty = wal->fold.records == 0;
@@ -481,6 +481,7 @@ enum grid_err wal_open(const struct wal_options *options, struct wal **ret_wal, 
     wal_segments_init(&wal->segments);
     wal_fold_init(&wal->fold, options->groups);
     wal->metas = memory_zero(options->groups, sizeof *wal->metas);
+    uint64_t started_ms = clock_now_ms(options->clock);
     enum grid_err err = recover(wal, ret_note);
     if (err != GRID_ERR_OK) {
         wal_close(wal);
@@ -490,8 +491,8 @@ enum grid_err wal_open(const struct wal_options *options, struct wal **ret_wal, 
     /* States durably that everything recovered was durable: from now on damage there is never taken for a torn tail. */
     open_flush(wal, wal->chain_end)->sync = true;
     if (options->logger != NULL)
-        LOG_DEBUG(options->logger, "wal", "recovered %" PRIu64 " records up to position %" PRIu64 ", epoch %" PRIu64,
-                  wal->fold.records, wal->durable, wal->epoch);
+        LOG_INFO(options->logger, "wal", "recovered %" PRIu64 " records up to position %" PRIu64 " in %" PRIu64 " ms, epoch %" PRIu64,
+                 wal->fold.records, wal->durable, clock_now_ms(options->clock) - started_ms, wal->epoch);
     ENSURE(wal_holds(wal) && wal_fold_holds(&wal->fold));
     *ret_wal = wal;
     return GRID_ERR_OK;
@@ -541,6 +542,21 @@ void wal_take(struct wal *wal, uint32_t group, struct wal_group_state *ret_state
 uint64_t wal_durable(const struct wal *wal)
 {
     return wal->durable;
+}
+
+uint64_t wal_synced(const struct wal *wal)
+{
+    return wal->synced;
+}
+
+uint64_t wal_epoch(const struct wal *wal)
+{
+    return wal->epoch;
+}
+
+uint64_t wal_segment(const struct wal *wal)
+{
+    return wal->segments.first == NULL ? wal->chain_end : wal->segments.first->base;
 }
 
 uint64_t wal_end(const struct wal *wal)

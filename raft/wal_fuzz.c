@@ -131,7 +131,7 @@ static enum grid_err recover(struct disk *disk, struct wal_fold *fold, struct wa
 {
     char *note = NULL;
     wal_fold_init(fold, GROUPS);
-    enum grid_err err = wal_recover(&disk->storage, 0, fold, ret_recovery, &note);
+    enum grid_err err = wal_recover(&disk->storage, 0, (struct wal_floor){0, 0}, fold, ret_recovery, &note);
     ENSURE((err == GRID_ERR_OK) == (note == NULL));
     ENSURE(wal_fold_holds(fold));
     memory_free(note);

@@ -306,6 +306,24 @@ static enum grid_err question_rest(struct scan *scan)
     return GRID_ERR_OK;
 }
 
+/* Files that are missing at the end of a log leave no trace in it; whoever noted how far it went knows. */
+static enum grid_err check_floor(struct scan *scan, struct wal_floor floor)
+{
+    char name[WAL_NAME_BYTES] = "no segment";
+    if (scan->count > 0)
+        wal_name(scan->bases[scan->tail], name);
+    if (scan->end < floor.position)
+        return refuse(scan, GRID_ERR_CORRUPT,
+                      "durable log is missing: what is there ends at position %" PRIu64 " (%s, %zu segments), and everything up to position %" PRIu64
+                      " was durable, as the manifest says: the files behind are missing, cut short or replaced, and with them writes "
+                      "that this node has acknowledged", scan->end, name, scan->count, floor.position);
+    if (scan->epoch < floor.epoch)
+        return refuse(scan, GRID_ERR_CORRUPT,
+                      "durable log is missing: the newest flush in %s is of epoch %" PRIu64 ", and the log was opened for epoch %" PRIu64
+                      " since, as the manifest says: this is an older copy of the log", name, scan->epoch, floor.epoch);
+    return GRID_ERR_OK;
+}
+
 /* Erases what lies behind the end, so that a later flush of the next epoch never meets it. The files behind go first
  * and from the back: a crash in between leaves a log that recovers to the same end. Cutting the tail also makes its
  * remaining bytes durable: a killed process may have left them in the system's cache only. */
@@ -332,8 +350,8 @@ static enum grid_err cut(struct scan *scan)
     return err == GRID_ERR_OK ? GRID_ERR_OK : refuse_file(scan, err, base, "truncate");
 }
 
-enum grid_err wal_recover(struct storage *storage, uint64_t owner, struct wal_fold *fold, struct wal_recovery *ret_recovery,
-                          char **ret_note)
+enum grid_err wal_recover(struct storage *storage, uint64_t owner, struct wal_floor floor, struct wal_fold *fold,
+                          struct wal_recovery *ret_recovery, char **ret_note)
 {
     struct scan scan = {.storage = storage, .fold = fold, .owner = owner, .ret_note = ret_note};
     enum grid_err err = storage->list(storage, add_segment, &scan);
@@ -343,6 +361,8 @@ enum grid_err wal_recover(struct storage *storage, uint64_t owner, struct wal_fo
         err = follow_chain(&scan);
     if (err == GRID_ERR_OK)
         err = question_rest(&scan);
+    if (err == GRID_ERR_OK)
+        err = check_floor(&scan, floor);
     if (err == GRID_ERR_OK)
         err = cut(&scan);
     if (err == GRID_ERR_OK) {

@@ -204,11 +204,13 @@ class Cluster:
     def running(self):
         return [node for node in self.ids() if self.pid(node) is not None]
 
-    def start(self, nodes):
+    def start(self, nodes, rejoin=False):
         """Starts the nodes that do not run; does not wait for them. Returns those it started."""
         if not os.access(self.binary, os.X_OK):
             raise ClusterError(f"{self.binary} is not built; run: tools/packages && meson setup build --buildtype=release && ninja -C build")
         started = [node for node in nodes if self.pid(node) is None]
+        if rejoin and len(started) < len(nodes):
+            raise ClusterError(f"node {nodes[0]} runs; stop or kill it first")
         for node in started:
             for port in (self.client_port(node), self.peer_port(node), self.metrics_port(node)):
                 if not port_is_free(port, self.host):
@@ -216,7 +218,7 @@ class Cluster:
                                        "stop it, or choose other ports with --base-port")
         self.save()  # only now: a start that was refused fixes nothing
         for node in started:
-            self.spawn(node)
+            self.spawn(node, ["--rejoin"] if rejoin else [])
         return started
 
     def command(self, node):
@@ -226,9 +228,9 @@ class Cluster:
             line += ["--set", setting]
         return line
 
-    def spawn(self, node):
+    def spawn(self, node, arguments=()):
         with open(self.path(f"node-{node}.log"), "ab") as log:
-            process = subprocess.Popen(self.command(node), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            process = subprocess.Popen(self.command(node) + list(arguments), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                        cwd=self.folder, start_new_session=True)
         # It outlives this program on purpose: nobody is to wait for it here.
         process.returncode = 0

@@ -75,6 +75,8 @@ struct node {
     void *context;
     bool failed;
     struct identity identity;          /* of the data directory */
+    struct manifest *manifest;
+    bool rejoin, begins;               /* asked for; the directory was empty */
     uint64_t opened_us, ticks;
     uint64_t client_features;          /* that this node has on the client port */
     struct prng prng;

@@ -27,7 +27,7 @@ struct arguments {
     const char *sets[SETS_MAX];
     size_t sets_count;
     char assignments[2][600];          /* what --node and --data stand for */
-    bool check;
+    bool check, rejoin;
 };
 
 struct program {
@@ -41,7 +41,7 @@ struct program {
     struct metric_registry *metrics;
     struct node *node;
     struct http *http;
-    bool leaving, stopping, json;
+    bool leaving, stopping, json, rejoin;
     bool checking;                     /* --check: everything is opened as for a start, and closed again */
     int exit_code;
 };
@@ -108,6 +108,9 @@ static error_t parse(int key, char *value, struct argp_state *state)
             argp_error(state, "more than %d settings on the command line", SETS_MAX);
         arguments->sets[arguments->sets_count++] = value;
         return 0;
+    case 'r':
+        arguments->rejoin = true;
+        return 0;
     case 'k':
         arguments->check = true;
         return 0;
@@ -139,6 +142,8 @@ static const struct argp_option options[] = {
     {"node", 'n', "ID", 0, "id of this node (same as --set node=ID)", 0},
     {"data", 'd', "DIRECTORY", 0, "data directory (same as --set data=DIRECTORY)", 0},
     {"set", 's', "NAME=VALUE", 0, "any setting; repeatable; wins over environment and file", 0},
+    {"rejoin", 'r', NULL, 0, "once, after this node has lost its disk or part of it: set aside what is in the data directory and take everything from the other "
+                             "nodes, all of which must be whole; until then it neither votes nor acknowledges", 0},
     {"check", 'k', NULL, 0, "check whether this node could start, change nothing, and exit", 0},
     {0}};
 
@@ -260,7 +265,9 @@ static void name_directory(const char *directory, enum grid_err err, char **note
     buffer_append_format(&text, "data directory %s: %s", directory, *note ? *note : grid_err_text(err));
     if (err == GRID_ERR_CORRUPT)
         buffer_append_text(&text, ". Nothing was changed. Bring back the undamaged file, or leave this node down: the others serve as long as "
-                                  "they are a majority. Do not start it with an empty directory: it would have forgotten its votes");
+                                  "they are a majority. When what is lost cannot be brought back, start it once with --rejoin: it sets aside what is "
+                                  "here and takes everything from the others before it votes again. An emptied directory without --rejoin is refused "
+                                  "by them");
     buffer_append_u8(&text, 0);
     memory_free(*note);
     *note = (char *)text.data;
@@ -269,17 +276,22 @@ static void name_directory(const char *directory, enum grid_err err, char **note
 static enum grid_err open_all(struct program *program, char **ret_note)
 {
     const struct config *config = &program->config;
+    char *set_aside = NULL;
     struct uv_io_options io = {.loop = &program->loop, .directory = config->data,
                                .ledger = config->payment_ledger[0] ? config->payment_ledger : NULL,
+                               .set_aside = program->rejoin && !program->checking, .ret_set_aside = &set_aside,
                                .tcp_only = strcmp(config->loopback, "tcp") == 0, .dry = program->checking};
     enum grid_err err = share_descriptors(program, ret_note);
     if (err == GRID_ERR_OK)
         err = check_file_size(config, ret_note);
     if (err == GRID_ERR_OK)
         err = uv_io_open_options(&io, &program->uv_io, ret_note);
+    if (set_aside)
+        LOG_WARN(&program->logger, "main", "--rejoin: %s", set_aside);
+    memory_free(set_aside);
     if (err != GRID_ERR_OK)
         return err;
-    struct node_options node = {.io = uv_io_io(program->uv_io), .logger = &program->logger, .metrics = program->metrics,
+    struct node_options node = {.rejoin = program->rejoin && !program->checking, .io = uv_io_io(program->uv_io), .logger = &program->logger, .metrics = program->metrics,
                                 .settings = &config->node, .fatal = on_fatal, .context = program};
     err = node_open(&node, &program->node, ret_note);
     if (err == GRID_ERR_CORRUPT || err == GRID_ERR_MISMATCH)
@@ -391,5 +403,6 @@ int main(int count, char **values)
     log_level_parse(program.config.log_level, &program.logger.level);
     program.json = strcmp(program.config.log_format, "json") == 0;
     program.checking = arguments.check;
+    program.rejoin = arguments.rejoin;
     return run(&program);
 }

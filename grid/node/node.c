@@ -120,7 +120,7 @@ static enum grid_err open_groups(struct node *node, char **ret_note)
                               .io = node->io, .logger = node->logger, .metrics = node->metrics, .self = settings->self,
                               .peer_listen_address = node_settings_member(settings, settings->self)->peer_address,
                               .members = members, .members_count = settings->members_count,
-                              .cluster_uuid = node->identity.cluster_uuid, .incarnation = node->identity.incarnation,
+                              .cluster_uuid = node->identity.cluster_uuid, .incarnation = node->identity.incarnation, .manifest = node->manifest,
                               .log_owner = node->identity.owner, .features = 0, .version = GRIDIRON_VERSION,
                               .groups = settings->partitions, .sync = settings->sync,
                               .election_timeout_ms = settings->election_timeout_ms, .heartbeat_ms = settings->heartbeat_ms,
@@ -130,9 +130,37 @@ static enum grid_err open_groups(struct node *node, char **ret_note)
                           &node->groups, ret_note);
 }
 
+static void see_state(void *context, const char *name)
+{
+    bool *seen = context;
+    *seen = *seen || strncmp(name, "wal-", 4) == 0 || strcmp(name, "identity") == 0;
+}
+
+/* Before the identity: a directory that has one has a manifest, or has lost it. */
+static enum grid_err begin_manifest(struct node *node, char **ret_note)
+{
+    struct storage *storage = node->io->storage;
+    bool seen = false;
+    enum grid_err err = storage->list(storage, see_state, &seen);
+    node->begins = !seen;
+    if (err == GRID_ERR_OK && !seen)
+        err = manifest_create(storage, node->partitions, node->rejoin ? LOST_ALL : LOST_NOTHING);
+    if (err != GRID_ERR_OK) {
+        *ret_note = note_format("manifest: cannot be written (%s)", grid_err_text(err));
+    } else if (node->rejoin && (seen || node->settings->members_count == 1)) {
+        *ret_note = note_format("--rejoin: %s", seen ? "the data directory is not empty" : "a cluster of one node has nobody to take the data from");
+        return GRID_ERR_INVALID;
+    }
+    return err;
+}
+
 static enum grid_err open_log(struct node *node, char **ret_note)
 {
-    enum grid_err err = identity_open(node->io, node->settings, &node->identity, ret_note);
+    enum grid_err err = begin_manifest(node, ret_note);
+    if (err == GRID_ERR_OK)
+        err = identity_open(node->io, node->settings, &node->identity, ret_note);
+    if (err == GRID_ERR_OK)
+        err = manifest_open(node->io->storage, node->identity.incarnation, node->identity.is_old || node->begins, &node->manifest, ret_note);
     if (err != GRID_ERR_OK)
         return err;
     err = open_groups(node, ret_note);
@@ -198,6 +226,7 @@ enum grid_err node_open(const struct node_options *options, struct node **ret_no
     node->logger = options->logger;
     node->metrics = options->metrics;
     node->settings = options->settings;
+    node->rejoin = options->rejoin;
     node->fatal = options->fatal;
     node->context = options->context;
     node->partitions = options->settings->partitions;
@@ -242,6 +271,8 @@ void node_close(struct node *node)
     hand_over_close(node);
     if (node->groups)
         group_set_close(node->groups);
+    if (node->manifest)
+        manifest_close(node->manifest);
     for (uint32_t i = 0; node->pipelines && i < node->partitions; i++)
         pipeline_close(node->pipelines[i]);
     if (node->partition_scratch)

@@ -22,6 +22,9 @@ struct node_options {
     struct logger *logger;
     struct metric_registry *metrics;
     const struct node_settings *settings;      /* borrowed until node_close */
+    /* The directory holds neither identity nor log, and the node is known to the others: it takes everything from them before it
+     * takes part again. An interrupted rejoining goes on without being asked for. */
+    bool rejoin;
     void (*fatal)(void *context, enum grid_err err, const char *what);
     void *context;
 };

@@ -126,7 +126,7 @@ void status_look(struct node *node)
     enum health_state before = node->health.state;
     for (uint32_t i = 0; i < node->partitions; i++)
         health_leader(&node->health, i, node->map.leaders[i] != 0, now_ms);
-    struct health_signs signs = {.draining = node->hand_over.given != NULL,
+    struct health_signs signs = {.draining = node->hand_over.given != NULL, .rejoining = group_set_rejoining(node->groups) != 0,
                                  .disk_full = group_set_room(node->groups) == GROUP_ROOM_OWN_FULL};
     if (health_look(&node->health, signs, now_ms))
         say_state(node, before);

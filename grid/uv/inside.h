@@ -47,6 +47,10 @@ void uv_transport_free(struct uv_transport *transport);
 int uv_local_connect(const struct sockaddr *address);
 /* One to listen on; -1 for an address that is none of loopback. Errors: BUSY, its name is taken; IO. */
 enum grid_err uv_local_bind(const struct sockaddr *address, int *ret_fd);
+/* Durable on return, the name in the directory above included. OK when it was there. */
+enum grid_err uv_directory_make(const char *directory, char **ret_note);
+/* Moves log, manifest and identity into a new folder `lost-<n>`; *ret_where says what went where, NULL: there was nothing. */
+enum grid_err uv_directory_set_aside(const char *directory, char **ret_where, char **ret_note);
 enum grid_err uv_storage_init(struct uv_storage *storage, uv_loop_t *loop, const char *directory, char **ret_note);
 void uv_storage_free(struct uv_storage *storage);
 enum grid_err uv_storage_list(struct storage *base, void (*each)(void *context, const char *name), void *context);

@@ -389,8 +389,7 @@ enum grid_err uv_storage_init(struct uv_storage *storage, uv_loop_t *loop, const
                  .truncate = truncate_, .remove = remove_, .put = put, .get = get, .list = uv_storage_list, .free_bytes = free_bytes},
         .loop = loop, .directory = memory_copy(directory, strlen(directory) + 1)};
     storage->base.place = storage->directory;
-    if (mkdir(directory, 0750) != 0 && errno != EEXIST) {
-        *ret_note = uv_note("data directory %s: cannot be created: %s", directory, strerror(errno));
+    if (uv_directory_make(directory, ret_note) != GRID_ERR_OK) {
         memory_free(storage->directory);
         return GRID_ERR_IO;
     }

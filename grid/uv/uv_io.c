@@ -45,6 +45,8 @@ enum grid_err uv_io_open_options(const struct uv_io_options *options, struct uv_
                            : uv_storage_init(&uv_io->storage, options->loop, options->directory, ret_note);
         uv_io->has_storage = err == GRID_ERR_OK;
     }
+    if (err == GRID_ERR_OK && options->set_aside)
+        err = uv_directory_set_aside(options->directory, options->ret_set_aside, ret_note);
     if (err == GRID_ERR_OK && options->ledger && options->dry)
         err = uv_dry_ledger_check(options->ledger, ret_note);
     else if (err == GRID_ERR_OK && options->ledger)

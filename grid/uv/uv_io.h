@@ -20,6 +20,8 @@ struct uv_io;
 struct uv_io_options {
     uv_loop_t *loop;
     const char *directory, *ledger;
+    bool set_aside;                    /* log, manifest and identity are moved out of the way first */
+    char **ret_set_aside;              /* with it: what went where, NULL when there was nothing (memory_free) */
     bool tcp_only;                     /* no Unix sockets beside loopback addresses that are listened on */
     bool dry;                          /* looks whether all could be opened: nothing is written, made or dialled. For a node that is
                                         * opened and closed without running the loop in between */

@@ -37,6 +37,7 @@ static bool type_is_known(uint8_t number)
     case FRAME_LEADERS:
     case FRAME_BEAT:
     case FRAME_LOG_TIMES:
+    case FRAME_POSITION:
     case FRAME_ROOM:
         return true;
     }

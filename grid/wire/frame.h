@@ -41,6 +41,7 @@ enum frame_type {
     FRAME_LEADERS = 38,            /* hints of who leads what, and state digests */
     FRAME_BEAT = 39,               /* a sign of life, where nothing else was said */
     FRAME_LOG_TIMES = 40,          /* wall clocks, and the log times of what the sender leads (R14) */
+    FRAME_POSITION = 41,           /* how far the sender's log is on its disk for good */
     FRAME_ROOM = 42,               /* whether the sender's disk is full */
 };
 

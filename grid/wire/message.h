@@ -55,6 +55,8 @@ struct message_peer_hello {
     const struct bytes *features; size_t features_count;
     uint32_t partitions;
     struct bytes version;                                      /* of the program, for people */
+    struct bytes known;                                        /* what the sender remembers of the logs of all: rows of 28 bytes */
+    uint32_t lost;                                             /* state that the sender has lost; see docs/formats/peer.md */
     const uint32_t *members; size_t members_count;             /* node ids, ascending */
 };
 

@@ -13,6 +13,8 @@ void peer_hello_encode(const struct message_peer_hello *hello, struct buffer *ou
     names_put(out, 6, hello->features, hello->features_count);
     wire_put_u64(out, 7, hello->partitions);
     wire_put_bytes(out, 8, hello->version);
+    wire_put_bytes(out, 9, hello->known);
+    wire_put_u64(out, 10, hello->lost);
     wire_put_packed_u32(out, 12, hello->members, hello->members_count);
 }
 
@@ -31,6 +33,8 @@ enum grid_err peer_hello_decode(struct bytes in, struct arena *arena, struct mes
         case 6: names_take(&reader, features, &hello.features_count); break;
         case 7: hello.partitions = wire_u32(&reader); break;
         case 8: hello.version = wire_text(&reader); break;
+        case 9: hello.known = wire_bytes(&reader); break;
+        case 10: hello.lost = wire_u32(&reader); break;
         case 12: hello.members = wire_packed_u32(&reader, arena, NODES_MAX, &hello.members_count); break;
         default: wire_skip(&reader);
         }

@@ -156,7 +156,7 @@ def log(tap, directory):
     names = segments(directory.folder)
     assert len(names) >= 3, names
     first, second, third = (directory.path(name) for name in names[:3])
-    do_not = "Do not start it with an empty directory"
+    do_not = "start it once with --rejoin"
     refused(tap, directory, "a log without its first segment", lambda: os.remove(first), "the segments before are missing", do_not)
     refused(tap, directory, "a log without a segment in the middle", lambda: os.remove(second), "the flush before this one is missing", names[2], do_not)
     refused(tap, directory, "a bit that flipped in a record", lambda: changed(first, flip(PAGE * 3 + 90)), f"{names[0]}: offset", "checksum", do_not)
@@ -178,10 +178,48 @@ def log(tap, directory):
         os.remove(first)
         os.mkdir(first)
     tap.run("a segment that is no file is refused with what, where and what to do", lambda: no_file(directory, first, folder_instead, f"{names[0]}: cannot open"))
+    missing(tap, directory, names)
     accepted(tap, directory, "a copy of a segment under a name of its own", lambda: shutil.copy(first, first + ".bak"))
     accepted(tap, directory, "an unfinished temporary file", lambda: write(directory.path("identity.tmp"), b"gridi"))
     accepted(tap, directory, "an empty segment behind the log", lambda: write(directory.path("wal-%016x" % (SEGMENT_BYTES * 64)), b""))
     accepted(tap, directory, "garbage behind the log in its last segment", lambda: garbage_behind(directory.path(names[-1])))
+
+
+def missing(tap, directory, names):
+    """What is lost at the end leaves no trace in the log: the manifest knows how far it went."""
+    known = ("durable log is missing: what is there ends at position", "as the manifest says", "start it once with --rejoin")
+    last, before_last = directory.path(names[-1]), directory.path(names[-2])
+
+    def remove(count):
+        for name in names[len(names) - count:]:
+            os.remove(directory.path(name))
+    refused(tap, directory, "a log of which nothing is left", lambda: remove(len(names)), *known, "0 segments")
+    refused(tap, directory, "a log without its last segment", lambda: remove(1), *known, names[-2])
+    refused(tap, directory, "a log without its last two segments", lambda: remove(2), *known, names[-3])
+    refused(tap, directory, "a closed segment's copy in the place of the last one", lambda: shutil.copy(before_last, last), *known)
+    refused(tap, directory, "a last segment that is cut short", lambda: write(last, read(last)[:PAGE]), *known)
+    refused(tap, directory, "an empty last segment", lambda: write(last, b""), *known)
+
+
+def manifest(tap, directory):
+    path = directory.path("manifest")
+    content = directory.files["manifest"]
+    names = segments(directory.folder)
+
+    def newer():
+        for at in (0, PAGE):
+            content_new = bytearray(content[at:at + PAGE])
+            struct.pack_into("<H", content_new, 8, 2)
+            struct.pack_into("<I", content_new, 0, crc32c(bytes(content_new[4:])))
+            changed(path, lambda whole, at=at, page=content_new: whole.__setitem__(slice(at, at + PAGE), page))
+    refused(tap, directory, "a missing manifest", lambda: os.remove(path), "manifest: missing", "--rejoin")
+    refused(tap, directory, "an empty manifest", lambda: write(path, b""), "manifest: damaged", "--rejoin")
+    refused(tap, directory, "a manifest of zeros", lambda: write(path, bytes(len(content))), "manifest: damaged", "--rejoin")
+    refused(tap, directory, "a manifest of a newer version", newer, "manifest: it was written by a newer version", status=2)
+    refused(tap, directory, "a directory of which only the identity is left",
+            lambda: [os.remove(directory.path(name)) for name in (*names, "manifest")], "manifest: missing", "--rejoin")
+    for at in (0, PAGE):
+        accepted(tap, directory, f"a bit that flipped in the copy at {at} of the manifest", lambda at=at: changed(path, flip(at + 40)))
 
 
 def exchange(one, other):
@@ -228,7 +266,7 @@ def swapped(tap):
         tap.check("the directory of another node is refused with both", status == 2 and "data directory of node 2" in error and "says node 1" in error
                   and own.folder in error, f"{status}: {error}")
         # Only its log, under the right identity: nothing else would tell them apart.
-        restore(own.folder, {**other.files, "identity": own.files["identity"]})
+        restore(own.folder, {**other.files, "identity": own.files["identity"], "manifest": own.files["manifest"]})
         status, error = own.start()
         tap.check("the log of another node is refused with its file", status == 2 and "the log of another node or cluster" in error
                   and "put this node's own file back" in error, f"{status}: {error}")
@@ -249,7 +287,7 @@ def one_node(tap):
         nodes.wait_ready([1])
         nodes.stop([1])
         directory = Directory(nodes, 1)
-        for part in (identity, log, rights):
+        for part in (identity, log, manifest, rights):
             tap.attempt(part.__name__, lambda: part(tap, directory))
             if contents(directory.folder) != directory.files:
                 restore(directory.folder, directory.files)

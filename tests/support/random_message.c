@@ -90,7 +90,8 @@ static void random_peer_hello(struct prng *prng, struct arena *arena, struct buf
     struct message_peer_hello hello = {
         .protocols = {random_u32(prng), random_u32(prng)}, .node = {random_u32(prng)}, .cluster_uuid = bytes_of(uuid, sizeof uuid),
         .incarnation = random_u64(prng), .features = features, .features_count = (size_t)prng_range(prng, 0, 3),
-        .partitions = random_u32(prng), .version = random_text(prng, arena), .members = members,
+        .partitions = random_u32(prng), .version = random_text(prng, arena),
+        .known = random_text(prng, arena), .lost = random_u32(prng), .members = members,
         .members_count = (size_t)prng_range(prng, 0, 3)};
     peer_hello_encode(&hello, out);
 }

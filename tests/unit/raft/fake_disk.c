@@ -24,7 +24,7 @@ struct fake_disk {
     bool manual, full;
     struct record *records;
     size_t count, capacity, durable_count;
-    uint64_t end, durable;
+    uint64_t end, durable, epoch;
     struct wal *wal;
 };
 
@@ -149,6 +149,7 @@ enum grid_err wal_open(const struct wal_options *options, struct wal **ret_wal, 
     wal->disk = disk;
     wal->sync = (struct deferred){.run = run_sync, .context = disk};
     disk->wal = wal;
+    disk->epoch++;
     *ret_wal = wal;
     return GRID_ERR_OK;
 }
@@ -227,6 +228,22 @@ uint64_t wal_append_truncate(struct wal *wal, uint32_t group, uint64_t index)
 uint64_t wal_durable(const struct wal *wal)
 {
     return wal->disk->durable;
+}
+
+uint64_t wal_synced(const struct wal *wal)
+{
+    return wal->options.sync ? wal->disk->durable : 0;
+}
+
+uint64_t wal_epoch(const struct wal *wal)
+{
+    return wal->disk->epoch;
+}
+
+uint64_t wal_segment(const struct wal *wal)
+{
+    (void)wal;
+    return 0;
 }
 
 uint64_t wal_end(const struct wal *wal)

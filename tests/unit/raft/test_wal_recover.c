@@ -215,6 +215,28 @@ Test(wal_recover, refuses_a_missing_segment)
     cr_assert(fixture_note_has(&fixture, "segments before are missing"), "%s", fixture.note);
 }
 
+/* What is missing at the end leaves no trace in the log: the floor comes from the manifest. */
+Test(wal_recover, refuses_a_log_that_ends_below_its_floor)
+{
+    write_log(40);
+    fake_storage_delete(fixture.disk, THIRD_SEGMENT);
+    fixture.options.floor = (struct wal_floor){.epoch = 1, .position = page(41)};
+    cr_assert_eq(fixture_open(&fixture), GRID_ERR_CORRUPT);
+    cr_assert(fixture_note_has(&fixture, "durable log is missing") && fixture_note_has(&fixture, SECOND_SEGMENT), "%s", fixture.note);
+    fixture.options.floor = (struct wal_floor){.epoch = 1, .position = page(32)};
+    cr_assert_eq(fixture_open(&fixture), GRID_ERR_OK, "nothing was changed, and what is there is enough for another floor");
+}
+
+Test(wal_recover, refuses_a_log_of_an_older_epoch_than_its_floor)
+{
+    write_log(3);
+    fixture.options.floor = (struct wal_floor){.epoch = 2, .position = page(3)};
+    cr_assert_eq(fixture_open(&fixture), GRID_ERR_CORRUPT);
+    cr_assert(fixture_note_has(&fixture, "older copy"), "%s", fixture.note);
+    fixture.options.floor.epoch = 1;
+    cr_assert_eq(fixture_open(&fixture), GRID_ERR_OK);
+}
+
 Test(wal_recover, refuses_a_segment_that_was_cut_short)
 {
     write_log(40);

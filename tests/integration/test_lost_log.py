@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""A node that lost its log, or part of it: it is caught up in idle partitions, it notices at its start or from the others, it never votes
+or acknowledges before it is whole again, and replacing one disk after the other loses nothing that was acknowledged."""
+import os
+import shutil
+import struct
+import subprocess
+import sys
+
+from fixture import Programs, Tap, cluster, gridctl, metric, run
+from hostile import PATIENCE, wait_until
+
+PROGRAMS = Programs(sys.argv)
+KEYS, WHOLE_SECONDS = 40, 60
+
+
+def load(nodes, first, count):
+    text = "".join('{"key":"k%d","value":"v"}\n' % i for i in range(first, first + count))
+    status, _, error = run([PROGRAMS.path("gridctl"), "map", "load", "--map", "kept", "--file", "-", "-e", nodes.endpoints()], text=text)
+    assert status == 0, error
+
+
+def size(nodes):
+    status, out, error = gridctl(PROGRAMS, nodes, "map", "size", "--map", "kept")
+    assert status == 0, error
+    return int(out.split()[-1])
+
+
+def wait_whole(nodes, ids):
+    nodes.wait_ready(ids)
+    assert wait_until(lambda: all(metric(nodes, node, "gridiron_rejoining_partitions") == 0 for node in ids), WHOLE_SECONDS), "not whole"
+
+
+def remembered(nodes, node, peer):
+    """How far the log of the peer is, as the node's manifest says (docs/formats/manifest.md)."""
+    with open(os.path.join(nodes.path(f"node-{node}"), "manifest"), "rb") as file:
+        content = file.read()
+    rows = [struct.unpack_from("<IIQQQ", content, copy + 576 + 32 * i) for copy in (0, 4096) for i in range(7)]
+    return max((position for known, _, _, _, position in rows if known == peer), default=0)
+
+
+def start_that_ends(nodes, node, *flags):
+    """(status, standard error) of a start that must end by itself."""
+    done = subprocess.run([*nodes.command(node), *flags], capture_output=True, encoding="utf-8", errors="replace", timeout=PATIENCE, check=False)
+    return done.returncode, done.stderr
+
+
+def begun(nodes):
+    nodes.start(nodes.ids())
+    wait_whole(nodes, nodes.ids())
+    load(nodes, 0, KEYS)
+
+
+def holds_everything(nodes, without, expected):
+    """Whether the others, of which one had lost its log, serve every key alone."""
+    nodes.kill([without])
+    nodes.wait_ready([node for node in nodes.ids() if node != without])
+    found = size(nodes)
+    nodes.start([without])
+    wait_whole(nodes, nodes.ids())
+    return found == expected, f"{found} keys of {expected}"
+
+
+def emptied(tap, nodes):
+    nodes.kill([2])
+    shutil.rmtree(nodes.path("node-2"))
+    status, error = start_that_ends(nodes, 2)
+    tap.check("an emptied node is refused by the others and stops, with what to do", status == 1 and "knows node 2 as incarnation" in error
+              and "--rejoin" in error, f"{status}: {error}")
+    tap.check("the others count it", sum(metric(nodes, node, 'gridiron_peer_refused_total{reason="incarnation"}') for node in (1, 3)) > 0)
+    nodes.start([2], rejoin=True)
+    wait_whole(nodes, nodes.ids())
+    tap.check("its remains were set aside", os.path.exists(os.path.join(nodes.path("node-2"), "lost-1", "identity")))
+    tap.run("with --rejoin it is caught up in idle partitions, without a write", lambda: holds_everything(nodes, 1, KEYS))
+
+
+def set_back(tap, nodes):
+    """An older copy of the whole directory."""
+    nodes.stop([3])
+    copy = nodes.path("copy-3")
+    shutil.copytree(nodes.path("node-3"), copy)
+    nodes.start([3])
+    wait_whole(nodes, nodes.ids())
+    before = remembered(nodes, 1, 3)
+    load(nodes, KEYS, KEYS)
+    tap.check("the others remember how far its log is", wait_until(lambda: remembered(nodes, 1, 3) > before))
+    nodes.kill([3])
+    shutil.rmtree(nodes.path("node-3"))
+    os.rename(copy, nodes.path("node-3"))
+    status, error = start_that_ends(nodes, 3)
+    tap.check("an older copy of the directory is noticed from what the others remember", status == 1 and "older copy" in error
+              and "--rejoin" in error, f"{status}: {error}")
+    nodes.start([3], rejoin=True)
+    wait_whole(nodes, nodes.ids())
+    tap.run("with --rejoin it holds everything again", lambda: holds_everything(nodes, 2, 2 * KEYS))
+
+
+def waits(tap, nodes):
+    """The second one is needed: with a node that rejoins nobody is elected."""
+    nodes.kill([1, 2])
+    shutil.rmtree(nodes.path("node-2"))
+    os.remove(nodes.path("node-2.log"))
+    nodes.start([2], rejoin=True)
+
+    def says():
+        with open(nodes.path("node-2.log"), encoding="utf-8") as log:
+            return "waits for node 1 (not linked)" in log.read()
+    tap.check("its log says which partition waits for whom", wait_until(says))
+    wait_until(lambda: nodes.http(2, "/metrics", 5)[0] == 200)
+    tap.check("it stays rejoining", metric(nodes, 2, "gridiron_rejoining_partitions") == 8)
+    nodes.start([1])
+    wait_whole(nodes, nodes.ids())
+    tap.run("it becomes whole once the other is there", lambda: holds_everything(nodes, 3, 2 * KEYS))
+
+
+def lost_and_found(tap):
+    with cluster(PROGRAMS, nodes=3, partitions=8) as nodes:
+        begun(nodes)
+        for part in (emptied, set_back, waits):
+            tap.attempt(part.__name__, lambda: part(tap, nodes))
+
+
+def disks(tap):
+    done = subprocess.run([os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "replace_disks"), "--rounds", "2", "--build",
+                           PROGRAMS.bin], capture_output=True, encoding="utf-8", timeout=280, check=False)
+    tap.check("replacing the disks of nodes 2, 3 and 1 in turn, twice, loses nothing that was acknowledged", done.returncode == 0
+              and ", 0 missing" in done.stdout, done.stdout + done.stderr)
+
+
+def main():
+    tap = Tap()
+    for part in (lost_and_found, disks):
+        tap.attempt(part.__name__, lambda: part(tap))
+    return tap.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
