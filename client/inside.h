@@ -170,6 +170,7 @@ void connection_admin(struct connection *connection);                           
 /* patience.c */
 void patience_sent(struct connection *connection, const struct request *request);    /* an attempt began */
 void patience_measure(struct connection *connection, const struct request *request); /* and was answered just now */
+bool patience_is_silent(const struct connection *connection);                    /* says nothing since it was asked */
 void patience_over(struct connection *connection);                               /* something may be late */
 
 /* search.c */

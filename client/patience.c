@@ -9,7 +9,8 @@
 
 enum {
     SHORT_US = 250000,                     /* an attempt that got less time says little about its node */
-    SILENT_US_MIN = 500000,                /* no connection is given up for less */
+    SILENT_US_MIN = 500000,                /* no connection is given up for less by itself */
+    DEPOSED_US = 300000,                   /* nor for less when others say that its node does not lead any more */
     UNANSWERED_ATTEMPTS = 2,               /* a connection without any answer for so long is given up, whatever arrives */
     REST_US = 10 * 1000000,                /* for the rest of a frame: a node that sends single bytes counts as dead */
     DOUBLINGS_MAX = 16, DEATHS_MAX = 3,
@@ -67,6 +68,13 @@ static uint64_t dead_at_us(const struct connection *connection)
         patience = SILENT_US_MIN;
     patience <<= connection->deaths < DEATHS_MAX ? connection->deaths : DEATHS_MAX;
     return connection->unanswered_us + (silent ? 1 : UNANSWERED_ATTEMPTS) * patience;
+}
+
+bool patience_is_silent(const struct connection *connection)
+{
+    uint64_t since_us = connection->unanswered_us;
+    return connection->state == CONNECTION_READY && since_us != 0 && connection->heard_us <= since_us &&
+           since_us + DEPOSED_US <= clock_now_us(clock_of(connection));
 }
 
 static bool keeps_the_rest(const struct connection *connection, uint64_t now)

@@ -239,10 +239,19 @@ static void keep_members(struct client *client, const struct message_table *tabl
         know_member(client, &table->members[i]);
 }
 
+/* Others lead what these nodes led, and of them those that say nothing are probably gone: what they were asked is asked
+ * elsewhere now, not when its time is over. */
+static void leave_silent(struct client *client, const bool deposed[NODES_MAX + 1])
+{
+    for (uint32_t node = 1; node <= NODES_MAX; node++)
+        if (deposed[node] && client->nodes[node] != NULL && patience_is_silent(client->nodes[node]))
+            connection_give_up(client->nodes[node]);
+}
+
 void routing_table(struct connection *connection, const struct message_table *table)
 {
     struct client *client = connection->client;
-    bool first = client->partitions == 0;
+    bool first = client->partitions == 0, deposed[NODES_MAX + 1] = {false};
     if (first)
         routing_init(client, table->partitions);
     keep_members(client, table);
@@ -253,9 +262,13 @@ void routing_table(struct connection *connection, const struct message_table *ta
         uint32_t leader = table->leaders[i];
         bool news = leader != connection->leaders[i] || client->routes[i].leader == 0;
         connection->leaders[i] = leader;
-        if (news && leader != 0 && leader <= NODES_MAX)
-            lead_elsewhere(&client->routes[i], leader);
+        if (!news || leader == 0 || leader > NODES_MAX)
+            continue;
+        if (client->routes[i].leader != leader)
+            deposed[client->routes[i].leader] = true;
+        lead_elsewhere(&client->routes[i], leader);
     }
+    leave_silent(client, deposed);
     while (client->early.first != NULL) {
         struct request *request = client->early.first;
         request_list_remove(request);

@@ -505,6 +505,43 @@ Test(outcomes, a_silent_node_is_given_up_after_the_patience_of_an_attempt)
     script_close(&script);
 }
 
+Test(outcomes, a_silent_node_is_left_as_soon_as_another_one_leads)
+{
+    struct script script;
+    struct outcome set;
+    struct heard first, second;
+    open_all(&script);
+    script_set(&script, 0, &set);
+    cr_assert(script_hear(&script, 1, &first));
+    script_advance(&script, 600000);
+    cr_assert(script_is_up(&script, 1));
+    script.leaders[0] = 2;
+    script_table(&script, 2);
+    cr_expect_not(script_is_up(&script, 1));
+    cr_assert(script_hear(&script, 2, &second));
+    cr_expect(bytes_equal(first.body, second.body));
+    answer_ok(&script, 2, &second);
+    expect(&set, GRID_ERR_OK);
+    script_close(&script);
+}
+
+Test(outcomes, a_node_that_was_asked_just_now_may_still_answer_though_another_one_leads)
+{
+    struct script script;
+    struct outcome set;
+    struct heard heard;
+    open_all(&script);
+    script_set(&script, 0, &set);
+    cr_assert(script_hear(&script, 1, &heard));
+    script_advance(&script, 100000);
+    script.leaders[0] = 2;
+    script_table(&script, 2);
+    cr_assert(script_is_up(&script, 1));
+    answer_ok(&script, 1, &heard);
+    expect(&set, GRID_ERR_OK);
+    script_close(&script);
+}
+
 Test(outcomes, a_node_that_talks_keeps_its_connection_when_one_partition_is_stuck)
 {
     struct script script;
