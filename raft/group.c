@@ -158,7 +158,7 @@ enum grid_err group_propose(struct group *group, enum group_class class_, struct
     bool full = log_full(set, command.size) || group_set_room(set) != GROUP_ROOM_FREE;
     if ((class_ == GROUP_CLIENT && full) || !disk_has_room(set, command.size))
         return GRID_ERR_LOG_FULL;
-    if (guard_transferring(&group->guard))
+    if (guard_handing_over(&group->guard))
         return GRID_ERR_BUSY;
     struct proposal *proposal = raft_calloc(1, sizeof *proposal);
     REQUIRE(proposal != NULL);
@@ -187,6 +187,8 @@ enum grid_err group_transfer(struct group *group, struct node_id target)
         return GRID_ERR_BUSY;
     if (set->rejoin.peers[group_set_position(set, target)].lost != LOST_NOTHING)
         return GRID_ERR_UNAVAILABLE;
+    if (!group_peer_recent(group, target))
+        return GRID_ERR_UNAVAILABLE;
     guard_transfer(&group->guard, target);
     return GRID_ERR_OK;
 }
@@ -194,6 +196,21 @@ enum grid_err group_transfer(struct group *group, struct node_id target)
 bool group_transferring(const struct group *group)
 {
     return guard_transferring(&group->guard);
+}
+
+bool group_handing_over(struct group *group)
+{
+    return guard_handing_over(&group->guard);
+}
+
+bool group_peer_recent(struct group *group, struct node_id node)
+{
+    return peers_up(group->set->peers, node) && guard_peer_recent(&group->guard, node);
+}
+
+uint64_t group_peer_lag(const struct group *group, struct node_id node)
+{
+    return guard_peer_lag(&group->guard, node);
 }
 
 void group_attach(struct group *group, const struct group_machine *machine)

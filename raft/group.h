@@ -93,7 +93,7 @@ enum group_class {
 };
 
 /* Proposes one entry; `command` is copied. OK means queued: exactly one of apply(token) or dropped(token) follows.
- * Errors: NOT_LEADER (not GROUP_READY), LOG_FULL (past the bounds, GROUP_CLIENT only; or the disk is full), TOO_LARGE, BUSY (leadership is being transferred), UNAVAILABLE (after
+ * Errors: NOT_LEADER (not GROUP_READY), LOG_FULL (past the bounds, GROUP_CLIENT only; or the disk is full), TOO_LARGE, BUSY (group_handing_over), UNAVAILABLE (after
  * fatal). Token must not be NULL. */
 enum grid_err group_propose(struct group *group, enum group_class class_, struct bytes command, void *token);
 
@@ -106,12 +106,18 @@ struct group_read {
 };
 void group_read(struct group *group, struct group_read *read);
 
-/* Hands leadership to another voter as soon as that has the whole log; proposals get BUSY meanwhile, for at most two
- * election timeouts. Errors: NOT_LEADER, INVALID, BUSY, UNAVAILABLE (the
- * target has lost state). Completion shows as a role change. */
+/* Hands leadership to another voter as soon as that has the whole log. Proposals go on for a heartbeat meanwhile; then, or once the target
+ * has everything, they get BUSY until it leads or the transfer is given up, some heartbeats after it began. Errors: NOT_LEADER, INVALID,
+ * BUSY (another transfer), UNAVAILABLE (not group_peer_recent, or it has lost state). Completion shows as a role change. */
 enum grid_err group_transfer(struct group *group, struct node_id target);
 /* Whether a transfer that was asked for is neither done nor given up. */
 bool group_transferring(const struct group *group);
+/* A proposal would get BUSY now, and not for long: keep it. */
+bool group_handing_over(struct group *group);
+/* Whether this node leads the group and the member answered it within the last three heartbeats. */
+bool group_peer_recent(struct group *group, struct node_id node);
+/* Entries that the member is not known to have. Only of a leader. */
+uint64_t group_peer_lag(const struct group *group, struct node_id node);
 
 /* Where entries find room. */
 enum group_room {

@@ -19,6 +19,12 @@ enum {
     /* Then the usual patience again, for a partition that cannot elect anybody. */
     EARLY_ELECTIONS_MAX = 3,
     GIVEN_WAY_ELECTIONS = 2,
+    /* A transfer: proposals go on for a heartbeat, and the target may have caught up in a gap between them. Then they wait, so that
+     * it does, and it stands for election. What is not done by the end is given up. */
+    TRANSFER_OFFER_HEARTBEATS = 1,
+    TRANSFER_HEARTBEATS = 4,
+    /* A heartbeat and its answer, and one of each that were lost; ticks are half a heartbeat apart. */
+    RECENT_HEARTBEATS = 3,
 };
 
 /* The shims write private fields: another layout is another library. */
@@ -118,6 +124,8 @@ static void take_lead(struct guard *guard)
     /* What is left of a transfer in an earlier leadership would refuse the barrier. */
     raft->transfer = NULL;
     guard->transfer_target = (struct node_id){0};
+    guard->tick_ms = guard->io.base.time(&guard->io.base);
+    memset(guard->answered_ms, 0, sizeof guard->answered_ms);
     guard->barrier_term = raft->current_term;
     guard->barrier.data = guard;
     if (raft_barrier(raft, &guard->barrier, barrier_done) != 0)
@@ -140,11 +148,21 @@ static void transfer_done(struct raft_transfer *transfer)
     guard->transfer_target = (struct node_id){0};
 }
 
+/* The library waits for an election timeout and refuses proposals meanwhile: it is told of an earlier beginning. */
+static void hasten_end(struct guard *guard)
+{
+    unsigned patience_ms = TRANSFER_HEARTBEATS * guard->options.heartbeat_ms;
+    if (guard->raft.transfer != NULL && guard_enabled(guard, GUARD_S9) && patience_ms < guard->options.election_timeout_ms)
+        guard->raft.transfer->start -= guard->options.election_timeout_ms - patience_ms;
+}
+
 static void begin_transfer(struct guard *guard)
 {
     guard->transfer.data = guard;
     if (raft_transfer(&guard->raft, &guard->transfer, guard->transfer_target.value, transfer_done) != 0)
         guard->transfer_target = (struct node_id){0};
+    else
+        hasten_end(guard);
     finish_calls(guard);
 }
 
@@ -480,7 +498,7 @@ static void expire_transfer(struct guard *guard)
 {
     uint64_t now_ms = guard->io.base.time(&guard->io.base);
     if (guard->transfer_target.value != 0 && guard->raft.transfer == NULL &&
-        now_ms - guard->transfer_started_ms >= guard->options.election_timeout_ms)
+        now_ms - guard->transfer_started_ms >= TRANSFER_HEARTBEATS * guard->options.heartbeat_ms)
         guard->transfer_target = (struct node_id){0};
 }
 
@@ -499,6 +517,7 @@ void guard_tick(struct guard *guard)
 {
     if (guard->broken || !guard->started)
         return;
+    guard->tick_ms = guard->io.base.time(&guard->io.base);
     expire_transfer(guard);
     /* S5: entries that are on their way to the disk count neither as had nor as not had. */
     if (guard_enabled(guard, GUARD_S5) && guard->raft.state == RAFT_FOLLOWER && guard->io.appends_count != 0)
@@ -518,7 +537,7 @@ void guard_tick(struct guard *guard)
 
 void guard_propose(struct guard *guard, struct raft_apply *request, struct bytes command, raft_apply_cb done)
 {
-    REQUIRE(guard_ready(guard) && !guard_transferring(guard) && !guard->broken);
+    REQUIRE(guard_ready(guard) && !guard_handing_over(guard) && !guard->broken);
     struct raft_buffer buffer = {.base = raft_malloc(command.size + 1), .len = command.size};
     REQUIRE(buffer.base != NULL);
     if (command.size != 0)
@@ -570,6 +589,30 @@ bool guard_ready(const struct guard *guard)
 bool guard_transferring(const struct guard *guard)
 {
     return guard->transfer_target.value != 0 || guard->raft.transfer != NULL;
+}
+
+bool guard_handing_over(struct guard *guard)
+{
+    if (guard->raft.transfer != NULL)
+        return true;
+    return guard->transfer_target.value != 0 && guard->io.base.time(&guard->io.base) - guard->transfer_started_ms >=
+                                                    TRANSFER_OFFER_HEARTBEATS * guard->options.heartbeat_ms;
+}
+
+bool guard_peer_recent(struct guard *guard, struct node_id node)
+{
+    unsigned position = guard_log_position(&guard->raft, node.value);
+    if (guard->raft.state != RAFT_LEADER || position >= guard->raft.configuration.n || guard->answered_ms[position] == 0)
+        return false;
+    uint64_t since_ms = guard->io.base.time(&guard->io.base) + 1 - guard->answered_ms[position];
+    return since_ms <= RECENT_HEARTBEATS * guard->options.heartbeat_ms;
+}
+
+uint64_t guard_peer_lag(const struct guard *guard, struct node_id node)
+{
+    unsigned position = guard_log_position(&guard->raft, node.value);
+    REQUIRE(guard->raft.state == RAFT_LEADER && position < guard->raft.configuration.n);
+    return guard_log_last(&guard->raft) - guard->raft.leader_state.progress[position].match_index;
 }
 
 uint64_t guard_term(const struct guard *guard)

@@ -84,6 +84,8 @@ struct guard {
     /* What the leader of a term said of its commit index over its present link, unclamped. */
     uint64_t heard_term, heard_commit;
     struct node_id heard_from;
+    /* Time of the last tick; and by position in the configuration, that at which this leader last had an answer, plus 1 (0: never). */
+    uint64_t tick_ms, answered_ms[REPLICAS_MAX];
     /* There seems to be no leader: elections that come early, how many yet, and when the next, unless somebody was voted
      * for in `early_term` meanwhile. */
     unsigned early_elections;
@@ -108,7 +110,7 @@ void guard_close(struct guard *guard);
 /* Takes the entries of the message. */
 void guard_receive(struct guard *guard, struct raft_message *message);
 void guard_tick(struct guard *guard);
-/* Copies `command`. `request` and `done` as in raft_apply. Only when guard_ready and not guard_transferring. */
+/* Copies `command`. `request` and `done` as in raft_apply. Only when guard_ready and not guard_handing_over. */
 void guard_propose(struct guard *guard, struct raft_apply *request, struct bytes command, raft_apply_cb done);
 /* Only when guard_ready; `target` is another voter. */
 void guard_transfer(struct guard *guard, struct node_id target);
@@ -148,6 +150,12 @@ enum guard_role guard_role(const struct guard *guard);
 /* Leader whose own barrier is committed and applied. */
 bool guard_ready(const struct guard *guard);
 bool guard_transferring(const struct guard *guard);
+/* Nothing may be proposed for a moment: the target of a transfer has everything or is about to. */
+bool guard_handing_over(struct guard *guard);
+/* Whether this leader had an answer of the voter within the last heartbeats. */
+bool guard_peer_recent(struct guard *guard, struct node_id node);
+/* Entries that this leader has and does not know the voter to have. Only of a leader. */
+uint64_t guard_peer_lag(const struct guard *guard, struct node_id node);
 uint64_t guard_term(const struct guard *guard);
 uint64_t guard_commit_index(const struct guard *guard);
 uint64_t guard_applied_index(const struct guard *guard);

@@ -115,6 +115,7 @@ static bool accept_result(struct guard *guard, struct node_id from, const struct
     unsigned position = guard_log_position(raft, from.value);
     if (position == raft->configuration.n)
         return true;
+    guard->answered_ms[position] = guard->tick_ms + 1;
     if (guard_message_holding(guard)) {
         hold(guard, from, result);
         return false;

@@ -170,7 +170,7 @@ static void hand_over(struct group_set *set)
         if (!guard_ready(guard) || guard_transferring(guard))
             continue;
         struct node_id to = next_member(set);
-        if (to.value != 0)
+        if (to.value != 0 && guard_peer_recent(guard, to))
             guard_transfer(guard, to);
     }
 }

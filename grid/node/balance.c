@@ -1,30 +1,29 @@
 /* Every partition has a member that leads it when it can: the members in turn, so that work is spread evenly (ADR 0009). Elections
- * prefer it, but whoever was away finds others leading; those give its partitions back, one at a time. */
+ * prefer it, but whoever was away finds others leading; those give its partitions back, one at a time. Only to a member that answers: a
+ * partition that is offered to one that does not is held up for nothing. */
 #include "grid/base/check.h"
 #include "grid/node/inside.h"
 
 enum {
-    /* All members are linked for so long before anything is moved: whoever has just come back has enough to do. */
+    /* A member is linked for so long before it is given anything: whoever has just come back has enough to do. */
     CALM_TICKS = 40,
     /* Between one partition and the next. */
     STEP_TICKS = 4,
-    /* After a member did not take over: it may be linked and yet not alive. */
+    /* After a member did not take over. */
     REST_TICKS = 200,
+    /* Entries that a member may lack and still be offered a partition: those on their way to it. */
+    LAG_MAX = 1000,
 };
 
-static bool all_linked(const struct node *node)
+static size_t owner(const struct node *node, uint32_t partition)
 {
-    for (size_t i = 0; i < node->settings->members_count; i++) {
-        struct node_id id = node->settings->members[i].id;
-        if (!node_id_equal(id, node->settings->self) && !peers_up(node->peers, id))
-            return false;
-    }
-    return true;
+    return partition % node->settings->members_count;
 }
 
-static struct node_id owner(const struct node *node, uint32_t partition)
+static void look_at_members(const struct node *node, struct balance *balance)
 {
-    return node->settings->members[partition % node->settings->members_count].id;
+    for (size_t i = 0; i < node->settings->members_count; i++)
+        balance->calm_ticks[i] = peers_up(node->peers, node->settings->members[i].id) ? balance->calm_ticks[i] + 1 : 0;
 }
 
 /* Whether the partition is under way to its owner; one that stays is not asked for again for a while. */
@@ -41,18 +40,24 @@ static bool under_way(struct node *node, struct balance *balance)
     return false;
 }
 
+static bool may_take(struct group *group, struct node_id member)
+{
+    return group_peer_recent(group, member) && group_peer_lag(group, member) <= LAG_MAX;
+}
+
 static void give_back_one(struct node *node, struct balance *balance)
 {
     for (uint32_t i = 0; i < node->partitions; i++) {
         balance->partition = (balance->partition + 1) % node->partitions;
         struct group *group = pipeline_group(node->pipelines[balance->partition]);
-        struct node_id to = owner(node, balance->partition);
-        if (group_status(group).role != GROUP_READY || node_id_equal(to, node->settings->self))
+        size_t to = owner(node, balance->partition);
+        struct node_id member = node->settings->members[to].id;
+        if (balance->calm_ticks[to] < CALM_TICKS || group_status(group).role != GROUP_READY || !may_take(group, member))
             continue;
         /* A full disk would make it hand the partition on at once. */
-        if (!group_set_has_room(node->groups, to))
+        if (!group_set_has_room(node->groups, member))
             continue;
-        balance->moving = group_transfer(group, to) == GRID_ERR_OK;
+        balance->moving = group_transfer(group, member) == GRID_ERR_OK;
         return;
     }
 }
@@ -60,8 +65,8 @@ static void give_back_one(struct node *node, struct balance *balance)
 void balance_tick(struct node *node)
 {
     struct balance *balance = &node->balance;
-    balance->calm_ticks = all_linked(node) && node->hand_over.given == NULL ? balance->calm_ticks + 1 : 0;
-    if (under_way(node, balance) || balance->calm_ticks < CALM_TICKS)
+    look_at_members(node, balance);
+    if (under_way(node, balance) || node->hand_over.given != NULL)
         return;
     if (balance->wait_ticks != 0)
         balance->wait_ticks--;

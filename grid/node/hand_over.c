@@ -15,22 +15,22 @@ static bool leads(const struct node *node, uint32_t partition)
     return role == GROUP_LEADER || role == GROUP_READY;
 }
 
-/* The members take turns among those that are linked, and of these among those whose disk has room, if any has; 0: none is linked. */
-static struct node_id successor(const struct node *node, uint32_t turn)
+/* The members take turns among those that answer, and of these among those whose disk has room, if any has; 0: none answers. */
+static struct node_id successor(const struct node *node, struct group *group, uint32_t turn)
 {
-    struct node_id linked[REPLICAS_MAX], roomy[REPLICAS_MAX];
-    uint32_t linked_count = 0, roomy_count = 0;
+    struct node_id answering[REPLICAS_MAX], roomy[REPLICAS_MAX];
+    uint32_t answering_count = 0, roomy_count = 0;
     for (size_t i = 0; i < node->settings->members_count; i++) {
         struct node_id id = node->settings->members[i].id;
-        if (!peers_up(node->peers, id))
+        if (!group_peer_recent(group, id))
             continue;
-        linked[linked_count++] = id;
+        answering[answering_count++] = id;
         if (group_set_has_room(node->groups, id))
             roomy[roomy_count++] = id;
     }
     if (roomy_count != 0)
         return roomy[turn % roomy_count];
-    return linked_count == 0 ? (struct node_id){0} : linked[turn % linked_count];
+    return answering_count == 0 ? (struct node_id){0} : answering[turn % answering_count];
 }
 
 static uint32_t still_led(const struct node *node)
@@ -73,8 +73,9 @@ void node_hand_over(struct node *node, void (*done)(void *context), void *contex
     for (uint32_t i = 0; i < node->partitions; i++) {
         if (!leads(node, i))
             continue;
-        struct node_id to = successor(node, hand_over->led_count++);
-        hand_over->given[i] = to.value != 0 && group_transfer(pipeline_group(node->pipelines[i]), to) == GRID_ERR_OK;
+        struct group *group = pipeline_group(node->pipelines[i]);
+        struct node_id to = successor(node, group, hand_over->led_count++);
+        hand_over->given[i] = to.value != 0 && group_transfer(group, to) == GRID_ERR_OK;
         hand_over->given_count += hand_over->given[i];
     }
     clock_timer_start(node->io->clock, &hand_over->timer, 0);

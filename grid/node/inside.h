@@ -62,7 +62,8 @@ struct time_exchange {
 /* Partitions on their way to the member that should lead them; see balance.c. */
 struct balance {
     uint32_t partition;                /* the one that was moved last */
-    uint32_t calm_ticks, wait_ticks;
+    uint32_t calm_ticks[REPLICAS_MAX]; /* by place among the members: for how long it has been linked */
+    uint32_t wait_ticks;
     bool moving;
 };
 

@@ -470,7 +470,8 @@ static void flush(void *context)
         pack_genesis(pipeline);
     if (pipeline->open || outbox_sender_ack_due(&pipeline->sender, now_us(pipeline)))
         outbox_sender_take_acks(&pipeline->sender, pack_ack, pipeline);
-    if (pipeline->open)
+    /* For the moment of a hand-over commands wait here: for its end, or for the tick after it was given up. */
+    if (pipeline->open && !group_handing_over(pipeline->group))
         propose(pipeline);
     if (pipeline->reads) {
         struct read_batch *batch = pipeline->reads;
@@ -771,6 +772,8 @@ void pipeline_tick(struct pipeline *pipeline)
         pipeline->shared->counters->ticks->value++;
         pack_own(pipeline, &(struct command){.kind = COMMAND_TICK}, WAITER_TICK, 0);
     }
+    if (pipeline->open)
+        schedule(pipeline);
     if (outbox_sender_waiting(&pipeline->sender)) {
         pipeline->outbox_seen = 0;
         schedule(pipeline);

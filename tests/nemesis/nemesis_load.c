@@ -1,7 +1,8 @@
-/* The load of tools/nemesis and tools/failover, and the judge of what it saw.
+/* The load of tools/nemesis, tools/failover and tools/cuts, and the judge of what it saw.
  *
  *     nemesis-load run  --endpoints HOST:PORT,… [--ledger FILE] [--history FILE] [--seed N] [--registers N]
  *     nemesis-load beat --endpoints HOST:PORT,… [--partition P] [--gap-us N]
+ *     nemesis-load watch --endpoints HOST:PORT,…
  *
  * It is steered by lines on standard input and answers by lines on standard output:
  *     mark              -> "recovered <us>" once every partition did a write that was called after it
@@ -9,7 +10,8 @@
  *     drain             stops the load, waits until all rests, checks, and ends the program
  * By itself it says "ready", twice a second "leaders 1,3,2,…" and "count name=value …"; at the end "sum …" lines, "finding …"
  * (with "detail …" below it) and "proof …" lines. Exit status: 0 nothing was found wrong, 1 something was, 2 wrong usage, 3 the cluster did not
- * answer. When its input ends it ends too. `beat` knows only the end of its input. */
+ * answer. When its input ends it ends too. `beat` and `watch` know only the end of their input; `watch` writes nothing and says ten times a
+ * second "equal" or "apart <why>" of the replicas. */
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -26,7 +28,7 @@
 #include "tests/nemesis/replicas.h"
 #include "tests/nemesis/shop.h"
 
-enum { SAY_MS = 500, IDLE_SECONDS = 60, SETTLE_SECONDS = 120, SAGAS_SECONDS = 240, READY_SECONDS = 60, REGISTERS = 24 };
+enum { SAY_MS = 500, WATCH_MS = 100, IDLE_SECONDS = 60, SETTLE_SECONDS = 120, SAGAS_SECONDS = 240, READY_SECONDS = 60, REGISTERS = 24 };
 
 struct options {
     char *endpoints;
@@ -46,7 +48,7 @@ struct show {
     uv_pipe_t input;
     uv_timer_t say;
     struct buffer line;
-    bool draining, ended, marked;
+    bool draining, ended, marked, watching;
     char chunk[4096];
 };
 
@@ -148,8 +150,12 @@ static void on_say(uv_timer_t *timer)
 {
     struct show *show = timer->data;
     uint64_t recovered_us;
-    if (show->replicas != NULL)
+    if (show->replicas != NULL && !show->watching)
         say_leaders(show);
+    else if (show->replicas != NULL && replicas_settled(show->replicas))
+        stage_say("equal");
+    else if (show->replicas != NULL)
+        stage_say("apart %s", replicas_unsettled(show->replicas));
     if (show->registers == NULL || show->shop == NULL)
         return;
     say_counts(show);
@@ -341,6 +347,20 @@ static void close_show(struct show *show)
     buffer_close(&show->line);
 }
 
+/* Nothing is written: the replicas are looked at until the input ends. */
+static int watch(struct show *show)
+{
+    if (!stage_wait(&show->stage, has_table, show, READY_SECONDS) || show->ended)
+        return 3;
+    show->replicas = replicas_open(&show->stage, client_partitions(show->client));
+    show->watching = true;
+    uv_timer_start(&show->say, on_say, WATCH_MS, WATCH_MS);
+    stage_say("ready");
+    while (!show->ended)
+        uv_run(&show->stage.loop, UV_RUN_ONCE);
+    return show->stage.findings.count > 0 ? 1 : 0;
+}
+
 static int run_show(struct show *show, const struct options *options, bool beating)
 {
     if (!stage_wait(&show->stage, has_table, show, READY_SECONDS) || show->ended)
@@ -365,16 +385,17 @@ int main(int count, char **arguments)
     struct options options;
     if (!standard_streams_open())
         return EXIT_FAILURE;
-    bool beating = count > 1 && strcmp(arguments[1], "beat") == 0;
-    if (count < 2 || (!beating && strcmp(arguments[1], "run") != 0) || !read_options(count, arguments, &options)) {
+    bool beating = count > 1 && strcmp(arguments[1], "beat") == 0, watching = count > 1 && strcmp(arguments[1], "watch") == 0;
+    if (count < 2 || (!beating && !watching && strcmp(arguments[1], "run") != 0) || !read_options(count, arguments, &options)) {
         fprintf(stderr, "usage: nemesis-load run --endpoints HOST:PORT,… [--ledger FILE] [--history FILE] [--seed N] [--registers N]\n"
-                        "       nemesis-load beat --endpoints HOST:PORT,… [--partition P] [--gap-us N]\n");
+                        "       nemesis-load beat --endpoints HOST:PORT,… [--partition P] [--gap-us N]\n"
+                        "       nemesis-load watch --endpoints HOST:PORT,…\n");
         return 2;
     }
     signal(SIGPIPE, SIG_IGN);
     struct show *show = memory_zero(1, sizeof *show);
     open_show(show, &options);
-    int status = run_show(show, &options, beating);
+    int status = watching ? watch(show) : run_show(show, &options, beating);
     close_show(show);
     memory_free(show);
     return status;

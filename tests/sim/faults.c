@@ -6,6 +6,8 @@
 
 /* The longest row of faults without calm. */
 enum { FAULTS_AT_ONE_GO_US = 6000000, LEAVE_US_MAX = 500000 };
+/* From its beginning TCP tries again after 3.0 s, then after 6.2 s. */
+enum { LAST_CUT_LOW_US = 3100000, LAST_CUT_HIGH_US = 4400000 };
 
 const struct fault_about *fault_about(enum fault fault)
 {
@@ -561,6 +563,23 @@ void faults_begin(struct world *world)
         }
     }
     world_at(world, chance(world, world->plan.gap_low_us, world->plan.gap_high_us), run_faults, NULL);
+}
+
+uint64_t faults_last_cut(struct world *world)
+{
+    uint64_t for_us = chance(world, LAST_CUT_LOW_US, LAST_CUT_HIGH_US);
+    if (!world->plan.on[FAULT_SPLIT]) {
+        return 0;
+    }
+    world_say(world, "all nodes are apart until the end of the faults");
+    for (size_t i = 0; i < world->hosts_count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (world->hosts[i]->kind == HOST_NODE && world->hosts[j]->kind == HOST_NODE) {
+                cut_both(world, world->hosts[i], world->hosts[j], LAST_CUT_HIGH_US, CUT_SILENT);
+            }
+        }
+    }
+    return for_us;
 }
 
 void faults_heal(struct world *world)

@@ -123,6 +123,8 @@ struct world {
     size_t hosts_count;
     struct host *running;                  /* whose iteration it is */
     struct cut cuts[HOSTS_MAX][HOSTS_MAX];
+    uint64_t cut_end_us[HOSTS_MAX][HOSTS_MAX];
+    uint64_t heard_us[HOSTS_MAX][HOSTS_MAX]; /* when bytes of the first last arrived at the second */
     struct link *links;
     struct plan plan;
     bool faults_active, power_is_safe;

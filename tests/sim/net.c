@@ -147,6 +147,7 @@ void net_cut_as(struct world *world, struct host *from, struct host *to, uint64_
 {
     world->totals.cuts++;
     world->cuts[from->number][to->number] = (struct cut){world->now_us + duration_us, kind};
+    world->cut_end_us[from->number][to->number] = world->now_us + duration_us;
 }
 
 void net_cut(struct world *world, struct host *from, struct host *to, uint64_t duration_us, bool lose)
@@ -154,7 +155,14 @@ void net_cut(struct world *world, struct host *from, struct host *to, uint64_t d
     net_cut_as(world, from, to, duration_us, lose ? CUT_LOSE : CUT_SILENT);
 }
 
-void net_mend(struct world *world) { memset(world->cuts, 0, sizeof world->cuts); }
+void net_mend(struct world *world)
+{
+    memset(world->cuts, 0, sizeof world->cuts);
+    for (size_t i = 0; i < HOSTS_MAX * HOSTS_MAX; i++) {
+        uint64_t *end_us = &world->cut_end_us[i / HOSTS_MAX][i % HOSTS_MAX];
+        *end_us = *end_us < world->now_us ? *end_us : world->now_us;
+    }
+}
 
 void net_reset_all(struct world *world, struct host *host)
 {

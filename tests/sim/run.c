@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "grid/base/check.h"
+#include "tests/sim/together.h"
 #include "tests/sim/workload.h"
 
 /* How often it is asked whether everything has settled. */
@@ -104,12 +105,15 @@ static void run_phases(const struct workload *workload, void *state, struct run 
     if (world_failed(world)) {
         return;
     }
+    world_run(world, world_now_us(world) + faults_last_cut(world));
     faults_heal(world);
     workload->drain(state);
+    come_together(world, "the faults ended");
     settle(workload, state, world, "the faults ended");
     if (!world_failed(world)) {
         lose_all_power(world);
         workload->drain(state);
+        come_together(world, "the last power cut");
         settle(workload, state, world, "the last power cut");
     }
     if (!world_failed(world)) {

@@ -287,6 +287,7 @@ static void arrive(struct conn *from)
         }
         stream->flying_bytes -= chunk->size;
         flip(from, chunk);
+        world->heard_us[from->host->number][to->host->number] = world->now_us;
         world_trace_event(world, TRACE_DATA, from->host->number * HOSTS_MAX + to->host->number, chunk->size);
         world_trace_bytes(world, bytes_of(chunk->data, chunk->size));
         if (to->events.on_data) {

@@ -337,7 +337,14 @@ static void transfer(struct counter_node *node, uint32_t group)
     struct counter *counter = node->counter;
     struct node_id target = {(uint32_t)draw(counter, 1, counter->run->nodes)};
     if (group_transfer(group_set_get(node->set, (struct partition_id){group}), target) == GRID_ERR_OK) {
+        const struct host *host = counter->nodes[target.value - 1].host;
+        uint64_t silent_us = world_now_us(counter->world) - world_heard_us(counter->world, host, node->host);
         run_count(counter->run, "transfers", 1);
+        /* Three heartbeats, on a clock that may run slow. */
+        if (silent_us > (uint64_t)counter->election_ms / 10 * 3100) {
+            world_fail(counter->world, "group %u is offered to %s, of which %s has heard nothing for %.3f s", group, host_name(host),
+                       host_name(node->host), (double)silent_us / 1e6);
+        }
     }
 }
 

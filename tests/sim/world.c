@@ -135,6 +135,16 @@ void world_fail(struct world *world, const char *format, ...)
     world_say(world, "FAILED: %s", world->reason);
 }
 
+uint64_t world_heard_us(const struct world *world, const struct host *from, const struct host *to)
+{
+    return world->heard_us[from->number][to->number];
+}
+
+uint64_t world_cut_end_us(const struct world *world, const struct host *from, const struct host *to)
+{
+    return world->cut_end_us[from->number][to->number];
+}
+
 bool world_failed(const struct world *world) { return world->reason[0] != 0; }
 const char *world_reason(const struct world *world) { return world->reason; }
 

@@ -120,6 +120,9 @@ struct prng *world_prng(struct world *world);
 void world_at(struct world *world, uint64_t delay_us, void (*run)(struct world *world, void *context), void *context);
 void world_fail(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool world_failed(const struct world *world);
+/* When bytes of `from` last arrived at `to`; and when the last cut of this direction ended or will end. 0: never. */
+uint64_t world_heard_us(const struct world *world, const struct host *from, const struct host *to);
+uint64_t world_cut_end_us(const struct world *world, const struct host *from, const struct host *to);
 const char *world_reason(const struct world *world);         /* "" while nothing failed */
 /* Folds a number of the workload into the trace hash, for example an applied digest. */
 void world_trace_fold(struct world *world, uint64_t value);
@@ -181,6 +184,9 @@ void fault_happened(struct world *world, enum fault fault);
 const uint64_t *faults_happened(const struct world *world);    /* by class */
 void faults_begin(struct world *world);                /* faults come by themselves from now on */
 void faults_forbid_power_cuts(struct world *world);    /* every death is a kill, every sync works: what was written stays */
+/* All nodes are cut off from each other, silently, if the seed has splits: for so long that TCP alone would then need a good while until
+ * they hear of each other again. Returns how long. */
+uint64_t faults_last_cut(struct world *world);
 void faults_heal(struct world *world);                 /* no more faults; cuts mend, pauses end, hosts start again */
 /* By hand, for unit tests and scripted scenarios. */
 enum cut_kind {

@@ -564,6 +564,25 @@ Test(group_set, s23_a_member_that_lost_log_is_caught_up_in_idle_groups)
     cr_assert(leaves_an_idle_group_behind(s23 | s24), "nothing shows without them: the test proves nothing");
 }
 
+Test(group_set, hands_nothing_to_a_member_that_does_not_answer)
+{
+    struct cluster cluster;
+    cluster_open(&cluster, NODES, 21);
+    cluster_start(&cluster);
+    run_for(&cluster, 4 * SECOND_US);
+    struct node *leader = leader_of(&cluster, 0), *target = &cluster.nodes[leader == &cluster.nodes[2] ? 1 : 2];
+    net_cut(cluster.world, target->host, leader->host, 60 * SECOND_US, false);
+    run_for(&cluster, SECOND_US / 2);
+    cr_assert(peers_up(group_set_peers(leader->set), target->id), "the link still looks sound");
+    cr_assert_eq(transfer(&cluster, leader, target->id), GRID_ERR_UNAVAILABLE);
+    net_mend(cluster.world);
+    run_for(&cluster, 3 * SECOND_US);
+    cr_assert_eq(transfer(&cluster, leader, target->id), GRID_ERR_OK);
+    run_for(&cluster, SECOND_US);
+    cr_assert_eq(leader_of(&cluster, 0), target);
+    cluster_close(&cluster);
+}
+
 Test(group_set, refuses_to_open_with_other_members)
 {
     struct cluster cluster;

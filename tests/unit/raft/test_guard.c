@@ -232,7 +232,7 @@ Test(guard, s9_goes_on_when_the_target_has_caught_up)
     bench_close(bench);
 }
 
-Test(guard, s9_gives_up_after_an_election_timeout)
+Test(guard, s9_gives_up_after_some_heartbeats)
 {
     struct bench *bench = bench_open(3, 0);
     uint64_t term = ready_leader(bench);
@@ -240,10 +240,58 @@ Test(guard, s9_gives_up_after_an_election_timeout)
     bench_sync_all(bench);
     guard_transfer(&bench->guard, (struct node_id){3});
     bench_stored(bench, 1, term, 4);
-    bench_tick(bench, 999);
+    bench_tick(bench, 399);
     cr_assert(guard_transferring(&bench->guard));
     bench_tick(bench, 1);
     cr_assert_not(guard_transferring(&bench->guard));
+    cr_assert_not(guard_handing_over(&bench->guard));
+    bench_close(bench);
+}
+
+Test(guard, s9_takes_proposals_while_it_offers_and_holds_them_back_for_a_moment)
+{
+    struct bench *bench = bench_open(3, 0);
+    uint64_t term = ready_leader(bench);
+    bench_propose(bench, 2);
+    bench_sync_all(bench);
+    guard_transfer(&bench->guard, (struct node_id){3});
+    cr_assert_not(guard_handing_over(&bench->guard));
+    bench_propose(bench, 1);
+    bench_sync_all(bench);
+    bench_stored(bench, 3, term, 4);
+    cr_assert_eq(bench_count(bench, RAFT_IO_TIMEOUT_NOW, 3), 0u, "there is a newer entry");
+    bench_tick(bench, 99);
+    cr_assert_not(guard_handing_over(&bench->guard));
+    bench_tick(bench, 1);
+    cr_assert(guard_handing_over(&bench->guard));
+    bench_stored(bench, 3, term, 5);
+    cr_assert_eq(bench_count(bench, RAFT_IO_TIMEOUT_NOW, 3), 1u);
+    bench_tick(bench, 399);
+    cr_assert(guard_handing_over(&bench->guard), "it may yet stand for election");
+    bench_tick(bench, 1);
+    cr_assert_not(guard_handing_over(&bench->guard));
+    cr_assert_not(guard_transferring(&bench->guard));
+    bench_propose(bench, 1);
+    bench_close(bench);
+}
+
+Test(guard, knows_who_answered_within_the_last_heartbeats)
+{
+    struct bench *bench = bench_open(3, 0);
+    struct node_id other = {2}, third = {3};
+    cr_assert_not(guard_peer_recent(&bench->guard, third), "it does not lead");
+    uint64_t term = ready_leader(bench);
+    for (unsigned i = 0; i < 10; i++) {
+        bench_tick(bench, 50);
+        bench_stored(bench, 3, term, 2);
+    }
+    cr_assert(guard_peer_recent(&bench->guard, third));
+    cr_assert_not(guard_peer_recent(&bench->guard, other), "nothing came from there for half a second");
+    cr_assert_not(guard_peer_recent(&bench->guard, (struct node_id){9}));
+    bench_tick(bench, 300);
+    cr_assert(guard_peer_recent(&bench->guard, third));
+    bench_tick(bench, 1);
+    cr_assert_not(guard_peer_recent(&bench->guard, third));
     bench_close(bench);
 }
 
