@@ -18,6 +18,13 @@ uint64_t log_time_peek(const struct log_time *time, const struct log_time_now *n
     return log_clock_read(&copy, now->now_us, log_time_wall_ms(now));
 }
 
+uint64_t log_time_stamp_wall_ms(const struct log_time *time, uint64_t time_ms, const struct log_time_now *now)
+{
+    if (time->asks && time->grade != LOG_TIME_NOTED && time_ms >= time->entry_ms)
+        return time->entry_wall_ms + (time_ms - time->entry_ms);
+    return log_time_wall_ms(now);
+}
+
 /* ---- terms */
 
 void log_time_follow(struct log_time *time, const struct log_time_now *now)
@@ -32,7 +39,7 @@ void log_time_elect(struct log_time *time, const struct log_time_now *now)
 {
     log_time_follow(time, now);
     time->elected = true;
-    time->asks = time->grade == LOG_TIME_NONE;
+    time->asks = time->grade != LOG_TIME_NOTED;
     time->elected_us = now->now_us;
     time->answered = 0;
 }

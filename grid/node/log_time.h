@@ -34,7 +34,7 @@ struct log_time {
     struct log_clock clock;            /* runs unless the grade is NONE and the replica does not lead */
     enum log_time_grade grade;
     bool elected, leads;
-    bool asks;                         /* had no note when it was elected */
+    bool asks;                         /* was not sure when it was elected */
     uint64_t elected_us;
     uint32_t answered;                 /* members that told what they know in this term */
     uint64_t entry_ms, entry_wall_ms;  /* stamps of the last entry before it led; 0: there is none */
@@ -59,7 +59,10 @@ bool log_time_asking(const struct log_time *time, const struct member_clocks *me
 uint64_t log_time_read(struct log_time *time, const struct log_time_now *now);
 /* The same, and changes nothing: for observers. */
 uint64_t log_time_peek(const struct log_time *time, const struct log_time_now *now);
-/* The wall time that entries carry and log time slews towards. */
+/* The wall time that log time slews towards. */
 uint64_t log_time_wall_ms(const struct log_time_now *now);
+/* The wall time that an entry with the log time `time_ms` carries: the same, unless this leader is not sure of its log time.
+ * Then its stamps keep the distance of the last entry's, so that an outage still counts if this leader dies unsure. */
+uint64_t log_time_stamp_wall_ms(const struct log_time *time, uint64_t time_ms, const struct log_time_now *now);
 
 #endif

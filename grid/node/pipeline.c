@@ -205,7 +205,8 @@ static void propose(struct pipeline *pipeline)
     pipeline->open = NULL;
     proposal->proposed_us = observer_proposed(pipeline->shared->observer, proposal->since_us);
     struct log_time_now now = clocks_now(pipeline);
-    entry_seal(&pipeline->building, log_time_read(&pipeline->log_time, &now), log_time_wall_ms(&now));
+    uint64_t time_ms = log_time_read(&pipeline->log_time, &now);
+    entry_seal(&pipeline->building, time_ms, log_time_stamp_wall_ms(&pipeline->log_time, time_ms, &now));
     /* Room was checked where clients come in; what is packed beside them is never refused (R6). */
     enum grid_err err = group_propose(pipeline->group, GROUP_INTERNAL, buffer_bytes(&pipeline->building), proposal);
     buffer_clear(&pipeline->building);

@@ -167,6 +167,8 @@ static void look(struct time_oracle *oracle, uint32_t number, size_t member, uin
                 line->incarnations[member] == cluster_incarnation(oracle->cluster, member);
     if (time.grade != LOG_TIME_NOTED) {
         line->estimated = true;
+        line->entry_ms = partition_log_time_ms(node_partition(node, id)); /* its stamps are as good as those before */
+        line->clocks = 0;
         return;
     }
     if (line->begun) {

@@ -155,6 +155,42 @@ Test(log_time, an_estimate_that_was_handed_on_is_no_note)
     cr_assert_eq(read_ms(&bench), WALL_MS + 9000);
 }
 
+/* It serves unsure and dies: the next leader finds stamps from which the outage still follows. */
+Test(log_time, stamps_of_a_leader_that_is_not_sure_keep_the_outage)
+{
+    struct bench bench;
+    begin(&bench);
+    cr_assert_not(lead(&bench, WALL_MS - HOUR_MS, WALL_MS - HOUR_MS));
+    pass(&bench, LOG_TIME_ASK_MS);
+    cr_assert(log_time_lead(&bench.time, WALL_MS - HOUR_MS, WALL_MS - HOUR_MS, &bench.now));
+    uint64_t entry_ms = read_ms(&bench), stamp_ms = log_time_stamp_wall_ms(&bench.time, entry_ms, &bench.now);
+    cr_assert_eq(stamp_ms, entry_ms);
+    uint64_t wall_ms = bench.now.wall_ms;
+    begin(&bench);
+    bench.now.wall_ms = wall_ms;
+    cr_assert_not(lead(&bench, entry_ms, stamp_ms));
+    member_clocks_hear(&bench.clocks, 1, wall_ms, bench.now.now_us);
+    log_time_answer(&bench.time, 1, 0, LOG_TIME_NONE, &bench.now);
+    cr_assert_eq(read_ms(&bench), wall_ms);
+    cr_assert_eq(log_time_stamp_wall_ms(&bench.time, wall_ms, &bench.now), wall_ms);
+}
+
+/* An estimate that was too low because of one slow clock is mended by the next leader too. */
+Test(log_time, who_goes_on_from_an_estimate_asks_as_well)
+{
+    struct bench bench;
+    begin(&bench);
+    log_time_hear(&bench.time, WALL_MS - 15000, LOG_TIME_ESTIMATED, true, bench.now.now_us);
+    cr_assert(lead(&bench, WALL_MS - 15000, WALL_MS - 15000), "it need not wait");
+    cr_assert(log_time_asking(&bench.time, &bench.clocks));
+    for (uint32_t member = 1; member < 3; member++) {
+        member_clocks_hear(&bench.clocks, member, WALL_MS, bench.now.now_us);
+        log_time_answer(&bench.time, member, 0, LOG_TIME_NONE, &bench.now);
+    }
+    cr_assert_eq(read_ms(&bench), WALL_MS);
+    cr_assert_eq(bench.time.grade, LOG_TIME_NOTED);
+}
+
 Test(log_time, a_member_alone_asks_nobody)
 {
     struct bench bench;
