@@ -2,6 +2,7 @@
 
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
+#include "grid/wire/message.h"
 
 struct running {
     struct activity_runner *runner;
@@ -155,6 +156,18 @@ void activity_runner_repeat(struct activity_runner *runner, uint64_t id)
         running = running->next;
     if (running && !running->asking)
         ask_later(running);
+}
+
+void activity_runner_applied(struct activity_runner *runner, uint64_t id, struct bytes response)
+{
+    struct arena arena;
+    struct response decoded;
+    arena_init(&arena, 256);
+    if (response_decode(response, &arena, &decoded) == GRID_ERR_OK && decoded.err == GRID_ERR_OK)
+        activity_runner_finish(runner, id);
+    else
+        activity_runner_repeat(runner, id);
+    arena_close(&arena);
 }
 
 size_t activity_runner_count(const struct activity_runner *runner)

@@ -47,8 +47,10 @@ void activity_runner_close(struct activity_runner *runner);        /* cancels ev
 bool activity_runner_start(struct activity_runner *runner, const struct activity *activity);
 /* Its result is in the log: forget it. */
 void activity_runner_finish(struct activity_runner *runner, uint64_t id);
-/* Its result was refused: ask again, later, with the same key. */
+/* Its result was refused and had no effect: ask again, later, with the same key. */
 void activity_runner_repeat(struct activity_runner *runner, uint64_t id);
+/* Its result was applied: finish or repeat, as the encoded response says. */
+void activity_runner_applied(struct activity_runner *runner, uint64_t id, struct bytes response);
 size_t activity_runner_count(const struct activity_runner *runner);
 uint64_t activity_runner_retries(const struct activity_runner *runner); /* asked again, in total */
 

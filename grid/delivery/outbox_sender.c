@@ -51,7 +51,7 @@ static void collect(void *context, uint64_t sequence, struct bytes message)
 
 static void send_window(struct outbox_sender *sender, struct outbox_link *link)
 {
-    while (link->sent < link->last && link->sent - link->applied < OUTBOX_WINDOW_MESSAGES) {
+    while (!link->stopped && link->sent < link->last && link->sent - link->applied < OUTBOX_WINDOW_MESSAGES) {
         struct batch batch = {.next = link->sent + 1};
         sender->host->read(sender->host->context, link->destination, link->sent + 1, OUTBOX_BATCH_BYTES, collect, &batch);
         if (batch.count == 0)
@@ -77,6 +77,7 @@ static void look(void *context, uint32_t destination, uint64_t first, uint64_t l
     if (!link)
         link = link_add(sender, destination, first);
     link->last = last;
+    link->oldest = first;
     if (link->sent > link->applied && sender->now_us - link->moved_us >= OUTBOX_RESEND_US) {
         link->sent = link->applied;
         link->moved_us = sender->now_us;
@@ -90,12 +91,35 @@ void outbox_sender_run(struct outbox_sender *sender, uint64_t now_us)
     sender->host->destinations(sender->host->context, look, sender);
 }
 
+/* The gap cannot be filled, or there is more than everything. Old answers may say so too, those of an earlier leader and those of a
+ * leader whose outbox was not looked at yet: only a row of them, without another in between, counts. */
+static void note_stuck(struct outbox_sender *sender, struct outbox_link *link, uint64_t applied)
+{
+    uint64_t now_us = sender->now_us;
+    if (link->stuck_us == 0 || now_us - link->stuck_last_us > 4 * (uint64_t)OUTBOX_RESEND_US)
+        link->stuck_us = now_us;
+    link->stuck_last_us = now_us;
+    if (link->stopped || now_us - link->stuck_us < OUTBOX_STUCK_US)
+        return;
+    link->stopped = true;
+    if (sender->host->stopped != NULL)
+        sender->host->stopped(sender->host->context, link, applied);
+}
+
 void outbox_sender_answer(struct outbox_sender *sender, uint32_t destination, uint64_t applied, bool gap, uint64_t now_us)
 {
     sender->now_us = now_us;
     struct outbox_link *link = link_find(sender, destination);
-    if (!link || applied > link->last)
+    if (!link)
         return; /* an answer to an earlier leader whose outbox we have not looked at yet: the next run asks again */
+    if (applied > link->last || (gap && applied + 1 < link->oldest)) {
+        note_stuck(sender, link, applied);
+        return;
+    }
+    if (applied >= link->applied) {
+        link->stuck_us = 0;
+        link->stopped = false;
+    }
     if (gap && applied >= link->applied)
         link->sent = applied;
     if (applied <= link->applied)
@@ -150,7 +174,7 @@ bool outbox_sender_ack_due(const struct outbox_sender *sender, uint64_t now_us)
 bool outbox_sender_waiting(const struct outbox_sender *sender)
 {
     for (size_t i = 0; i < sender->count; i++)
-        if (sender->links[i].applied < sender->links[i].last)
+        if (sender->links[i].applied < sender->links[i].last && !sender->links[i].stopped)
             return true;
     return sender->ack_since_us != 0;
 }

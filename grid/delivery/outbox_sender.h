@@ -1,5 +1,10 @@
 /* Carries a partition's outbox to its destinations while this node leads it (R4, R10).
  *
+ * A gap that cannot be filled stops that link, and no other (R4): for OUTBOX_STUCK_US the destination says that it misses messages which
+ * it acknowledged before and which are gone here, or that it has applied more than was ever written. One of the two has lost its
+ * state, and going on would lose messages or apply them twice. The host is told once; another leader, or an answer that is right,
+ * begins anew.
+ *
  * One sender per led partition. It keeps, per destination, what was sent and what the destination says it has applied;
  * sends what is new in windows; goes back to the last applied message when an answer shows a gap, when nothing moved
  * for RESEND_US, or after outbox_sender_rewind. It never decides what is acknowledged: it collects answers, and the
@@ -17,7 +22,10 @@ enum {
     OUTBOX_BATCH_BYTES = 64 * 1024,    /* of one Deliver command */
     OUTBOX_RESEND_US = 500 * 1000,
     OUTBOX_ACK_DELAY_US = 50 * 1000,
+    OUTBOX_STUCK_US = 10 * 1000 * 1000, /* of answers that cannot be right, and none that can: the link stops */
 };
+
+struct outbox_link;
 
 struct outbox_host {
     void *context;
@@ -27,6 +35,8 @@ struct outbox_host {
     /* Hands `count` encoded messages to the destination's leader; false when none is known or the link is down. */
     /* The destination may be led here too and answer inside the call. */
     bool (*send)(void *context, uint32_t destination, const struct bytes *messages, size_t count);
+    /* The link stopped: the destination says that it has applied `applied`. NULL: nobody asks. */
+    void (*stopped)(void *context, const struct outbox_link *link, uint64_t applied);
 };
 
 struct outbox_link {
@@ -37,6 +47,8 @@ struct outbox_link {
     uint64_t acknowledged;             /* newest proposed as Acknowledge */
     uint64_t first_applied;            /* `applied` when the link began: nothing below needs acknowledging */
     uint64_t moved_us;                 /* when `sent` or `applied` last grew */
+    uint64_t oldest;                   /* that the outbox has: everything below it was acknowledged */
+    uint64_t stuck_us, stuck_last_us;  /* first and last of a row of answers that cannot be right; 0: none */
     bool stopped;                      /* the destination misses what the outbox no longer has (R4): a person must look */
 };
 

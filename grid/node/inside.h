@@ -79,6 +79,7 @@ struct node {
     struct manifest *manifest;
     bool rejoin, begins;               /* asked for; the directory was empty */
     uint64_t opened_us, ticks;
+    bool refusal_said;                 /* messages of an older restore epoch came: said once */
     uint64_t client_features;          /* that this node has on the client port */
     struct prng prng;
     struct breaker breaker;            /* of the payment provider */
@@ -117,6 +118,7 @@ void links_open(struct node *node);
 bool links_send_messages(void *context, uint32_t source, uint32_t destination, uint32_t incarnation,
                          const struct bytes *messages, size_t count);
 void links_answer_messages(void *context, struct node_id to, uint32_t source, uint32_t destination, uint64_t applied, bool gap);
+void links_stopped(void *context, uint32_t source, const struct outbox_link *link, uint64_t applied);
 void links_send_digests(struct node *node);
 
 /* time_exchange.c */

@@ -1,5 +1,7 @@
 /* What nodes tell each other beside Raft: messages between partitions, their answers, state digests.
  * Formats: docs/formats/peer.md. */
+#include <inttypes.h>
+
 #include "grid/base/check.h"
 #include "grid/node/inside.h"
 #include "raft/peers.h"
@@ -8,12 +10,44 @@ enum { PEER_PENDING_BYTES_MAX = 16 * 1024 * 1024, ANSWER_BYTES = 17, DIGEST_ROW_
 
 /* ---- messages */
 
+/* A gap that cannot be filled, or a destination that is ahead (R4). */
+void links_stopped(void *context, uint32_t source, const struct outbox_link *link, uint64_t applied)
+{
+    struct node *node = context;
+    bool ahead = applied > link->last;
+    node->counters.links_stopped->value++;
+    LOG_ERROR(node->logger, "node",
+              "messages from partition %u to partition %u stop: the destination says that it has applied %" PRIu64 ", %s %" PRIu64
+              "; partition %u has lost state. Other links go on. Look whether a data directory was emptied or put back from a copy, and bring the "
+              "right one back; messages go on after a change of the leader of partition %u",
+              source, link->destination, applied, ahead ? "and the newest that was ever written is" : "and the oldest that is kept is",
+              ahead ? link->last : link->oldest, ahead ? source : link->destination, source);
+}
+
+/* Messages of a cluster from before a restore: applied they would be taken for new ones. */
+static void deliver(struct node *node, struct bytes body, const struct deliver_command *command, struct node_id from)
+{
+    struct pipeline *pipeline = node->pipelines[command->destination];
+    uint32_t known = partition_inbox_incarnation(pipeline_partition(pipeline), command->source);
+    if (command->incarnation >= known) {
+        pipeline_messages(pipeline, body, command, from);
+        return;
+    }
+    node->counters.messages_refused->value += command->messages_count;
+    if (!node->refusal_said)
+        LOG_ERROR(node->logger, "node",
+                  "messages from partition %u to partition %u are refused: their restore epoch is %u and this cluster is at %u; node %u was not "
+                  "restored with the others: restore it, or stop it (said once; inbox_messages_refused_total counts on)",
+                  command->source, command->destination, command->incarnation, known, from.value);
+    node->refusal_said = true;
+}
+
 static void deliver_local(struct node *node, struct bytes body, struct node_id from)
 {
     struct command command;
     arena_reset(&node->arena);
     HOLDS(command_decode(body, &node->arena, &command) == GRID_ERR_OK);
-    pipeline_messages(node->pipelines[command.deliver.destination], body, &command.deliver, from);
+    deliver(node, body, &command.deliver, from);
 }
 
 bool links_send_messages(void *context, uint32_t source, uint32_t destination, uint32_t incarnation,
@@ -52,7 +86,7 @@ static bool on_messages(void *context, struct node_id from, const struct frame *
     for (size_t i = 1; i < command.deliver.messages_count; i++)
         if (command.deliver.messages[i].sequence != command.deliver.messages[i - 1].sequence + 1)
             return false;
-    pipeline_messages(node->pipelines[frame->partition], frame->body, &command.deliver, from);
+    deliver(node, frame->body, &command.deliver, from);
     return true;
 }
 

@@ -189,6 +189,7 @@ static void open_pipelines(struct node *node)
         .clocks = &node->times.clocks,
         .context = node, .answer = on_answer, .genesis_encode = on_genesis_encode,
         .answer_messages = links_answer_messages, .send_messages = links_send_messages,
+        .link_stopped = links_stopped,
         .role_changed = on_role_changed, .fatal = on_fatal};
     node->pipelines = memory_zero(node->partitions, sizeof *node->pipelines);
     for (uint32_t i = 0; i < node->partitions; i++)

@@ -130,19 +130,6 @@ static void answer_messages(struct pipeline *pipeline, struct node_id to, uint32
     pipeline->shared->answer_messages(pipeline->shared->context, to, source, pipeline->id.value, applied, gap);
 }
 
-/* A result that was refused had no effect: the activity is unfinished and only this runner can bring another. */
-static void result_applied(struct activity_runner *runner, uint64_t id, struct bytes encoded)
-{
-    struct arena arena;
-    struct response response;
-    arena_init(&arena, 256);
-    if (response_decode(encoded, &arena, &response) == GRID_ERR_OK && response.err == GRID_ERR_OK)
-        activity_runner_finish(runner, id);
-    else
-        activity_runner_repeat(runner, id);
-    arena_close(&arena);
-}
-
 /* Command `ordinal` of an entry that this node proposed was applied. */
 static void answered(void *context, uint32_t ordinal, struct bytes response)
 {
@@ -164,7 +151,7 @@ static void answered(void *context, uint32_t ordinal, struct bytes response)
         break;
     case WAITER_ACTIVITY:
         if (pipeline->runner)
-            result_applied(pipeline->runner, waiter->request, response);
+            activity_runner_applied(pipeline->runner, waiter->request, response);
         break;
     case WAITER_TICK:
         pipeline->tick_proposed = false;
@@ -413,6 +400,12 @@ static bool outbox_send(void *context, uint32_t destination, const struct bytes 
     return sent;
 }
 
+static void outbox_stopped(void *context, const struct outbox_link *link, uint64_t applied)
+{
+    struct pipeline *pipeline = context;
+    pipeline->shared->link_stopped(pipeline->shared->context, pipeline->id.value, link, applied);
+}
+
 static void activity_answered(void *context, uint64_t id, enum payment_outcome outcome, struct bytes transaction, struct bytes reason)
 {
     struct pipeline *pipeline = context;
@@ -611,7 +604,7 @@ struct pipeline *pipeline_open(struct pipeline_shared *shared, struct partition_
                                                                       .scratch = shared->partition_scratch});
     pipeline->flush = (struct deferred){.run = flush, .context = pipeline};
     pipeline->outbox_host = (struct outbox_host){.context = pipeline, .destinations = outbox_destinations,
-                                                 .read = outbox_read, .send = outbox_send};
+                                                 .read = outbox_read, .send = outbox_send, .stopped = outbox_stopped};
     outbox_sender_init(&pipeline->sender, &pipeline->outbox_host);
     pipeline->machine = (struct group_machine){.context = pipeline, .apply = on_apply, .dropped = on_dropped, .role = on_role};
     group_attach(pipeline->group, &pipeline->machine);
@@ -657,6 +650,11 @@ struct partition *pipeline_partition(const struct pipeline *pipeline)
 struct group *pipeline_group(const struct pipeline *pipeline)
 {
     return pipeline->group;
+}
+
+size_t pipeline_links_stopped(const struct pipeline *pipeline)
+{
+    return outbox_sender_stopped(&pipeline->sender);
 }
 
 bool pipeline_leads(const struct pipeline *pipeline)

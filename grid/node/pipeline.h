@@ -32,7 +32,7 @@ struct waiter {
 
 struct pipeline_counters {
     struct metric_counter *commands, *entries, *reads, *log_full, *disk_full, *not_admitted, *not_leader, *dropped, *ticks, *messages_sent,
-        *messages_received, *messages_duplicate, *messages_gap, *acks, *activities_answered, *activities_postponed;
+        *messages_received, *messages_duplicate, *messages_gap, *messages_refused, *links_stopped, *acks, *activities_answered, *activities_postponed;
     struct metric_histogram *commit_us, *read_us;
 };
 
@@ -62,6 +62,8 @@ struct pipeline_shared {
     /* Hands Deliver messages to the leader of `destination`; false: none known. */
     bool (*send_messages)(void *context, uint32_t source, uint32_t destination, uint32_t incarnation,
                           const struct bytes *messages, size_t count);
+    /* Messages to a destination stopped for good (outbox_sender.h): a person must hear of it. */
+    void (*link_stopped)(void *context, uint32_t source, const struct outbox_link *link, uint64_t applied);
     void (*role_changed)(void *context, uint32_t partition);
     void (*fatal)(void *context, enum grid_err err, const char *what);
 };
@@ -70,6 +72,7 @@ struct pipeline *pipeline_open(struct pipeline_shared *shared, struct partition_
 void pipeline_close(struct pipeline *pipeline);
 struct partition *pipeline_partition(const struct pipeline *pipeline);
 struct group *pipeline_group(const struct pipeline *pipeline);
+size_t pipeline_links_stopped(const struct pipeline *pipeline);      /* to other partitions, while it leads */
 bool pipeline_leads(const struct pipeline *pipeline);                /* leader, ready to serve */
 struct log_time *pipeline_log_time(struct pipeline *pipeline);
 void pipeline_log_time_known(struct pipeline *pipeline);             /* a member answered: perhaps it can serve now */

@@ -96,6 +96,10 @@ void status_register(struct node *node)
         .messages_received = metric_counter_add(metrics, "inbox_messages_received_total", "Messages received from other partitions.", NULL),
         .messages_duplicate = metric_counter_add(metrics, "inbox_messages_duplicate_total", "Messages received again.", NULL),
         .messages_gap = metric_counter_add(metrics, "inbox_message_gaps_total", "Batches refused because of a gap.", NULL),
+        .messages_refused = metric_counter_add(metrics, "inbox_messages_refused_total",
+                                               "Messages of an older restore epoch, dropped.", NULL),
+        .links_stopped = metric_counter_add(metrics, "outbox_links_stopped_total",
+                                            "Links to partitions that stopped because of a gap that cannot be filled.", NULL),
         .acks = metric_counter_add(metrics, "outbox_acknowledgements_total", "Acknowledgements proposed.", NULL),
         .activities_answered = metric_counter_add(metrics, "activities_answered_total", "Definite answers of activities.", NULL),
         .activities_postponed = metric_counter_add(metrics, "activities_postponed_total",
@@ -188,7 +192,7 @@ static void expose_retries(struct node *node)
 }
 
 /* What this node's memory holds of all replicas, and of what it leads: the sum over all nodes is then the cluster's. */
-struct sums { struct partition_stats hosted, led; };
+struct sums { struct partition_stats hosted, led; uint64_t links_stopped; };
 
 static void add(struct partition_stats *sum, const struct partition_stats *stats)
 {
@@ -219,6 +223,7 @@ static struct sums sum_up(const struct node *node)
         add(&sums.hosted, &stats);
         if (pipeline_leads(node->pipelines[i]))
             add(&sums.led, &stats);
+        sums.links_stopped += pipeline_links_stopped(node->pipelines[i]);
     }
     return sums;
 }
@@ -252,6 +257,7 @@ void status_refresh(struct node *node)
 {
     struct sums sums = sum_up(node);
     expose_led(node, &sums.led);
+    gauge(node, "outbox_links_stopped", "Links that stand still because of a gap that cannot be filled, likewise.", sums.links_stopped);
     expose_hosted(node, &sums.hosted);
     gauge(node, "gridiron_partitions_led", "Partitions that this node leads.", partition_map_led_by(&node->map, node->settings->self));
     expose_state(node);

@@ -37,7 +37,7 @@ enum inbox_verdict inbox_check(const struct inbox *inbox, uint32_t source, uint3
 {
     REQUIRE(inbox != NULL);
     const struct source *known = find_source(inbox, source);
-    uint32_t present = known == NULL ? 1 : known->incarnation;
+    uint32_t present = inbox_incarnation(inbox, source);
     if (incarnation < present)
         return INBOX_LOWER_INCARNATION;
     /* A higher incarnation starts again at 1. */
@@ -64,6 +64,12 @@ uint64_t inbox_last(const struct inbox *inbox, uint32_t source)
     REQUIRE(inbox != NULL);
     const struct source *known = find_source(inbox, source);
     return known == NULL ? 0 : known->last;
+}
+
+uint32_t inbox_incarnation(const struct inbox *inbox, uint32_t source)
+{
+    const struct source *known = find_source(inbox, source);
+    return known == NULL ? 1 : known->incarnation;
 }
 
 uint64_t inbox_digest(const struct inbox *inbox)

@@ -21,6 +21,7 @@ enum inbox_verdict inbox_check(const struct inbox *inbox, uint32_t source, uint3
 /* Notes the message that inbox_check called the next one. */
 void inbox_advance(struct inbox *inbox, uint32_t source, uint32_t incarnation, uint64_t sequence);
 uint64_t inbox_last(const struct inbox *inbox, uint32_t source);   /* of its present incarnation; 0: none */
+uint32_t inbox_incarnation(const struct inbox *inbox, uint32_t source); /* below it everything is refused */
 uint64_t inbox_digest(const struct inbox *inbox);
 void inbox_holds(const struct inbox *inbox);
 

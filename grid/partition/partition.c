@@ -439,6 +439,11 @@ uint64_t partition_outbox_version(const struct partition *partition)
     return outbox_version(partition->outbox);
 }
 
+uint32_t partition_inbox_incarnation(const struct partition *partition, uint32_t source)
+{
+    return inbox_incarnation(partition->inbox, source);
+}
+
 uint64_t partition_inbox_last(const struct partition *partition, uint32_t source)
 {
     return inbox_last(partition->inbox, source);

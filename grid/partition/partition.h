@@ -70,6 +70,7 @@ void partition_outbox_each(const struct partition *partition, void (*each)(void 
 /* Encoded LinkMessages from `sequence` on, up to bytes_max (at least one); returns how many were given. Borrowed. */
 size_t partition_outbox_read(const struct partition *partition, uint32_t destination, uint64_t sequence, size_t bytes_max,
                              void (*each)(void *context, uint64_t sequence, struct bytes message), void *context);
+uint32_t partition_inbox_incarnation(const struct partition *partition, uint32_t source);
 uint64_t partition_inbox_last(const struct partition *partition, uint32_t source);   /* last applied; 0: none */
 /* Messages and activities under way and those that admitted sagas may still cause: what admission bounds (R6). */
 uint64_t partition_load(const struct partition *partition);

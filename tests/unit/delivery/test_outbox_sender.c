@@ -130,6 +130,112 @@ Test(outbox_sender, goes_back_when_the_destination_saw_a_gap)
     outbox_pair_close(&pair);
 }
 
+/* The answer of a destination that lost what it had acknowledged, twice a second. */
+static void answer_with_gap(struct outbox_pair *pair, uint32_t destination, uint64_t applied, uint64_t from_us, uint64_t until_us)
+{
+    for (uint64_t now_us = from_us; now_us <= until_us; now_us += OUTBOX_RESEND_US) {
+        outbox_sender_run(&pair->sender, now_us);
+        outbox_sender_answer(&pair->sender, destination, applied, true, now_us);
+    }
+}
+
+struct alarm { size_t count; uint32_t destination; uint64_t applied, oldest; };
+static struct alarm alarm_of_test;
+
+static void on_stopped(void *context, const struct outbox_link *link, uint64_t applied)
+{
+    (void)context;
+    alarm_of_test = (struct alarm){alarm_of_test.count + 1, link->destination, applied, link->oldest};
+}
+
+/* Ten messages to the first destination and three to the second, of which the first has acknowledged five. */
+static void half_acknowledged(struct outbox_pair *pair)
+{
+    outbox_pair_open(pair);
+    alarm_of_test = (struct alarm){0};
+    pair->host.stopped = on_stopped;
+    pair->written[0] = 10;
+    pair->written[1] = 3;
+    outbox_sender_run(&pair->sender, 1000);
+    pair->applied[0] = 5;
+    outbox_sender_answer(&pair->sender, 1, 5, false, 2000);
+    cr_assert_eq(outbox_pair_acknowledge(pair), 1);
+    cr_assert_eq(pair->trimmed[0], 5);
+}
+
+/* R4: it stops with an alarm, and the others go on. */
+Test(outbox_sender, a_gap_that_cannot_be_filled_stops_its_link_and_tells_once)
+{
+    struct outbox_pair pair;
+    half_acknowledged(&pair);
+    answer_with_gap(&pair, 1, 2, 1000000, 1000000 + OUTBOX_STUCK_US - OUTBOX_RESEND_US);
+    cr_assert_eq(outbox_sender_stopped(&pair.sender), 0, "not yet");
+    answer_with_gap(&pair, 1, 2, 1000000 + OUTBOX_STUCK_US, 60000000);
+    cr_assert_eq(outbox_sender_stopped(&pair.sender), 1);
+    cr_assert(alarm_of_test.count == 1 && alarm_of_test.destination == 1 && alarm_of_test.applied == 2 && alarm_of_test.oldest == 6);
+    pair.packets_count = 0;
+    pair.written[0]++;
+    pair.written[1]++;
+    outbox_sender_run(&pair.sender, 70000000);
+    for (size_t i = 0; i < pair.packets_count; i++)
+        cr_assert_eq(pair.packets[i].destination, 4, "nothing goes to the one that stopped");
+    cr_assert_gt(pair.packets_count, 0, "the others go on");
+    pair.applied[1] = 4;
+    outbox_sender_answer(&pair.sender, 4, 4, false, 70000001);
+    cr_assert_eq(outbox_pair_acknowledge(&pair), 1);
+    cr_assert_not(outbox_sender_waiting(&pair.sender));
+    outbox_sender_holds(&pair.sender);
+    outbox_pair_close(&pair);
+}
+
+/* It would take what is new for what it had: both sides must be looked at. */
+Test(outbox_sender, a_destination_that_is_ahead_stops_its_link)
+{
+    struct outbox_pair pair;
+    half_acknowledged(&pair);
+    for (uint64_t now_us = 1000000; now_us <= 1000000 + OUTBOX_STUCK_US; now_us += OUTBOX_RESEND_US) {
+        outbox_sender_run(&pair.sender, now_us);
+        outbox_sender_answer(&pair.sender, 1, 11, false, now_us);
+    }
+    cr_assert_eq(outbox_sender_stopped(&pair.sender), 1);
+    cr_assert(alarm_of_test.count == 1 && alarm_of_test.applied == 11);
+    outbox_pair_close(&pair);
+}
+
+/* Frames of a minute ago, and of leaders before. */
+Test(outbox_sender, old_answers_stop_nothing)
+{
+    struct outbox_pair pair;
+    half_acknowledged(&pair);
+    for (uint64_t now_us = 1000000; now_us < 100000000; now_us += OUTBOX_RESEND_US) {
+        outbox_sender_run(&pair.sender, now_us);
+        outbox_sender_answer(&pair.sender, 1, 2, true, now_us);
+        if (now_us % (8 * (uint64_t)OUTBOX_RESEND_US) == 0)
+            outbox_sender_answer(&pair.sender, 1, 5, false, now_us);
+    }
+    cr_assert_eq(outbox_sender_stopped(&pair.sender), 0, "right answers in between");
+    for (uint64_t i = 1; i < 20; i++)
+        outbox_sender_answer(&pair.sender, 1, 2, true, 100000000 + i * 5000000);
+    cr_assert_eq(outbox_sender_stopped(&pair.sender), 0, "one now and then");
+    outbox_pair_close(&pair);
+}
+
+/* A leader that lagged behind answers, or the right files were brought back. */
+Test(outbox_sender, a_right_answer_starts_a_link_again)
+{
+    struct outbox_pair pair;
+    half_acknowledged(&pair);
+    answer_with_gap(&pair, 1, 2, 1000000, 1000000 + OUTBOX_STUCK_US);
+    cr_assert_eq(outbox_sender_stopped(&pair.sender), 1);
+    outbox_sender_answer(&pair.sender, 1, 7, false, 20000000);
+    cr_assert_eq(outbox_sender_stopped(&pair.sender), 0);
+    pair.packets_count = 0;
+    outbox_sender_run(&pair.sender, 21000000);
+    cr_assert_gt(pair.packets_count, 0);
+    cr_assert_eq(pair.packets[0].first, 8);
+    outbox_pair_close(&pair);
+}
+
 Test(outbox_sender, a_late_gap_does_not_undo_what_was_applied_since)
 {
     struct outbox_pair pair;
