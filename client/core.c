@@ -154,7 +154,8 @@ void client_command_at(struct client *client, struct partition_id partition, con
 {
     enum grid_err err;
     const char *note;
-    REQUIRE(command->kind == COMMAND_CLEAR || command->kind == COMMAND_DROP || command->kind == COMMAND_CONFIGURE);
+    REQUIRE(command->kind == COMMAND_CLEAR || command->kind == COMMAND_DROP || command->kind == COMMAND_CONFIGURE ||
+            command->kind == COMMAND_RAISE_LEVEL);
     struct request *request = new_command(client, command, call, &err, &note);
     request->partition = partition.value;
     request->has_partition = true;

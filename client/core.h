@@ -79,7 +79,7 @@ void client_map_command(struct client *client, const struct map_command *command
 /* Any operation, batch or service command, routed by its affinity; session and sequence are the core's to fill in. An
  * idempotency key without a hash gets one of the rest of the command. */
 void client_command(struct client *client, const struct command *command, const struct client_call *call);
-/* A CLEAR, DROP or CONFIGURE of one partition. */
+/* A CLEAR, DROP, CONFIGURE or RAISE_LEVEL of one partition. */
 void client_command_at(struct client *client, struct partition_id partition, const struct command *command,
                        const struct client_call *call);
 void client_map_get(struct client *client, struct bytes map, const struct client_key *key, const struct client_call *call);
@@ -104,6 +104,10 @@ void client_map_describe(struct client *client, struct bytes map, const struct c
  * version that the answer tells, brings them up to date. */
 void client_map_configure(struct client *client, struct bytes map, const struct map_settings *settings,
                           uint64_t expected_version, const struct client_call *call);
+/* Raises the feature level of every partition; those that have it already stay as they are. response: version, the lowest
+ * level of all partitions. NOT_SUPPORTED: a node is too old or not linked; some partitions may be raised nevertheless, and
+ * asking again goes on with the others. */
+void client_raise_level(struct client *client, uint32_t level, const struct client_call *call);
 /* The same on many entries, each a call of its own that goes where its key lives: not atomic together. The outcome is
  * that of the first that failed; result: outcomes; response: count of those that were done (or found). */
 enum client_many { CLIENT_PUT_ALL, CLIENT_GET_ALL, CLIENT_REMOVE_ALL };

@@ -97,7 +97,7 @@ static const struct grid_node_status *node_status_of(struct arena *arena, const 
         .state = arena_text(arena, from->state), .version = arena_text(arena, from->version),
         .leaders = from->leaders, .replicas = from->replicas, .uptime_ms = from->uptime_ms,
         .log_disk_bytes = from->log_disk_bytes, .log_memory_bytes = from->log_memory_bytes,
-        .reads = from->reads};
+        .reads = from->reads, .level = from->level, .level_max = from->level_max};
     return status;
 }
 
@@ -112,7 +112,8 @@ static const struct grid_partition_status *partitions_of(struct arena *arena, co
             .last_index = from->last_index, .entries = from->entries, .sessions = from->sessions,
             .outbox_pending = from->outbox_pending, .log_time_ms = from->log_time_ms, .digest = from->digest,
             .timers = from->timers, .activities = from->activities, .commands = from->commands,
-            .sagas_started = from->sagas_started, .sagas_ended = from->sagas_ended};
+            .sagas_started = from->sagas_started, .sagas_ended = from->sagas_ended,
+            .level = from->level};
     }
     return partitions;
 }
@@ -228,6 +229,12 @@ void grid_client_command(struct grid_client *client, const struct grid_command *
         .trace = {.correlation_id = face_optional(command->correlation_id),
                   .traceparent = face_optional(command->traceparent)}};
     client_command(client->core, &whole, &inner);
+}
+
+void grid_client_raise_level(struct grid_client *client, uint32_t level, const struct grid_call *call)
+{
+    struct client_call inner = face_call(client, call);
+    client_raise_level(face_core(client), level, &inner);
 }
 
 void grid_client_node_status(struct grid_client *client, uint32_t node, const struct grid_call *call)

@@ -1,4 +1,4 @@
-/* Requests that concern every partition: sizes, clearing, dropping, settings and statistics, lists. */
+/* Requests that concern every partition: sizes, clearing, dropping, settings and statistics, lists, the feature level. */
 #include <stdlib.h>
 
 #include "client/core.h"
@@ -6,14 +6,15 @@
 #include "grid/base/hash.h"
 #include "grid/base/memory.h"
 
-enum gather_kind { GATHER_SIZE, GATHER_CLEAR, GATHER_DESCRIBE, GATHER_CONFIGURE, GATHER_DROP, GATHER_LIST };
+enum gather_kind { GATHER_SIZE, GATHER_CLEAR, GATHER_DESCRIBE, GATHER_CONFIGURE, GATHER_DROP, GATHER_LIST, GATHER_RAISE_LEVEL };
 
 struct gather {
     struct client *client;
     enum gather_kind kind;
     struct buffer map;
     struct map_settings settings;          /* configure */
-    uint64_t expected_version, version;
+    uint64_t expected_version, version;    /* raise level: the lowest of all partitions */
+    uint32_t level;                        /* raise level */
     struct client_call call;
     uint32_t left;
     enum grid_err err;
@@ -128,6 +129,8 @@ static void counted(void *context, const struct client_result *result)
         add_info(gather, result->response->info);
     else if (gather->kind == GATHER_LIST)
         add_maps(gather, result->response);
+    else if (gather->kind == GATHER_RAISE_LEVEL)
+        gather->version = gather->version == 0 || result->response->version < gather->version ? result->response->version : gather->version;
     else
         gather->count += result->response->count;
     gather->found = gather->found || (result->err == GRID_ERR_OK && result->response->found);
@@ -151,6 +154,10 @@ static void ask(struct gather *gather, struct partition_id partition)
     } else if (gather->kind == GATHER_CONFIGURE) {
         command.kind = COMMAND_CONFIGURE;
         command.configure = (struct map_configure){.map = map, .settings = gather->settings, .version = gather->version};
+    }
+    if (gather->kind == GATHER_RAISE_LEVEL) {
+        command.kind = COMMAND_RAISE_LEVEL;
+        command.raise_level.level = gather->level;
     }
     if (gather->kind == GATHER_SIZE || gather->kind == GATHER_DESCRIBE || gather->kind == GATHER_LIST)
         client_query(gather->client, partition, &query, &each);
@@ -247,5 +254,12 @@ void client_map_configure(struct client *client, struct bytes map, const struct 
     struct gather *gather = gather_new(client, GATHER_CONFIGURE, map, call);
     gather->settings = *settings;
     gather->expected_version = expected_version;
+    gather_start(gather);
+}
+
+void client_raise_level(struct client *client, uint32_t level, const struct client_call *call)
+{
+    struct gather *gather = gather_new(client, GATHER_RAISE_LEVEL, BYTES_NONE, call);
+    gather->level = level;
     gather_start(gather);
 }

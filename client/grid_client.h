@@ -138,6 +138,7 @@ struct grid_node_status {
     uint32_t leaders, replicas;
     uint64_t uptime_ms, log_disk_bytes, log_memory_bytes;
     uint64_t reads;                                        /* received since its start */
+    uint32_t level, level_max;                             /* feature level of its replicas, the lowest; the highest that it supports */
 };
 
 struct grid_partition_status {
@@ -147,6 +148,7 @@ struct grid_partition_status {
     uint64_t term, commit_index, applied_index, last_index, entries, sessions, outbox_pending, log_time_ms, digest,
         timers, activities;
     uint64_t commands, sagas_started, sagas_ended;         /* applied since the replica was opened */
+    uint32_t level;                                        /* feature level */
 };
 
 /* What came of a call. Fields that a kind of call does not mention are zero. */
@@ -257,6 +259,9 @@ void grid_client_configure(struct grid_client *client, const char *map, const st
                            uint64_t expected_version, const struct grid_call *call);
 void grid_client_size(struct grid_client *client, const char *map, const struct grid_call *call);
 void grid_client_command(struct grid_client *client, const struct grid_command *command, const struct grid_call *call);
+/* Raises the feature level of every partition; there is no way back. reply: version, the lowest level of all partitions.
+ * NOT_SUPPORTED: a node is too old or not linked (the note names it); asking again goes on where this ended. */
+void grid_client_raise_level(struct grid_client *client, uint32_t level, const struct grid_call *call);
 void grid_client_node_status(struct grid_client *client, uint32_t node, const struct grid_call *call);
 void grid_client_partitions(struct grid_client *client, uint32_t node, const struct grid_call *call);
 size_t grid_client_pending(const struct grid_client *client);                          /* calls without a reply */

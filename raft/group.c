@@ -25,15 +25,31 @@ bool group_shim_parse(const char *name, uint64_t *ret_bit)
 
 /* ---- what the guard reports */
 
+static bool own_proposal(const struct group *group, uint64_t index)
+{
+    const struct proposal *first = group->proposals_first;
+    return first != NULL && first->request.index == index && guard_role(&group->guard) == GUARD_LEADER;
+}
+
+static bool on_admit(void *context, uint64_t index, struct bytes command)
+{
+    struct group *group = context;
+    if (group->machine.admit == NULL || own_proposal(group, index))
+        return true;
+    group->set->inside = true;
+    bool admitted = group->machine.admit(group->machine.context, index, command);
+    group->set->inside = false;
+    return admitted;
+}
+
 static void on_apply(void *context, uint64_t index, uint64_t term, struct bytes command)
 {
     struct group *group = context;
     void *token = NULL;
-    const struct proposal *first = group->proposals_first;
-    if (first != NULL && first->request.index == index && guard_role(&group->guard) == GUARD_LEADER) {
+    if (own_proposal(group, index)) {
         /* Proposals of an earlier leadership have been dropped when it ended. */
         HOLDS(term == guard_term(&group->guard));
-        token = first->token;
+        token = group->proposals_first->token;
     }
     group->set->inside = true;
     group->machine.apply(group->machine.context, index, term, command, token);
@@ -85,11 +101,28 @@ void group_init(struct group *group, struct group_set *set, uint32_t number, str
         .disabled = set->shims.disabled,
         .election_timeout_ms = set->election_timeout_ms,
         .heartbeat_ms = set->heartbeat_ms,
-        .events = {.context = group, .apply = on_apply, .changed = on_changed, .broken = on_broken},
+        .events = {.context = group, .admit = on_admit, .apply = on_apply, .changed = on_changed, .broken = on_broken},
     };
     guard_init(&group->guard, &options, &set->host, number, state);
     group->term_told = guard_term(&group->guard);
     rejoin_group_init(group);
+}
+
+struct admission { struct group *group; bool all; };
+
+static void admit_recovered(void *context, uint64_t index, struct bytes command)
+{
+    struct admission *admission = context;
+    const struct group_machine *machine = &admission->group->machine;
+    admission->all = admission->all && machine->admit(machine->context, index, command);
+}
+
+bool group_admits_log(struct group *group)
+{
+    struct admission admission = {group, true};
+    if (group->machine.admit != NULL)
+        group_io_each_command(&group->guard.io, admit_recovered, &admission);
+    return admission.all;
 }
 
 /* ---- proposals */

@@ -39,6 +39,11 @@ struct group_machine {
     /* A proposal of this node was cut off by a change of leader: its outcome is unknown (R2). */
     void (*dropped)(void *context, void *token);
     void (*role)(void *context, enum group_role role, uint64_t term);
+    /* Whether this machine can apply the entry. Asked before apply, except of what this node proposed itself, and once in
+     * group_set_start about each entry of the recovered log, committed or not. False stops the group on this node for
+     * good: the entry and all after it stay unapplied and nothing more is said to other members; the machine tells its
+     * owner why. Must not call back. NULL: it can apply everything. */
+    bool (*admit)(void *context, uint64_t index, struct bytes command);
 };
 
 /* Shims that simulator runs may switch off to prove that they are needed; bit n = shim number of raft/README.md. */
@@ -77,7 +82,8 @@ struct group_set_options {
 enum grid_err group_set_open(const struct group_set_options *options, struct group_set **ret_set, char **ret_note);
 /* Attaches the machine of a group; required for every group before start. Borrows it until close. */
 void group_attach(struct group *group, const struct group_machine *machine);
-/* Listens for peers and starts all groups (bootstrapping those without state) at the end of the loop iteration. */
+/* Listens for peers and starts all groups (bootstrapping those without state) at the end of the loop iteration.
+ * NOT_SUPPORTED: a machine does not admit an entry of the log; nothing was started. Else errors as transport_listen. */
 enum grid_err group_set_start(struct group_set *set, char **ret_note);
 /* Stops everything at once; every outstanding proposal is dropped, every read ends with CLOSED. Safe after fatal and
  * inside it. The one place where callbacks run from inside a call. */

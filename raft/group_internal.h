@@ -84,6 +84,7 @@ struct group_set {
 /* group.c */
 void group_init(struct group *group, struct group_set *set, uint32_t number, struct wal_group_state *state);
 void group_drop_proposals(struct group *group);
+bool group_admits_log(struct group *group);         /* the machine, the recovered log; before start only */
 
 /* group_set.c: stops everything and reports once, from the loop. */
 void group_set_fail(struct group_set *set, enum grid_err err, const char *what);

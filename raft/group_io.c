@@ -402,6 +402,14 @@ struct bytes group_io_first_entry(const struct group_io *io)
     return io->loaded.entries_count == 0 ? BYTES_NONE : io->loaded.entries[0].data;
 }
 
+void group_io_each_command(const struct group_io *io, void (*each)(void *context, uint64_t index, struct bytes command), void *context)
+{
+    const struct wal_group_state *loaded = &io->loaded;
+    for (size_t i = 0; i < loaded->entries_count; i++)
+        if (loaded->entries[i].type == RAFT_COMMAND)
+            each(context, loaded->first_index + i, loaded->entries[i].data);
+}
+
 bool group_io_may_leave(const struct group_io *io)
 {
     return io->meta_lsn <= wal_durable(io->host->wal);

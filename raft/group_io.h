@@ -72,6 +72,8 @@ void group_io_close(struct group_io *io);
 bool group_io_fresh(const struct group_io *io);
 /* The configuration entry that recovery found; only when not fresh and not yet loaded. */
 struct bytes group_io_first_entry(const struct group_io *io);
+/* Every command that recovery found, in order; only before load. */
+void group_io_each_command(const struct group_io *io, void (*each)(void *context, uint64_t index, struct bytes command), void *context);
 bool group_io_may_leave(const struct group_io *io);
 void group_io_complete_sends(struct group_io *io);
 

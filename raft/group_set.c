@@ -426,6 +426,11 @@ enum grid_err group_set_start(struct group_set *set, char **ret_note)
     *ret_note = NULL;
     for (uint32_t i = 0; i < set->groups_count; i++)
         REQUIRE(set->groups[i].attached);
+    for (uint32_t i = 0; i < set->groups_count; i++)
+        if (!group_admits_log(&set->groups[i])) {
+            *ret_note = note_of("partition %u: an entry of the log cannot be applied here", i);
+            return GRID_ERR_NOT_SUPPORTED;
+        }
     enum grid_err err = peers_start(set->peers);
     if (err != GRID_ERR_OK) {
         *ret_note = note_of("node %u cannot listen on its peer address", set->self.value);

@@ -136,7 +136,9 @@ static void take_lead(struct guard *guard)
 static void look_after(struct guard *guard)
 {
     finish_calls(guard);
-    if (guard->raft.state == RAFT_UNAVAILABLE)
+    if (guard->refused)
+        guard->broken = true;
+    else if (guard->raft.state == RAFT_UNAVAILABLE)
         break_down(guard, guard->raft.errmsg[0] != 0 ? guard->raft.errmsg : "the consensus library gave up");
     else if (guard->raft.state == RAFT_LEADER && guard->barrier_term != guard->raft.current_term)
         take_lead(guard);
@@ -216,7 +218,13 @@ static int fsm_apply(struct raft_fsm *fsm, const struct raft_buffer *command, vo
     /* The library counts an entry as applied only after this call. */
     uint64_t index = guard->raft.last_applied + 1;
     const struct guard_events *events = &guard->options.events;
-    events->apply(events->context, index, guard_log_term(&guard->raft, index), bytes_of(command->base, command->len));
+    struct bytes entry = bytes_of(command->base, command->len);
+    /* The library stops at an entry whose application fails, without counting it, and may come again with it. */
+    if (guard->refused || (events->admit != NULL && !events->admit(events->context, index, entry))) {
+        guard->refused = true;
+        return RAFT_BUSY;
+    }
+    events->apply(events->context, index, guard_log_term(&guard->raft, index), entry);
     *result = NULL;
     return 0;
 }
@@ -583,7 +591,8 @@ enum guard_role guard_role(const struct guard *guard)
 
 bool guard_ready(const struct guard *guard)
 {
-    return guard->started && guard->raft.state == RAFT_LEADER && guard->ready_term == guard->raft.current_term;
+    return guard->started && !guard->refused && guard->raft.state == RAFT_LEADER &&
+           guard->ready_term == guard->raft.current_term;
 }
 
 bool guard_transferring(const struct guard *guard)

@@ -39,6 +39,8 @@ enum guard_shim {
 
 struct guard_events {
     void *context;
+    /* Whether the entry may be applied; false: it is not, nor is anything after it, and the instance stands still. */
+    bool (*admit)(void *context, uint64_t index, struct bytes command);
     /* Entry `index` is committed; `command` is borrowed. */
     void (*apply)(void *context, uint64_t index, uint64_t term, struct bytes command);
     /* Role, term or readiness differ from the last call. */
@@ -64,6 +66,7 @@ struct guard {
     struct group_io io;
     struct guard_options options;
     bool started, broken;
+    bool refused;                              /* an entry was not admitted: as broken, but nobody failed */
     /* S1: entries up to here passed the log matching test in this term. */
     uint64_t verified_term, verified_index;
     /* By position in the configuration. S21: where the AppendEntries started that was cut; 0: none was. */

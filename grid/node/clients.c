@@ -192,13 +192,19 @@ static bool on_command(struct client *client, const struct frame *frame)
         return true;
     }
     arena_reset(&node->clients.arena);
-    if (command_decode(frame->body, &node->clients.arena, &command) != GRID_ERR_OK)
-        return false;
+    if (command_decode(frame->body, &node->clients.arena, &command) != GRID_ERR_OK) {
+        const char *unknown = levels_unknown(node, frame->body);
+        if (unknown)
+            client_refuse(client, frame, GRID_ERR_NOT_SUPPORTED, unknown);
+        return unknown != NULL;
+    }
     if (frame->partition >= node->partitions) {
         client_refuse(client, frame, GRID_ERR_INVALID, "partition: outside the cluster's partitions");
         return true;
     }
-    enum grid_err err = message_check_command(&command, (uint32_t)registry_builtin()->count, &note);
+    enum grid_err err = levels_check(node, frame->partition, &command, frame->body, &note);
+    if (err == GRID_ERR_OK)
+        err = message_check_command(&command, (uint32_t)registry_builtin()->count, &note);
     if (err == GRID_ERR_OK && command_misrouted(node, frame, &command)) {
         err = GRID_ERR_INVALID;
         note = "partition: not the one of the key's affinity";

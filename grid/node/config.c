@@ -11,6 +11,7 @@
 
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
+#include "grid/wire/level.h"
 
 enum setting_type { SETTING_TEXT, SETTING_ADDRESS, SETTING_NUMBER32, SETTING_NUMBER64, SETTING_PAGES64, SETTING_DURABILITY, SETTING_MEMBERS,
                     SETTING_UUID };
@@ -47,6 +48,7 @@ static const struct setting settings[] = {
     {"log.memory_bytes", SETTING_NUMBER64, FIELD(node.log_memory_bytes_max), LOG_MEMORY_BYTES_LEAST, 1ull << 44, NULL, "log entries in memory; past it likewise; at least 4096 for each partition"},
     {"log.segment_bytes", SETTING_PAGES64, FIELD(node.segment_bytes), LOG_SEGMENT_BYTES_LEAST, LOG_SEGMENT_BYTES_MOST, NULL, "size of one log file, a multiple of 4096"},
     {"admission.load", SETTING_NUMBER64, FIELD(node.admission_load_max), 1, 1ull << 32, NULL, "messages and activities that the sagas of one partition may have waiting or to come; past it new orders get BUSY"},
+    {"level.max", SETTING_NUMBER32, FIELD(node.level_max), LEVEL_FIRST, LEVEL_LAST, NULL, "for tests: behave as a version that supports feature levels up to it"},
     {"raft.election_timeout_ms", SETTING_NUMBER32, FIELD(node.election_timeout_ms), 50, 600000, NULL, "without a leader for this long a node stands for election"},
     {"raft.heartbeat_ms", SETTING_NUMBER32, FIELD(node.heartbeat_ms), 10, 60000, NULL, "at most a fifth of the election timeout"},
 };
@@ -80,6 +82,7 @@ void config_defaults(struct config *config)
                                        .client_patience_ms = CLIENT_PATIENCE_MS_USUAL},
                               .log_level = "info", .log_format = "text", .loopback = "unix", .scheduling = "adaptive"};
     config->node.log_disk_bytes_max = LOG_DISK_BYTES_DEFAULT;
+    config->node.level_max = LEVEL_LAST;
     config->node.log_memory_bytes_max = LOG_MEMORY_BYTES_DEFAULT;
     config->node.admission_load_max = ADMISSION_LOAD_DEFAULT;
 }

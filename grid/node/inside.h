@@ -67,6 +67,14 @@ struct balance {
     bool moving;
 };
 
+/* Feature levels; see levels.c. */
+struct levels {
+    uint32_t most;                     /* that this node supports */
+    char note[160];                    /* why a command is refused; until the next one */
+    char newer[200];                   /* what the entry needs at which this node stops; empty: none came */
+    struct deferred leave;
+};
+
 struct node {
     struct io *io;
     struct logger *logger;
@@ -74,7 +82,7 @@ struct node {
     const struct node_settings *settings;
     void (*fatal)(void *context, enum grid_err err, const char *what);
     void *context;
-    bool failed;
+    bool failed, started;              /* started: node_open has succeeded with the groups */
     struct identity identity;          /* of the data directory */
     struct manifest *manifest;
     bool rejoin, begins;               /* asked for; the directory was empty */
@@ -102,6 +110,7 @@ struct node {
     struct balance balance;
     struct health health;
     struct time_exchange times;
+    struct levels levels;
     struct buffer scratch;             /* links: bodies being built */
     struct arena arena;                /* links: decoding */
 };
@@ -137,6 +146,22 @@ void status_look(struct node *node);                   /* at every tick: the sta
 
 /* balance.c: at every tick */
 void balance_tick(struct node *node);
+
+/* levels.c */
+void levels_open(struct node *node);
+void levels_close(struct node *node);
+uint64_t levels_features(const struct node *node);     /* what it tells its peers */
+/* Whether the leader of the partition may propose what a client sent; the note is good until the next call. */
+enum grid_err levels_check(struct node *node, uint32_t partition, const struct command *command, struct bytes encoded,
+                           const char **ret_note);
+/* A command that could not be decoded: what of it is of a newer version; NULL: it is damaged. Likewise. */
+const char *levels_unknown(struct node *node, struct bytes encoded);
+uint32_t levels_lowest(const struct node *node);       /* of the replicas here */
+uint32_t levels_genesis(const struct node *node);      /* of a new partition */
+/* Messages of a partition that is ahead wait until this one is raised too. */
+bool levels_allow(const struct node *node, uint32_t partition, struct bytes command);
+/* Whether this node supports the entry; if not the node ends once its leaderships are handed over. */
+bool levels_admit(void *context, uint32_t partition, uint64_t index, struct bytes entry);
 
 /* hand_over.c */
 void hand_over_close(struct node *node);

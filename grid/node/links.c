@@ -30,7 +30,8 @@ static void deliver(struct node *node, struct bytes body, const struct deliver_c
     struct pipeline *pipeline = node->pipelines[command->destination];
     uint32_t known = partition_inbox_incarnation(pipeline_partition(pipeline), command->source);
     if (command->incarnation >= known) {
-        pipeline_messages(pipeline, body, command, from);
+        if (levels_allow(node, command->destination, body))
+            pipeline_messages(pipeline, body, command, from);
         return;
     }
     node->counters.messages_refused->value += command->messages_count;

@@ -20,7 +20,7 @@
 
 extern char **environ;
 
-enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, SETS_MAX = 64 };
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_UPGRADE = 3, SETS_MAX = 64 };
 
 struct arguments {
     const char *file;
@@ -132,7 +132,7 @@ static char *help_filter(int key, const char *text, void *input)
     config_list(&out);
     buffer_append_text(&out, "\nExamples:\n  gridiron --config node.yaml\n  gridiron --config cluster.yaml --node 2 --data /var/lib/gridiron\n"
                              "  GRIDIRON_LOG_LEVEL=debug gridiron --config node.yaml --check\n"
-                             "\nExit codes: 0 stopped in order, 1 failed or cannot start here and now, 2 wrong usage or configuration.");
+                             "\nExit codes: 0 stopped in order, 1 failed or cannot start here and now, 2 wrong usage or configuration, 3 a newer version is needed.");
     buffer_append_u8(&out, 0);
     return (char *)out.data; /* argp frees it */
 }
@@ -206,7 +206,7 @@ static void on_fatal(void *context, enum grid_err err, const char *what)
 {
     struct program *program = context;
     LOG_ERROR(&program->logger, "main", "stopping: %s (%s)", what, grid_err_text(err));
-    stop(program, EXIT_FAILED);
+    stop(program, err == GRID_ERR_NOT_SUPPORTED ? EXIT_UPGRADE : EXIT_FAILED);
 }
 
 static void on_metrics(void *context, struct buffer *out)
@@ -377,7 +377,9 @@ static int run(struct program *program)
         uv_run(&program->loop, UV_RUN_DEFAULT);
     } else {
         LOG_ERROR(&program->logger, "main", "cannot start: %s", note ? note : grid_err_text(err));
-        program->exit_code = err == GRID_ERR_MISMATCH || err == GRID_ERR_INVALID ? EXIT_USAGE : EXIT_FAILED;
+        program->exit_code = err == GRID_ERR_NOT_SUPPORTED                            ? EXIT_UPGRADE
+                             : err == GRID_ERR_MISMATCH || err == GRID_ERR_INVALID ? EXIT_USAGE
+                                                                                    : EXIT_FAILED;
     }
     memory_free(note);
     close_all(program);

@@ -53,7 +53,8 @@ static void on_genesis_encode(void *context, uint64_t table_seed, struct buffer 
     struct command genesis = {.kind = COMMAND_GENESIS,
                               .genesis = {.cluster = bytes_of_text(node->settings->cluster), .partitions = node->partitions,
                                           .members = list, .members_count = node->settings->members_count,
-                                          .table_seed = table_seed, .cluster_uuid = uuid_bytes(&node->identity.cluster_uuid)}};
+                                          .table_seed = table_seed, .cluster_uuid = uuid_bytes(&node->identity.cluster_uuid),
+                                          .level = levels_genesis(node)}};
     command_encode(&genesis, out);
 }
 
@@ -121,7 +122,7 @@ static enum grid_err open_groups(struct node *node, char **ret_note)
                               .peer_listen_address = node_settings_member(settings, settings->self)->peer_address,
                               .members = members, .members_count = settings->members_count,
                               .cluster_uuid = node->identity.cluster_uuid, .incarnation = node->identity.incarnation, .manifest = node->manifest,
-                              .log_owner = node->identity.owner, .features = 0, .version = GRIDIRON_VERSION,
+                              .log_owner = node->identity.owner, .features = levels_features(node), .version = GRIDIRON_VERSION,
                               .groups = settings->partitions, .sync = settings->sync,
                               .election_timeout_ms = settings->election_timeout_ms, .heartbeat_ms = settings->heartbeat_ms,
                               .log_disk_bytes_max = settings->log_disk_bytes_max,
@@ -190,7 +191,7 @@ static void open_pipelines(struct node *node)
         .context = node, .answer = on_answer, .genesis_encode = on_genesis_encode,
         .answer_messages = links_answer_messages, .send_messages = links_send_messages,
         .link_stopped = links_stopped,
-        .role_changed = on_role_changed, .fatal = on_fatal};
+        .role_changed = on_role_changed, .admit = levels_admit, .fatal = on_fatal};
     node->pipelines = memory_zero(node->partitions, sizeof *node->pipelines);
     for (uint32_t i = 0; i < node->partitions; i++)
         node->pipelines[i] = pipeline_open(&node->shared, (struct partition_id){i}, registry_builtin());
@@ -241,6 +242,7 @@ enum grid_err node_open(const struct node_options *options, struct node **ret_no
                 clock_now_ms(node->io->clock));
     arena_init(&node->arena, 64 * 1024);
     status_register(node);
+    levels_open(node);
     observer_init(&node->observer, node->io->clock, node->metrics);
     err = open_log(node, ret_note);
     if (err == GRID_ERR_OK) {
@@ -249,9 +251,10 @@ enum grid_err node_open(const struct node_options *options, struct node **ret_no
         links_open(node);
         time_exchange_open(node);
         err = group_set_start(node->groups, ret_note);
+        node->started = err == GRID_ERR_OK;
         if (err != GRID_ERR_OK) {
             memory_free(*ret_note);
-            *ret_note = cannot_listen(node, "peer", err);
+            *ret_note = err == GRID_ERR_NOT_SUPPORTED ? note_format("%s", node->levels.newer) : cannot_listen(node, "peer", err);
         }
     }
     if (err == GRID_ERR_OK && (err = clients_open(node)) != GRID_ERR_OK)
@@ -270,6 +273,7 @@ void node_close(struct node *node)
     clock_timer_stop(node->io->clock, &node->tick);
     clock_undefer(node->io->clock, &node->leaders_changed);
     hand_over_close(node);
+    levels_close(node);
     if (node->groups)
         group_set_close(node->groups);
     if (node->manifest)

@@ -2,7 +2,8 @@
  *
  * Built on grid/io alone, so that the simulator runs exactly this. Life: node_open (recovers, joins, listens) ->
  * callbacks -> node_close. Single threaded. A fatal error (storage failed, settings differ from the cluster's, a replica
- * diverged) is reported once; the owner must then close the node and stop the process. */
+ * diverged) is reported once; the owner must then close the node and stop the process. NOT_SUPPORTED means that the log has
+ * an entry of a newer version: the node has handed over what it led and must be upgraded. */
 #ifndef GRID_NODE_NODE_H
 #define GRID_NODE_NODE_H
 
@@ -29,11 +30,12 @@ struct node_options {
     void *context;
 };
 
-/* Errors: MISMATCH (settings differ from those on disk), CORRUPT, IO, INVALID; *ret_note says what, where and what to do
+/* Errors: MISMATCH (settings differ from those on disk), CORRUPT, IO, INVALID, NOT_SUPPORTED (as above); *ret_note says what, where and what to do
  * (memory_free). */
 enum grid_err node_open(const struct node_options *options, struct node **ret_node, char **ret_note);
-/* Before a stop in order, once: tells other members to lead what this node leads, and calls `done` when they do, or after 0.3 s. Requests
- * are served or referred meanwhile. node_close is allowed at any time; `done` is not called after it. */
+/* Before a stop in order: tells other members to lead what this node leads, and calls `done` when they do, or after 0.3 s. Requests
+ * are served or referred meanwhile. node_close is allowed at any time; `done` is not called after it. A second call
+ * changes whom to tell. */
 void node_hand_over(struct node *node, void (*done)(void *context), void *context);
 /* Ends all connections and proposals. What was unanswered stays unknown to its client (I40). */
 void node_close(struct node *node);

@@ -218,7 +218,7 @@ static void pack(struct pipeline *pipeline, struct bytes command, uint32_t needs
     REQUIRE(pipeline->leads);
     if (!pipeline->open) {
         pipeline->open = proposal_take(pipeline);
-        entry_begin(&pipeline->building);
+        entry_begin(&pipeline->building, partition_level(pipeline->partition));
     }
     struct proposal *proposal = pipeline->open;
     if (proposal->count == proposal->capacity) {
@@ -246,10 +246,8 @@ static void pack_ack(void *context, uint32_t destination, uint64_t applied)
 {
     struct pipeline *pipeline = context;
     pipeline->shared->counters->acks->value++;
-    pack_own(pipeline, &(struct command){.kind = COMMAND_ACKNOWLEDGE,
-                                         .acknowledge = {.destination = destination, .sequence = applied,
-                                                         .incarnation = partition_incarnation(pipeline->partition)}},
-             WAITER_NONE, 0);
+    struct acknowledge_command acknowledge = {destination, partition_incarnation(pipeline->partition), applied};
+    pack_own(pipeline, &(struct command){.kind = COMMAND_ACKNOWLEDGE, .acknowledge = acknowledge}, WAITER_NONE, 0);
 }
 
 static void pack_genesis(struct pipeline *pipeline)
@@ -412,10 +410,8 @@ static void activity_answered(void *context, uint64_t id, enum payment_outcome o
     if (!pipeline->leads)
         return;
     pipeline->shared->counters->activities_answered->value++;
-    pack_own(pipeline, &(struct command){.kind = COMMAND_ACTIVITY_RESULT,
-                                         .activity_result = {.activity = id, .outcome = (uint32_t)outcome,
-                                                             .transaction = transaction, .reason = reason}},
-             WAITER_ACTIVITY, id);
+    struct activity_result_command result = {id, (uint32_t)outcome, transaction, reason};
+    pack_own(pipeline, &(struct command){.kind = COMMAND_ACTIVITY_RESULT, .activity_result = result}, WAITER_ACTIVITY, id);
 }
 
 /* So that people see why a charge takes so long; the activity itself goes on. */
@@ -425,9 +421,8 @@ static void activity_postponed(void *context, uint64_t id)
     if (!pipeline->leads)
         return;
     pipeline->shared->counters->activities_postponed->value++;
-    pack_own(pipeline, &(struct command){.kind = COMMAND_ACTIVITY_RESULT,
-                                         .activity_result = {.activity = id, .outcome = ACTIVITY_POSTPONED}},
-             WAITER_NONE, 0);
+    struct activity_result_command result = {.activity = id, .outcome = ACTIVITY_POSTPONED};
+    pack_own(pipeline, &(struct command){.kind = COMMAND_ACTIVITY_RESULT, .activity_result = result}, WAITER_NONE, 0);
 }
 
 static void run_activities(struct pipeline *pipeline)
@@ -498,6 +493,12 @@ static void check_genesis(struct pipeline *pipeline)
     else if (genesis.partitions != shared->partitions)
         shared->fatal(shared->context, GRID_ERR_MISMATCH, "the first entry of a partition names another number of partitions: "
                                                           "set partitions to that of the cluster's first start");
+}
+
+static bool on_admit(void *context, uint64_t index, struct bytes entry)
+{
+    const struct pipeline *pipeline = context;
+    return pipeline->shared->admit(pipeline->shared->context, pipeline->id.value, index, entry);
 }
 
 static void on_apply(void *context, uint64_t index, uint64_t term, struct bytes command, void *token)
@@ -600,13 +601,12 @@ struct pipeline *pipeline_open(struct pipeline_shared *shared, struct partition_
     pipeline->admission.load_max = shared->load_max;
     pipeline->group = group_set_get(shared->groups, id);
     pipeline->partition = partition_open(&(struct partition_options){.id = id, .services = services,
-                                                                      .reads = shared->partition_reads,
-                                                                      .scratch = shared->partition_scratch});
+                                                                      .reads = shared->partition_reads, .scratch = shared->partition_scratch});
     pipeline->flush = (struct deferred){.run = flush, .context = pipeline};
     pipeline->outbox_host = (struct outbox_host){.context = pipeline, .destinations = outbox_destinations,
                                                  .read = outbox_read, .send = outbox_send, .stopped = outbox_stopped};
     outbox_sender_init(&pipeline->sender, &pipeline->outbox_host);
-    pipeline->machine = (struct group_machine){.context = pipeline, .apply = on_apply, .dropped = on_dropped, .role = on_role};
+    pipeline->machine = (struct group_machine){.context = pipeline, .admit = on_admit, .apply = on_apply, .dropped = on_dropped, .role = on_role};
     group_attach(pipeline->group, &pipeline->machine);
     return pipeline;
 }

@@ -65,6 +65,8 @@ struct pipeline_shared {
     /* Messages to a destination stopped for good (outbox_sender.h): a person must hear of it. */
     void (*link_stopped)(void *context, uint32_t source, const struct outbox_link *link, uint64_t applied);
     void (*role_changed)(void *context, uint32_t partition);
+    /* Whether this node supports the entry; if not the replica stands still before it (group_machine.admit). */
+    bool (*admit)(void *context, uint32_t partition, uint64_t index, struct bytes entry);
     void (*fatal)(void *context, enum grid_err err, const char *what);
 };
 

@@ -29,6 +29,7 @@ struct node_settings {
     uint32_t client_connections_max, client_patience_ms;    /* 0: defaults */
     uint32_t client_per_address_max;   /* 0: half of client_connections_max, and none for this machine's own addresses */
     uint64_t shims_disabled;                                /* simulator only */
+    uint32_t level_max;                                     /* tests only: as an older version would; 0: LEVEL_LAST */
 };
 
 /* What tells the cluster from all others: its own setting, else a UUID that follows from the name. */

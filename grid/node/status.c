@@ -38,7 +38,7 @@ static struct node_status node_status(const struct node *node)
         .uptime_ms = (clock_now_us(node->io->clock) - node->opened_us) / 1000,
         .log_disk_bytes = group_set_log_disk_bytes(node->groups),
         .log_memory_bytes = group_set_log_memory_bytes(node->groups),
-        .reads = node->counters.reads->value};
+        .reads = node->counters.reads->value, .level = levels_lowest(node), .level_max = node->levels.most};
 }
 
 static struct partition_status partition_status(const struct node *node, uint32_t i)
@@ -52,7 +52,7 @@ static struct partition_status partition_status(const struct node *node, uint32_
         .leader = group.leader.value, .entries = stats.entries, .sessions = stats.sessions,
         .outbox_pending = stats.outbox_pending, .log_time_ms = partition_log_time_ms(partition),
         .digest = partition_digest(partition), .timers = stats.timers, .activities = stats.activities,
-        .commands = stats.commands, .sagas_started = stats.sagas_started,
+        .level = partition_level(partition), .commands = stats.commands, .sagas_started = stats.sagas_started,
         .sagas_ended = stats.sagas_completed + stats.sagas_compensated + stats.sagas_timed_out + stats.sagas_failed};
 }
 
@@ -261,6 +261,8 @@ void status_refresh(struct node *node)
     expose_hosted(node, &sums.hosted);
     gauge(node, "gridiron_partitions_led", "Partitions that this node leads.", partition_map_led_by(&node->map, node->settings->self));
     expose_state(node);
+    gauge(node, "gridiron_level", "Feature level of the replicas on this node: the lowest.", levels_lowest(node));
+    gauge(node, "gridiron_level_max", "Highest feature level that this node supports.", node->levels.most);
     gauge(node, "gridiron_log_disk_bytes", "Bytes of the log on disk.", group_set_log_disk_bytes(node->groups));
     gauge(node, "gridiron_log_memory_bytes", "Bytes of log entries in memory.", group_set_log_memory_bytes(node->groups));
     total(node, "gridiron_map_gets_total", "Reads of one entry served by this node.", node->partition_reads.gets);

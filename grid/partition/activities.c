@@ -6,7 +6,7 @@
 #include "grid/base/hash.h"
 #include "grid/base/memory.h"
 
-enum { TEXTS = 9 };
+enum { TEXTS = 10 };
 
 /* One allocation, with the texts behind it in the order of `texts_of`. */
 struct started {
@@ -48,7 +48,8 @@ static void texts_of(struct activity_record *record, struct bytes **ret_texts)
                                   &record->trace.correlation_id,
                                   &record->trace.causation_id,
                                   &record->trace.saga_id,
-                                  &record->trace.traceparent};
+                                  &record->trace.traceparent,
+                                  &record->principal};
     memcpy(ret_texts, texts, sizeof texts);
 }
 

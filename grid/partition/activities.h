@@ -21,6 +21,7 @@ struct activity_record {
     struct bytes token, order, currency;   /* token: idempotency key */
     int64_t amount_minor;
     struct trace_context trace;
+    struct bytes principal;                /* on whose behalf; empty: nobody's */
 };
 
 struct activities *activities_open(void);

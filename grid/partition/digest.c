@@ -25,6 +25,7 @@ uint64_t partition_state_digest(const struct partition *partition)
     REQUIRE(partition != NULL);
     const uint64_t parts[] = {
         partition->commits,
+        partition->level,
         partition->log_time_ms,
         partition->wall_time_ms,
         partition->born ? maps_digest(partition->maps) : 0,

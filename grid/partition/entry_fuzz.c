@@ -64,7 +64,7 @@ static void end_entry(struct replicas *replicas)
 static void add_command(struct replicas *replicas, struct bytes command)
 {
     if (replicas->entry.size == 0)
-        entry_begin(&replicas->entry);
+        entry_begin(&replicas->entry, LEVEL_FIRST);
     entry_add(&replicas->entry, command);
     if (entry_commands(&replicas->entry) == ENTRY_COMMANDS_MAX)
         end_entry(replicas);

@@ -33,6 +33,7 @@ static void enqueue(struct work *work, const struct link_message *message)
     item->affinity = message_affinity(command->key, command->affinity);
     item->body = command->body;
     item->trace = command->trace;
+    item->principal = message->principal;
     item->reply_to = message->reply_to;
     item->answer = (struct service_answer){.reference = message->answer_reference, .code = message->answer_code};
     if (work->last == NULL)
@@ -74,7 +75,8 @@ static void send(struct work *work, const struct work_item *item, const struct s
                                                .key = sent->key,
                                                .affinity = affinity_or_none(sent->key, sent->affinity),
                                                .body = body,
-                                               .trace = call->trace}};
+                                               .trace = call->trace},
+                                   .principal = item->principal};
     message.command.trace.causation_id = call->event_id;
     if (sent->reference != 0) {
         bool neighbour = sent->reply_service != SERVICE_NONE;
@@ -98,6 +100,7 @@ void event_effects_reply(struct work *work, const struct work_item *item, const 
                                                .key = item->reply_to.key,
                                                .affinity = item->reply_to.affinity,
                                                .trace = item->trace},
+                                   .principal = item->principal,
                                    .is_answer = true,
                                    .answer_code = code,
                                    .answer_reference = item->reply_to.reference};
@@ -130,7 +133,8 @@ static void start_activity(struct work *work, const struct work_item *item, cons
                                      .order = activity->order,
                                      .currency = activity->currency,
                                      .amount_minor = activity->amount_minor,
-                                     .trace = call->trace};
+                                     .trace = call->trace,
+                                     .principal = item->principal};
     record.trace.causation_id = call->event_id;
     (void)activities_start(work->partition->activities, &record);
     partition_fold(work->partition, activity->key);

@@ -93,7 +93,7 @@ static void answer(const struct work_outcome *outcome, struct response *response
     response->refusal = bytes_of_text(refusal_name(outcome->refusal));
 }
 
-void event_pipeline_command(struct partition *partition, const struct service_command *command,
+void event_pipeline_command(struct partition *partition, const struct service_command *command, struct bytes principal,
                             struct response *response)
 {
     REQUIRE(partition != NULL && command != NULL);
@@ -110,6 +110,7 @@ void event_pipeline_command(struct partition *partition, const struct service_co
     struct work_item item = item_of(partition, command);
     struct work_outcome outcome;
     item.by_hand = true;
+    item.principal = principal;
     item.trace.saga_id = BYTES_NONE; /* a client's command belongs to no saga, whatever it says */
     event_work_run(&work, &item, &outcome);
     answer(&outcome, response);
@@ -128,6 +129,7 @@ static void run_message(struct work *work, const struct link_message *message)
         item.kind = ITEM_ANSWER;
         item.answer = (struct service_answer){.reference = message->answer_reference, .code = message->answer_code};
     }
+    item.principal = message->principal;
     item.reply_to = message->reply_to;
     event_work_run(work, &item, &outcome);
     work->partition->counts.outbox_failed += outcome.err != GRID_ERR_OK || outcome.refusal == REFUSAL_UNPROCESSABLE;
@@ -213,6 +215,7 @@ void event_pipeline_activity_result(struct partition *partition, const struct ac
                              .key = record.key,
                              .affinity = record.affinity,
                              .trace = record.trace,
+                             .principal = record.principal,
                              .result = {.number = record.number,
                                         .outcome = (enum service_outcome)result->outcome,
                                         .transaction = cut(result->transaction),

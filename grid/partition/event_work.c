@@ -183,7 +183,8 @@ static struct bytes encode_event(struct work *work, const struct handling *handl
                                   .saga_type = of_saga ? bytes_of_text(SERVICE_SAGA_TYPE) : BYTES_NONE,
                                   .saga_step = of_saga ? kind->saga_step : 0,
                                   .is_compensating = of_saga && kind->is_compensating,
-                                  .body = message_pack_arena(body, work->arena)};
+                                  .body = message_pack_arena(body, work->arena),
+                                  .principal = handling->item->principal};
     struct buffer *scratch = &work->partition->scratch->bytes;
     buffer_clear(scratch);
     event_record_encode(&record, scratch);

@@ -32,6 +32,7 @@ struct work_item {
     struct bytes key, affinity;            /* affinity never empty */
     struct bytes body;                     /* of a command */
     struct trace_context trace;
+    struct bytes principal;                /* on whose behalf; empty: nobody's */
     struct reply_to reply_to;
     bool by_hand;
     struct service_answer answer;

@@ -40,6 +40,7 @@ struct partition *partition_open(const struct partition_options *options)
     struct partition *partition = memory_zero(1, sizeof *partition);
     partition->id = options->id;
     partition->services = options->services;
+    partition->level = LEVEL_FIRST;
     partition->reads = options->reads;
     partition->sessions = sessions_open();
     partition->idempotency = idempotency_open();
@@ -93,13 +94,15 @@ static void apply_genesis(struct partition *partition, struct bytes encoded, str
     buffer_append(&partition->genesis, encoded);
     enum grid_err err = command_decode(buffer_bytes(&partition->genesis), &partition->genesis_arena, &command);
     HOLDS(err == GRID_ERR_OK && command.kind == COMMAND_GENESIS);
-    if (command.genesis.partitions > PARTITIONS_MAX || partition->id.value >= command.genesis.partitions) {
+    bool among = command.genesis.partitions <= PARTITIONS_MAX && partition->id.value < command.genesis.partitions;
+    if (!among || command.genesis.level > LEVEL_LAST) {
         buffer_clear(&partition->genesis);
         arena_reset(&partition->genesis_arena);
-        fail(response, GRID_ERR_INVALID, "partitions: this partition is not among them");
+        fail(response, GRID_ERR_INVALID, among ? "level: not one of this version" : "partitions: this partition is not among them");
         return;
     }
     partition->born = true;
+    partition->level = command.genesis.level > 0 ? command.genesis.level : LEVEL_FIRST;
     partition->genesis_command = command.genesis;
     partition->table_seed = command.genesis.table_seed;
     partition->maps = maps_open(partition->table_seed);
@@ -128,6 +131,7 @@ static void apply_internal(struct partition *partition, const struct command *co
     case COMMAND_CLEAR:
     case COMMAND_CONFIGURE:
     case COMMAND_DROP:
+    case COMMAND_RAISE_LEVEL:
     case COMMAND_SERVICE: break;
     }
     UNREACHABLE("decoding gives known kinds only, and those of clients go elsewhere");
@@ -139,6 +143,15 @@ static void encode_answer(struct partition *partition, const struct response *re
     response_encode(response, &partition->answer);
 }
 
+/* R17: behaviour changes at this place of the log, on all replicas alike. It never goes back. */
+static void apply_raise_level(struct partition *partition, uint32_t level, struct response *response)
+{
+    REQUIRE(level >= LEVEL_FIRST && level <= LEVEL_LAST);
+    if (level > partition->level)
+        partition->level = level;
+    response->version = partition->level;
+}
+
 static void execute(struct partition *partition, const struct command *command, struct response *response)
 {
     switch ((int)command->kind) {
@@ -147,7 +160,8 @@ static void execute(struct partition *partition, const struct command *command, 
     case COMMAND_CLEAR: maps_clear(partition->maps, command->clear.map, response); return;
     case COMMAND_DROP: maps_drop(partition->maps, command->drop.map, response); return;
     case COMMAND_CONFIGURE: maps_configure(partition->maps, &command->configure, response); return;
-    case COMMAND_SERVICE: event_pipeline_command(partition, &command->service, response); return;
+    case COMMAND_RAISE_LEVEL: apply_raise_level(partition, command->raise_level.level, response); return;
+    case COMMAND_SERVICE: event_pipeline_command(partition, &command->service, command->act_as, response); return;
     default: UNREACHABLE("the checks of commands let no other kind come here");
     }
 }
@@ -309,7 +323,7 @@ void partition_apply(struct partition *partition, struct bytes entry, partition_
     struct reader commands;
     struct ahead ahead[AHEAD_MAX];
     partition_fold(partition, entry);
-    if (entry_open(entry, &header, &commands) != GRID_ERR_OK) {
+    if (entry_open(entry, &header, &commands) != GRID_ERR_OK || header.feature > partition->level) {
         partition->malformed_entries++;
         return;
     }
@@ -370,6 +384,11 @@ bool partition_genesis(const struct partition *partition, struct genesis_command
     if (partition->born)
         *ret_genesis = partition->genesis_command;
     return partition->born;
+}
+
+uint32_t partition_level(const struct partition *partition)
+{
+    return partition->level;
 }
 
 uint64_t partition_log_time_ms(const struct partition *partition)
@@ -504,6 +523,7 @@ void partition_holds(const struct partition *partition)
 {
     HOLDS(partition->born == (partition->maps != NULL) && partition->born == (partition->genesis.size != 0));
     HOLDS(partition->log_time_ms <= ENTRY_TIME_MS_MAX);
+    HOLDS(partition->level >= LEVEL_FIRST && partition->level <= LEVEL_LAST);
     if (partition->born)
         maps_holds(partition->maps);
     sessions_holds(partition->sessions);

@@ -37,7 +37,9 @@ void partition_close(struct partition *partition);
 
 /* Answer of command `ordinal` (from 0) of the entry being applied: an encoded Response, borrowed for the call. */
 typedef void (*partition_answer_fn)(void *context, uint32_t ordinal, struct bytes response);
-/* Applies one committed entry. A malformed entry changes nothing but the digest and counts in partition_stats. */
+/* Applies one committed entry. A malformed entry changes nothing but the digest and counts in partition_stats; so does
+ * one of a higher level than the partition's, which no leader writes. What a newer version wrote must not come here
+ * (entry_newness). */
 void partition_apply(struct partition *partition, struct bytes entry, partition_answer_fn answer, void *context);
 
 /* Asks for the memory that these reads are going to touch; several at once cost little more than one. */
@@ -55,6 +57,8 @@ uint64_t partition_journal_version(const struct partition *partition);
 /* ---- what the node asks */
 
 bool partition_genesis(const struct partition *partition, struct genesis_command *ret_genesis); /* false before the first entry */
+/* Feature level that the log has given it: entries proposed now are of it (grid/wire/level.h). */
+uint32_t partition_level(const struct partition *partition);
 uint64_t partition_log_time_ms(const struct partition *partition);   /* of the last entry; 0: there is none */
 uint64_t partition_wall_time_ms(const struct partition *partition);  /* likewise */
 uint64_t partition_commits(const struct partition *partition);       /* commit counter (D4) */

@@ -31,6 +31,7 @@ struct partition {
     struct genesis_command genesis_command; /* borrows from genesis and genesis_arena */
     struct arena genesis_arena;
     uint64_t table_seed;
+    uint32_t level;                    /* feature level of its entries (grid/wire/level.h) */
     uint64_t commits;                  /* grows by one with every command that is applied */
     uint64_t log_time_ms, wall_time_ms;
     uint64_t digest;
@@ -57,7 +58,7 @@ struct partition {
 void partition_fold(struct partition *partition, struct bytes bytes);
 
 /* ---- service commands (event_pipeline.c). Fill *response (arena memory); never fail. */
-void event_pipeline_command(struct partition *partition, const struct service_command *command, struct response *response);
+void event_pipeline_command(struct partition *partition, const struct service_command *command, struct bytes principal, struct response *response);
 void event_pipeline_deliver(struct partition *partition, const struct deliver_command *deliver, struct response *response);
 void event_pipeline_acknowledge(struct partition *partition, const struct acknowledge_command *acknowledge, struct response *response);
 void event_pipeline_activity_result(struct partition *partition, const struct activity_result_command *result, struct response *response);

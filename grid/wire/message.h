@@ -71,6 +71,7 @@ enum command_kind {                    /* field numbers of Command.body */
     COMMAND_CLEAR = 15,
     COMMAND_CONFIGURE = 16,
     COMMAND_DROP = 17,
+    COMMAND_RAISE_LEVEL = 20,
     COMMAND_GENESIS = 32,
     COMMAND_DELIVER = 33,
     COMMAND_ACKNOWLEDGE = 34,
@@ -130,6 +131,7 @@ struct link_message {
     bool is_answer;
     uint32_t answer_code;
     uint64_t answer_reference;
+    struct bytes principal;                                    /* of the event that caused it */
 };
 
 struct deliver_command { uint32_t source, incarnation, destination; const struct link_message *messages; size_t messages_count; };
@@ -142,11 +144,13 @@ struct genesis_command {
     uint64_t table_seed;
     uint64_t settings_digest;                                  /* of clusters from before there were UUIDs */
     struct bytes cluster_uuid;                                 /* 16 bytes, or none */
+    uint32_t level;                                            /* 0: LEVEL_FIRST (grid/wire/level.h) */
 };
 
 struct command {
     uint64_t session, sequence, acknowledged_below;
     struct idempotency idempotency;
+    struct bytes act_as;                                       /* empty until there are identities */
     enum command_kind kind;
     union {
         struct { uint64_t idle_ms; } open_session;
@@ -154,6 +158,7 @@ struct command {
         struct map_batch batch;
         struct { struct bytes map; } clear, drop;
         struct map_configure configure;
+        struct { uint32_t level; } raise_level;
         struct service_command service;
         struct genesis_command genesis;
         struct deliver_command deliver;
@@ -173,7 +178,7 @@ struct event_record {
     struct bytes saga_type;
     uint32_t saga_step;
     bool is_compensating;
-    struct bytes body;
+    struct bytes body, principal;                              /* principal: on whose behalf; empty: nobody's */
 };
 
 struct completion_record {
@@ -256,6 +261,7 @@ struct node_status {
     uint32_t leaders, replicas;
     uint64_t uptime_ms, log_disk_bytes, log_memory_bytes;
     uint64_t reads;                        /* received since its start */
+    uint32_t level, level_max;             /* lowest feature level of its replicas; highest that it supports */
 };
 struct partition_status {
     uint32_t partition;
@@ -264,6 +270,7 @@ struct partition_status {
     uint32_t leader;
     uint64_t entries, sessions, outbox_pending, log_time_ms, digest, timers, activities;
     uint64_t commands, sagas_started, sagas_ended;     /* applied here since this replica was opened */
+    uint32_t level;                                    /* feature level */
 };
 struct admin_response {
     enum grid_err err;

@@ -40,6 +40,8 @@ static void node_status_put(struct buffer *out, uint32_t field, const struct nod
     wire_put_u64(out, 8, status->log_memory_bytes);
     wire_put_bytes(out, 9, status->version);
     wire_put_u64(out, 10, status->reads);
+    wire_put_u64(out, 14, status->level);
+    wire_put_u64(out, 15, status->level_max);
     wire_nested_end(out, nested);
 }
 
@@ -59,6 +61,8 @@ static enum grid_err node_status_decode(struct bytes in, struct node_status *ret
         case 8: status.log_memory_bytes = wire_u64(&reader); break;
         case 9: status.version = wire_text(&reader); break;
         case 10: status.reads = wire_u64(&reader); break;
+        case 14: status.level = wire_u32(&reader); break;
+        case 15: status.level_max = wire_u32(&reader); break;
         default: wire_unknown(&reader);
         }
     }
@@ -88,6 +92,7 @@ static void partition_status_put(struct buffer *out, uint32_t field, const struc
     wire_put_u64(out, 15, status->commands);
     wire_put_u64(out, 16, status->sagas_started);
     wire_put_u64(out, 17, status->sagas_ended);
+    wire_put_u64(out, 20, status->level);
     wire_nested_end(out, nested);
 }
 
@@ -114,6 +119,7 @@ static enum grid_err partition_status_decode(struct bytes in, struct partition_s
         case 15: status.commands = wire_u64(&reader); break;
         case 16: status.sagas_started = wire_u64(&reader); break;
         case 17: status.sagas_ended = wire_u64(&reader); break;
+        case 20: status.level = wire_u32(&reader); break;
         default: wire_unknown(&reader);
         }
     }

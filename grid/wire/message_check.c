@@ -2,6 +2,7 @@
 
 #include "grid/base/check.h"
 #include "grid/base/limits.h"
+#include "grid/wire/level.h"
 
 _Static_assert(KEY_BYTES_MAX == 4096 && VALUE_BYTES_MAX == 1048576 && MAP_NAME_BYTES_MAX == 128 && SCAN_PAGE_MAX == 1000 &&
                    BATCH_OPERATIONS_MAX == 128 && BATCH_BYTES_MAX == 2097152 && IDEMPOTENCY_TEXT_BYTES_MAX == 256,
@@ -157,6 +158,15 @@ static enum grid_err check_configure(const struct map_configure *configure, cons
     return GRID_ERR_OK;
 }
 
+static enum grid_err check_level(uint32_t level, const char **ret_text)
+{
+    if (level == 0)
+        return refuse(GRID_ERR_INVALID, "level: counts from 1", ret_text);
+    if (level > LEVEL_LAST)
+        return refuse(GRID_ERR_NOT_SUPPORTED, "level: this version does not support it: upgrade all nodes first", ret_text);
+    return GRID_ERR_OK;
+}
+
 static enum grid_err check_idempotency(const struct command *command, const char **ret_text)
 {
     const struct idempotency *idempotency = &command->idempotency;
@@ -214,6 +224,8 @@ enum grid_err message_check_command(const struct command *command, uint32_t serv
     *ret_text = "";
     if (command->kind >= COMMAND_GENESIS && command->kind <= COMMAND_TICK)
         return refuse(GRID_ERR_DENIED, "body: a command that only nodes make", ret_text);
+    if (command->act_as.size > 0)
+        return refuse(GRID_ERR_NOT_SUPPORTED, "act_as: this cluster has no identities, so nobody can act for another", ret_text);
     enum grid_err err = check_origin(command, ret_text);
     if (err != GRID_ERR_OK)
         return err;
@@ -225,6 +237,7 @@ enum grid_err message_check_command(const struct command *command, uint32_t serv
     case COMMAND_CLEAR: return check_clear(command->clear.map, ret_text);
     case COMMAND_DROP: return check_drop(command->drop.map, ret_text);
     case COMMAND_CONFIGURE: return check_configure(&command->configure, ret_text);
+    case COMMAND_RAISE_LEVEL: return check_level(command->raise_level.level, ret_text);
     case COMMAND_SERVICE: return check_service_command(&command->service, services_max, ret_text);
     case COMMAND_GENESIS:
     case COMMAND_DELIVER:

@@ -12,6 +12,7 @@ static void genesis_encode(const struct genesis_command *genesis, struct buffer 
     wire_put_u64(out, 4, genesis->table_seed);
     wire_put_u64(out, 5, genesis->settings_digest);
     wire_put_bytes(out, 6, genesis->cluster_uuid);
+    wire_put_u64(out, 7, genesis->level);
 }
 
 static enum grid_err genesis_decode(struct bytes in, struct arena *arena, struct genesis_command *ret_genesis)
@@ -27,6 +28,7 @@ static enum grid_err genesis_decode(struct bytes in, struct arena *arena, struct
         case 4: genesis.table_seed = wire_u64(&reader); break;
         case 5: genesis.settings_digest = wire_u64(&reader); break;
         case 6: genesis.cluster_uuid = wire_bytes(&reader); break;
+        case 7: genesis.level = wire_u32(&reader); break;
         default: wire_unknown(&reader);
         }
     }
@@ -119,6 +121,19 @@ static enum grid_err open_session_decode(struct bytes in, uint64_t *ret_idle_ms)
     return wire_end(&reader);
 }
 
+static enum grid_err raise_level_decode(struct bytes in, uint32_t *ret_level)
+{
+    struct wire_reader reader = wire_reader_of(in);
+    *ret_level = 0;
+    while (wire_next(&reader)) {
+        if (reader.field == 1)
+            *ret_level = wire_u32(&reader);
+        else
+            wire_unknown(&reader);
+    }
+    return wire_end(&reader);
+}
+
 /* ---- the command itself */
 
 static size_t body_size_guess(const struct command *command)
@@ -138,6 +153,7 @@ static void body_encode(const struct command *command, struct buffer *out)
     case COMMAND_CLEAR: wire_put_bytes(out, 1, command->clear.map); break;
     case COMMAND_DROP: wire_put_bytes(out, 1, command->drop.map); break;
     case COMMAND_CONFIGURE: map_configure_encode(&command->configure, out); break;
+    case COMMAND_RAISE_LEVEL: wire_put_u64(out, 1, command->raise_level.level); break;
     case COMMAND_SERVICE: service_command_encode(&command->service, out); break;
     case COMMAND_GENESIS: genesis_encode(&command->genesis, out); break;
     case COMMAND_DELIVER: deliver_encode(&command->deliver, out); break;
@@ -164,6 +180,7 @@ void command_encode(const struct command *command, struct buffer *out)
     wire_put_u64(out, 2, command->sequence);
     wire_put_u64(out, 3, command->acknowledged_below);
     idempotency_put(out, 4, &command->idempotency);
+    wire_put_bytes(out, 5, command->act_as);
     struct wire_nested nested = wire_nested_begin(out, command->kind, body_size_guess(command));
     body_encode(command, out);
     wire_nested_end(out, nested);
@@ -178,6 +195,7 @@ static enum grid_err body_decode(struct bytes in, struct arena *arena, struct co
     case COMMAND_CLEAR: return map_name_decode(in, &command->clear.map);
     case COMMAND_DROP: return map_name_decode(in, &command->drop.map);
     case COMMAND_CONFIGURE: return map_configure_decode(in, &command->configure);
+    case COMMAND_RAISE_LEVEL: return raise_level_decode(in, &command->raise_level.level);
     case COMMAND_SERVICE: return service_command_decode(in, &command->service);
     case COMMAND_GENESIS: return genesis_decode(in, arena, &command->genesis);
     case COMMAND_DELIVER: return deliver_decode(in, arena, &command->deliver);
@@ -200,6 +218,7 @@ enum grid_err command_decode(struct bytes in, struct arena *arena, struct comman
         case 2: command.sequence = wire_u64(&reader); break;
         case 3: command.acknowledged_below = wire_u64(&reader); break;
         case 4: wire_check(&reader, idempotency_decode(wire_bytes(&reader), &command.idempotency)); break;
+        case 5: command.act_as = wire_text(&reader); break;
         default:
             /* One body only, of whichever kind; body_decode refuses a kind that does not exist. */
             if (command.kind != 0)

@@ -111,6 +111,7 @@ void link_message_encode(const struct link_message *message, struct buffer *out)
     wire_put_bool(out, 4, message->is_answer);
     wire_put_u64(out, 5, message->answer_code);
     wire_put_u64(out, 6, message->answer_reference);
+    wire_put_bytes(out, 7, message->principal);
 }
 
 enum grid_err link_message_decode(struct bytes in, struct link_message *ret_message)
@@ -125,6 +126,7 @@ enum grid_err link_message_decode(struct bytes in, struct link_message *ret_mess
         case 4: message.is_answer = wire_bool(&reader); break;
         case 5: message.answer_code = wire_u32(&reader); break;
         case 6: message.answer_reference = wire_u64(&reader); break;
+        case 7: message.principal = wire_text(&reader); break;
         default: wire_unknown(&reader);
         }
     }

@@ -17,6 +17,7 @@ void event_record_encode(const struct event_record *event, struct buffer *out)
     wire_put_u64(out, 13, event->saga_step);
     wire_put_bool(out, 14, event->is_compensating);
     wire_put_bytes(out, 15, event->body);
+    wire_put_bytes(out, 16, event->principal);
 }
 
 enum grid_err event_record_decode(struct bytes in, struct event_record *ret_event)
@@ -40,6 +41,7 @@ enum grid_err event_record_decode(struct bytes in, struct event_record *ret_even
         case 13: event.saga_step = wire_u32(&reader); break;
         case 14: event.is_compensating = wire_bool(&reader); break;
         case 15: event.body = wire_bytes(&reader); break;
+        case 16: event.principal = wire_text(&reader); break;
         default: wire_unknown(&reader);
         }
     }

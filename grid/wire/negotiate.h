@@ -32,7 +32,8 @@ struct version_text version_text_of(struct version_range range);
 
 /* Features by their bit. Names are on the wire and never reused. */
 #define WIRE_FEATURES(X) \
-    X(FEATURE_LZ4, "lz4") /* bodies of frames may be packed (FRAME_FLAG_LZ4) */
+    X(FEATURE_LZ4, "lz4") /* bodies of frames may be packed (FRAME_FLAG_LZ4) */ \
+    X(FEATURE_LEVEL_2, "level-2") /* the node applies entries up to feature level 2 (grid/wire/level.h) */
 
 enum wire_feature {
 #define FEATURE_BIT_(bit, name) bit,

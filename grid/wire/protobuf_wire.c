@@ -80,11 +80,11 @@ bool wire_next(struct wire_reader *reader)
         return false;
     uint64_t tag = varint(reader);
     uint64_t field = tag >> 3;
-    if (reader->failed || field < 1 || field > WIRE_FIELD_MAX) {
+    reader->field = reader->failed ? 0 : field <= UINT32_MAX ? (uint32_t)field : UINT32_MAX;
+    if (field < 1 || field > WIRE_FIELD_MAX) {
         fail(reader);
         return false;
     }
-    reader->field = (uint32_t)field;
     reader->type = (uint32_t)(tag & 7);
     return true;
 }

@@ -19,7 +19,7 @@ enum { WIRE_FIELD_MAX = 63 };
 struct wire_reader {
     const uint8_t *at, *end;
     uint64_t seen;                     /* bit n: singular field n was read */
-    uint32_t field;                    /* set by wire_next */
+    uint32_t field;                    /* set by wire_next, also to a number above WIRE_FIELD_MAX, at which it fails */
     uint32_t type;                     /* wire type of that field */
     bool failed;
 };

@@ -55,7 +55,7 @@ static void open_partitions(struct load *load)
         struct command genesis = {.kind = COMMAND_GENESIS}, open = {.kind = COMMAND_OPEN_SESSION};
         genesis.genesis = (struct genesis_command){.partitions = (uint32_t)load->partitions, .table_seed = i + 1};
         buffer_clear(&entry);
-        entry_begin(&entry);
+        entry_begin(&entry, LEVEL_FIRST);
         add(&entry, &genesis);
         for (uint64_t j = 0; j < load->sessions; j++)
             add(&entry, &open);
@@ -86,7 +86,7 @@ static void build_round(struct load *load)
         struct buffer *entry = &load->entries[i];
         load->targets[i] = prng_u64(&load->prng) % load->partitions;
         buffer_clear(entry);
-        entry_begin(entry);
+        entry_begin(entry, LEVEL_FIRST);
         for (uint64_t j = 0; j < load->commands; j++)
             add_set(load, entry, load->targets[i]);
         entry_seal(entry, 1000, 1000);

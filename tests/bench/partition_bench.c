@@ -51,7 +51,7 @@ static struct partition *born(struct buffer *entry, uint64_t *answers)
     struct partition *partition = partition_open(&(struct partition_options){.id = {0}});
     struct command genesis = {.kind = COMMAND_GENESIS}, open = {.kind = COMMAND_OPEN_SESSION};
     genesis.genesis = (struct genesis_command){.partitions = 1, .table_seed = 1};
-    entry_begin(entry);
+    entry_begin(entry, LEVEL_FIRST);
     add(entry, &genesis);
     add(entry, &open);
     apply(partition, entry, answers);
@@ -69,7 +69,7 @@ static uint64_t time_sets(struct partition *partition, uint64_t keys, uint64_t c
     while (sequence <= OPERATIONS) {
         char text[KEY_BYTES];
         uint64_t acknowledged = sequence;
-        entry_begin(&entry);
+        entry_begin(&entry, LEVEL_FIRST);
         for (uint64_t i = 0; i < commands; i++, sequence++) {
             struct command set = {.session = 2, .sequence = sequence, .acknowledged_below = acknowledged, .kind = COMMAND_MAP};
             set.map = (struct map_command){.operation = MAP_SET, .map = bytes_of_text("bench"),

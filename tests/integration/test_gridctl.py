@@ -34,10 +34,10 @@ def wait_sagas(nodes, count):
 
 def status(tap, nodes):
     shown = gridctl_json(PROGRAMS, nodes, "cluster", "status")
-    tap.check("status has nodes, partitions and health", set(shown) == {"nodes", "partitions", "healthy"}, str(shown))
+    tap.check("status has nodes, partitions and health", set(shown) == {"nodes", "partitions", "level", "healthy"}, str(shown))
     tap.check("every node is ready", [each["state"] for each in shown["nodes"]] == ["ready"] * 3, str(shown))
     tap.check("a node has id, address, state, leaders, replicas",
-              all(set(each) == {"id", "address", "state", "leaders", "replicas"} for each in shown["nodes"]), str(shown))
+              all(set(each) == {"id", "address", "state", "leaders", "replicas", "level"} for each in shown["nodes"]), str(shown))
     tap.check("every partition has a leader", shown["partitions"] == {"total": 8, "withLeader": 8} and shown["healthy"],
               str(shown))
     tap.check("leaders add up", sum(each["leaders"] for each in shown["nodes"]) == 8, str(shown))

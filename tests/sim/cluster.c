@@ -8,6 +8,7 @@
 #include "grid/base/memory.h"
 #include "raft/group.h"
 #include "tests/sim/time_oracle.h"
+#include "tests/sim/versions.h"
 
 enum { NODES_HERE_MAX = 7, WATCH_US = 20000, LARGEST_ORDER = 2 * ORDER_LINES_MAX + 4, ANSWERS_HELD_MAX = 4 };
 
@@ -30,6 +31,7 @@ struct cluster {
     uint64_t *log_times;               /* per member and partition: last seen in this life */
     struct time_oracle *time;
     uint64_t load_max;                 /* of admission; 0: the default */
+    struct versions *versions;
 };
 
 /* ---- oracles that look at every replica again and again */
@@ -94,6 +96,7 @@ static void watch_member(struct cluster *cluster, size_t i)
         uint64_t *seen = &cluster->log_times[i * cluster->run->partitions + number];
         uint64_t log_time_ms = partition_log_time_ms(partition);
         watch_digest(cluster, member, number, partition);
+        versions_watch(cluster->versions, i, partition);
         if (cluster->load_max > 0) {
             watch_load(cluster, member, number, partition);
         }
@@ -125,9 +128,20 @@ static uint64_t down_us(struct member *member)
     return prng_range(world_prng(member->cluster->world), 1000, 2000000);
 }
 
+static size_t number_of(const struct member *member)
+{
+    return (size_t)(member - member->cluster->members);
+}
+
 static void on_fatal(void *context, enum grid_err err, const char *what)
 {
     struct member *member = context;
+    uint64_t upgraded_us = 0;
+    if (versions_stopped(member->cluster->versions, number_of(member), err, what, &upgraded_us)) {
+        SOMETIMES(member->cluster->world, "F54 a node stops before an entry it is too old for");
+        host_crash_soon(member->host, upgraded_us);
+        return;
+    }
     if (disk_failed(member->host)) {
         SOMETIMES(member->cluster->world, "a node gives up because of its disk");
         host_crash_soon(member->host, down_us(member));
@@ -142,7 +156,13 @@ static void on_refused(struct member *member, enum grid_err err, const char *not
     struct world *world = member->cluster->world;
     struct storage *storage = host_io(member->host)->storage;
     bool damaged = disk_damaged(member->host), full = err == GRID_ERR_NO_SPACE && storage->free_bytes(storage) == 0;
+    uint64_t upgraded_us = 0;
     member->node = NULL;
+    if (versions_stopped(member->cluster->versions, number_of(member), err, note ? note : "", &upgraded_us)) {
+        SOMETIMES(world, "F54 a node does not start with a log it is too old for");
+        host_crash_soon(member->host, upgraded_us);
+        return;
+    }
     if (!damaged && !full && !disk_failed(member->host)) {
         world_fail(world, "%s refuses to start: %s (%s)", host_name(member->host), note ? note : "", grid_err_name(err));
         return;
@@ -173,6 +193,8 @@ static void on_open(void *context, struct host *host)
         memory_free(note);
     } else if (disk_damaged(host)) {
         world_fail(cluster->world, "%s starts although its log is damaged", host_name(host));
+    } else {
+        versions_started(cluster->versions, number_of(member));
     }
 }
 
@@ -214,6 +236,7 @@ struct cluster *cluster_open(struct run *run)
     cluster->truths = memory_zero(run->partitions, sizeof *cluster->truths);
     /* A third of the seeds has room for very few sagas. Not drawn: other seeds keep their meaning. */
     cluster->load_max = run->options->seed % 3 == 0 ? 10 + run->options->seed / 3 % 40 : 0;
+    cluster->versions = versions_open(run, cluster);
     cluster->log_times = memory_zero((size_t)run->nodes * run->partitions, sizeof *cluster->log_times);
     for (uint32_t i = 0; i < run->nodes; i++) {
         struct member *member = &cluster->members[i];
@@ -233,6 +256,7 @@ struct cluster *cluster_open(struct run *run)
             snprintf(settings->members[j].client_address, sizeof settings->members[j].client_address, "n%u:7400", j + 1);
             snprintf(settings->members[j].peer_address, sizeof settings->members[j].peer_address, "n%u:7401", j + 1);
         }
+        versions_add(cluster->versions, member->host, settings);
     }
     cluster->time = time_oracle_open(run, cluster);
     world_at(run->world, WATCH_US, watch, cluster);
@@ -245,6 +269,7 @@ void cluster_close(struct cluster *cluster)
         memory_free(cluster->truths[i].digests);
     }
     memory_free(cluster->truths);
+    versions_close(cluster->versions);
     memory_free(cluster->log_times);
     time_oracle_close(cluster->time);
     memory_free(cluster);

@@ -497,7 +497,7 @@ static void act(struct world *world, enum fault fault)
     case FAULT_DROP: case FAULT_FLIP: case FAULT_DUPLICATE: case FAULT_DELAY: case FAULT_CHUNKS: case FAULT_LOST_PAGES:
     case FAULT_TORN_SECTOR: case FAULT_SKEW: case FAULT_DRIFT: case FAULT_PROVIDER_SLOW: case FAULT_PROVIDER_TIMEOUT:
     case FAULT_PROVIDER_DOWN: case FAULT_GARBAGE: case FAULT_OLD_FRAME: case FAULT_IMPATIENT_CLIENT: case FAULT_SAME_KEY:
-    case FAULT_WRONG_NODE: case FAULT_COUNT:
+    case FAULT_WRONG_NODE: case FAULT_MIXED_LEVELS: case FAULT_TOO_OLD: case FAULT_COUNT:
         break; /* rates, not actions */
     }
 }

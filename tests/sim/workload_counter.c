@@ -448,7 +448,7 @@ static void on_open(void *context, struct host *host)
     for (uint32_t group = 0; group < counter->run->partitions; group++) {
         node->replicas[group].node = node;
         node->replicas[group].group = group;
-        struct group_machine machine = {&node->replicas[group], on_apply, on_dropped, on_role};
+        struct group_machine machine = {&node->replicas[group], on_apply, on_dropped, on_role, NULL};
         group_attach(group_set_get(node->set, (struct partition_id){group}), &machine);
     }
     err = group_set_start(node->set, &note);
@@ -626,6 +626,7 @@ const struct workload workload_counter = {
     .name = "counter", .summary = "groups of a counter each; proposals and reads at whoever leads",
     .seconds = 20, .settle_seconds = 20, .sometimes = sometimes,
     .faults_absent = FAULT_BIT(PROVIDER_SLOW) | FAULT_BIT(PROVIDER_TIMEOUT) | FAULT_BIT(PROVIDER_DOWN) | FAULT_BIT(IMPATIENT_CLIENT) |
-                     FAULT_BIT(SAME_KEY) | FAULT_BIT(CLIENT_CRASH) | FAULT_BIT(WRONG_NODE),
+                     FAULT_BIT(SAME_KEY) | FAULT_BIT(CLIENT_CRASH) | FAULT_BIT(WRONG_NODE) |
+                     FAULT_BIT(MIXED_LEVELS) | FAULT_BIT(TOO_OLD),
     .open = counter_open, .drain = counter_drain, .settled = counter_settled, .describe = counter_describe,
     .check = counter_check, .enough = counter_enough, .close = counter_close};

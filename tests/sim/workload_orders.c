@@ -574,7 +574,10 @@ static const struct sometimes_point sometimes[] = {
     {"F75 the quorum is lost after commit, and the reply", 50},
     {"F69 a request is repeated while the first is under way", 50},
     {"F71 one order is asked for twice at once", 50}, {"F70 F71 two contents of one order at once", 50},
-    {"F72 a client dies with an order under way", 50}, {0}};
+    {"F72 a client dies with an order under way", 50},
+    {"F54 a raise is refused", 50}, {"F54 the level is raised under load", 50}, {"F54 a node goes back before the raise", 50},
+    {"F54 a node stops before an entry it is too old for", 200}, {"F54 a node does not start with a log it is too old for", 50},
+    {"F54 a node that was too old is upgraded", 50}, {0}};
 
 const struct workload workload_orders = {
     .name = "orders", .summary = "a shop: customers, products, orders of all kinds and their sagas through whole nodes",

@@ -67,7 +67,9 @@ enum { HOSTS_MAX = 24, SOMETIMES_MAX = 64, WORLD_REASON_BYTES = 4096 };
     X(IMPATIENT_CLIENT, "impatient-client", "F69", "a client repeats what is still under way")                 \
     X(SAME_KEY, "same-key", "F71 F70", "one idempotency key is used by several at once, also with other content") \
     X(CLIENT_CRASH, "client-crash", "F72", "a client host dies and comes back")                                \
-    X(WRONG_NODE, "wrong-node", "F74", "requests go to followers and to old leaders on purpose")
+    X(WRONG_NODE, "wrong-node", "F74", "requests go to followers and to old leaders on purpose")               \
+    X(MIXED_LEVELS, "mixed-levels", "F54", "nodes of an older version beside newer ones; the level is raised")  \
+    X(TOO_OLD, "too-old", "F54", "a node comes back in a version that is too old for the log")
 
 enum fault {
 #define X(name, text, ids, what) FAULT_##name,

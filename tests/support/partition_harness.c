@@ -140,7 +140,7 @@ static void apply(struct harness *harness, uint32_t number, struct bytes command
 {
     struct member *member = &harness->members[number];
     struct buffer entry = {0};
-    entry_begin(&entry);
+    entry_begin(&entry, LEVEL_FIRST);
     entry_add(&entry, command);
     entry_seal(&entry, harness->now_ms, harness->now_ms + 7);
     partition_apply(member->partition, buffer_bytes(&entry), keep_answer, harness);

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "grid/wire/level.h"
+
 /* ---- values */
 
 static bool half(struct prng *prng)
@@ -156,7 +158,7 @@ static struct link_message some_link_message(struct prng *prng, struct arena *ar
 {
     struct link_message message = {.sequence = random_u64(prng), .command = some_service_command(prng, arena),
                                    .is_answer = half(prng), .answer_code = random_u32(prng),
-                                   .answer_reference = random_u64(prng)};
+                                   .answer_reference = random_u64(prng), .principal = random_text(prng, arena)};
     if (half(prng))
         message.reply_to = (struct reply_to){.service = random_u32(prng), .key = random_text(prng, arena),
                                              .affinity = random_text(prng, arena), .reference = random_u64(prng)};
@@ -184,7 +186,8 @@ static struct deliver_command some_deliver(struct prng *prng, struct arena *aren
 static struct genesis_command some_genesis(struct prng *prng, struct arena *arena)
 {
     struct genesis_command genesis = {.cluster = random_text(prng, arena), .partitions = random_u32(prng),
-                                      .table_seed = random_u64(prng), .settings_digest = random_u64(prng), .cluster_uuid = random_bytes(prng, arena)};
+                                      .table_seed = random_u64(prng), .settings_digest = random_u64(prng), .cluster_uuid = random_bytes(prng, arena),
+                                      .level = half(prng) ? 0 : (uint32_t)prng_range(prng, LEVEL_FIRST, LEVEL_LAST)};
     genesis.members = random_members(prng, arena, &genesis.members_count);
     return genesis;
 }
@@ -231,10 +234,11 @@ static void random_command(struct prng *prng, struct arena *arena, struct buffer
     static const enum command_kind kinds[] = {COMMAND_OPEN_SESSION, COMMAND_CLOSE_SESSION, COMMAND_MAP,
                                               COMMAND_SERVICE, COMMAND_GENESIS, COMMAND_DELIVER,
                                               COMMAND_ACKNOWLEDGE, COMMAND_ACTIVITY_RESULT, COMMAND_TICK,
-                                              COMMAND_BATCH, COMMAND_CLEAR, COMMAND_CONFIGURE, COMMAND_DROP};
+                                              COMMAND_BATCH, COMMAND_CLEAR, COMMAND_CONFIGURE, COMMAND_DROP, COMMAND_RAISE_LEVEL};
     struct command command = {.session = random_u64(prng), .sequence = random_u64(prng),
                               .acknowledged_below = random_u64(prng),
                               .idempotency = some_idempotency(prng, arena),
+                              .act_as = random_text(prng, arena),
                               .kind = kinds[prng_range(prng, 0, sizeof kinds / sizeof *kinds - 1)]};
     switch (command.kind) {
     case COMMAND_OPEN_SESSION: command.open_session.idle_ms = random_u64(prng); break;
@@ -246,6 +250,7 @@ static void random_command(struct prng *prng, struct arena *arena, struct buffer
         command.configure = (struct map_configure){random_text(prng, arena), some_settings(prng), random_u64(prng),
                                                    random_u64(prng)};
         break;
+    case COMMAND_RAISE_LEVEL: command.raise_level.level = (uint32_t)prng_range(prng, 0, LEVEL_LAST); break;
     case COMMAND_SERVICE: command.service = some_service_command(prng, arena); break;
     case COMMAND_GENESIS: command.genesis = some_genesis(prng, arena); break;
     case COMMAND_DELIVER: command.deliver = some_deliver(prng, arena); break;
@@ -271,7 +276,7 @@ static void random_event(struct prng *prng, struct arena *arena, struct buffer *
         .aggregate_type = random_text(prng, arena), .key = random_text(prng, arena), .sequence = random_u64(prng),
         .log_time_ms = random_u64(prng), .wall_time_ms = random_u64(prng), .trace = some_trace(prng, arena),
         .saga_type = random_text(prng, arena), .saga_step = random_u32(prng), .is_compensating = half(prng),
-        .body = random_bytes(prng, arena)};
+        .principal = random_text(prng, arena), .body = random_bytes(prng, arena)};
     event_record_encode(&event, out);
 }
 
@@ -382,7 +387,8 @@ static void random_admin_response(struct prng *prng, struct arena *arena, struct
             .node = {random_u32(prng)}, .client_address = random_text(prng, arena),
             .state = random_text(prng, arena), .version = random_text(prng, arena), .leaders = random_u32(prng),
             .replicas = random_u32(prng), .uptime_ms = random_u64(prng), .log_disk_bytes = random_u64(prng),
-            .log_memory_bytes = random_u64(prng), .reads = random_u64(prng)};
+            .log_memory_bytes = random_u64(prng), .reads = random_u64(prng), .level = random_u32(prng),
+            .level_max = random_u32(prng)};
     struct partition_status *partitions = arena_zero(arena, (response.partitions_count + 1) * sizeof *partitions);
     for (size_t i = 0; i < response.partitions_count; i++)
         partitions[i] = (struct partition_status){
@@ -391,7 +397,8 @@ static void random_admin_response(struct prng *prng, struct arena *arena, struct
             .leader = random_u32(prng), .entries = random_u64(prng), .sessions = random_u64(prng),
             .outbox_pending = random_u64(prng), .log_time_ms = random_u64(prng), .digest = random_u64(prng),
             .timers = random_u64(prng), .activities = random_u64(prng), .commands = random_u64(prng),
-            .sagas_started = random_u64(prng), .sagas_ended = random_u64(prng)};
+            .sagas_started = random_u64(prng), .sagas_ended = random_u64(prng),
+            .level = random_u32(prng)};
     response.partitions = partitions;
     response.members = random_members(prng, arena, &response.members_count);
     admin_response_encode(&response, out);

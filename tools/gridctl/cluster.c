@@ -20,6 +20,7 @@ static void status_json(struct ctl *ctl, const struct survey *survey)
         json_put_string(&json, "state", node->state);
         json_put_unsigned(&json, "leaders", node->leaders);
         json_put_unsigned(&json, "replicas", node->replicas);
+        json_put_unsigned(&json, "level", node->level);
         json_put_object_end(&json);
     }
     json_put_array_end(&json);
@@ -27,6 +28,7 @@ static void status_json(struct ctl *ctl, const struct survey *survey)
     json_put_unsigned(&json, "total", survey->partitions);
     json_put_unsigned(&json, "withLeader", survey_with_leader(survey));
     json_put_object_end(&json);
+    json_put_unsigned(&json, "level", survey_level(survey));
     json_put_bool(&json, "healthy", survey_is_healthy(survey));
     json_put_object_end(&json);
     ctl_json_end(ctl);
@@ -34,7 +36,7 @@ static void status_json(struct ctl *ctl, const struct survey *survey)
 
 static void status_table(struct ctl *ctl, const struct survey *survey)
 {
-    static const char *const headers[] = {">NODE", "ADDRESS", "STATE", ">LEADERS", ">REPLICAS", NULL};
+    static const char *const headers[] = {">NODE", "ADDRESS", "STATE", ">LEADERS", ">REPLICAS", ">LEVEL", NULL};
     struct table_view *table = table_view_open(ctl, headers);
     for (size_t i = 0; i < survey->count; i++) {
         const struct node_view *node = &survey->nodes[i];
@@ -44,6 +46,7 @@ static void status_table(struct ctl *ctl, const struct survey *survey)
         table_view_cell(table, "%s", node->state);
         table_view_cell(table, "%" PRIu32, node->leaders);
         table_view_cell(table, "%" PRIu32, node->replicas);
+        table_view_cell(table, "%" PRIu32, node->level);
     }
     table_view_close(table, ctl);
     buffer_append_format(&ctl->out, "\ncluster %s: %" PRIu32 " of %" PRIu32 " partitions have a leader; %s\n",

@@ -82,6 +82,8 @@ int cluster_status(struct ctl *ctl);
 int cluster_watch(struct ctl *ctl);
 int completion_bash(struct ctl *ctl);
 int completion_zsh(struct ctl *ctl);
+int level_show(struct ctl *ctl);
+int level_raise(struct ctl *ctl);
 int member_list(struct ctl *ctl);
 int partition_list(struct ctl *ctl);
 int map_set(struct ctl *ctl);

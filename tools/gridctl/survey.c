@@ -47,6 +47,8 @@ static void on_status(void *context, const struct grid_reply *reply)
         view->uptime_ms = status->uptime_ms;
         view->log_disk_bytes = status->log_disk_bytes;
         view->reads = status->reads;
+        view->level = status->level;
+        view->level_max = status->level_max;
     }
     answered(view->survey);
 }
@@ -179,4 +181,27 @@ const struct grid_partition_status *survey_row(const struct survey *survey, uint
                 best = status;
         }
     return best;
+}
+
+uint32_t survey_level(const struct survey *survey)
+{
+    uint32_t lowest = 0;
+    for (uint32_t i = 0; i < survey->partitions; i++) {
+        const struct grid_partition_status *row = survey_row(survey, i);
+        if (row != NULL && (lowest == 0 || row->level < lowest))
+            lowest = row->level;
+    }
+    return lowest;
+}
+
+uint32_t survey_level_supported(const struct survey *survey)
+{
+    uint32_t lowest = 0;
+    for (size_t i = 0; i < survey->count; i++) {
+        if (!survey->nodes[i].answered)
+            return 0;
+        if (lowest == 0 || survey->nodes[i].level_max < lowest)
+            lowest = survey->nodes[i].level_max;
+    }
+    return lowest;
 }

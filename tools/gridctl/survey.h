@@ -18,6 +18,7 @@ struct node_view {
     char state[32], version[32];
     uint32_t leaders, replicas;
     uint64_t uptime_ms, log_disk_bytes, reads;
+    uint32_t level, level_max;             /* feature levels: of its replicas, that it supports */
     struct grid_partition_status *partitions;
     size_t partitions_count;
 };
@@ -38,6 +39,10 @@ void survey_start(struct ctl *ctl, struct survey *survey);
 void survey_close(struct survey *survey);
 
 uint32_t survey_with_leader(const struct survey *survey);
+/* Feature level of the cluster: the lowest of its partitions. */
+uint32_t survey_level(const struct survey *survey);
+/* Highest level that all nodes support; 0: a node did not answer. */
+uint32_t survey_level_supported(const struct survey *survey);
 /* All nodes are ready, and every partition has a leader that a majority follows. A node that is between two leaders counts as a
  * follower: when that lasts its state is no longer ready. */
 bool survey_is_healthy(const struct survey *survey);

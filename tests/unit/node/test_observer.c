@@ -43,7 +43,7 @@ static void apply(struct partition *partition, const struct command *command)
 {
     struct buffer entry = {0}, encoded = {0};
     command_encode(command, &encoded);
-    entry_begin(&entry);
+    entry_begin(&entry, LEVEL_FIRST);
     entry_add(&entry, buffer_bytes(&encoded));
     entry_seal(&entry, 1000, 1000);
     partition_apply(partition, buffer_bytes(&entry), nobody, NULL);

@@ -6,7 +6,7 @@
 
 void feed_open(struct feed *feed)
 {
-    *feed = (struct feed){.time_ms = 1000};
+    *feed = (struct feed){.time_ms = 1000, .level = LEVEL_FIRST};
     feed->partition = partition_open(&(struct partition_options){.id = {0}});
     arena_init(&feed->arena, 4096);
 }
@@ -25,7 +25,7 @@ struct command feed_genesis(void)
 {
     static const struct message_member MEMBERS[] = {{.node = {1}}, {.node = {2}}, {.node = {3}}};
     struct command command = {.kind = COMMAND_GENESIS};
-    command.genesis = (struct genesis_command){bytes_of_text("test"), FEED_PARTITIONS, MEMBERS, 3, 77, 5, BYTES_NONE};
+    command.genesis = (struct genesis_command){bytes_of_text("test"), FEED_PARTITIONS, MEMBERS, 3, 77, 5, BYTES_NONE, 0};
     return command;
 }
 
@@ -41,7 +41,7 @@ void feed_add(struct feed *feed, const struct command *command)
     struct buffer encoded = {0};
     command_encode(command, &encoded);
     if (feed->entry.size == 0)
-        entry_begin(&feed->entry);
+        entry_begin(&feed->entry, feed->level);
     entry_add(&feed->entry, buffer_bytes(&encoded));
     buffer_close(&encoded);
 }

@@ -10,6 +10,7 @@ struct feed {
     struct partition *partition;
     struct buffer entry;               /* being built */
     uint64_t time_ms;                  /* log time of the next entry */
+    uint32_t level;                    /* of the next entry */
     struct buffer answers[FEED_ANSWERS_MAX];
     uint32_t answers_count;
     struct arena arena;                /* of decoded answers */

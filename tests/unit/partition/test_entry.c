@@ -7,7 +7,7 @@
 
 static void build(struct buffer *entry)
 {
-    entry_begin(entry);
+    entry_begin(entry, LEVEL_FIRST);
     entry_add(entry, bytes_of_text("first"));
     entry_add(entry, BYTES_NONE);
     entry_add(entry, bytes_of_text("third"));
@@ -34,7 +34,7 @@ Test(entry, has_the_documented_bytes)
         2, 0, 0, 0, 'h', 'i', 0, 0, 0, 0,
     };
     struct buffer entry = {0};
-    entry_begin(&entry);
+    entry_begin(&entry, LEVEL_FIRST);
     entry_add(&entry, bytes_of_text("hi"));
     entry_add(&entry, BYTES_NONE);
     entry_seal(&entry, 1000, 2000);
@@ -79,7 +79,7 @@ Test(entry, refuses_other_versions_counts_and_times)
     build(&entry);
     cr_assert_eq(open_changed(&entry, 0, ENTRY_FORMAT_VERSION), GRID_ERR_OK);
     cr_assert_eq(open_changed(&entry, 0, ENTRY_FORMAT_VERSION + 1), GRID_ERR_MALFORMED);
-    cr_assert_eq(open_changed(&entry, 1, ENTRY_FEATURE_LEVEL + 1), GRID_ERR_MALFORMED);
+    cr_assert_eq(open_changed(&entry, 1, LEVEL_LAST + 1), GRID_ERR_MALFORMED);
     cr_assert_eq(open_changed(&entry, 2, 1), GRID_ERR_MALFORMED);
     cr_assert_eq(open_changed(&entry, 3, 1), GRID_ERR_MALFORMED);
     cr_assert_eq(open_changed(&entry, 4, 2), GRID_ERR_MALFORMED, "fewer commands than there are");
@@ -96,7 +96,7 @@ Test(entry, takes_as_many_commands_as_allowed_and_refuses_more)
     struct buffer entry = {0};
     struct entry_header header;
     struct reader commands;
-    entry_begin(&entry);
+    entry_begin(&entry, LEVEL_FIRST);
     for (unsigned i = 0; i < ENTRY_COMMANDS_MAX; i++)
         entry_add(&entry, BYTES_NONE);
     entry_seal(&entry, 1, 1);
@@ -104,5 +104,74 @@ Test(entry, takes_as_many_commands_as_allowed_and_refuses_more)
     buffer_append_u32(&entry, 0);
     put_u32(entry.data + 4, ENTRY_COMMANDS_MAX + 1);
     cr_assert_eq(entry_open(buffer_bytes(&entry), &header, &commands), GRID_ERR_MALFORMED);
+    buffer_close(&entry);
+}
+
+/* ---- newer than this version */
+
+static enum entry_newness newness_of(struct buffer *entry, size_t at, uint8_t value, uint32_t level_max, struct level_need *ret_need)
+{
+    uint8_t before = entry->data[at];
+    entry->data[at] = value;
+    enum entry_newness newness = entry_newness(buffer_bytes(entry), level_max, ret_need);
+    entry->data[at] = before;
+    return newness;
+}
+
+static void begin_with(struct buffer *entry, const struct command *command)
+{
+    struct buffer encoded = {0};
+    command_encode(command, &encoded);
+    buffer_clear(entry);
+    entry_begin(entry, LEVEL_FIRST);
+    entry_add(entry, buffer_bytes(&encoded));
+    entry_seal(entry, 1, 1);
+    buffer_close(&encoded);
+}
+
+Test(entry, is_newer_by_its_format_or_level)
+{
+    struct buffer entry = {0};
+    struct level_need need;
+    begin_with(&entry, &(struct command){.kind = COMMAND_TICK});
+    cr_assert_eq(entry_newness(buffer_bytes(&entry), LEVEL_LAST, &need), ENTRY_KNOWN);
+    cr_assert_eq(newness_of(&entry, 0, 2, LEVEL_LAST, &need), ENTRY_NEWER_FORMAT);
+    cr_assert_eq(need.level, 2u);
+    cr_assert_eq(newness_of(&entry, 0, 0, LEVEL_LAST, &need), ENTRY_KNOWN, "no version ever wrote it: damage");
+    cr_assert_eq(newness_of(&entry, 1, 0, LEVEL_LAST, &need), ENTRY_KNOWN, "likewise");
+    cr_assert_eq(newness_of(&entry, 1, LEVEL_LAST, LEVEL_LAST, &need), ENTRY_KNOWN);
+    cr_assert_eq(newness_of(&entry, 1, LEVEL_LAST + 1, LEVEL_LAST, &need), ENTRY_NEWER_LEVEL);
+    cr_assert_eq(need.level, (uint32_t)LEVEL_LAST + 1);
+    cr_assert_eq(newness_of(&entry, 1, 2, 1, &need), ENTRY_NEWER_LEVEL, "an older version");
+    buffer_close(&entry);
+}
+
+Test(entry, is_newer_by_any_of_its_commands)
+{
+    struct buffer entry = {0}, text = {0};
+    struct level_need need;
+    begin_with(&entry, &(struct command){.session = 1, .sequence = 1, .kind = COMMAND_RAISE_LEVEL, .raise_level = {2}});
+    cr_assert_eq(entry_newness(buffer_bytes(&entry), 2, &need), ENTRY_KNOWN);
+    cr_assert_eq(entry_newness(buffer_bytes(&entry), 1, &need), ENTRY_NEWER_LEVEL);
+    entry_newness_text(ENTRY_NEWER_LEVEL, &need, 1, &text);
+    cr_assert(bytes_equal(buffer_bytes(&text), bytes_of_text("this entry needs level 2, this version supports up to 1")));
+    static const uint8_t unknown_kind[] = {0xc2, 0x02, 0x00};
+    begin_with(&entry, &(struct command){.kind = COMMAND_TICK});
+    entry_add(&entry, bytes_of(unknown_kind, sizeof unknown_kind));
+    cr_assert_eq(entry_newness(buffer_bytes(&entry), LEVEL_LAST, &need), ENTRY_NEWER_FIELD);
+    cr_assert_eq(need.field, 40u);
+    buffer_close(&entry);
+    buffer_close(&text);
+}
+
+/* What of it could be read says nothing. */
+Test(entry, that_is_damaged_is_not_newer)
+{
+    struct buffer entry = {0};
+    struct level_need need;
+    begin_with(&entry, &(struct command){.session = 1, .sequence = 1, .kind = COMMAND_RAISE_LEVEL, .raise_level = {2}});
+    for (size_t size = 0; size < entry.size; size++)
+        if (size <= 1 || size >= ENTRY_HEADER_BYTES)
+            cr_assert_eq(entry_newness(bytes_of(entry.data, size), 1, &need), ENTRY_KNOWN);
     buffer_close(&entry);
 }

@@ -457,6 +457,62 @@ Test(pipeline, applies_messages_once_and_in_order)
     settle_and_close(harness);
 }
 
+static struct bytes order_of_a_lamp(uint8_t *room)
+{
+    Order__V1__QuotedLine line, *lines = &line;
+    Order__V1__CreateOrder create;
+    order__v1__quoted_line__init(&line);
+    line.product_id = (char[]){"lamp"};
+    line.quantity = 1;
+    line.unit_price_minor = 1000;
+    line.name = (char[]){"Thing"};
+    line.sku = (char[]){"SKU-1"};
+    order__v1__create_order__init(&create);
+    create.customer_id = (char[]){"ada"};
+    create.n_lines = 1;
+    create.lines = &lines;
+    create.shipping_address = (char[]){"12 Analytical Street"};
+    create.payment_method = PAYMENT__V1__PAYMENT_METHOD__PAYMENT_METHOD_CREDIT_CARD;
+    create.currency = (char[]){"EUR"};
+    return bytes_of(room, order__v1__create_order__pack(&create, room));
+}
+
+static uint64_t events_of(struct harness *harness, const char *domain, const char *key, const char *affinity, uint64_t first,
+                          const char *principal)
+{
+    struct event_record event;
+    uint64_t sequence = first;
+    for (; harness_event(harness, domain, key, affinity, sequence, &event); sequence++)
+        cr_assert(bytes_equal(event.principal, bytes_of_text(principal)), "%s.events %s/%llu", domain, key, (unsigned long long)sequence);
+    return sequence - first;
+}
+
+/* Through neighbours in the same entry, messages to other partitions and their answers, and an activity's result. */
+Test(pipeline, keeps_on_whose_behalf_everything_happens_that_a_message_causes)
+{
+    struct harness *harness = harness_open(&(struct harness_options){.seed = 9, .partitions = 12, .second_replica = true});
+    uint8_t room[512];
+    uint32_t home = harness_partition_of(harness, "o1"), source = 0;
+    shop_customer(harness, "ada");
+    shop_product(harness, "lamp", 1000, 5);
+    while (source == home || source == harness_partition_of(harness, "ada") || source == harness_partition_of(harness, "lamp"))
+        source++;
+    struct link_message message = {.sequence = 1, .principal = bytes_of_text("alice"),
+                                   .command = {.service = SERVICE_NUMBER_order, .type = ORDER_CREATE_ORDER, .key = bytes_of_text("o1"),
+                                               .body = order_of_a_lamp(room)}};
+    struct command command = {.kind = COMMAND_DELIVER, .deliver = {.source = source, .incarnation = 1, .destination = home,
+                                                                   .messages = &message, .messages_count = 1}};
+    cr_assert_eq(harness_propose(harness, home, &command).err, GRID_ERR_OK);
+    cr_assert(harness_settle(harness, 300000));
+    cr_assert_eq(shop_read_order(harness, "o1")->status, ORDER__V1__ORDER_STATUS__ORDER_STATUS_CONFIRMED);
+    cr_assert_eq(events_of(harness, "order", "o1", "o1", 1, "alice"), 2u);
+    cr_assert_geq(events_of(harness, "saga", "o1.s1", "o1", 1, "alice"), 3u);
+    cr_assert_eq(events_of(harness, "payment", "o1.p1", "o1", 1, "alice"), 2u);
+    cr_assert_eq(events_of(harness, "inventory", "lamp", "lamp", 2, "alice"), 2u);
+    cr_assert_geq(events_of(harness, "account", "ada", "ada", 1, ""), 1u);
+    harness_close(harness);
+}
+
 Test(pipeline, answers_a_message_that_it_cannot_process_and_goes_on)
 {
     struct harness *harness = harness_open(&plain);
