@@ -1,5 +1,8 @@
 #include <criterion/criterion.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "grid/base/memory.h"
 #include "tests/unit/uv/uv_fixture.h"
@@ -144,6 +147,32 @@ Test(uv_transport, carries_bytes_there_and_back)
 {
     for (int kind = 0; kind < KINDS; kind++)
         check_carries_bytes_there_and_back(kind);
+}
+
+static unsigned option_of(int fd, int option)
+{
+    unsigned value = 0;
+    socklen_t size = sizeof value;
+    return getsockopt(fd, IPPROTO_TCP, option, &value, &size) == 0 ? value : 0;
+}
+
+/* Over a network that is cut TCP tells nobody for a quarter of an hour. */
+Test(uv_transport, both_ends_of_a_tcp_connection_bound_how_long_the_other_may_be_silent)
+{
+    struct scene scene;
+    unsigned bounded = 0;
+    scene_open_kind(&scene, 0);
+    connect_both(&scene);
+    for (int fd = 3; fd < 256; fd++) {
+        struct sockaddr_storage address;
+        socklen_t size = sizeof address;
+        if (getpeername(fd, (struct sockaddr *)&address, &size) != 0 || address.ss_family != AF_INET)
+            continue;
+        cr_assert_eq(option_of(fd, TCP_NODELAY), 1u);
+        bounded += option_of(fd, TCP_USER_TIMEOUT) == 30000 && option_of(fd, TCP_KEEPIDLE) == 15 && option_of(fd, TCP_KEEPINTVL) == 5;
+    }
+    cr_assert_eq(bounded, 2u);
+    uv_fixture_close(&scene.fixture);
 }
 
 static void check_what_is_written_before_it_is_up_leaves_when_it_is(int kind)
