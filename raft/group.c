@@ -188,8 +188,8 @@ enum grid_err group_propose(struct group *group, enum group_class class_, struct
         return GRID_ERR_NOT_LEADER;
     if (command.size > ENTRY_BYTES_MAX)
         return GRID_ERR_TOO_LARGE;
-    bool full = log_full(set, command.size) || group_set_room(set) != GROUP_ROOM_FREE;
-    if ((class_ == GROUP_CLIENT && full) || !disk_has_room(set, command.size))
+    if ((class_ == GROUP_CLIENT && log_full(set, command.size)) || group_set_room(set) != GROUP_ROOM_FREE ||
+        !disk_has_room(set, command.size))
         return GRID_ERR_LOG_FULL;
     if (guard_handing_over(&group->guard))
         return GRID_ERR_BUSY;

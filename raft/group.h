@@ -72,6 +72,7 @@ struct group_set_options {
     uint64_t log_disk_bytes_max;          /* 0: LOG_DISK_BYTES_DEFAULT */
     uint64_t log_memory_bytes_max;        /* 0: LOG_MEMORY_BYTES_DEFAULT */
     uint64_t segment_bytes;               /* 0: default of the log */
+    uint64_t room_bytes;                  /* with less left for the log the disk counts as full; 0: ENTRY_BYTES_MAX */
     struct group_shims shims;             /* all zero in production */
     void (*fatal)(void *context, enum grid_err err, const char *what);
     void *context;
@@ -99,7 +100,7 @@ enum group_class {
 };
 
 /* Proposes one entry; `command` is copied. OK means queued: exactly one of apply(token) or dropped(token) follows.
- * Errors: NOT_LEADER (not GROUP_READY), LOG_FULL (past the bounds, GROUP_CLIENT only; or the disk is full), TOO_LARGE, BUSY (group_handing_over), UNAVAILABLE (after
+ * Errors: NOT_LEADER (not GROUP_READY), LOG_FULL (past the bounds, GROUP_CLIENT only; or group_set_room is not FREE), TOO_LARGE, BUSY (group_handing_over), UNAVAILABLE (after
  * fatal). Token must not be NULL. */
 enum grid_err group_propose(struct group *group, enum group_class class_, struct bytes command, void *token);
 

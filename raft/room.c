@@ -7,10 +7,6 @@
 #include "raft/raft_message.h"
 
 enum {
-    /* Left for what is under way when leaders take no more: with it the disks of followers that fill up at the same time still
-     * take everything that is committed, so that any two of them can go on. */
-    FULL_BYTES = ENTRY_BYTES_MAX,
-    FREE_BYTES = 2 * ENTRY_BYTES_MAX,
     TELL_EVERY_MS = 1000,
     /* From a full disk to the first attempt to hand over. */
     HAND_OVER_HEARTBEATS = 2,
@@ -110,8 +106,11 @@ void room_link(struct group_set *set, struct node_id member, bool up)
         tell(set, member);
 }
 
-void room_register(struct group_set *set)
+void room_open(struct group_set *set, uint64_t least_bytes)
 {
+    /* Left for what is under way when leaders take no more: with it the disks of followers that fill up at the same time still take
+     * everything that is committed, so that any majority of them can go on. */
+    set->room.least_bytes = least_bytes != 0 ? least_bytes : ENTRY_BYTES_MAX;
     peers_on_frame(set->peers, FRAME_ROOM, on_room, set);
 }
 
@@ -122,8 +121,8 @@ static void say(const struct group_set *set)
     struct storage *storage = set->io->storage;
     const char *place = storage->place != NULL ? storage->place : "the data directory";
     if (set->room.full)
-        LOG_ERROR(set->logger, "raft", "disk full: %s: the log needs %d bytes and %" PRIu64 " are free; writes are refused, reads go on; "
-                  "free space there, and writes go on by themselves", place, FULL_BYTES, storage->free_bytes(storage));
+        LOG_ERROR(set->logger, "raft", "disk full: %s: the log needs %" PRIu64 " bytes and %" PRIu64 " are free; writes are refused, reads go on; "
+                  "free space there, and writes go on by themselves", place, set->room.least_bytes, storage->free_bytes(storage));
     else
         LOG_INFO(set->logger, "raft", "disk full: %s: there is room again; writes go on", place);
 }
@@ -131,7 +130,7 @@ static void say(const struct group_set *set)
 static void look(struct group_set *set)
 {
     struct room *room = &set->room;
-    bool full = !wal_has_room(set->wal, room->full ? FREE_BYTES : FULL_BYTES);
+    bool full = !wal_has_room(set->wal, (size_t)(room->full ? 2 * room->least_bytes : room->least_bytes));
     if (full == room->full)
         return;
     room->full = set->host.gives_way = full;

@@ -1,6 +1,6 @@
 /* Room on the disks of the members, and what follows from it (I38, ADR 0020).
  *
- * A disk counts as full when the log cannot take another ENTRY_BYTES_MAX, and as free again when it can take twice as much: leaders
+ * A disk counts as full when the log cannot take another ENTRY_BYTES_MAX (or what the options say), and as free again when it can take twice as much: leaders
  * stop while followers still take what is under way. Members tell each other (FRAME_ROOM): at every change, on a new link, and once a second.
  *
  * While the own disk is full
@@ -25,12 +25,13 @@ struct raft_message;
 
 struct room {
     bool full;
+    uint64_t least_bytes;                     /* the disk is full below it */
     bool member_full[REPLICAS_MAX];           /* as the linked members say */
     uint64_t full_since_ms, told_ms, hand_ms;    /* `hand_ms`: when groups are handed over next */
     size_t turn;                              /* the member that the next group is handed to */
 };
 
-void room_register(struct group_set *set);
+void room_open(struct group_set *set, uint64_t least_bytes);
 /* At every tick: looks at the disk, tells, hands over. */
 void room_tick(struct group_set *set);
 void room_link(struct group_set *set, struct node_id member, bool up);

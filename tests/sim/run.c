@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "grid/base/check.h"
+#include "tests/sim/full_disks.h"
 #include "tests/sim/together.h"
 #include "tests/sim/workload.h"
 
@@ -110,6 +111,11 @@ static void run_phases(const struct workload *workload, void *state, struct run 
     workload->drain(state);
     come_together(world, "the faults ended");
     settle(workload, state, world, "the faults ended");
+    if (full_disks_phase(workload, state, run)) {
+        start_all(world);
+        workload->drain(state);
+        settle(workload, state, world, "full disks had room again");
+    }
     if (!world_failed(world)) {
         lose_all_power(world);
         workload->drain(state);

@@ -43,6 +43,17 @@ uint64_t run_quiet_us(const struct run *run);
 /* A state that a batch of so many runs must have reached: some twenty times the runs that one is found in on average. */
 struct sometimes_point { const char *name; uint64_t runs; };
 
+/* What a workload offers to the phase of full disks (full_disks.h). `node` counts from 0. */
+struct full_disks_hooks {
+    struct host *(*host)(void *state, size_t node);
+    bool (*leads)(void *state, size_t node);           /* it runs, and leads something */
+    void (*fill)(void *state);                         /* begins to write what is never refused for a bound */
+    bool (*full)(void *state, size_t node);            /* it runs, and says that its disk is full */
+    void (*read)(void *state);                         /* stops that; begins to read everywhere */
+    bool (*served)(void *state);                       /* since then a read of every group was answered */
+    void (*rest)(void *state);
+};
+
 struct workload {
     const char *name, *summary;
     uint64_t seconds;              /* of faults, by default */
@@ -57,6 +68,7 @@ struct workload {
     void (*check)(void *state);    /* at rest, after all nodes lost their power once more */
     void (*enough)(void *state);   /* fails the run when too little work was done for the time in which it could be done */
     void (*close)(void *state);    /* after the world is closed */
+    const struct full_disks_hooks *full_disks;         /* NULL: without that phase */
 };
 
 const struct workload *workload_find(const char *name);

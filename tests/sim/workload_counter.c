@@ -17,6 +17,7 @@
 enum { NODES_HERE_MAX = 9, COMMAND_HEADER_BYTES = 16, PEER_PORT = 7401 };
 /* Past it commands are small: the run shall not measure memory. */
 enum { LARGE_BYTES_BUDGET = 24 * 1024 * 1024 };
+enum { MIB = 1024 * 1024, FILL_BYTES = 200, ROOM_BYTES = 1 };
 
 /* ---- what is known of the truth ---- */
 
@@ -31,6 +32,7 @@ struct group_truth {
     struct term_truth *terms;
     size_t terms_count;
     bool closing_done;                     /* an addition of after the last call of drain was acknowledged */
+    bool read;                             /* since the last call of counter_read */
 };
 
 struct counter;
@@ -84,6 +86,7 @@ struct counter {
     uint64_t burst_max, command_bytes_max;
     uint32_t election_ms, read_percent;
     bool transfers, draining;
+    enum { DISKS_REST, DISKS_FILL, DISKS_READ } disks; /* full_disks.h */
     bool sync;                             /* durability: fsync, or os where only processes die */
 };
 
@@ -218,6 +221,7 @@ static void on_read(void *context, enum grid_err err, uint64_t index)
                        replica->applied, index, query->floor);
         }
         note_seen(counter, query->group, replica->applied);
+        counter->truths[query->group].read = true;
     } else {
         run_count(counter->run, "reads refused", 1);
     }
@@ -306,7 +310,7 @@ static void propose(struct counter_node *node, uint32_t group, bool closing)
     buffer_append_u64(&command, proposal->id);
     buffer_append_u64(&command, draw(counter, 1, 1000));
     bool large = draw(counter, 0, 99) == 0 && counter->bytes < LARGE_BYTES_BUDGET;
-    size_t size = (size_t)draw(counter, 0, large ? counter->command_bytes_max : 100);
+    size_t size = counter->disks == DISKS_FILL ? FILL_BYTES : (size_t)draw(counter, 0, large ? counter->command_bytes_max : 100);
     counter->bytes += size;
     memset(buffer_extend(&command, size), (int)(proposal->id & 0xff), size);
     if (node->proposals) {
@@ -348,13 +352,25 @@ static void transfer(struct counter_node *node, uint32_t group)
     }
 }
 
+static bool waits(const struct counter_node *node, uint32_t group)
+{
+    for (const struct proposal *proposal = node->proposals; proposal; proposal = proposal->next) {
+        if (proposal->group == group) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void load_group(struct counter_node *node, uint32_t group)
 {
     struct counter *counter = node->counter;
     bool leads = node->replicas[group].role >= GROUP_LEADER;
     if (counter->draining) {
-        if (leads && !counter->truths[group].closing_done) {
+        if (leads && (!counter->truths[group].closing_done || (counter->disks == DISKS_FILL && !waits(node, group)))) {
             propose(node, group, true);
+        } else if (leads && counter->disks == DISKS_READ && !counter->truths[group].read) {
+            query(node, group);
         }
         return;
     }
@@ -383,7 +399,8 @@ static void run_load(struct world *world, void *context)
     for (uint32_t i = 0; i < steps; i++) {
         load_group(node, counter->draining ? i : (uint32_t)draw(counter, 0, partitions - 1));
     }
-    host_at(node->host, draw(counter, 1, 2 * counter->gap_us) + (counter->draining ? 100000 : 0), run_load, node);
+    bool calm = counter->draining && counter->disks != DISKS_FILL;
+    host_at(node->host, draw(counter, 1, 2 * counter->gap_us) + (calm ? 100000 : 0), run_load, node);
 }
 
 /* ---- life of a node ---- */
@@ -400,6 +417,12 @@ static void on_fatal(void *context, enum grid_err err, const char *what)
                grid_err_name(err));
 }
 
+/* Small, so that segments are closed in a short run; where all disks fill up (full_disks.h) the reserve must do for elections of all groups. */
+static uint64_t segment_bytes(const struct counter *counter)
+{
+    return counter->run->options->seed % 4 == 3 ? 4 * MIB : MIB;
+}
+
 static struct group_set_options node_options(struct counter_node *node)
 {
     struct counter *counter = node->counter;
@@ -408,8 +431,9 @@ static struct group_set_options node_options(struct counter_node *node)
         .peer_listen_address = node->address, .members = counter->members, .members_count = counter->run->nodes,
         .cluster_uuid = uuid_of_name(bytes_of_text("grid-sim counter")), .incarnation = host_number(node->host) + 1,
         .log_owner = 0x6772696473696d31 + host_number(node->host), .groups = counter->run->partitions, .sync = counter->sync,
-        .election_timeout_ms = counter->election_ms, .heartbeat_ms = counter->election_ms / 10, .segment_bytes = 1024 * 1024,
+        .election_timeout_ms = counter->election_ms, .heartbeat_ms = counter->election_ms / 10, .segment_bytes = segment_bytes(counter),
         .log_memory_bytes_max = counter->log_memory_bytes,
+        .room_bytes = counter->run->options->seed % 4 == 3 ? ROOM_BYTES : 0,
         .shims = {counter->run->options->shims_disabled}, .fatal = on_fatal, .context = node};
 }
 
@@ -605,6 +629,64 @@ static void counter_enough(void *state)
     }
 }
 
+/* ---- full disks */
+
+static struct host *counter_host(void *state, size_t node)
+{
+    return ((struct counter *)state)->nodes[node].host;
+}
+
+static bool counter_leads(void *state, size_t number)
+{
+    const struct counter *counter = state;
+    const struct counter_node *node = &counter->nodes[number];
+    for (uint32_t group = 0; group < counter->run->partitions && node->set; group++) {
+        if (node->replicas[group].role >= GROUP_LEADER) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void counter_fill(void *state)
+{
+    ((struct counter *)state)->disks = DISKS_FILL;
+}
+
+static bool counter_full(void *state, size_t number)
+{
+    const struct counter_node *node = &((struct counter *)state)->nodes[number];
+    return node->set && !group_set_has_room(node->set, (struct node_id){(uint32_t)number + 1});
+}
+
+static void counter_read(void *state)
+{
+    struct counter *counter = state;
+    counter->disks = DISKS_READ;
+    for (uint32_t group = 0; group < counter->run->partitions; group++) {
+        counter->truths[group].read = false;
+    }
+}
+
+static bool counter_served(void *state)
+{
+    const struct counter *counter = state;
+    for (uint32_t group = 0; group < counter->run->partitions; group++) {
+        if (!counter->truths[group].read) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void counter_rest(void *state)
+{
+    ((struct counter *)state)->disks = DISKS_REST;
+}
+
+static const struct full_disks_hooks full_disks = {counter_host, counter_leads, counter_fill, counter_full, counter_read, counter_served,
+                                                   counter_rest};
+
 static void counter_close(void *state)
 {
     struct counter *counter = state;
@@ -617,7 +699,7 @@ static void counter_close(void *state)
 }
 
 static const struct sometimes_point sometimes[] = {
-    {"a frame arrives twice", 50}, {"a proposal is cut off by a change of leader", 50}, {"a leader steps down", 50},
+    {"F29 a leader with a full disk hands over", 80}, {"F29 a leader dies while all disks are full", 80}, {"a frame arrives twice", 50}, {"a proposal is cut off by a change of leader", 50}, {"a leader steps down", 50},
     {"a log is full", 400}, {"a disk is full", 200}, {"a node gives up because of its disk", 100},
     {"a node refuses a damaged log", 200}, {"a node does not start on a failing disk", 200},
     {"F20 a leader dies between commit and reply", 100}, {"F75 the quorum is lost after commit, not the reply", 100}, {0}};
@@ -629,4 +711,4 @@ const struct workload workload_counter = {
                      FAULT_BIT(SAME_KEY) | FAULT_BIT(CLIENT_CRASH) | FAULT_BIT(WRONG_NODE) |
                      FAULT_BIT(MIXED_LEVELS) | FAULT_BIT(TOO_OLD),
     .open = counter_open, .drain = counter_drain, .settled = counter_settled, .describe = counter_describe,
-    .check = counter_check, .enough = counter_enough, .close = counter_close};
+    .check = counter_check, .enough = counter_enough, .close = counter_close, .full_disks = &full_disks};

@@ -100,6 +100,59 @@ Test(wal_full, asks_the_disk_at_most_every_100_ms)
     cr_assert_leq(fake_storage_counts(fixture.disk).calls[FAKE_ALLOCATE] - before, 20);
 }
 
+/* I38: a new leader's barrier, when no other entry fits any more; and terms still find room after so many barriers as there may be. */
+Test(wal_full, lets_barriers_use_half_of_the_reserve)
+{
+    fixture.options.segment_bytes = 32 * FIXTURE_SEGMENT_BYTES;
+    open_with_capacity(32 * FIXTURE_SEGMENT_BYTES);
+    uint64_t index = 1;
+    while (wal_has_room(fixture.wal, ENTRY_BYTES)) {
+        fixture_append_sized(&fixture, 0, index++, ENTRY_BYTES);
+        fixture_settle(&fixture);
+        cr_assert_lt(index, 10000);
+    }
+    unsigned barriers = 0;
+    for (; wal_has_reserve(fixture.wal, 8); barriers++) {
+        fixture_append_sized(&fixture, 0, index++, 8);
+        fixture_settle(&fixture);
+        cr_assert_eq(wal_durable(fixture.wal), wal_end(fixture.wal), "what was let in became durable");
+        cr_assert_lt(barriers, 1000u);
+    }
+    cr_assert_geq(barriers, 2u);
+    uint64_t lsn = 0;
+    for (uint64_t term = 1; term <= barriers; term++) {
+        lsn = wal_append_meta(fixture.wal, 1, term, 1);
+        fixture_settle(&fixture);
+    }
+    cr_assert_eq(fixture.durable, lsn, "the other half is left for terms");
+}
+
+Test(wal_full, a_term_that_waits_for_space_replaces_the_one_before)
+{
+    open_with_capacity(FIXTURE_SEGMENT_BYTES);
+    fill(1);
+    for (uint64_t term = 1; term < 30; term++) {
+        wal_append_meta(fixture.wal, 1, term, 1);
+        fixture_settle(&fixture);
+    }
+    uint64_t end = wal_end(fixture.wal), lsn = 0;
+    cr_assert_lt(wal_durable(fixture.wal), end, "the reserve is used up");
+    for (uint64_t term = 30; term < 10000; term++) {
+        lsn = wal_append_meta(fixture.wal, 1, term, term % 3);
+        fixture_settle(&fixture);
+        cr_assert_leq(lsn, end, "the log grew");
+    }
+    fake_storage_set_capacity(fixture.disk, 2 * FIXTURE_SEGMENT_BYTES);
+    fake_clock_advance(&fixture.clock, RETRY_US);
+    fixture_settle(&fixture);
+    cr_assert_eq(fixture.durable, end);
+    cr_assert_eq(fixture_reopen(&fixture), GRID_ERR_OK);
+    struct wal_group_state state = fixture_take(&fixture, 1);
+    cr_assert_eq(state.term, 9999);
+    cr_assert_eq(state.vote, 9999 % 3);
+    state_release(&state);
+}
+
 Test(wal_full, holds_records_beyond_the_reserve_back_until_there_is_space)
 {
     open_with_capacity(FIXTURE_SEGMENT_BYTES);
