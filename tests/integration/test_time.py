@@ -141,7 +141,7 @@ def saga_deadline(tap):
         while True:
             now = time.monotonic()
             sagas = gridctl_json(PROGRAMS, nodes, "saga", "list", "--limit", "0")
-            if all(saga["status"] not in ("STARTED", "ACTIVE", "RUNNING") for saga in sagas):
+            if all(saga["status"] != "IN_PROGRESS" for saga in sagas):
                 break
             waits_asked = now
             if next_kill <= now < written + 56:
