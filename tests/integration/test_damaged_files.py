@@ -69,6 +69,10 @@ class Directory:
     def __init__(self, nodes, node):
         self.nodes, self.node = nodes, node
         self.folder = nodes.path(f"node-{node}")
+        # A segment that was only prepared holds nothing: without it "the last one" is always one with content.
+        for name in segments(self.folder):
+            if not any(read(self.path(name))):
+                os.remove(self.path(name))
         self.files = contents(self.folder)
 
     def path(self, name):
