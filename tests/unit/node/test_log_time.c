@@ -86,6 +86,17 @@ Test(log_time, what_may_be_old_makes_no_note)
     cr_assert_eq(read_ms(&bench), WALL_MS);
 }
 
+Test(log_time, what_a_stalled_link_delivers_late_lowers_no_note)
+{
+    struct bench bench;
+    begin(&bench);
+    log_time_hear(&bench.time, WALL_MS, LOG_TIME_NOTED, true, bench.now.now_us);
+    pass(&bench, 10000);
+    log_time_hear(&bench.time, WALL_MS + 500, LOG_TIME_NOTED, false, bench.now.now_us);
+    log_time_apply(&bench.time, WALL_MS + 700, bench.now.now_us);
+    cr_assert_eq(read_ms(&bench), WALL_MS + 10000);
+}
+
 Test(log_time, a_note_of_another_member_beats_wall_clocks)
 {
     struct bench bench;
