@@ -108,7 +108,7 @@ static void on_open(void *context, struct conn *conn)
     if (connection->state != CONNECTION_OPENING)
         return;
     connection->opened = true;
-    hello.features.count = features_names(features_all(), hello.features.names);
+    hello.features.count = features_names(CLIENT_FEATURES, hello.features.names);
     struct buffer *out = conn_output(client->io->transport, conn);
     size_t mark = frame_begin(out, FRAME_HELLO, FRAME_PARTITION_NONE, 0);
     hello_encode(&hello, out);
@@ -165,7 +165,9 @@ static bool on_welcome(struct connection *connection, struct bytes body)
     }
     client->full = NULL;
     connection->state = CONNECTION_READY;
-    connection->features = features_of_names(welcome.features.names, welcome.features.count) & features_all();
+    uint64_t features = features_of_names(welcome.features.names, welcome.features.count) & CLIENT_FEATURES;
+    bool packs = packer_wanted(COMPRESS_AUTO, feature_in(features, FEATURE_LZ4), conn_origin(client->io->transport, connection->conn).local);
+    connection->packer = packer_of(packs ? &client->packed : NULL);
     connection->failures = 0;
     clock_timer_stop(clock_of(connection), &connection->timer);
     if (client->cluster == NULL)
@@ -265,10 +267,9 @@ static bool on_frame(void *context, const struct frame *whole)
     struct client *client = connection->client;
     connection->rest_since_us = 0;
     struct frame frame = *whole;
-    struct buffer plain = {0};
     bool good = false;
     arena_reset(&client->arena);
-    if (compress_frame_open(&frame, FRAME_BODY_BYTES_MAX, &plain) == GRID_ERR_OK) {
+    if (compress_frame_open(&frame, FRAME_BODY_BYTES_MAX, &client->plain) == GRID_ERR_OK) {
         if (frame.type == FRAME_WELCOME)
             good = on_welcome(connection, frame.body);
         else if (connection->state == CONNECTION_OPENING && frame.type == FRAME_RESPONSE)
@@ -280,7 +281,6 @@ static bool on_frame(void *context, const struct frame *whole)
         else if (connection->state == CONNECTION_READY && frame.type == FRAME_ADMIN_RESPONSE)
             good = on_admin_response(connection, &frame);
     }
-    buffer_close(&plain);
     connection->bad = !good;
     return good;
 }
@@ -341,7 +341,7 @@ void connection_send(struct connection *connection, struct request *request)
     wire_put_u64(out, 2, request->sequence);
     wire_put_u64(out, 3, request->acknowledged_below);
     buffer_append(out, buffer_bytes(&request->body));
-    frame_end(out, mark);
+    packer_end(&connection->packer, out, mark);
     if (request->list != NULL)
         request_list_remove(request);
     request_list_append(&connection->sent, request);

@@ -444,6 +444,7 @@ void client_close(struct client *client)
     request_free_spare(client);
     memory_free(client->slots);
     memory_free(client->cluster);
+    buffer_close(&client->plain);
     memory_free(client->name);
     memory_free(client);
 }

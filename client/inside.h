@@ -5,6 +5,7 @@
 #include "client/core.h"
 #include "client/retry.h"
 #include "grid/base/uuid.h"
+#include "grid/wire/compress.h"
 #include "grid/wire/frame.h"
 #include "grid/wire/negotiate.h"
 
@@ -62,7 +63,7 @@ struct connection {
     uint32_t node;                         /* 0: not known */
     enum connection_state state;
     struct conn *conn;
-    uint64_t features;                     /* READY: in use on it */
+    struct packer packer;
     struct frame_stream stream;
     struct request_list sent;              /* by time of sending */
     struct request_list waiting;           /* REQUEST_ADMIN for this node */
@@ -122,6 +123,8 @@ struct client {
     struct buffer table;                   /* last one, encoded, and its decoded form in table_arena */
     struct arena table_arena, arena;
     struct message_table members;
+    struct packer_counts packed;           /* commands and queries */
+    struct buffer plain;                   /* an answer that came packed */
     char *cluster;
     struct uuid cluster_uuid;              /* nil: not known, or not said */
     char refusal[256];                     /* why a node would not do, for people; empty: each did */

@@ -62,7 +62,9 @@ struct group_set_options {
     struct uuid cluster_uuid;
     uint64_t incarnation;                 /* of the data directory */
     uint64_t log_owner;                   /* stands in every flush of the log: another owner's log is refused */
-    uint64_t features;                 /* of this node, for its links */
+    uint64_t features;                    /* of this node, for its links */
+    enum compress_mode compression;
+    uint32_t packed_bytes_min;            /* frames below it are sent plain; 0: the usual bound */
     const char *version;                  /* of the program, for people; may be NULL */
     struct manifest *manifest;            /* borrowed until close; NULL: nothing is remembered of log and peers (tests) */
     uint32_t groups;

@@ -149,13 +149,6 @@ static enum group_io_link host_link(void *context, struct node_id node)
     return GROUP_IO_UP;
 }
 
-static void write_frame(struct buffer *out, uint32_t group, const struct raft_message *message)
-{
-    size_t mark = frame_begin(out, FRAME_RAFT, group, 0);
-    raft_message_encode(out, message);
-    frame_end(out, mark);
-}
-
 static enum held_kind kind_of(const struct raft_message *message)
 {
     if (message->type == RAFT_IO_APPEND_ENTRIES_RESULT)
@@ -167,10 +160,15 @@ static void host_send(void *context, uint32_t group, const struct raft_message *
 {
     struct group_set *set = context;
     struct node_id to = {(uint32_t)message->server_id};
-    struct buffer *out = hold_lsn <= wal_durable(set->wal) ? peers_output(set->peers, to)
-                                                           : group_set_hold(set, group, to, kind_of(message), hold_lsn);
+    bool now = hold_lsn <= wal_durable(set->wal);
+    struct buffer *out = now ? peers_output(set->peers, to) : group_set_hold(set, group, to, kind_of(message), hold_lsn);
     HOLDS(out != NULL);
-    write_frame(out, group, message);
+    size_t mark = frame_begin(out, FRAME_RAFT, group, 0);
+    raft_message_encode(out, message);
+    if (now)
+        peers_frame_end(set->peers, to, out, mark);
+    else
+        frame_end(out, mark);
 }
 
 /* ---- events of the log, the links and the clock */
@@ -317,6 +315,8 @@ static enum grid_err open_peers(struct group_set *set, const struct group_set_op
         .incarnation = options->incarnation,
         .partitions = options->groups,
         .features = options->features,
+        .compression = options->compression,
+        .packed_bytes_min = options->packed_bytes_min,
         .version = options->version,
     };
     set_beats(set, &peers);

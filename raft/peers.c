@@ -148,6 +148,8 @@ static void come_up(struct wire *wire, struct member *member, const struct peer_
         end_wire(member->up);
     member->up = wire;
     member->said = *said;
+    if (packer_wanted(peers->compression, feature_in(said->features, FEATURE_LZ4), conn_origin(peers->io->transport, wire->conn).local))
+        wire->packer = packer_of(&peers->packed);
     member->told = 0;
     member->backoff_us = BACKOFF_MIN_US;
     wire->up = true;
@@ -194,18 +196,34 @@ static bool meet(struct wire *wire, const struct frame *frame)
     return verdict.good;
 }
 
-static bool on_frame(void *context, const struct frame *frame)
+/* Makes the body plain. A packed one is taken only where both ends said that they have the feature. */
+static bool open_body(struct wire *wire, struct frame *frame)
 {
-    struct wire *wire = context;
-    struct peers *peers = wire->peers;
-    wire->frames++;
-    if (frame->flags != 0) {
+    if (frame->flags == 0)
+        return true;
+    if (!wire->up || !feature_in(wire->member->said.features, FEATURE_LZ4)) {
         refuse_malformed(wire, "flags");
         return false;
     }
-    if (!wire->up) {
-        return wire->waiting || meet(wire, frame);
+    if (compress_frame_open(frame, FRAME_BODY_BYTES_MAX, &wire->peers->plain) != GRID_ERR_OK) {
+        refuse_malformed(wire, "body");
+        return false;
     }
+    return true;
+}
+
+static bool on_frame(void *context, const struct frame *received)
+{
+    struct wire *wire = context;
+    struct peers *peers = wire->peers;
+    struct frame opened = *received, *frame = &opened;
+    wire->frames++;
+    if (!wire->up && wire->waiting)
+        return true;
+    if (!open_body(wire, frame))
+        return false;
+    if (!wire->up)
+        return meet(wire, frame);
     if (frame->type == FRAME_BEAT) {
         if (frame->body.size != 0)
             refuse_malformed(wire, "body");
@@ -402,6 +420,8 @@ enum grid_err peers_open(const struct peers_options *options, struct peers **ret
     peers->incarnation = options->incarnation;
     peers->partitions = options->partitions;
     peers->features = options->features;
+    peers->compression = options->compression;
+    peers->packed.bytes_min = options->packed_bytes_min;
     snprintf(peers->version, sizeof peers->version, "%s", options->version != NULL ? options->version : "");
     prng_init(&peers->prng, entropy_u64(options->io->entropy));
     peers->listen_address = memory_copy(options->listen_address, strlen(options->listen_address) + 1);
@@ -460,6 +480,7 @@ void peers_close(struct peers *peers)
     }
     for (size_t i = 0; i < peers->members_count; i++)
         clock_timer_stop(clock, &peers->members[i].retry_timer);
+    buffer_close(&peers->plain);
     memory_free(peers->members);
     memory_free(peers->listen_address);
     memory_free(peers);
@@ -505,4 +526,18 @@ size_t peers_pending(const struct peers *peers, struct node_id peer)
 {
     const struct member *member = peers_find(peers, peer);
     return member == NULL || member->up == NULL ? 0 : conn_pending(peers->io->transport, member->up->conn);
+}
+
+void peers_frame_end(struct peers *peers, struct node_id peer, struct buffer *out, size_t mark)
+{
+    const struct member *member = peers_find(peers, peer);
+    if (member != NULL && member->up != NULL)
+        packer_end(&member->up->packer, out, mark);
+    else
+        frame_end(out, mark);
+}
+
+struct packer_counts peers_packed(const struct peers *peers)
+{
+    return peers->packed;
 }

@@ -18,6 +18,7 @@
 #include "grid/base/metric.h"
 #include "grid/base/uuid.h"
 #include "grid/io/io.h"
+#include "grid/wire/compress.h"
 #include "grid/wire/frame.h"
 #include "grid/wire/negotiate.h"
 #include "raft/manifest.h"
@@ -38,6 +39,8 @@ struct peers_options {
     uint64_t incarnation;                  /* of this node's data directory */
     uint32_t partitions;
     uint64_t features;                     /* that this node has */
+    enum compress_mode compression;
+    uint32_t packed_bytes_min;             /* 0: the usual bound */
     const char *version;                   /* of the program, for people; copied; NULL: not said */
     uint32_t beat_ms;                      /* 0: 100 */
     uint32_t silent_beats;                 /* 0: 8 */
@@ -88,6 +91,9 @@ uint64_t peers_incarnation(const struct peers *peers, struct node_id peer);
 const char *peers_version(const struct peers *peers, struct node_id peer);
 /* Buffer to append whole frames for a peer, or NULL when the link is down. Borrowed until the caller's callback returns. */
 struct buffer *peers_output(struct peers *peers, struct node_id peer);
+/* frame_end for what peers_output gave; packs the body where the link does. */
+void peers_frame_end(struct peers *peers, struct node_id peer, struct buffer *out, size_t mark);
+struct packer_counts peers_packed(const struct peers *peers);
 size_t peers_pending(const struct peers *peers, struct node_id peer);            /* unsent bytes, for back-pressure */
 
 #endif

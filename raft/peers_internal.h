@@ -45,6 +45,7 @@ struct wire {
     struct timer hello_timer, stall_timer;
     uint64_t frames;                     /* that came whole */
     struct pulse pulse;
+    struct packer packer;
     struct wire *next;
     uint64_t age;                        /* grows from one connection to the next */
     bool dialed, up, closing, late;      /* late: its time is over and it is asked once more */
@@ -74,6 +75,9 @@ struct peers {
     uint64_t incarnation;
     uint32_t partitions;
     uint64_t features;
+    enum compress_mode compression;
+    struct packer_counts packed;
+    struct buffer plain;                 /* a body that came packed, for the length of its handler */
     char version[PEER_VERSION_BYTES_MAX + 1];
     uint32_t strangers_told;             /* as member.told, of those that are no member */
     char *listen_address;

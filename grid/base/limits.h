@@ -21,6 +21,8 @@ enum {
     FRAME_BODY_BYTES_MAX = 8 * 1024 * 1024,
     /* Bytes of one command on the wire, whatever its fields. Past it: TOO_LARGE. */
     COMMAND_BYTES_MAX = 5 * 512 * 1024,
+    /* Bodies of frames below it are not packed: few packets carry them, and packing costs more than it saves. */
+    PACKED_BODY_BYTES_MIN = 4 * 1024,
     /* Bytes of one packed log entry; more operations go into the next entry. */
     ENTRY_BYTES_MAX = 3 * 1024 * 1024,
     /* Bytes of one file of the shared log, a multiple of the page. The smallest holds the largest entry; the largest is

@@ -38,7 +38,7 @@ struct client {
     uint32_t slot;
     uint64_t generation;
     bool greeted, closing, paused;
-    uint64_t features;                 /* in use on the connection */
+    struct packer packer;
     struct frame_stream stream;
     uint64_t frames, frames_seen;
     uint64_t asked, answered;          /* requests that are answered later, and their answers */
@@ -77,7 +77,7 @@ static void client_send(struct client *client, enum frame_type type, uint32_t pa
     struct transport *transport = client->node->io->transport;
     if (client->closing)
         return;
-    frame_append(conn_output(transport, client->conn), &frame);
+    packer_append(&client->packer, conn_output(transport, client->conn), &frame);
     size_t unread = conn_pending(transport, client->conn);
     if (!client->paused && unread > CLIENT_PENDING_BYTES_MAX) {
         client->paused = true;
@@ -122,7 +122,7 @@ static void send_welcome(struct client *client, uint32_t protocol, bool is_early
     if (!is_early) {
         welcome.cluster_uuid = uuid_bytes(&node->identity.cluster_uuid);
         welcome.protocols = CLIENT_PROTOCOLS;
-        welcome.features.count = features_names(node->client_features, welcome.features.names);
+        welcome.features.count = features_names(node->features, welcome.features.names);
     }
     buffer_clear(scratch);
     welcome_encode(&welcome, scratch);
@@ -150,7 +150,9 @@ static bool on_hello(struct client *client, const struct frame *frame)
         return true;
     }
     client->greeted = true;
-    client->features = features_of_names(hello.features.names, hello.features.count) & client->node->client_features;
+    uint64_t features = features_of_names(hello.features.names, hello.features.count) & client->node->features;
+    if (packer_wanted(client->node->compression, feature_in(features, FEATURE_LZ4), conn_origin(client->node->io->transport, client->conn).local))
+        client->packer = packer_of(&client->node->clients.packed);
     send_welcome(client, protocol, hello.protocols.max == 0, frame->request);
     return true;
 }

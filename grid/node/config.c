@@ -39,6 +39,7 @@ static const struct setting settings[] = {
     {"clients.per_address_max", SETTING_NUMBER32, FIELD(node.client_per_address_max), 1, 1000000, NULL, "of them from one address (default: half of them; this machine's own addresses all of them)"},
     {"clients.patience_ms", SETTING_NUMBER32, FIELD(node.client_patience_ms), 1000, 3600000, NULL, "for a greeting, the rest of a frame, unread answers; past it the connection is closed"},
     {"metrics", SETTING_ADDRESS, FIELD(metrics_address), 0, 0, NULL, "host:port of /metrics and /health; empty: off"},
+    {"compression", SETTING_TEXT, FIELD(node.compression), 0, 0, " auto on off ", "LZ4 for large frames: auto: on connections to other machines; on: on all; off: none, sent or taken"},
     {"loopback", SETTING_TEXT, FIELD(loopback), 0, 0, " unix tcp ", "unix: programs of this machine reach a loopback address over a Unix socket"},
     {"scheduling", SETTING_TEXT, FIELD(scheduling), 0, 0, " adaptive normal batch ", "batch: more under load, slow beside busy programs; adaptive: batch while there is much to do"},
     {"payment.ledger", SETTING_TEXT, FIELD(payment_ledger), 0, 0, NULL, "file of the built-in payment provider; empty: none"},

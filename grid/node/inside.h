@@ -31,6 +31,7 @@ struct clients {
     bool limits_local;                 /* by address: this machine's own too */
     uint32_t leaving;                  /* of the open ones: closed by this node, the transport has not said so yet */
     bool none_idle;                    /* since the last sweep, as far as was looked */
+    struct packer_counts packed;       /* answers */
     uint64_t partial_bytes;            /* of frames whose rest is missing */
     struct metric_counter *accepted, *closed, *requests, *responses, *malformed[9], *refused;
     struct metric_counter *connections_refused[CLIENT_REFUSALS], *reads_refused;
@@ -88,7 +89,8 @@ struct node {
     bool rejoin, begins;               /* asked for; the directory was empty */
     uint64_t opened_us, ticks;
     bool refusal_said;                 /* messages of an older restore epoch came: said once */
-    uint64_t client_features;          /* that this node has on the client port */
+    uint64_t features;                 /* that this node has on both ports */
+    enum compress_mode compression;
     struct prng prng;
     struct breaker breaker;            /* of the payment provider */
     struct activity_retries retries;   /* of calls to it */

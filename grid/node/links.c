@@ -71,7 +71,7 @@ bool links_send_messages(void *context, uint32_t source, uint32_t destination, u
         return false;
     size_t mark = frame_begin(out, FRAME_MESSAGES, destination, 0);
     command_encode_deliver(source, incarnation, destination, messages, count, out);
-    frame_end(out, mark);
+    peers_frame_end(node->peers, leader, out, mark);
     return true;
 }
 

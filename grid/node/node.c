@@ -122,7 +122,8 @@ static enum grid_err open_groups(struct node *node, char **ret_note)
                               .peer_listen_address = node_settings_member(settings, settings->self)->peer_address,
                               .members = members, .members_count = settings->members_count,
                               .cluster_uuid = node->identity.cluster_uuid, .incarnation = node->identity.incarnation, .manifest = node->manifest,
-                              .log_owner = node->identity.owner, .features = levels_features(node), .version = GRIDIRON_VERSION,
+                              .log_owner = node->identity.owner, .features = node->features | levels_features(node),
+                              .compression = node->compression, .packed_bytes_min = settings->packed_bytes_min, .version = GRIDIRON_VERSION,
                               .groups = settings->partitions, .sync = settings->sync,
                               .election_timeout_ms = settings->election_timeout_ms, .heartbeat_ms = settings->heartbeat_ms,
                               .log_disk_bytes_max = settings->log_disk_bytes_max,
@@ -217,6 +218,13 @@ static char *cannot_listen(const struct node *node, const char *port, enum grid_
                        transport_listen_reason(err));
 }
 
+static enum compress_mode compression_of(const struct node_settings *settings)
+{
+    if (strcmp(settings->compression, "off") == 0)
+        return COMPRESS_OFF;
+    return strcmp(settings->compression, "on") == 0 ? COMPRESS_ON : COMPRESS_AUTO;
+}
+
 enum grid_err node_open(const struct node_options *options, struct node **ret_node, char **ret_note)
 {
     REQUIRE(options->io && options->settings && options->metrics && options->fatal);
@@ -233,7 +241,9 @@ enum grid_err node_open(const struct node_options *options, struct node **ret_no
     node->context = options->context;
     node->partitions = options->settings->partitions;
     node->opened_us = clock_now_us(node->io->clock);
-    node->client_features = features_all();
+    node->compression = compression_of(options->settings);
+    node->clients.packed.bytes_min = options->settings->packed_bytes_min;
+    node->features = node->compression == COMPRESS_OFF ? 0 : CLIENT_FEATURES;
     node->tick = (struct timer){.fire = on_tick, .context = node};
     node->leaders_changed = (struct deferred){.run = refresh_map, .context = node};
     prng_init(&node->prng, entropy_u64(node->io->entropy));

@@ -22,12 +22,14 @@ struct node_settings {
     size_t members_count;
     uint32_t partitions;               /* default 128 */
     bool sync;                         /* durability fsync (true) or os */
+    char compression[8];               /* of what is sent: "off", "on"; else, as "auto": to other machines */
     uint32_t election_timeout_ms, heartbeat_ms;             /* 0: defaults */
     uint64_t log_disk_bytes_max, log_memory_bytes_max;      /* 0: defaults */
     uint64_t admission_load_max;                            /* of one partition; 0: default */
     uint64_t segment_bytes;                                 /* 0: default */
     uint32_t client_connections_max, client_patience_ms;    /* 0: defaults */
     uint32_t client_per_address_max;   /* 0: half of client_connections_max, and none for this machine's own addresses */
+    uint32_t packed_bytes_min;                              /* simulator only; 0: the usual bound */
     uint64_t shims_disabled;                                /* simulator only */
     uint32_t level_max;                                     /* tests only: as an older version would; 0: LEVEL_LAST */
 };

@@ -184,6 +184,13 @@ static void total(struct node *node, const char *name, const char *help, uint64_
     metric_counter_add(node->metrics, name, help, NULL)->value = value;
 }
 
+static void expose_packed(struct node *node, const char *labels, struct packer_counts packed)
+{
+    metric_counter_add(node->metrics, "gridiron_packed_frames_total", "Frames that were sent packed with LZ4.", labels)->value = packed.frames;
+    metric_counter_add(node->metrics, "gridiron_packed_plain_bytes_total", "Bytes of their bodies before packing.", labels)->value = packed.plain;
+    metric_counter_add(node->metrics, "gridiron_packed_sent_bytes_total", "Bytes of their bodies as sent.", labels)->value = packed.sent;
+}
+
 static void expose_retries(struct node *node)
 {
     static const char name[] = "retry_attempts_total", help[] = "Calls of the payment provider that repeated an earlier one.";
@@ -268,6 +275,8 @@ void status_refresh(struct node *node)
     total(node, "gridiron_map_gets_total", "Reads of one entry served by this node.", node->partition_reads.gets);
     total(node, "gridiron_map_hits_total", "Reads of one entry that found it.", node->partition_reads.hits);
     gauge(node, "gridiron_admission_load_max", "The most that one partition may have waiting, reserved and under way.", node->shared.load_max);
+    expose_packed(node, "port=\"peer\"", peers_packed(node->peers));
+    expose_packed(node, "port=\"client\"", node->clients.packed);
     expose_breaker(node);
     expose_retries(node);
     observer_refresh(&node->observer);

@@ -61,14 +61,14 @@ enum grid_err compress_unpack(struct bytes packed, size_t plain_bytes_max, struc
     return GRID_ERR_OK;
 }
 
-void compress_frame_end(struct buffer *out, size_t mark, size_t threshold_bytes)
+bool compress_frame_end(struct buffer *out, size_t mark, size_t threshold_bytes)
 {
     REQUIRE(out->size >= FRAME_HEADER_BYTES && mark <= out->size - FRAME_HEADER_BYTES);
-    size_t start = mark + FRAME_HEADER_BYTES, plain_bytes = out->size - start;
+    size_t start = mark + FRAME_HEADER_BYTES, plain_bytes = out->size - start, packed = 0;
     if (plain_bytes != 0 && plain_bytes >= threshold_bytes && plain_bytes <= FRAME_BODY_BYTES_MAX) {
         size_t room = room_that_pays(plain_bytes);
         uint8_t *at = buffer_extend(out, room);
-        size_t packed = pack(bytes_of(out->data + start, plain_bytes), at, room);
+        packed = pack(bytes_of(out->data + start, plain_bytes), at, room);
         if (packed != 0) {
             memmove(out->data + start, at, packed);
             frame_flag(out, mark, FRAME_FLAG_LZ4);
@@ -76,6 +76,64 @@ void compress_frame_end(struct buffer *out, size_t mark, size_t threshold_bytes)
         buffer_truncate(out, start + (packed != 0 ? packed : plain_bytes));
     }
     frame_end(out, mark);
+    return packed != 0;
+}
+
+/* ---- what one end of a connection sends */
+
+static size_t threshold_of(const struct packer *packer)
+{
+    return packer->counts->bytes_min != 0 ? packer->counts->bytes_min : COMPRESS_THRESHOLD_BYTES;
+}
+
+static bool tries(struct packer *packer, size_t plain_bytes)
+{
+    if (packer->counts == NULL || plain_bytes < threshold_of(packer) || plain_bytes > FRAME_BODY_BYTES_MAX)
+        return false;
+    if (packer->skip == 0)
+        return true;
+    packer->skip--;
+    return false;
+}
+
+static void learn(struct packer *packer, bool packed, size_t plain_bytes, size_t sent_bytes)
+{
+    if (packed) {
+        packer->failures = 0;
+        packer->counts->frames++;
+        packer->counts->plain += plain_bytes;
+        packer->counts->sent += sent_bytes;
+        return;
+    }
+    packer->skip = packer->failures < 6 ? 1u << packer->failures : COMPRESS_SKIP_MAX;
+    packer->failures++;
+}
+
+void packer_append(struct packer *packer, struct buffer *out, const struct frame *frame)
+{
+    if (!tries(packer, frame->body.size)) {
+        frame_append(out, frame);
+        return;
+    }
+    size_t mark = frame_begin(out, frame->type, frame->partition, frame->request);
+    bool packed = compress_pack(frame->body, threshold_of(packer), out);
+    if (packed)
+        frame_flag(out, mark, FRAME_FLAG_LZ4);
+    else
+        buffer_append(out, frame->body);
+    learn(packer, packed, frame->body.size, out->size - mark - FRAME_HEADER_BYTES);
+    frame_end(out, mark);
+}
+
+void packer_end(struct packer *packer, struct buffer *out, size_t mark)
+{
+    size_t plain_bytes = out->size - mark - FRAME_HEADER_BYTES;
+    if (tries(packer, plain_bytes)) {
+        bool packed = compress_frame_end(out, mark, threshold_of(packer));
+        learn(packer, packed, plain_bytes, out->size - mark - FRAME_HEADER_BYTES);
+    } else {
+        frame_end(out, mark);
+    }
 }
 
 enum grid_err compress_frame_open(struct frame *frame, size_t plain_bytes_max, struct buffer *plain)

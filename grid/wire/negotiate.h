@@ -45,6 +45,8 @@ enum wire_feature {
 /* A set of features is a uint64_t: bit n is enum wire_feature n. */
 static inline bool feature_in(uint64_t set, enum wire_feature feature) { return (set >> feature & 1) != 0; }
 static inline uint64_t feature_bit(enum wire_feature feature) { return UINT64_C(1) << feature; }
+/* Those that connections of clients can have. */
+#define CLIENT_FEATURES (feature_bit(FEATURE_LZ4))
 /* All features that this program has. */
 uint64_t features_all(void);
 /* The known ones among the names; the others are skipped. */

@@ -273,11 +273,26 @@ def impostor_among_peers(table):
         "an unknown kind of message": ("body", frame(RAFT, b"\x63" + b"\0" * 20, partition=0, request=0)),
         "a confirmation that ends in a row": ("body", frame(CONFIRM, b"\0" * 21, request=0)),
         "outbox messages that are no message": ("body", frame(MESSAGES, b"\xff" * 30, partition=0, request=0)),
-        "a packed body": ("flags", frame(RAFT, b"\x10\0\0\0abcd", flags=LZ4, partition=0, request=0)),
+        "a packed body that nobody agreed on": ("flags", frame(RAFT, b"\x10\0\0\0abcd", flags=LZ4, partition=0, request=0)),
         "a frame of the other port": ("type", frame(COMMAND, b"\x08\x01", partition=0)),
     }
     for name, (reason, sent) in rows.items():
         table.row("peer", "in a member's name: " + name, MALFORMED % ("peer", reason), lambda: is_ended(address, sent, as_member))
+
+
+def as_packing_member(address):
+    connection = dial(address)
+    said = dict(fields(hostile.read_frame(connection)[2]))
+    connection.sendall(frame(PEER_HELLO, peer_hello(said, 1)[HEADER:] + data(6, b"lz4") + data(6, b"teleport"), request=0))
+    return connection
+
+
+def packed_among_peers(table):
+    """A member that agreed on packed bodies: what they claim is looked at before memory is asked for."""
+    address = table.address("peer")
+    for name, body in LIES.items():
+        table.row("peer", "in a packing member's name: " + name, MALFORMED % ("peer", "body"),
+                  lambda: is_ended(address, frame(RAFT, body, flags=LZ4, partition=0, request=0), as_packing_member))
 
 
 def absent_member(tap):
@@ -540,6 +555,7 @@ def whole_table(tap):
             tap.attempt("slow_receiver", lambda: slow_receiver(table, key, partition))
             other = Table(tap, nodes, max(nodes.ids()), witness)
             tap.attempt("impostor_among_peers", lambda: impostor_among_peers(other))
+            tap.attempt("packed_among_peers", lambda: packed_among_peers(other))
             tap.attempt("patience", lambda: patience(other))
         tap.check("nothing filled the log", len(hostile.log_lines(nodes, node)) < 120, str(len(hostile.log_lines(nodes, node))))
 

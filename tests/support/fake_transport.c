@@ -50,6 +50,13 @@ static size_t pending(struct transport *base, struct conn *conn)
     return ((struct fake_transport *)base)->pending;
 }
 
+static struct conn_origin origin(struct transport *base, struct conn *conn)
+{
+    (void)base;
+    (void)conn;
+    return (struct conn_origin){0};
+}
+
 static void pause_(struct transport *base, struct conn *conn, bool paused)
 {
     (void)base;
@@ -85,7 +92,8 @@ void fake_transport_init(struct fake_transport *fake)
 {
     *fake = (struct fake_transport){
         .transport = {.listen = listen_, .listener_close = listener_close, .connect = connect_, .attach = attach,
-                      .output = output, .pending = pending, .pause = pause_, .close = close_}};
+                      .output = output, .pending = pending, .pause = pause_, .close = close_,
+                      .origin = origin}};
 }
 
 void fake_transport_close(struct fake_transport *fake)

@@ -71,6 +71,7 @@ static const struct option_row bench_map_options[] = {
     {"op", 0, "set|get|mixed", "what is done; mixed: half of each (default set)"},
     BENCH_OPTIONS,
     {"value-size", 'v', "N", "bytes of a value (default 100)"},
+    {"content", 0, "letters|text|noise", "what values are made of: the alphabet again and again, records of words, or bytes that nothing shrinks (default letters)"},
     {"keys", 'k', "N", "keys to choose from; reading begins with writing them all (default 100000)"},
     {"map", 'm', "NAME", "the map (default \"bench\")"},
     {0}};

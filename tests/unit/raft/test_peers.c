@@ -25,6 +25,7 @@ struct node {
     uint64_t incarnation;
     size_t ups, downs, frames;
     uint64_t last_request;
+    size_t last_body_bytes;
     bool refuse;                         /* take every frame for malformed */
 };
 
@@ -36,6 +37,7 @@ static bool on_frame(void *context, struct node_id from, const struct frame *fra
     cr_assert(from.value >= 1 && from.value <= NODES_COUNT && from.value != node->id.value);
     node->frames++;
     node->last_request = frame->request;
+    node->last_body_bytes = frame->body.size;
     return !node->refuse;
 }
 
@@ -126,7 +128,7 @@ static uint64_t malformed(struct node *node, const char *reason)
     return metric_counter_add(node->metrics, "gridiron_malformed_frames_total", "", labels)->value;
 }
 
-struct send_plan { struct node *node; struct node_id to; enum frame_type type; uint64_t request; bool sent; };
+struct send_plan { struct node *node; struct node_id to; enum frame_type type; uint64_t request; bool sent; size_t written; };
 
 static void run_send(struct world *world, void *context)
 {
@@ -141,7 +143,7 @@ static void run_send(struct world *world, void *context)
 
 static bool send(struct mesh *mesh, size_t from, uint32_t to, enum frame_type type, uint64_t request)
 {
-    struct send_plan plan = {&mesh->nodes[from], {to}, type, request, false};
+    struct send_plan plan = {&mesh->nodes[from], {to}, type, request, false, 0};
     host_at(mesh->nodes[from].host, 0, run_send, &plan);
     run_for(mesh, SECOND_US / 10);
     return plan.sent;
@@ -278,6 +280,93 @@ Test(peers, a_malformed_body_closes_the_link_and_is_counted)
     mesh_close(mesh);
 }
 
+/* A body that shrinks to nearly nothing, and what arrived of it. */
+enum { LARGE_BYTES = 100000 };
+
+static void run_send_large(struct world *world, void *context)
+{
+    (void)world;
+    struct send_plan *plan = context;
+    struct buffer *out = peers_output(plan->node->peers, plan->to);
+    plan->sent = out != NULL;
+    if (out == NULL)
+        return;
+    size_t before = out->size, mark = frame_begin(out, plan->type, FRAME_PARTITION_NONE, plan->request);
+    memset(buffer_extend(out, LARGE_BYTES), 'x', LARGE_BYTES);
+    peers_frame_end(plan->node->peers, plan->to, out, mark);
+    plan->written = out->size - before;
+}
+
+/* Bytes that left; the whole body must have arrived. */
+static size_t send_large(struct mesh *mesh, size_t from, uint32_t to)
+{
+    struct send_plan plan = {.node = &mesh->nodes[from], .to = {to}, .type = FRAME_LEADERS, .request = 42};
+    struct node *receiver = &mesh->nodes[to - 1];
+    receiver->last_body_bytes = 0;
+    host_at(mesh->nodes[from].host, 0, run_send_large, &plan);
+    run_for(mesh, SECOND_US / 5);
+    cr_assert(plan.sent);
+    cr_assert_eq(receiver->last_body_bytes, (size_t)LARGE_BYTES);
+    return plan.written;
+}
+
+/* A feature is used only where both ends named it: the others would take a packed frame for damage. */
+Test(peers, pack_only_on_links_on_which_both_ends_can)
+{
+    struct mesh *mesh = mesh_open(11);
+    mesh->nodes[1].features = 0;
+    mesh_start(mesh);
+    run_for(mesh, SECOND_US);
+    cr_assert_lt(send_large(mesh, 0, 3), 1000u);
+    cr_assert_lt(send_large(mesh, 2, 1), 1000u);
+    cr_assert_gt(send_large(mesh, 0, 2), (size_t)LARGE_BYTES);
+    cr_assert_gt(send_large(mesh, 1, 3), (size_t)LARGE_BYTES);
+    struct packer_counts packed = peers_packed(mesh->nodes[0].peers);
+    cr_assert(packed.frames == 1 && packed.plain == LARGE_BYTES && packed.sent < 1000);
+    for (size_t i = 0; i < NODES_COUNT; i++)
+        cr_assert_eq(mesh->nodes[i].downs, 0u);
+    mesh_close(mesh);
+}
+
+static void run_send_packed(struct world *world, void *context)
+{
+    (void)world;
+    struct send_plan *plan = context;
+    struct buffer *out = peers_output(plan->node->peers, plan->to);
+    size_t mark = frame_begin(out, FRAME_LEADERS, FRAME_PARTITION_NONE, 1);
+    buffer_append_u32(out, (uint32_t)plan->request);
+    buffer_append_text(out, "\x1f" "a" "\x01");
+    frame_flag(out, mark, FRAME_FLAG_LZ4);
+    frame_end(out, mark);
+    plan->sent = true;
+}
+
+static void assert_packed_is_refused(uint32_t stated_bytes, bool negotiated, const char *reason)
+{
+    struct mesh *mesh = mesh_open(12);
+    if (!negotiated)
+        mesh->nodes[1].features = 0;
+    mesh_start(mesh);
+    run_for(mesh, SECOND_US);
+    struct send_plan plan = {.node = &mesh->nodes[0], .to = {2}, .request = stated_bytes};
+    host_at(mesh->nodes[0].host, 0, run_send_packed, &plan);
+    run_for(mesh, SECOND_US / 10);
+    cr_assert(plan.sent);
+    cr_assert_eq(malformed(&mesh->nodes[1], reason), 1u, "%s", reason);
+    cr_assert_eq(mesh->nodes[1].frames, 0u);
+    cr_assert_geq(mesh->nodes[1].downs, 1u);
+    mesh_close(mesh);
+}
+
+Test(peers, refuse_packed_bodies_that_lie_or_that_nobody_agreed_on)
+{
+    assert_packed_is_refused(UINT32_MAX, true, "body");
+    assert_packed_is_refused(8 * 1024 * 1024, true, "body");
+    assert_packed_is_refused(3, true, "body");
+    assert_packed_is_refused(0, true, "body");
+    assert_packed_is_refused(17, false, "flags");
+}
+
 Test(peers, a_frame_that_nobody_takes_closes_the_link)
 {
     struct mesh *mesh = mesh_open(7);
@@ -306,7 +395,7 @@ Test(peers, a_frame_whose_end_does_not_come_closes_the_link)
     struct mesh *mesh = mesh_open(8);
     mesh_start(mesh);
     run_for(mesh, SECOND_US);
-    struct send_plan plan = {&mesh->nodes[0], {2}, FRAME_LEADERS, 0, false};
+    struct send_plan plan = {&mesh->nodes[0], {2}, FRAME_LEADERS, 0, false, 0};
     host_at(mesh->nodes[0].host, 0, run_send_half, &plan);
     for (uint64_t i = 0; i < 120; i++)
         send(mesh, 0, 2, FRAME_LEADERS, i);
@@ -418,7 +507,7 @@ Test(peers, beats_are_said_only_where_nothing_else_is)
     /* `send` takes a beat's time; whoever speaks that often on one link of six needs no beats there. */
     before = world_totals(mesh->world)->frames;
     for (unsigned i = 0; i < 200; i++) {
-        struct send_plan plan = {&mesh->nodes[0], {2}, FRAME_LEADERS, i, false};
+        struct send_plan plan = {&mesh->nodes[0], {2}, FRAME_LEADERS, i, false, 0};
         host_at(mesh->nodes[0].host, 0, run_send, &plan);
         run_for(mesh, SECOND_US / 20);
     }

@@ -162,6 +162,86 @@ Test(compress, packs_the_body_of_a_frame_in_place_when_it_pays)
     buffer_close(&noise);
 }
 
+/* What a packer writes at the end of `out`, in either of its two ways, must be the frame again. */
+static bool packs(struct packer *packer, const struct buffer *plain, bool in_place)
+{
+    struct buffer sent = {0}, unpacked = {0};
+    struct frame frame;
+    size_t size = 0;
+    if (in_place) {
+        size_t mark = frame_begin(&sent, FRAME_RESPONSE, 1, 2);
+        buffer_append(&sent, buffer_bytes(plain));
+        packer_end(packer, &sent, mark);
+    } else {
+        packer_append(packer, &sent, &(struct frame){.type = FRAME_RESPONSE, .partition = 1, .request = 2, .body = buffer_bytes(plain)});
+    }
+    cr_assert_eq(frame_parse(buffer_bytes(&sent), FRAME_BODY_BYTES_MAX, &frame, &size), FRAME_OK);
+    cr_assert(size == sent.size && frame.type == FRAME_RESPONSE && frame.partition == 1 && frame.request == 2);
+    bool packed = (frame.flags & FRAME_FLAG_LZ4) != 0;
+    cr_assert_eq(compress_frame_open(&frame, FRAME_BODY_BYTES_MAX, &unpacked), GRID_ERR_OK);
+    cr_assert(bytes_equal(frame.body, buffer_bytes(plain)));
+    buffer_close(&sent);
+    buffer_close(&unpacked);
+    return packed;
+}
+
+Test(compress, a_packer_that_is_off_packs_nothing)
+{
+    struct packer packer = packer_of(NULL);
+    struct buffer words = {0};
+    append_words(&words, 100000);
+    cr_assert_not(packs(&packer, &words, true));
+    cr_assert_not(packs(&packer, &words, false));
+    buffer_close(&words);
+}
+
+Test(compress, a_packer_packs_large_bodies_that_shrink_and_counts_them)
+{
+    struct packer_counts counts = {0};
+    struct packer packer = packer_of(&counts);
+    struct buffer words = {0}, small = {0};
+    append_words(&words, 50000);
+    append_words(&small, COMPRESS_THRESHOLD_BYTES - 1);
+    cr_assert(packs(&packer, &words, true) && packs(&packer, &words, false));
+    cr_assert_not(packs(&packer, &small, true));
+    cr_assert_not(packs(&packer, &small, false));
+    cr_assert(counts.frames == 2 && counts.plain == 100000 && counts.sent > 0 && counts.sent <= 100000 - 100000 / 8);
+    buffer_close(&words);
+    buffer_close(&small);
+}
+
+/* Noise costs a try now and then, not every time; the first body that shrinks ends that. */
+Test(compress, a_packer_tries_less_often_what_does_not_shrink)
+{
+    struct packer_counts counts = {0};
+    struct packer packer = packer_of(&counts);
+    struct buffer words = {0}, noise = {0};
+    size_t waited = 0;
+    append_words(&words, 5000);
+    append_noise(&noise, 5000);
+    cr_assert_not(packs(&packer, &noise, true));
+    cr_assert_not(packs(&packer, &words, true), "one is let through");
+    cr_assert(packs(&packer, &words, true));
+    for (size_t i = 0; i < 1000; i++)
+        cr_assert_not(packs(&packer, &noise, i % 2 == 0));
+    while (!packs(&packer, &words, true))
+        waited++;
+    cr_assert(waited > 0 && waited <= COMPRESS_SKIP_MAX, "%zu", waited);
+    cr_assert(packs(&packer, &words, true), "at once again");
+    buffer_close(&words);
+    buffer_close(&noise);
+}
+
+Test(compress, is_wanted_where_both_ends_have_it_and_bytes_cost)
+{
+    cr_assert(packer_wanted(COMPRESS_AUTO, true, false));
+    cr_assert_not(packer_wanted(COMPRESS_AUTO, true, true), "within a machine");
+    cr_assert(packer_wanted(COMPRESS_ON, true, true));
+    cr_assert_not(packer_wanted(COMPRESS_OFF, true, false));
+    cr_assert_not(packer_wanted(COMPRESS_AUTO, false, false), "not negotiated");
+    cr_assert_not(packer_wanted(COMPRESS_ON, false, false));
+}
+
 Test(compress, leaves_a_frame_alone_that_cannot_be_opened)
 {
     struct buffer packed = {0}, plain = {0};
