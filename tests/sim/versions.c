@@ -9,7 +9,7 @@
 #include "grid/wire/level.h"
 
 /* How long what was asked for may wait somewhere, in a paused node or behind a cut, before it is refused or done. */
-enum { MEMBERS_MAX = 7, STEP_LOW_US = 300000, STEP_HIGH_US = 2500000, ASK_DEADLINE_MS = 4000, UNDER_WAY_US = 40000000 };
+enum { MEMBERS_MAX = 7, STEP_LOW_US = 300000, STEP_HIGH_US = 1500000, ASK_DEADLINE_MS = 4000, UNDER_WAY_US = 40000000 };
 
 struct versions {
     struct run *run;
@@ -156,7 +156,7 @@ static void miss_the_raise(struct versions *versions)
     struct world *world = versions->world;
     size_t node = draw(versions, 0, versions->members_count - 1);
     uint64_t cut_us = draw(versions, 500000, 1500000);
-    if (versions->too_old != versions->members_count || draw(versions, 0, 1) == 0) {
+    if (versions->too_old != versions->members_count || draw(versions, 0, 4) == 0) {
         return;
     }
     fault_happened(world, FAULT_TOO_OLD);
@@ -167,6 +167,8 @@ static void miss_the_raise(struct versions *versions)
             net_cut(world, versions->members[i].host, versions->members[node].host, cut_us, false);
         }
     }
+    /* What it leads must not be raised in its own log alone: with that it would not even start. */
+    net_cut(world, versions->admin, versions->members[node].host, cut_us, false);
     world_at(world, draw(versions, 100000, 500000), run_mistake, versions);
 }
 
@@ -238,7 +240,7 @@ static void step(struct world *world, void *context)
         choice = UINT64_MAX;
     } else if (fault_on(world, FAULT_MIXED_LEVELS)) {
         fault_happened(world, FAULT_MIXED_LEVELS);
-        if (choice < 3) {
+        if (choice < 4) {
             upgrade(versions);
         } else if (choice < 5) {
             go_back(versions);
