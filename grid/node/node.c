@@ -302,6 +302,11 @@ void node_close(struct node *node)
     memory_free(node);
 }
 
+bool node_rejoined(const struct node *node)
+{
+    return group_set_rejoining(node->groups) == 0;
+}
+
 bool node_ready(const struct node *node)
 {
     for (uint32_t i = 0; i < node->partitions; i++)

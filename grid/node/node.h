@@ -40,6 +40,7 @@ void node_hand_over(struct node *node, void (*done)(void *context), void *contex
 /* Ends all connections and proposals. What was unanswered stays unknown to its client (I40). */
 void node_close(struct node *node);
 
+bool node_rejoined(const struct node *node);           /* it has lost nothing, or holds everything again */
 bool node_ready(const struct node *node);              /* every partition has a leader that this node knows, right now */
 /* Appends what /health/ready says: {"status":"UP","state":"ready"}, or OUT_OF_SERVICE with another state of health.h and its reason.
  * Whether the node is ready; steady, unlike node_ready. */

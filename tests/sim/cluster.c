@@ -108,6 +108,7 @@ static void watch_member(struct cluster *cluster, size_t i)
         world_trace_fold(cluster->world, partition_digest(partition));
     }
     if (member->node) {
+        host_set_whole(member->host, node_rejoined(member->node));
         watch_metrics(cluster, member);
     }
 }
@@ -177,6 +178,12 @@ static void on_refused(struct member *member, enum grid_err err, const char *not
     host_crash_soon(member->host, down_us(member));
 }
 
+static void see_identity(void *context, const char *name)
+{
+    bool *seen = context;
+    *seen = *seen || strcmp(name, "identity") == 0;
+}
+
 static void on_open(void *context, struct host *host)
 {
     struct member *member = context;
@@ -187,12 +194,19 @@ static void on_open(void *context, struct host *host)
         cluster->log_times[(size_t)(member - cluster->members) * cluster->run->partitions + i] = 0;
     }
     enum grid_err err = node_open(&(struct node_options){.io = host_io(host), .logger = world_logger(cluster->world),
-                                                         .metrics = member->metrics, .settings = &member->settings,
+                                                         .metrics = member->metrics, .settings = &member->settings, .rejoin = host_rejoins(host),
                                                          .fatal = on_fatal, .context = member}, &member->node, &note);
+    bool begun = false;
+    host_io(host)->storage->list(host_io(host)->storage, see_identity, &begun);
+    if (begun) {
+        host_rejoined(host); /* from here on it goes on by itself */
+    }
     if (err != GRID_ERR_OK) {
         on_refused(member, err, note);
         memory_free(note);
-    } else if (disk_damaged(host)) {
+        return;
+    }
+    if (disk_damaged(host)) {
         world_fail(cluster->world, "%s starts although its log is damaged", host_name(host));
     } else {
         versions_started(cluster->versions, number_of(member));

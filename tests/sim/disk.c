@@ -651,6 +651,20 @@ void disk_repair(struct host *host)
     }
 }
 
+void disk_wipe(struct host *host)
+{
+    struct sim_disk *disk = &host->disk;
+    REQUIRE(!host->up);
+    disk_repair(host);
+    while (disk->files_count > 0) {
+        struct disk_file *file = disk->files[disk->files_count - 1];
+        file_unlist(disk, file);
+        file_free(file);
+    }
+    host->disks_lost++;
+    host->rejoins = true;
+}
+
 /* ---- crashes ---- */
 
 static void page_lose(struct world *world, struct page *page)

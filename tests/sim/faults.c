@@ -108,7 +108,7 @@ static void run_start(struct world *world, void *context)
 
 static void crash_for(struct world *world, struct host *host, enum crash_kind kind, uint64_t down_us)
 {
-    if (host_up(host)) {
+    if (host_up(host) && !host_spared(host)) {
         host_crash(host, kind);
         world_at(world, down_us, run_start, host);
     }
@@ -187,7 +187,7 @@ static void run_stop(struct world *world, void *context)
 static void act_stop(struct world *world)
 {
     struct host *host = any_host(world, HOST_NODE);
-    if (host_up(host) && !host_paused(host)) {
+    if (host_up(host) && !host_paused(host) && !host_spared(host)) {
         fault_happened(world, FAULT_STOP);
         host_leave(host);
         world_at(world, chance(world, 0, LEAVE_US_MAX), run_stop, host);
@@ -446,6 +446,30 @@ static void act_damage(struct world *world, enum fault fault, enum disk_damage d
     world_at(world, chance(world, 1000000, 5000000), run_replaced, host);
 }
 
+static bool all_whole(const struct world *world)
+{
+    for (size_t i = 0; i < world->hosts_count; i++) {
+        if (world->hosts[i]->kind == HOST_NODE && !world->hosts[i]->whole) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* As docs/guides/replace-a-disk.md says: one at a time, and only while all others are whole. */
+static void act_disk_lost(struct world *world)
+{
+    struct host *host = any_host(world, HOST_NODE);
+    if (!all_whole(world) || any_disk_fails(world)) {
+        return;
+    }
+    fault_happened(world, FAULT_DISK_LOST);
+    host_crash(host, CRASH_KILL);
+    world_say(world, "%s has lost its disk", host->name);
+    disk_wipe(host);
+    world_at(world, chance(world, 1000, 2000000), run_start, host);
+}
+
 static void run_room(struct world *world, void *context)
 {
     struct host *host = context;
@@ -491,6 +515,7 @@ static void act(struct world *world, enum fault fault)
     case FAULT_CUT_FILE: act_damage(world, fault, DAMAGE_CUT); break;
     case FAULT_LOST_FILE: act_damage(world, fault, DAMAGE_GONE); break;
     case FAULT_DISK_FULL: act_disk_full(world); break;
+    case FAULT_DISK_LOST: act_disk_lost(world); break;
     case FAULT_RING: act_ring(world); break;
     case FAULT_CLOG: act_clog(world); break;
     case FAULT_QUORUM_LOST: act_quorum_lost(world); break;
@@ -506,7 +531,8 @@ static const enum fault actions[] = {FAULT_CRASH, FAULT_CLIENT_CRASH, FAULT_CRAS
                                      FAULT_ONE_WAY, FAULT_SPLIT, FAULT_ISOLATE, FAULT_RESET, FAULT_SLOW_RECEIVER,
                                      FAULT_SLOW_DISK, FAULT_JUMP, FAULT_WRITE_ERROR, FAULT_SYNC_ERROR,
                                      FAULT_WRITE_ERROR_LASTING, FAULT_DISK_FULL, FAULT_BIT_ROT, FAULT_MISDIRECTED,
-                                     FAULT_CUT_FILE, FAULT_LOST_FILE, FAULT_RING, FAULT_CLOG, FAULT_QUORUM_LOST};
+                                     FAULT_CUT_FILE, FAULT_LOST_FILE, FAULT_RING, FAULT_CLOG, FAULT_QUORUM_LOST,
+                                     FAULT_DISK_LOST};
 
 /* Faults come in rows with calm between: a cluster that is never left alone does nothing that could go wrong. */
 static uint64_t calm_down(struct world *world)
@@ -552,6 +578,9 @@ void faults_forbid_power_cuts(struct world *world)
 {
     world->power_is_safe = true;
     world->plan.on[FAULT_SYNC_ERROR] = false; /* takes from the cache what a power cut would take */
+    /* Of two nodes that end one after the other, nobody would know which one has lost something. */
+    world->plan.on[FAULT_WRITE_ERROR] = world->plan.on[FAULT_WRITE_ERROR_LASTING] = false;
+    world->plan.on[FAULT_STOP] = world->plan.on[FAULT_DISK_LOST] = false;
 }
 
 void faults_begin(struct world *world)

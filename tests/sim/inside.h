@@ -81,6 +81,8 @@ struct host {
     enum host_kind kind;
     struct host_owner owner;
     bool up, leaving;
+    bool whole, rejoins;                   /* see world.h */
+    uint64_t disks_lost;
     bool closing;                          /* the owner frees; no effect reaches the world */
     uint64_t incarnation, paused_until_us;
     struct doom doom;
@@ -128,6 +130,7 @@ struct world {
     struct link *links;
     struct plan plan;
     bool faults_active, power_is_safe;
+    struct host *without_tail;             /* lost power with durability "os", and may not be whole yet */
     uint64_t calm_since_us;                /* when the last calm ended or will end */
     struct ledger *ledger;
     struct world_totals totals;
@@ -165,6 +168,8 @@ void sim_net_close_world(struct world *world);
 struct host *net_host_of(struct world *world, const char *address);
 
 /* disk.c */
+/* Another node has lost the end of its log; this one must not end now. */
+bool host_spared(const struct host *host);
 void sim_disk_init(struct sim_disk *disk, struct host *host);
 void sim_disk_crash(struct sim_disk *disk, enum crash_kind kind);
 void sim_disk_return(struct sim_disk *disk);           /* after the owner freed what it had */

@@ -66,6 +66,7 @@ struct counter_node {
     struct counter *counter;
     struct host *host;
     struct group_set *set;
+    struct manifest *manifest;
     struct replica *replicas;
     struct proposal *proposals;            /* not yet ended */
     struct query *queries;
@@ -87,7 +88,7 @@ struct counter {
     uint32_t election_ms, read_percent;
     bool transfers, draining;
     enum { DISKS_REST, DISKS_FILL, DISKS_READ } disks; /* full_disks.h */
-    bool sync;                             /* durability: fsync, or os where only processes die */
+    bool sync;                             /* durability: fsync, or os */
 };
 
 static uint64_t draw(struct counter *counter, uint64_t low, uint64_t high)
@@ -395,6 +396,7 @@ static void run_load(struct world *world, void *context)
     if (disk_ignored(node->host)) {
         world_fail(counter->world, "I37: %s goes on although its disk failed", host_name(node->host));
     }
+    host_set_whole(node->host, group_set_rejoining(node->set) == 0);
     uint32_t steps = counter->draining ? partitions : (partitions + 7) / 8;
     for (uint32_t i = 0; i < steps; i++) {
         load_group(node, counter->draining ? i : (uint32_t)draw(counter, 0, partitions - 1));
@@ -423,13 +425,18 @@ static uint64_t segment_bytes(const struct counter *counter)
     return counter->run->options->seed % 4 == 3 ? 4 * MIB : MIB;
 }
 
+static uint64_t incarnation_of(const struct counter_node *node)
+{
+    return 1000 * host_disks(node->host) + host_number(node->host) + 1;
+}
+
 static struct group_set_options node_options(struct counter_node *node)
 {
     struct counter *counter = node->counter;
     return (struct group_set_options){
         .io = host_io(node->host), .logger = world_logger(counter->world), .self = {(uint32_t)host_number(node->host) + 1},
         .peer_listen_address = node->address, .members = counter->members, .members_count = counter->run->nodes,
-        .cluster_uuid = uuid_of_name(bytes_of_text("grid-sim counter")), .incarnation = host_number(node->host) + 1,
+        .cluster_uuid = uuid_of_name(bytes_of_text("grid-sim counter")), .incarnation = incarnation_of(node), .manifest = node->manifest,
         .log_owner = 0x6772696473696d31 + host_number(node->host), .groups = counter->run->partitions, .sync = counter->sync,
         .election_timeout_ms = counter->election_ms, .heartbeat_ms = counter->election_ms / 10, .segment_bytes = segment_bytes(counter),
         .log_memory_bytes_max = counter->log_memory_bytes,
@@ -440,8 +447,12 @@ static struct group_set_options node_options(struct counter_node *node)
 static bool refuses(struct counter_node *node, enum grid_err err, char *note)
 {
     struct world *world = node->counter->world;
-    bool damaged = disk_damaged(node->host);
-    if (err != GRID_ERR_OK && (damaged || disk_failed(node->host))) {
+    struct storage *storage = host_io(node->host)->storage;
+    bool damaged = disk_damaged(node->host), full = err == GRID_ERR_NO_SPACE && storage->free_bytes(storage) == 0;
+    if (full) {
+        world_say(world, "%s refuses to start on a full disk", host_name(node->host));
+        host_crash_soon(node->host, draw(node->counter, 1000, 2000000));
+    } else if (err != GRID_ERR_OK && (damaged || disk_failed(node->host))) {
         SOMETIMES(world, damaged && err == GRID_ERR_CORRUPT ? "a node refuses a damaged log" : "a node does not start on a failing disk");
         world_say(world, "%s refuses to start: %s (%s)", host_name(node->host), note ? note : "", grid_err_name(err));
         host_crash_soon(node->host, draw(node->counter, 1000, 2000000));
@@ -456,14 +467,40 @@ static bool refuses(struct counter_node *node, enum grid_err err, char *note)
     return err != GRID_ERR_OK;
 }
 
+static void see_manifest(void *context, const char *name)
+{
+    bool *seen = context;
+    *seen = *seen || strcmp(name, "manifest") == 0;
+}
+
+static enum grid_err open_manifest(struct counter_node *node, char **ret_note)
+{
+    struct storage *storage = host_io(node->host)->storage;
+    bool seen = false;
+    node->manifest = NULL;
+    enum grid_err err = storage->list(storage, see_manifest, &seen);
+    if (err == GRID_ERR_OK && !seen) {
+        err = manifest_create(storage, node->counter->run->partitions, host_rejoins(node->host) ? LOST_ALL : LOST_NOTHING);
+    }
+    if (err == GRID_ERR_OK) {
+        host_rejoined(node->host);
+        err = manifest_open(storage, incarnation_of(node), false, &node->manifest, ret_note);
+    }
+    return err;
+}
+
 static void on_open(void *context, struct host *host)
 {
     struct counter_node *node = context;
     struct counter *counter = node->counter;
-    struct group_set_options options = node_options(node);
     char *note = NULL;
     (void)host;
-    enum grid_err err = group_set_open(&options, &node->set, &note);
+    enum grid_err err = open_manifest(node, &note);
+    if (err != GRID_ERR_OK && refuses(node, err, note)) {
+        return;
+    }
+    struct group_set_options options = node_options(node);
+    err = group_set_open(&options, &node->set, &note);
     if (refuses(node, err, note)) {
         node->set = NULL;
         return;
@@ -489,6 +526,10 @@ static void on_end(void *context, struct host *host)
         group_set_close(node->set);
     }
     node->set = NULL;
+    if (node->manifest) {
+        manifest_close(node->manifest);
+    }
+    node->manifest = NULL;
     if (node->proposals || node->queries) {
         world_fail(counter->world, "%s: a proposal or a read never ended", host_name(host));
     }
@@ -517,9 +558,9 @@ static void *counter_open(struct run *run)
     counter->read_percent = (uint32_t)draw(counter, 5, 50);
     counter->transfers = draw(counter, 0, 1) == 0;
     counter->log_memory_bytes = draw(counter, 0, 19) == 0 ? 1000000 : run->options->log_memory_bytes;
-    counter->sync = draw(counter, 0, 9) > 0;
+    counter->sync = draw(counter, 0, 4) > 0;
     if (!counter->sync) {
-        world_say(run->world, "durability os: what was written survives deaths of processes, and no more is promised");
+        world_say(run->world, "durability os: nothing acknowledged is lost while fewer than a majority are down or not caught up");
         faults_forbid_power_cuts(run->world);
     }
     REQUIRE(run->nodes <= NODES_HERE_MAX);

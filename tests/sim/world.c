@@ -368,11 +368,16 @@ void host_start(struct host *host)
     host_iterate(host, run_open, host);
 }
 
+void host_set_whole(struct host *host, bool whole) { host->whole = host->up && whole; }
+bool host_rejoins(const struct host *host) { return host->rejoins; }
+void host_rejoined(struct host *host) { host->rejoins = false; }
+uint64_t host_disks(const struct host *host) { return host->disks_lost; }
+
 /* What ends with a life however it ends. From here on no event of it is delivered. */
 static void end_life(struct host *host)
 {
     host->incarnation++;
-    host->leaving = false;
+    host->leaving = host->whole = false;
     host_resume(host);
     sim_clock_forget(&host->clock);
 }
@@ -392,13 +397,35 @@ static void end_process(struct host *host, void (*owner)(void *context, struct h
     host->up = false;
 }
 
+/* With durability "os" one node at a time may lose what was not synced: until it is whole again the others live. */
+static enum crash_kind os_crash(struct host *host, enum crash_kind kind)
+{
+    struct world *world = host->world;
+    bool one = kind == CRASH_POWER && host->kind == HOST_NODE && world->faults_active;
+    for (size_t i = 0; i < world->hosts_count; i++) {
+        one = one && (world->hosts[i]->kind != HOST_NODE || world->hosts[i]->whole);
+    }
+    if (!one) {
+        return CRASH_KILL;
+    }
+    SOMETIMES(world, "a node of durability os loses power");
+    world->without_tail = host;
+    return CRASH_POWER;
+}
+
+bool host_spared(const struct host *host)
+{
+    const struct host *other = host->world->without_tail;
+    return host->world->faults_active && host->kind == HOST_NODE && other != NULL && other != host && !other->whole;
+}
+
 void host_crash(struct host *host, enum crash_kind kind)
 {
     if (!host->up) {
         return;
     }
     REQUIRE(!host->world->running);
-    kind = host->world->power_is_safe ? CRASH_KILL : kind;
+    kind = host->world->power_is_safe ? os_crash(host, kind) : kind;
     world_trace_event(host->world, TRACE_CRASH, host->number, (uint64_t)kind);
     world_say(host->world, "%s dies (%s)", host->name, kind == CRASH_KILL ? "killed" : "power cut");
     host->world->totals.crashes++;

@@ -69,7 +69,8 @@ enum { HOSTS_MAX = 24, SOMETIMES_MAX = 64, WORLD_REASON_BYTES = 4096 };
     X(CLIENT_CRASH, "client-crash", "F72", "a client host dies and comes back")                                \
     X(WRONG_NODE, "wrong-node", "F74", "requests go to followers and to old leaders on purpose")               \
     X(MIXED_LEVELS, "mixed-levels", "F54", "nodes of an older version beside newer ones; the level is raised")  \
-    X(TOO_OLD, "too-old", "F54", "a node comes back in a version that is too old for the log")
+    X(TOO_OLD, "too-old", "F54", "a node comes back in a version that is too old for the log")  \
+    X(DISK_LOST, "disk-lost", "F38", "a node loses its disk while all others are whole, and comes back with --rejoin")
 
 enum fault {
 #define X(name, text, ids, what) FAULT_##name,
@@ -159,6 +160,12 @@ const char *host_name(const struct host *host);
 size_t host_number(const struct host *host);           /* 0 .. in order of world_add_host */
 enum host_kind host_kind(const struct host *host);
 bool host_up(const struct host *host);
+/* What the workload says of a node that is up: it has everything and takes full part. False again with every end of a life. */
+void host_set_whole(struct host *host, bool whole);
+/* Somebody starts it with --rejoin, since its disk was replaced; once, when the start succeeded. */
+bool host_rejoins(const struct host *host);
+void host_rejoined(struct host *host);
+uint64_t host_disks(const struct host *host);          /* how many disks it has lost */
 bool host_paused(const struct host *host);
 uint64_t host_incarnation(const struct host *host);    /* grows with every start */
 
@@ -209,6 +216,7 @@ bool disk_ignored(const struct host *host);            /* it was, some time ago,
 enum disk_damage { DAMAGE_BIT, DAMAGE_MISDIRECTED, DAMAGE_CUT, DAMAGE_GONE };
 bool disk_damage(struct host *host, enum disk_damage damage);
 bool disk_damaged(const struct host *host);            /* and not yet repaired */
+void disk_wipe(struct host *host);                     /* F38: an empty one in its place; only while the host is down */
 void disk_repair(struct host *host);                   /* every file is again as it was before its damage */
 /* What a leader does at the next moment at which it has committed and applied a client's write and has not yet said so:
  * it loses all other nodes for cut_us, before they hear of the commit; or it dies. */
