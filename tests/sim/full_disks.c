@@ -9,16 +9,33 @@ enum {
     SERVED_US = 20 * 1000000,              /* a late election with an election timeout of a second, and another one */
 };
 
-static bool until(struct world *world, bool (*good)(void *context), void *context, uint64_t bound_us)
+struct scene {
+    const struct full_disks_hooks *hooks;
+    void *state;
+    size_t node, nodes;
+    unsigned full;                         /* bits of nodes whose disks are full */
+};
+
+/* Again and again: a disk that failed earlier may be replaced meanwhile. */
+static void fill_disks(const struct scene *scene)
 {
-    uint64_t end_us = world_now_us(world) + bound_us;
-    while (!world_failed(world) && !good(context) && world_now_us(world) < end_us) {
-        world_run(world, world_now_us(world) + POLL_US);
+    for (size_t i = 0; i < scene->nodes; i++) {
+        if ((scene->full >> i & 1) != 0) {
+            disk_break(scene->hooks->host(scene->state, i), DISK_FULL);
+        }
     }
-    return good(context);
 }
 
-struct scene { const struct full_disks_hooks *hooks; void *state; size_t node, nodes; };
+static bool until(struct world *world, bool (*good)(void *context), struct scene *scene, uint64_t bound_us)
+{
+    uint64_t end_us = world_now_us(world) + bound_us;
+    fill_disks(scene);
+    while (!world_failed(world) && !good(scene) && world_now_us(world) < end_us) {
+        world_run(world, world_now_us(world) + POLL_US);
+        fill_disks(scene);
+    }
+    return good(scene);
+}
 
 static bool leads_nothing(void *context)
 {
@@ -71,8 +88,11 @@ static void one_full(struct scene *scene, const struct run *run)
     scene->node = any_leader(scene, run, run->options->seed / 4);
     struct host *host = scene->hooks->host(scene->state, scene->node);
     world_say(world, "the disk of %s is full, at rest", host_name(host));
-    disk_break(host, DISK_FULL);
-    scene->hooks->fill(scene->state);      /* a disk is full once the log grows */
+    scene->full = 1u << scene->node;
+    scene->hooks->fill(scene->state);      /* what is prepared is used up first */
+    if (!until(world, somebody_is_full, scene, FILLED_US) && !world_failed(world)) {
+        world_fail(world, "F29: no node says that its disk is full");
+    }
     if (!until(world, leads_nothing, scene, HANDED_US) && !world_failed(world)) {
         world_fail(world, "F29: %s leads on although its disk is full and the others have room", host_name(host));
     }
@@ -100,9 +120,7 @@ static void all_full(struct scene *scene, const struct run *run)
 {
     struct world *world = run->world;
     world_say(world, "all disks are full, at rest");
-    for (size_t i = 0; i < run->nodes; i++) {
-        disk_break(scene->hooks->host(scene->state, i), DISK_FULL);
-    }
+    scene->full = (1u << run->nodes) - 1;
     scene->hooks->fill(scene->state);
     if (!until(world, somebody_is_full, scene, FILLED_US) && !world_failed(world)) {
         world_fail(world, "F29: no node says that its disk is full");

@@ -17,7 +17,7 @@
 enum { NODES_HERE_MAX = 9, COMMAND_HEADER_BYTES = 16, PEER_PORT = 7401 };
 /* Past it commands are small: the run shall not measure memory. */
 enum { LARGE_BYTES_BUDGET = 24 * 1024 * 1024 };
-enum { MIB = 1024 * 1024, FILL_BYTES = 200, ROOM_BYTES = 1 };
+enum { MIB = 1024 * 1024, FILL_BYTES = 16 * 1024, FILL_BYTES_SMALL = 200, ROOM_BYTES = 1 };
 
 /* ---- what is known of the truth ---- */
 
@@ -302,6 +302,12 @@ static void on_role(void *context, enum group_role role, uint64_t term)
 
 /* ---- load ---- */
 
+/* Small where the last of a full disk must do for what followers are behind. */
+static size_t fill_bytes(const struct counter *counter)
+{
+    return counter->run->options->seed % 4 == 3 ? FILL_BYTES_SMALL : FILL_BYTES;
+}
+
 static void propose(struct counter_node *node, uint32_t group, bool closing)
 {
     struct counter *counter = node->counter;
@@ -311,7 +317,7 @@ static void propose(struct counter_node *node, uint32_t group, bool closing)
     buffer_append_u64(&command, proposal->id);
     buffer_append_u64(&command, draw(counter, 1, 1000));
     bool large = draw(counter, 0, 99) == 0 && counter->bytes < LARGE_BYTES_BUDGET;
-    size_t size = counter->disks == DISKS_FILL ? FILL_BYTES : (size_t)draw(counter, 0, large ? counter->command_bytes_max : 100);
+    size_t size = counter->disks == DISKS_FILL ? fill_bytes(counter) : (size_t)draw(counter, 0, large ? counter->command_bytes_max : 100);
     counter->bytes += size;
     memset(buffer_extend(&command, size), (int)(proposal->id & 0xff), size);
     if (node->proposals) {
