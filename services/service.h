@@ -190,8 +190,6 @@ struct service {
                   struct service_reaction *reaction);
     /* Key of the part that a command names; empty: none. NULL without parts. */
     struct bytes (*part_key)(const struct service_call *call, uint32_t type, const void *command);
-    /* Brings an event of an older version to the present meaning; NULL while every event is of version 1. */
-    const void *(*upcast)(const struct service_call *call, uint32_t type, uint32_t version, const void *event);
     /* Of what worst_case counted, what an aggregate in this state may still cause. What is sent counts elsewhere: it must
      * not be here any more. NULL: nothing. */
     uint32_t (*still_needs)(const void *view);
