@@ -43,7 +43,7 @@ static const char usage[] =
     "examples:\n"
     "  grid-sim --seeds 1000\n"
     "  grid-sim --seed 4711 -v\n"
-    "  grid-sim --seeds 1000 --disable-shim S1 --stop\n"
+    "  grid-sim --seeds 1000 --disable-shim S1 --disable-shim S23 --stop\n"
     "  grid-sim --seeds 3 --partitions 128 --only-fault crash --only-fault lost-pages\n";
 
 struct settings {
