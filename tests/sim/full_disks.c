@@ -5,7 +5,7 @@
 enum {
     POLL_US = 20000,
     HANDED_US = 10 * 1000000,
-    FILLED_US = 60 * 1000000,
+    FILLED_US = 300 * 1000000,           /* a slow load writes a page at a time */
     SERVED_US = 20 * 1000000,              /* a late election with an election timeout of a second, and another one */
 };
 
