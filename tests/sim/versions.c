@@ -1,12 +1,14 @@
 #include "tests/sim/versions.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "client/core.h"
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
 #include "grid/wire/level.h"
+#include "raft/group.h"
 
 /* How long what was asked for may wait somewhere, in a paused node or behind a cut, before it is refused or done. */
 enum { MEMBERS_MAX = 7, STEP_LOW_US = 300000, STEP_HIGH_US = 1500000, ASK_DEADLINE_MS = 4000, UNDER_WAY_US = 40000000 };
@@ -299,6 +301,34 @@ void versions_watch(struct versions *versions, size_t node, const struct partiti
     }
 }
 
+static uint64_t number_after(const char *text, const char *word)
+{
+    const char *at = strstr(text, word);
+    char *end = NULL;
+    uint64_t number = at ? strtoull(at + strlen(word), &end, 10) : 0;
+    REQUIRE(at && end > at + strlen(word));
+    return number;
+}
+
+/* Looked at in the moment of its end: it may have lived on for no time at all. */
+static void watch_stopped(struct versions *versions, size_t number, const char *what)
+{
+    struct node *node = cluster_node(versions->cluster, number);
+    if (!node) {
+        return;
+    }
+    uint32_t partition = (uint32_t)number_after(what, "partition ");
+    uint64_t index = number_after(what, ", index ");
+    uint64_t applied = group_status(node_group(node, (struct partition_id){partition})).applied_index;
+    if (applied >= index) {
+        world_fail(versions->world, "I34: %s is too old for entry %" PRIu64 " of partition %" PRIu32 " and counts %" PRIu64 " as applied",
+                   host_name(versions->members[number].host), index, partition, applied);
+    }
+    for (uint32_t i = 0; i < versions->run->partitions; i++) {
+        versions_watch(versions, number, node_partition(node, (struct partition_id){i}));
+    }
+}
+
 bool versions_stopped(struct versions *versions, size_t node, enum grid_err err, const char *what, uint64_t *ret_down_us)
 {
     if (err != GRID_ERR_NOT_SUPPORTED) {
@@ -312,6 +342,7 @@ bool versions_stopped(struct versions *versions, size_t node, enum grid_err err,
         world_fail(versions->world, "I34: %s is too old and says: %s", host_name(versions->members[node].host), what);
         return true;
     }
+    watch_stopped(versions, node, what);
     /* Somebody starts it again as it is, perhaps, and then reads the message. */
     if (!fault_on(versions->world, FAULT_TOO_OLD) || draw(versions, 0, 1) == 0) {
         versions->members[node].settings->level_max = 0;
