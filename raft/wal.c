@@ -372,6 +372,12 @@ static void start_flush(struct wal *wal)
     wal->options.storage->write(wal->options.storage, flush->file, &flush->write);
 }
 
+static void show_full(const struct wal *wal)
+{
+    if (wal->metrics.full != NULL)
+        wal->metrics.full->value = wal->segments.full;
+}
+
 static void kick(void *context)
 {
     struct wal *wal = context;
@@ -386,8 +392,7 @@ static void kick(void *context)
     start_flush(wal);
     if (wal->segments.error == GRID_ERR_OK && wants_space(wal))
         wal_segments_advance(&wal->segments, wal->limit + wal->options.segment_bytes);
-    if (wal->metrics.full != NULL)
-        wal->metrics.full->value = wal->segments.full;
+    show_full(wal);
     if (wal->segments.error != GRID_ERR_OK)
         fail(wal, wal->segments.error, "preparing a segment of the log failed");
 }
@@ -410,6 +415,7 @@ static bool has_room(struct wal *wal, size_t bytes, uint64_t reserve)
     if (end > wal->limit)
         end = wal->limit + needed;
     enum grid_err err = wal_segments_cover(&wal->segments, end + reserve);
+    show_full(wal);
     if (err != GRID_ERR_OK)
         clock_defer(wal->options.clock, &wal->kick);
     return err == GRID_ERR_OK;

@@ -226,7 +226,7 @@ Test(net, puts_garbage_between_frames)
         run_for(pair, 1000000);
         faults_begin(pair->world);
         size_t said = 0;
-        for (uint64_t i = 1; i <= 20000 && world_totals(pair->world)->garbage == 0; i++) {
+        for (uint64_t i = 1; i <= 300000 && world_totals(pair->world)->garbage == 0; i++) {
             size_t before = pair->b.heard.size;
             say_frame(pair, FRAME_COMMAND, i);
             run_for(pair, 50000);
