@@ -130,6 +130,8 @@ Test(manifest, refuses_to_be_missing)
 {
     struct shelf shelf;
     begin(&shelf, 1);
+    manifest_close(shelf.manifest);
+    shelf.manifest = NULL;
     fake_storage_delete(shelf.disk, "manifest");
     cr_assert_eq(open_again(&shelf), GRID_ERR_CORRUPT);
     cr_assert_not_null(strstr(shelf.note, "manifest: missing"));
