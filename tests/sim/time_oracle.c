@@ -12,7 +12,7 @@ enum {
     HAND_OVER_MS = 1000,
     OUTAGE_MS = 1000,
     TRUSTED_AFTER_US = 5000000,        /* healed so long, members have told each other their clocks */
-    DUE_MS = 2000, LEADS_SINCE_US = 3000000,
+    DUE_US = 2000000, LEADS_SINCE_US = 3000000,
 };
 
 /* One partition. */
@@ -28,6 +28,7 @@ struct line {
     bool trusted;                      /* all clocks were known and most of them right when that was stamped */
     bool not_early;                    /* the leader cannot have stamped it too early */
     uint64_t jumped_ms;                /* what log time gained on true time in all */
+    uint64_t due_ms, due_us;           /* what the last look found overdue, and since when: a change of settings makes the past due */
 };
 
 struct time_oracle {
@@ -135,12 +136,16 @@ uint64_t time_oracle_jumped_ms(const struct time_oracle *oracle, uint32_t partit
 }
 
 /* What is due ends soon, once somebody leads in peace. */
-static void judge_due(struct time_oracle *oracle, uint32_t number, const struct line *line, const struct partition *partition,
-                      uint64_t time_ms)
+static void judge_due(struct time_oracle *oracle, uint32_t number, struct line *line, const struct partition *partition, uint64_t time_ms)
 {
     uint64_t due_ms, now_us = world_now_us(oracle->run->world);
     bool peace = oracle->healed_us != 0 && now_us - oracle->healed_us > LEADS_SINCE_US && now_us - line->since_us > LEADS_SINCE_US;
-    if (peace && partition_next_due_ms(partition, &due_ms) && due_ms != 0 && due_ms + DUE_MS < time_ms) {
+    if (!peace || !partition_next_due_ms(partition, &due_ms) || due_ms == 0 || due_ms >= time_ms) {
+        line->due_ms = 0;
+    } else if (line->due_ms != due_ms) {
+        line->due_ms = due_ms;
+        line->due_us = now_us;
+    } else if (now_us - line->due_us > DUE_US) {
         world_fail(oracle->run->world, "I30: partition %u: what was due at %" PRIu64 " is not done at %" PRIu64, number, due_ms, time_ms);
     }
 }
