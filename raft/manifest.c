@@ -56,6 +56,7 @@ static void encode(const struct manifest_content *content, uint64_t sequence, ui
         put_u64(at + 16, content->peers[i].memory.epoch);
         put_u64(at + 24, content->peers[i].memory.position);
     }
+    put_u64(at, content->unsynced_life);
     put_u32(page, crc32c(bytes_of(page + 4, COPY_BYTES - 4)));
 }
 
@@ -79,6 +80,7 @@ static void decode(const uint8_t page[COPY_BYTES], struct manifest_content *cont
         content->peers[i].node.value = get_u32(at);
         content->peers[i].memory = (struct peer_memory){get_u64(at + 8), get_u64(at + 16), get_u64(at + 24)};
     }
+    content->unsynced_life = get_u64(at);
 }
 
 /* ---- content */

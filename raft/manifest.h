@@ -35,6 +35,9 @@ struct manifest_content {
     enum lost_state lost;
     uint8_t groups_left[PARTITIONS_MAX / 8];          /* that a node which lost state does not hold again yet */
     bool begun;                        /* it holds one of them again */
+    /* With durability "os": the life of the system (storage.system_life) in which this node takes full part with a log whose end may not be
+     * synced. 0: everything that it acknowledged was synced, or it is not known. */
+    uint64_t unsynced_life;
     struct { struct node_id node; struct peer_memory memory; } peers[REPLICAS_MAX];
 };
 

@@ -11,6 +11,7 @@ enum {
     SAY_EVERY_MS = 10 * 1000,
     POSITION_BYTES = 17,
     CONFIRM_SEQUENCE = 1,
+    LIFE_UNKNOWN = 1,                      /* no life of a system: see storage.system_life */
 };
 
 static size_t majority(const struct group_set *set)
@@ -159,8 +160,11 @@ static bool on_position(void *context, struct node_id from, const struct frame *
         return false;
     size_t member = group_set_position(set, from);
     HOLDS(member < set->members_count);
-    rejoin->peers[member].lost = (enum lost_state)lost;
     struct peer_memory *memory = rejoin->manifest == NULL ? NULL : manifest_peer(rejoin->manifest, from);
+    /* Another incarnation has said hello since: what the link of the one before still brings is not about its log. */
+    if (memory != NULL && memory->incarnation != peers_incarnation(set->peers, from))
+        return true;
+    rejoin->peers[member].lost = (enum lost_state)lost;
     if (memory == NULL || epoch < memory->epoch || (epoch == memory->epoch && position <= memory->position))
         return true;
     memory->epoch = epoch;
@@ -185,10 +189,22 @@ static void save_positions(struct group_set *set)
     rejoin->dirty = false;
     rejoin->saved_ms = now_ms;
     rejoin->segment_saved = wal_segment(set->wal);
-    manifest_save(rejoin->manifest);
+    uint64_t save = manifest_save(rejoin->manifest);
+    if (rejoin->first_save == 0)
+        rejoin->first_save = save;
 }
 
 /* ---- becoming whole */
+
+/* What a later start must know of this one: see tail_may_be_lost. */
+static void note_life(struct group_set *set)
+{
+    struct rejoin *rejoin = &set->rejoin;
+    if (rejoin->manifest == NULL)
+        return;
+    manifest_content(rejoin->manifest)->unsynced_life = rejoin->sync ? 0 : set->io->storage->system_life;
+    rejoin->dirty = true;
+}
 
 static void become_whole(struct group *group)
 {
@@ -200,6 +216,7 @@ static void become_whole(struct group *group)
         return;
     LOG_INFO(set->logger, "raft", "this node holds all partitions again and takes full part");
     set->rejoin.lost = LOST_NOTHING;
+    note_life(set);
     for (size_t i = 0; i < set->members_count; i++)
         tell_position(set, i);
 }
@@ -226,13 +243,20 @@ static const struct node_id *waits_for(const struct group *group)
     return confirmed >= majority(set) ? NULL : missing;
 }
 
+/* That this start may have lost the end of its log is on the disk: a further start knows it, too. */
+static bool start_is_noted(const struct group_set *set)
+{
+    return set->rejoin.first_save != 0 && manifest_saved(set->rejoin.manifest) >= set->rejoin.first_save;
+}
+
 static void go_on(struct group *group)
 {
     struct group_set *set = group->set;
     struct rejoin_group *rejoin = &group->rejoin;
     if (rejoin->step == REJOIN_BEHIND && guard_caught_up(&group->guard)) {
         if (set->rejoin.lost == LOST_TAIL) {
-            become_whole(group);
+            if (start_is_noted(set))
+                become_whole(group);
             return;
         }
         if (waits_for(group) != NULL)
@@ -283,7 +307,7 @@ static void give_up_waiting(struct group_set *set)
     size_t lost = 1;
     for (size_t i = 0; i < set->members_count; i++)
         lost += !is_self(set, i) && linked(set, i) && set->rejoin.peers[i].lost != LOST_NOTHING;
-    if (set->rejoin.lost != LOST_TAIL || set->members_count - lost >= majority(set))
+    if (set->rejoin.lost != LOST_TAIL || set->members_count - lost >= majority(set) || !start_is_noted(set))
         return;
     LOG_INFO(set->logger, "raft", "%zu of %zu members were started at once with durability os: they go on with the log that they have",
              lost, set->members_count);
@@ -359,6 +383,16 @@ void rejoin_group_init(struct group *group)
     rejoin->left++;
 }
 
+/* With durability "os" the end of the log is safe as long as the system lives: a process that was killed has lost nothing. Nobody has
+ * relied on a log that holds nothing. */
+static bool tail_may_be_lost(const struct group_set *set)
+{
+    uint64_t life = set->io->storage->system_life, noted = manifest_content(set->rejoin.manifest)->unsynced_life;
+    if (set->members_count == 1 || wal_empty(set->wal) || (life != 0 && noted == life))
+        return false;
+    return !set->rejoin.sync || noted != 0;
+}
+
 void rejoin_open(struct group_set *set, const struct group_set_options *options)
 {
     struct rejoin *rejoin = &set->rejoin;
@@ -372,9 +406,13 @@ void rejoin_open(struct group_set *set, const struct group_set_options *options)
     manifest_listen(rejoin->manifest, on_saved, on_failed, set);
     struct manifest_content *content = manifest_content(rejoin->manifest);
     rejoin->lost = content->lost;
-    /* Nobody has relied on a log that holds nothing. */
-    if (rejoin->lost == LOST_NOTHING && !options->sync && !wal_empty(set->wal) && set->members_count > 1)
+    rejoin->sync = options->sync;
+    if (rejoin->lost == LOST_NOTHING && tail_may_be_lost(set)) {
         rejoin->lost = LOST_TAIL;
+        content->unsynced_life = LIFE_UNKNOWN;
+    } else if (rejoin->lost == LOST_NOTHING) {
+        note_life(set);
+    }
     rejoin->dirty = true;
     if (rejoin->lost == LOST_ALL)
         LOG_WARN(set->logger, "raft", "this node rejoins as incarnation %016" PRIx64 ": %u partitions are taken from the others first",

@@ -1,6 +1,6 @@
 /* What a node that has lost state may not do, and how it becomes whole again (docs/adr/0013-lost-state-is-rejoined.md).
  *
- * Two kinds. LOST_TAIL: durability "os", after a start that may have followed a power cut: terms and votes are there, the end of
+ * Two kinds. LOST_TAIL: durability "os", after a start in another life of the system, as after a power cut: terms and votes are there, the end of
  * the log may not be. LOST_ALL: a new data directory under a known id, asked for with --rejoin: nothing that the earlier life
  * promised is known. In either case a group takes no part in elections, confirms no reads and acknowledges only what is committed
  * without it (guard.apart), until it is whole again:
@@ -53,6 +53,8 @@ struct rejoin {
     uint64_t recovered;                    /* where the log ended when it was opened */
     uint64_t segment_saved, saved_ms, said_ms;
     bool dirty;                            /* the manifest would say something new */
+    bool sync;                             /* durability fsync */
+    uint64_t first_save;                   /* number of the first manifest of this start; 0: not yet asked for */
     struct rejoin_peer peers[REPLICAS_MAX];
     struct metric_gauge *gauge;
 };

@@ -60,9 +60,9 @@ class OwnCluster(Cluster):
         self.told = set()
         self.deaths = []
 
-    def spawn(self, node):
+    def spawn(self, node, arguments=()):
         with open(self.path(f"node-{node}.log"), "ab") as log:
-            process = subprocess.Popen(self.command(node), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
+            process = subprocess.Popen(self.command(node) + list(arguments), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
                                        start_new_session=True, preexec_fn=end_with_parent)
         self.children[node] = process.pid
         process.returncode = 0  # it is reaped here, not by that object

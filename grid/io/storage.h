@@ -46,6 +46,9 @@ struct storage {
      * the error. May be NULL: allocate does everything. A write may be in flight meanwhile. */
     bool (*reserve)(struct storage *storage, struct file *file, uint64_t size);
     const char *place;                                        /* where it is, for people; may be NULL */
+    /* Which life of the system this is: as long as it is the same, nothing that was written is lost, synced or not. 0: unknown;
+     * never 1. */
+    uint64_t system_life;
 };
 
 #endif

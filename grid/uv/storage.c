@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "grid/base/check.h"
+#include "grid/base/hash.h"
 #include "grid/base/memory.h"
 #include "grid/uv/inside.h"
 
@@ -382,6 +383,17 @@ static uint64_t free_bytes(struct storage *base)
 
 /* ---- life */
 
+/* The kernel draws a number at every boot. */
+static uint64_t system_life(void)
+{
+    uint8_t text[64];
+    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    ssize_t size = fd < 0 ? 0 : read(fd, text, sizeof text);
+    if (fd >= 0)
+        close(fd);
+    return size <= 0 ? 0 : hash_xxh3(bytes_of(text, (size_t)size), 0) | 2;
+}
+
 enum grid_err uv_storage_init(struct uv_storage *storage, uv_loop_t *loop, const char *directory, char **ret_note)
 {
     *storage = (struct uv_storage){
@@ -389,6 +401,7 @@ enum grid_err uv_storage_init(struct uv_storage *storage, uv_loop_t *loop, const
                  .truncate = truncate_, .remove = remove_, .put = put, .get = get, .list = uv_storage_list, .free_bytes = free_bytes},
         .loop = loop, .directory = memory_copy(directory, strlen(directory) + 1)};
     storage->base.place = storage->directory;
+    storage->base.system_life = system_life();
     if (uv_directory_make(directory, ret_note) != GRID_ERR_OK) {
         memory_free(storage->directory);
         return GRID_ERR_IO;

@@ -7,7 +7,7 @@
 
 /* A file is a row of pages. Of a page that was written since the last sync the state on the platter is kept beside the
  * present one; a power cut chooses between them page by page, or sector by sector. A page that is absent is zero. */
-enum { PAGE_BYTES = 4096, SECTOR_BYTES = 512 };
+enum { PAGE_BYTES = 4096, SECTOR_BYTES = 512, SYSTEM_LIFE_FIRST = 100 };
 #define DISK_CAPACITY_BYTES (8ull << 30)
 
 /* `lost`: a sync of it failed. The system takes it for clean, shows what was written until somebody makes it forget, and
@@ -730,6 +730,7 @@ static void free_removed(struct sim_disk *disk)
 
 void sim_disk_crash(struct sim_disk *disk, enum crash_kind kind)
 {
+    disk->storage.system_life += kind == CRASH_POWER;
     struct world *world = disk->host->world;
     disk->failed = disk->fail_write_once = disk->fail_sync_once = false;
     free_removed(disk);
@@ -770,7 +771,7 @@ void sim_disk_return(struct sim_disk *disk)
 void sim_disk_init(struct sim_disk *disk, struct host *host)
 {
     disk->storage = (struct storage){disk_open, disk_close, disk_size, disk_read, disk_write, disk_allocate,
-                                     disk_truncate, disk_remove, disk_put, disk_get, disk_list, disk_free_bytes, NULL, NULL};
+                                     disk_truncate, disk_remove, disk_put, disk_get, disk_list, disk_free_bytes, NULL, NULL, SYSTEM_LIFE_FIRST};
     disk->host = host;
     disk->capacity_bytes = DISK_CAPACITY_BYTES;
 }

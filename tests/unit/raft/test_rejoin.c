@@ -101,7 +101,7 @@ struct node {
     struct manifest *manifest;
     struct group_set *set;
     struct machine machines[GROUPS];
-    uint64_t incarnation;
+    uint64_t incarnation, system_life;
     enum lost_state create;                    /* what the next manifest begins with */
     bool made, os;
     unsigned fatals;
@@ -155,6 +155,7 @@ static void open_node(void *context, struct host *host)
     node->made = true;
     cr_assert_eq(manifest_open(node->io.storage, node->incarnation, false, &node->manifest, &note), GRID_ERR_OK, "%s", note ? note : "");
     node->io.storage = fake_disk_storage(node->disk);
+    node->io.storage->system_life = node->system_life;
     struct group_set_options options = {
         .io = &node->io, .logger = world_logger(node->world), .self = node->id, .peer_listen_address = members[node->id.value - 1].address,
         .members = members, .members_count = NODES, .incarnation = node->incarnation, .manifest = node->manifest, .groups = GROUPS,
@@ -375,6 +376,49 @@ Test(rejoin, with_durability_os_a_start_takes_part_once_its_leaders_have_caught_
     run_for(&cluster, 3 * SECOND_US);
     cr_assert_eq(group_set_rejoining(node->set), 0u);
     cr_assert_eq(node->machines[0].applied_count, 1u);
+    finish(&cluster);
+}
+
+static void start_again(struct cluster *cluster, struct node *node, uint64_t system_life, uint64_t run_us)
+{
+    host_crash(node->host, CRASH_KILL);
+    run_for(cluster, SECOND_US);
+    node->system_life = system_life;
+    host_start(node->host);
+    run_for(cluster, run_us);
+}
+
+Test(rejoin, with_durability_os_a_process_that_was_killed_has_lost_nothing_as_long_as_its_system_lives)
+{
+    struct cluster cluster;
+    begin(&cluster, 7, true);
+    struct node *leader = leader_of(&cluster, 0), *node = &cluster.nodes[leader == &cluster.nodes[1] ? 2 : 1];
+    start_again(&cluster, node, 7, 3 * SECOND_US);
+    cr_assert_eq(group_set_rejoining(node->set), 0u, "the others have caught it up");
+    start_again(&cluster, node, 7, 0);
+    cr_assert_eq(group_set_rejoining(node->set), 0u, "the same life of the system");
+    start_again(&cluster, node, 8, 0);
+    cr_assert_eq(group_set_rejoining(node->set), (uint32_t)GROUPS, "a power cut");
+    start_again(&cluster, node, 8, 0);
+    cr_assert_eq(group_set_rejoining(node->set), (uint32_t)GROUPS, "killed before it was caught up");
+    run_for(&cluster, 3 * SECOND_US);
+    cr_assert_eq(group_set_rejoining(node->set), 0u);
+    finish(&cluster);
+}
+
+/* Whether a sync is asked for today says nothing of what an earlier start left unsynced. */
+Test(rejoin, a_start_with_durability_fsync_after_one_with_os_knows_of_a_power_cut)
+{
+    struct cluster cluster;
+    begin(&cluster, 7, true);
+    struct node *leader = leader_of(&cluster, 0), *node = &cluster.nodes[leader == &cluster.nodes[1] ? 2 : 1];
+    start_again(&cluster, node, 7, 3 * SECOND_US);
+    node->os = false;
+    start_again(&cluster, node, 8, 0);
+    cr_assert_eq(group_set_rejoining(node->set), (uint32_t)GROUPS);
+    run_for(&cluster, 3 * SECOND_US);
+    start_again(&cluster, node, 9, 0);
+    cr_assert_eq(group_set_rejoining(node->set), 0u, "everything is synced by now");
     finish(&cluster);
 }
 
