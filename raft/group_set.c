@@ -328,7 +328,7 @@ static enum grid_err open_peers(struct group_set *set, const struct group_set_op
     peers_on_frame(set->peers, FRAME_RAFT, on_raft_frame, set);
     peers_on_link(set->peers, on_link, set);
     group_reads_register(set);
-    room_open(set, options->room_bytes);
+    room_open(set, options);
     rejoin_register(set);
     return GRID_ERR_OK;
 }

@@ -106,11 +106,13 @@ void room_link(struct group_set *set, struct node_id member, bool up)
         tell(set, member);
 }
 
-void room_open(struct group_set *set, uint64_t least_bytes)
+void room_open(struct group_set *set, const struct group_set_options *options)
 {
     /* Left for what is under way when leaders take no more: with it the disks of followers that fill up at the same time still take
      * everything that is committed, so that any majority of them can go on. */
-    set->room.least_bytes = least_bytes != 0 ? least_bytes : ENTRY_BYTES_MAX;
+    set->room.least_bytes = options->room_bytes != 0 ? options->room_bytes : ENTRY_BYTES_MAX;
+    if (options->metrics != NULL)
+        set->room.gauge = metric_gauge_add(options->metrics, "gridiron_log_disk_full", "1 while the disk has no room for the log.", NULL);
     peers_on_frame(set->peers, FRAME_ROOM, on_room, set);
 }
 
@@ -134,6 +136,8 @@ static void look(struct group_set *set)
     if (full == room->full)
         return;
     room->full = set->host.gives_way = full;
+    if (room->gauge != NULL)
+        room->gauge->value = full;
     room->full_since_ms = clock_now_ms(set->io->clock);
     /* Disks of one size fill up together: first it is heard what others say. */
     room->hand_ms = room->full_since_ms + (uint64_t)HAND_OVER_HEARTBEATS * set->heartbeat_ms;

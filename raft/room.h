@@ -21,6 +21,8 @@
 #include "grid/base/limits.h"
 
 struct group_set;
+struct group_set_options;
+struct metric_gauge;
 struct raft_message;
 
 struct room {
@@ -29,9 +31,10 @@ struct room {
     bool member_full[REPLICAS_MAX];           /* as the linked members say */
     uint64_t full_since_ms, told_ms, hand_ms;    /* `hand_ms`: when groups are handed over next */
     size_t turn;                              /* the member that the next group is handed to */
+    struct metric_gauge *gauge;               /* NULL without metrics */
 };
 
-void room_open(struct group_set *set, uint64_t least_bytes);
+void room_open(struct group_set *set, const struct group_set_options *options);
 /* At every tick: looks at the disk, tells, hands over. */
 void room_tick(struct group_set *set);
 void room_link(struct group_set *set, struct node_id member, bool up);

@@ -48,7 +48,6 @@ struct wal_flush {
 struct wal_metrics {
     struct metric_counter *flushes, *records, *bytes;
     struct metric_histogram *duration;
-    struct metric_gauge *full;
 };
 
 struct wal {
@@ -372,12 +371,6 @@ static void start_flush(struct wal *wal)
     wal->options.storage->write(wal->options.storage, flush->file, &flush->write);
 }
 
-static void show_full(const struct wal *wal)
-{
-    if (wal->metrics.full != NULL)
-        wal->metrics.full->value = wal->segments.full;
-}
-
 static void kick(void *context)
 {
     struct wal *wal = context;
@@ -392,7 +385,6 @@ static void kick(void *context)
     start_flush(wal);
     if (wal->segments.error == GRID_ERR_OK && wants_space(wal))
         wal_segments_advance(&wal->segments, wal->limit + wal->options.segment_bytes);
-    show_full(wal);
     if (wal->segments.error != GRID_ERR_OK)
         fail(wal, wal->segments.error, "preparing a segment of the log failed");
 }
@@ -415,7 +407,6 @@ static bool has_room(struct wal *wal, size_t bytes, uint64_t reserve)
     if (end > wal->limit)
         end = wal->limit + needed;
     enum grid_err err = wal_segments_cover(&wal->segments, end + reserve);
-    show_full(wal);
     if (err != GRID_ERR_OK)
         clock_defer(wal->options.clock, &wal->kick);
     return err == GRID_ERR_OK;
@@ -442,7 +433,6 @@ static void open_metrics(struct wal *wal)
         .bytes = metric_counter_add(registry, "gridiron_log_bytes_total", "Bytes written to the log.", NULL),
         .duration = metric_histogram_add(registry, "gridiron_log_flush_seconds",
                                          "From the start of a write to the log until it is durable.", NULL),
-        .full = metric_gauge_add(registry, "gridiron_log_disk_full", "1 while the log finds no space.", NULL),
     };
 }
 

@@ -205,21 +205,3 @@ Test(wal_full, survives_a_crash_while_full)
     cr_assert_eq(state.entries_count, next - 1);
     state_release(&state);
 }
-
-Test(wal_full, shows_in_the_metrics)
-{
-    struct metric_registry *registry = metric_registry_open();
-    fixture.options.metrics = registry;
-    open_with_capacity(FIXTURE_SEGMENT_BYTES);
-    struct metric_gauge *full = metric_gauge_add(registry, "gridiron_log_disk_full", "", NULL);
-    cr_assert_eq(full->value, 0);
-    fill(1);
-    fake_clock_run(&fixture.clock);
-    cr_assert_eq(full->value, 1);
-    fake_storage_set_capacity(fixture.disk, 2 * FIXTURE_SEGMENT_BYTES);
-    fake_clock_advance(&fixture.clock, RETRY_US);
-    cr_assert_eq(full->value, 0);
-    wal_close(fixture.wal);
-    fixture.wal = NULL;
-    metric_registry_close(registry);
-}
