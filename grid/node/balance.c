@@ -1,11 +1,11 @@
 /* Every partition has a member that leads it when it can: the members in turn, so that work is spread evenly (ADR 0009). Elections
- * prefer it, but whoever was away finds others leading; those give its partitions back, one at a time. Only to a member that answers: a
+ * prefer it, but a member that was away finds others leading; they give its partitions back, one at a time. Only to a member that answers: a
  * partition that is offered to one that does not is held up for nothing. */
 #include "grid/base/check.h"
 #include "grid/node/inside.h"
 
 enum {
-    /* A member is linked for so long before it is given anything: whoever has just come back has enough to do. */
+    /* A member is linked for so long before it is given anything: one that has just come back has enough to do. */
     CALM_TICKS = 40,
     /* Between one partition and the next. */
     STEP_TICKS = 4,

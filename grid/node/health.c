@@ -42,7 +42,7 @@ static uint64_t longest_without_leader(const struct health *health, uint64_t now
     return longest_ms;
 }
 
-/* A disk with hardly any room is full and not full by turns; the state is not. */
+/* A disk with hardly any room alternates between full and not full; the state does not. */
 static void look_at_disk(struct health *health, bool disk_full, uint64_t now_ms)
 {
     if (disk_full || !health->full) {
