@@ -6,6 +6,7 @@
 
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
+#include "grid/base/version.h"
 #include "grid/uv/uv_io.h"
 
 /* The public numbers are those of the wire. */
@@ -46,6 +47,11 @@ struct grid_client {
 struct pending_call { struct grid_client *client; struct grid_call call; };
 
 /* ---- small things */
+
+const char *grid_version(void)
+{
+    return GRIDIRON_VERSION;
+}
 
 const char *grid_outcome_name(enum grid_outcome outcome)
 {
@@ -285,7 +291,7 @@ struct grid_client *grid_client_open(struct uv_loop_s *loop, const struct grid_o
     struct client_options core = {.endpoints = options->endpoints, .endpoints_count = options->endpoints_count,
                                   .name = options->name, .deadline_ms = options->timeout_ms,
                                   .attempt_ms = options->attempt_ms, .pending_max = options->pending_max};
-    client->uv_io = uv_io_open(loop, NULL);
+    client->uv_io = uv_io_open(loop);
     arena_init(&client->arena, 4096);
     arena_init(&client->members_arena, 1024);
     client->core = client_open(uv_io_io(client->uv_io), &core);

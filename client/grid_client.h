@@ -21,6 +21,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Of this header. A program that was compiled with an older 0.x header needs the library of that minor version. */
+#define GRID_VERSION_MAJOR 0
+#define GRID_VERSION_MINOR 1
+#define GRID_VERSION_PATCH 0
+#define GRID_VERSION_NUMBER (GRID_VERSION_MAJOR * 10000 + GRID_VERSION_MINOR * 100 + GRID_VERSION_PATCH)
+const char *grid_version(void);                            /* of the library: "0.1.0" */
+
 struct uv_loop_s;
 
 /* ---- common to both faces */
@@ -349,5 +360,9 @@ enum grid_outcome grid_blocking_scan(struct grid_blocking *client, const struct 
                                      grid_entry_fn each, void *context);
 const struct grid_reply *grid_result_reply(const struct grid_result *result);
 void grid_result_close(struct grid_result *result);                                    /* NULL is allowed */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -1,12 +1,11 @@
 /* Moves 10 from one account to another, both or neither, and adds up what the journal of the map says about them.
  *
  *     build/bin/example-accounts 127.0.0.1:7400 */
+#include <grid_client.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include "client/grid_client.h"
 
 enum { AMOUNT = 10, OPENING_BALANCE = 100 };
 

@@ -1,12 +1,11 @@
 /* Counts how often it was run, with compare-and-set: correct however many run at once and whatever node dies.
  *
  *     build/bin/example-counter 127.0.0.1:7400 visits */
+#include <grid_client.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include "client/grid_client.h"
 
 /* One more than what stands there. VERSION_CONFLICT: somebody else was faster. */
 static enum grid_outcome count_once(struct grid_blocking *client, const char *name, uint64_t *ret_count)

@@ -2,13 +2,12 @@
  *
  *     build/bin/example-pipeline 127.0.0.1:7400 100000 */
 #include <errno.h>
+#include <grid_client.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <uv.h>
-
-#include "client/grid_client.h"
 
 enum { UNDER_WAY = 1000 };
 

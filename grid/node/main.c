@@ -14,7 +14,7 @@
 #include "grid/node/http.h"
 #include "grid/node/node.h"
 #include "grid/node/scheduling.h"
-#include "grid/uv/uv_io.h"
+#include "grid/uv/uv_node_io.h"
 #include "grid/wire/protobuf_wire.h"
 #include "raft/heap.h"
 
@@ -277,7 +277,7 @@ static enum grid_err open_all(struct program *program, char **ret_note)
 {
     const struct config *config = &program->config;
     char *set_aside = NULL;
-    struct uv_io_options io = {.loop = &program->loop, .directory = config->data,
+    struct uv_node_io_options io = {.loop = &program->loop, .directory = config->data,
                                .ledger = config->payment_ledger[0] ? config->payment_ledger : NULL,
                                .set_aside = program->rejoin && !program->checking, .ret_set_aside = &set_aside,
                                .tcp_only = strcmp(config->loopback, "tcp") == 0, .dry = program->checking};
@@ -285,7 +285,7 @@ static enum grid_err open_all(struct program *program, char **ret_note)
     if (err == GRID_ERR_OK)
         err = check_file_size(config, ret_note);
     if (err == GRID_ERR_OK)
-        err = uv_io_open_options(&io, &program->uv_io, ret_note);
+        err = uv_node_io_open(&io, &program->uv_io, ret_note);
     if (set_aside)
         LOG_WARN(&program->logger, "main", "--rejoin: %s", set_aside);
     memory_free(set_aside);

@@ -1,4 +1,4 @@
-/* The storage of a node that is only to be checked (uv_io_options.dry): reads are real, everything else goes as far as it
+/* The storage of a node that is only to be checked (uv_node_io_options.dry): reads are real, everything else goes as far as it
  * takes to know whether it would succeed. Files get the sizes that they would have; nothing is ever written, made or removed,
  * apart from a directory that is missing, which is made and removed again. */
 #define _GNU_SOURCE

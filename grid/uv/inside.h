@@ -2,7 +2,7 @@
 #ifndef GRID_UV_INSIDE_H
 #define GRID_UV_INSIDE_H
 
-#include "grid/uv/uv_io.h"
+#include "grid/uv/uv_node_io.h"
 
 struct uv_clock {
     struct clock base;
@@ -22,7 +22,7 @@ struct uv_transport {
     struct listener *listeners;
     uint8_t *input;                    /* one read buffer for all connections */
     bool tcp_only;                     /* listeners open no Unix sockets beside loopback addresses */
-    bool silent;                       /* nothing is dialled (uv_io_options.dry) */
+    bool silent;                       /* nothing is dialled (uv_node_io_options.dry) */
     int spare_fd;                      /* given up to take a connection that cannot be kept */
     uint64_t shed;                     /* such connections */
 };
@@ -35,6 +35,15 @@ struct uv_storage {
 };
 
 struct uv_ledger;
+
+struct uv_io {
+    struct io io;
+    struct uv_clock clock;
+    struct uv_transport transport;
+    struct entropy entropy;
+    void (*free_more)(void *more);     /* what uv_node_io.c added; NULL: nothing */
+    void *more;
+};
 
 void uv_clock_init(struct uv_clock *clock, uv_loop_t *loop, struct uv_transport *transport);
 void uv_clock_close(struct uv_clock *clock);

@@ -14,21 +14,8 @@
 
 struct uv_io;
 
-/* `directory` holds the files of the storage and must exist; NULL: no storage (clients). `ledger` is the file of the
- * built-in payment provider, shared by all nodes of a machine; NULL: no sink. Errors: IO, with a note for people
- * (memory_free). */
-struct uv_io_options {
-    uv_loop_t *loop;
-    const char *directory, *ledger;
-    bool set_aside;                    /* log, manifest and identity are moved out of the way first */
-    char **ret_set_aside;              /* with it: what went where, NULL when there was nothing (memory_free) */
-    bool tcp_only;                     /* no Unix sockets beside loopback addresses that are listened on */
-    bool dry;                          /* looks whether all could be opened: nothing is written, made or dialled. For a node that is
-                                        * opened and closed without running the loop in between */
-};
-enum grid_err uv_io_open_options(const struct uv_io_options *options, struct uv_io **ret_io, char **ret_note);
-/* The same without a ledger; aborts when the directory cannot be used. */
-struct uv_io *uv_io_open(uv_loop_t *loop, const char *directory);
+/* A clock, a transport and entropy: all that a client needs. A node opens uv_node_io.h instead. */
+struct uv_io *uv_io_open(uv_loop_t *loop);
 struct io *uv_io_io(struct uv_io *uv_io);
 /* Connections that were closed at once because the system had no descriptor for them, as far as it let us know. */
 uint64_t uv_io_connections_shed(const struct uv_io *uv_io);

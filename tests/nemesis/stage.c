@@ -22,7 +22,7 @@ bool stage_open(struct stage *stage, char *endpoints, uint64_t seed)
     }
     prng_init(&stage->prng, seed);
     uv_loop_init(&stage->loop);
-    stage->uv_io = uv_io_open(&stage->loop, NULL);
+    stage->uv_io = uv_io_open(&stage->loop);
     stage->io = uv_io_io(stage->uv_io);
     uv_timer_init(&stage->loop, &stage->beat);
     uv_timer_start(&stage->beat, on_beat, BEAT_MS, BEAT_MS);

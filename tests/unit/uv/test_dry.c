@@ -19,7 +19,7 @@ static void leave_files(struct uv_fixture *fixture, const char *folder)
 
 static enum grid_err open_dry(uv_loop_t *loop, const char *folder, struct uv_io **ret_io, char **ret_note)
 {
-    return uv_io_open_options(&(struct uv_io_options){.loop = loop, .directory = folder, .dry = true}, ret_io, ret_note);
+    return uv_node_io_open(&(struct uv_node_io_options){.loop = loop, .directory = folder, .dry = true}, ret_io, ret_note);
 }
 
 static void close_dry(uv_loop_t *loop, struct uv_io *io)

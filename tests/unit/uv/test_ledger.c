@@ -321,8 +321,8 @@ Test(uv_ledger, says_which_file_it_cannot_open)
     struct uv_io *uv_io = NULL;
     char *note = NULL;
     uv_loop_init(&loop);
-    struct uv_io_options options = {.loop = &loop, .ledger = "/no/such/folder/ledger"};
-    cr_assert_eq(uv_io_open_options(&options, &uv_io, &note), GRID_ERR_IO);
+    struct uv_node_io_options options = {.loop = &loop, .ledger = "/no/such/folder/ledger"};
+    cr_assert_eq(uv_node_io_open(&options, &uv_io, &note), GRID_ERR_IO);
     cr_assert_str_eq(note, "payment ledger /no/such/folder/ledger: No such file or directory");
     memory_free(note);
     uv_loop_close(&loop);

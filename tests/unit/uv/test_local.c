@@ -64,7 +64,7 @@ static void on_accept(void *context, struct conn *conn)
 static void end_open(struct end *end, bool tcp_only)
 {
     *end = (struct end){.deferred = {.run = run_deferred, .context = end}};
-    uv_fixture_open_options(&end->fixture, (struct uv_io_options){.tcp_only = tcp_only});
+    uv_fixture_open_options(&end->fixture, (struct uv_node_io_options){.tcp_only = tcp_only});
     uv_free_address(end->address);
 }
 

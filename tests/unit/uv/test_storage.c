@@ -311,8 +311,8 @@ Test(uv_storage, two_never_share_a_directory)
     char *note = NULL, expected[200];
     scene_open(&scene);
     uv_loop_init(&loop);
-    struct uv_io_options options = {.loop = &loop, .directory = scene.folder};
-    cr_assert_eq(uv_io_open_options(&options, &second, &note), GRID_ERR_IO);
+    struct uv_node_io_options options = {.loop = &loop, .directory = scene.folder};
+    cr_assert_eq(uv_node_io_open(&options, &second, &note), GRID_ERR_IO);
     snprintf(expected, sizeof expected, "data directory %s: another process uses it; stop that one or choose another directory",
              scene.folder);
     cr_assert_str_eq(note, expected);
@@ -333,8 +333,8 @@ Test(uv_storage, makes_the_directory_and_says_why_it_cannot)
     scene_open(&scene);
     uv_loop_init(&loop);
     snprintf(path, sizeof path, "%s/none/data", scene.folder);
-    struct uv_io_options options = {.loop = &loop, .directory = path};
-    cr_assert_eq(uv_io_open_options(&options, &uv_io, &note), GRID_ERR_IO);
+    struct uv_node_io_options options = {.loop = &loop, .directory = path};
+    cr_assert_eq(uv_node_io_open(&options, &uv_io, &note), GRID_ERR_IO);
     cr_assert_not_null(strstr(note, "/none/data: cannot be created: No such file or directory"));
     memory_free(note);
     snprintf(path, sizeof path, "%s/data", scene.folder);

@@ -99,7 +99,7 @@ static void scene_open_kind(struct scene *scene, int kind)
 {
     *scene = (struct scene){0};
     scene->client.scene = scene->server.scene = scene;
-    uv_fixture_open_options(&scene->fixture, (struct uv_io_options){.tcp_only = kind == 0});
+    uv_fixture_open_options(&scene->fixture, (struct uv_node_io_options){.tcp_only = kind == 0});
     uv_free_address(scene->address);
     cr_assert_eq(transport_listen(scene->fixture.io->transport, scene->address, on_accept, scene, &scene->listener), GRID_ERR_OK);
 }

@@ -34,10 +34,10 @@ static void before_sleep(uv_prepare_t *watch)
 
 void uv_fixture_open(struct uv_fixture *fixture, const char *directory, const char *ledger)
 {
-    uv_fixture_open_options(fixture, (struct uv_io_options){.directory = directory, .ledger = ledger});
+    uv_fixture_open_options(fixture, (struct uv_node_io_options){.directory = directory, .ledger = ledger});
 }
 
-void uv_fixture_open_options(struct uv_fixture *fixture, struct uv_io_options options)
+void uv_fixture_open_options(struct uv_fixture *fixture, struct uv_node_io_options options)
 {
     char *note = NULL;
     signal(SIGPIPE, SIG_IGN);
@@ -49,7 +49,7 @@ void uv_fixture_open_options(struct uv_fixture *fixture, struct uv_io_options op
     uv_prepare_start(&fixture->watch, before_sleep);
     uv_unref((uv_handle_t *)&fixture->watch);
     options.loop = &fixture->loop;
-    cr_assert_eq(uv_io_open_options(&options, &fixture->uv_io, &note), GRID_ERR_OK, "%s", note);
+    cr_assert_eq(uv_node_io_open(&options, &fixture->uv_io, &note), GRID_ERR_OK, "%s", note);
     fixture->io = uv_io_io(fixture->uv_io);
     uv_timer_init(&fixture->loop, &fixture->patience);
     uv_timer_start(&fixture->patience, out_of_patience, PATIENCE_MS, 0);

@@ -3,7 +3,7 @@
 #ifndef TESTS_UNIT_UV_UV_FIXTURE_H
 #define TESTS_UNIT_UV_UV_FIXTURE_H
 
-#include "grid/uv/uv_io.h"
+#include "grid/uv/uv_node_io.h"
 
 struct uv_fixture {
     uv_loop_t loop;
@@ -18,7 +18,7 @@ struct uv_fixture {
 
 /* Both may be NULL. */
 void uv_fixture_open(struct uv_fixture *fixture, const char *directory, const char *ledger);
-void uv_fixture_open_options(struct uv_fixture *fixture, struct uv_io_options options); /* its loop is the fixture's */
+void uv_fixture_open_options(struct uv_fixture *fixture, struct uv_node_io_options options); /* its loop is the fixture's */
 void uv_fixture_close(struct uv_fixture *fixture);
 /* Runs the loop until *flag; fails the test after 30 s. */
 void uv_fixture_wait(struct uv_fixture *fixture, const bool *flag);

@@ -1,0 +1,71 @@
+#include "grid/uv/uv_node_io.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "grid/base/check.h"
+#include "grid/base/memory.h"
+#include "grid/uv/inside.h"
+
+struct more {
+    struct uv_storage storage;
+    struct uv_ledger *ledger;
+    bool has_storage;
+};
+
+char *uv_note(const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    int size = vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return memory_copy(text, size < (int)sizeof text ? (size_t)size + 1 : sizeof text);
+}
+
+static void free_more(void *context)
+{
+    struct more *more = context;
+    if (more->has_storage)
+        uv_storage_free(&more->storage);
+    if (more->ledger)
+        uv_ledger_free(more->ledger);
+    memory_free(more);
+}
+
+static enum grid_err open_more(const struct uv_node_io_options *options, struct more *more, char **ret_note)
+{
+    enum grid_err err = GRID_ERR_OK;
+    if (options->directory) {
+        err = options->dry ? uv_dry_storage_init(&more->storage, options->directory, ret_note)
+                           : uv_storage_init(&more->storage, options->loop, options->directory, ret_note);
+        more->has_storage = err == GRID_ERR_OK;
+    }
+    if (err == GRID_ERR_OK && options->set_aside)
+        err = uv_directory_set_aside(options->directory, options->ret_set_aside, ret_note);
+    if (err == GRID_ERR_OK && options->ledger && options->dry)
+        err = uv_dry_ledger_check(options->ledger, ret_note);
+    else if (err == GRID_ERR_OK && options->ledger)
+        err = uv_ledger_open(options->loop, options->ledger, &more->ledger, ret_note);
+    return err;
+}
+
+enum grid_err uv_node_io_open(const struct uv_node_io_options *options, struct uv_io **ret_io, char **ret_note)
+{
+    REQUIRE(options->loop);
+    struct more *more = memory_zero(1, sizeof *more);
+    enum grid_err err = open_more(options, more, ret_note);
+    if (err != GRID_ERR_OK) {
+        free_more(more);
+        return err;
+    }
+    struct uv_io *uv_io = uv_io_open(options->loop);
+    uv_io->transport.tcp_only = options->tcp_only;
+    uv_io->transport.silent = options->dry;
+    uv_io->io.storage = more->has_storage ? &more->storage.base : NULL;
+    uv_io->io.sink = more->ledger ? uv_ledger_sink(more->ledger) : NULL;
+    uv_io->free_more = free_more;
+    uv_io->more = more;
+    *ret_io = uv_io;
+    return GRID_ERR_OK;
+}

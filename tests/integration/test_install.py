@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+"""What `meson install` gives: a client library that shows what its header declares and nothing else, usable from C and C++
+through pkg-config, shared and static, and the programs that go with it."""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from fixture import Programs, Tap, cluster, run
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+EXAMPLES = os.path.join(ROOT, "client", "examples")
+WARNINGS = ["-Wall", "-Wextra", "-pedantic", "-Werror"]
+
+# A program whose own functions have the names that the library uses inside.
+CLASHES = """
+#include <grid_client.h>
+#include <stdio.h>
+int buffer_append(void); int buffer_append(void) { return 1; }
+int memory_zero(void); int memory_zero(void) { return 1; }
+int client_open(void); int client_open(void) { return 1; }
+int grid_err_name(void); int grid_err_name(void) { return 1; }
+int main(int count, char **arguments)
+{
+    struct grid_options options = {.endpoints_count = 1, .timeout_ms = 30000};
+    struct grid_blocking *client;
+    const char *endpoint = arguments[count - 1];
+    uint64_t size = 0;
+    options.endpoints = &endpoint;
+    enum grid_outcome outcome = grid_blocking_open(&options, &client);
+    if (outcome == GRID_OUTCOME_OK) {
+        outcome = grid_blocking_size(client, "clashes", &size);
+        grid_blocking_close(client);
+    }
+    printf("%s %d\\n", grid_outcome_name(outcome), buffer_append() + memory_zero() + client_open() + grid_err_name());
+    return outcome != GRID_OUTCOME_OK;
+}
+"""
+
+
+class Installed:
+    """The installation in a folder of its own."""
+
+    def __init__(self, build, folder):
+        self.folder = folder
+        self.destination = os.path.join(folder, "destination")
+        # Everything was built as a dependency of this test; a build from inside the tests would wait for itself.
+        done = subprocess.run(["meson", "install", "-C", build, "--no-rebuild", "--destdir", self.destination],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", check=False)
+        self.failure = done.stdout if done.returncode else ""
+        self.prefix = os.path.join(self.destination, "usr", "local")
+        self.files = sorted(os.path.relpath(os.path.join(at, name), self.prefix)
+                            for at, _, names in os.walk(self.prefix) for name in names)
+
+    def find(self, name):
+        found = [file for file in self.files if os.path.basename(file) == name]
+        assert len(found) == 1, f"{name}: found {found}"
+        return os.path.join(self.prefix, found[0])
+
+    def library_folder(self):
+        return os.path.dirname(self.find("libgridiron.so.0.1.0"))
+
+    def pkg_config(self, *options):
+        environment = {"PKG_CONFIG_PATH": os.path.dirname(self.find("gridiron.pc"))}
+        status, out, error = run(["pkg-config", f"--define-variable=prefix={self.prefix}", *options, "gridiron"], environment=environment)
+        assert status == 0, error
+        return out.split()
+
+    def compile(self, compiler, source, name, *options, static=False, libraries=()):
+        """The program's path; compiled with what pkg-config says and nothing of the tree."""
+        out = os.path.join(self.folder, name)
+        ours = self.pkg_config("--static", "--libs") if static else self.pkg_config("--libs")
+        if static:
+            ours[ours.index("-lgridiron")] = "-l:libgridiron.a"
+        status, output, error = run([*compiler, *WARNINGS, *options, *self.pkg_config("--cflags"), source, "-o", out, *ours, *libraries])
+        assert status == 0, output + error
+        return out
+
+    def run(self, *command):
+        return run(list(command), environment={"LD_LIBRARY_PATH": self.library_folder()})
+
+
+def names_of_header(path):
+    with open(path, encoding="utf-8") as file:
+        text = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.S)
+    types = set(re.findall(r"typedef [^;]*?\(\*(\w+)\)", text))
+    return set(re.findall(r"\b(grid_\w+)\(", text)) - types
+
+
+def symbols(*command):
+    status, out, error = run(["nm", *command])
+    assert status == 0, error
+    return {line.split()[-1].split("@")[0] for line in out.splitlines() if re.search(r" [TDBRVW] ", line)}
+
+
+def check_library(tap, here):
+    declared = names_of_header(here.find("grid_client.h"))
+    shown = symbols("-D", "--defined-only", here.find("libgridiron.so.0.1.0"))
+    archived = symbols("-g", "--defined-only", here.find("libgridiron.a"))
+    tap.check("the header declares functions, all called grid_", len(declared) > 50 and all(n.startswith("grid_") for n in declared))
+    tap.check("the shared library shows what the header declares and nothing else", shown == declared, f"differ: {shown ^ declared}")
+    tap.check("so does the static library", archived == declared, f"differ: {archived ^ declared}")
+    _, dynamic, _ = run(["readelf", "-d", here.find("libgridiron.so.0.1.0")])
+    tap.check("its soname is libgridiron.so.0", "soname: [libgridiron.so.0]" in dynamic, dynamic)
+    strings = run(["strings", "-a", here.find("libgridiron.so.0.1.0")])[1].lower()
+    found = [word for word in ("ledger", "payment", "jansson", "gridctl") if word in strings + dynamic.lower()]
+    tap.check("the library knows nothing of payments, nor of the command line", not found, f"found: {found}")
+
+
+def check_versions(tap, here):
+    with open(here.find("grid_client.h"), encoding="utf-8") as file:
+        parts = re.findall(r"#define GRID_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)", file.read())
+    version = ".".join(parts)
+    said = {"pkg-config": " ".join(here.pkg_config("--modversion")), "gridiron": run([here.find("gridiron"), "--version"])[1].strip()}
+    wanted = {"pkg-config": version, "gridiron": f"gridiron {version}"}
+    tap.check("header, package and programs say one version", said == wanted, f"{said} is not {wanted}")
+
+
+def check_use(tap, here, cc, cxx, endpoint):
+    """The examples as they are shipped, and a program whose names clash, against a running node."""
+    outputs = {}
+    for name, arguments in (("counter", ["visits"]), ("pipeline", ["200"]), ("accounts", [])):
+        path = here.compile(cc, os.path.join(EXAMPLES, name + ".c"), name, "-std=c11", "-D_POSIX_C_SOURCE=200809L",
+                            libraries=["-luv"] if name == "pipeline" else [])
+        outputs[name] = here.run(path, endpoint, *arguments)
+    failed = {name: output for name, output in outputs.items() if output[0] != 0 or not output[1]}
+    tap.check("the C examples are compiled against the installed files and do what they say", not failed, str(failed))
+    path = here.compile(cxx, os.path.join(EXAMPLES, "greeting.cc"), "greeting", "-std=c++11")
+    status, out, error = here.run(path, endpoint, "good day")
+    tap.check("so is the C++ example", status == 0 and out.startswith("good day (version "), out + error)
+    source = os.path.join(here.folder, "clashes.c")
+    with open(source, "w", encoding="utf-8") as file:
+        file.write(CLASHES)
+    for static in (False, True):
+        path = here.compile(cc, source, f"clashes-{static}", "-std=c11", static=static)
+        status, out, error = here.run(path, endpoint)
+        kind = "static" if static else "shared"
+        tap.check(f"a program with functions of the same names works with the {kind} library", (status, out) == (0, "OK 4\n"),
+                  f"{status}: {out}{error}")
+        needed = "libgridiron" in run(["readelf", "-d", path])[1]
+        tap.check(f"and is linked with the {kind} one", needed != static)
+
+
+def main(argv):
+    programs = Programs(argv)
+    build, cc, cxx = argv[3], argv[4].split(), ["c++"]
+    tap = Tap()
+    folder = tempfile.mkdtemp(prefix="gridiron-install-")
+    try:
+        here = Installed(build, folder)
+        tap.check("meson install succeeds", not here.failure, here.failure)
+        tap.attempt("library", lambda: check_library(tap, here))
+        tap.attempt("versions", lambda: check_versions(tap, here))
+        with cluster(programs, nodes=1, partitions=4) as nodes:
+            nodes.start(nodes.ids())
+            nodes.wait_ready(nodes.ids())
+            tap.attempt("use", lambda: check_use(tap, here, cc, cxx, nodes.endpoints()))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return tap.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))
