@@ -118,7 +118,7 @@ static const struct grid_partition_status *partitions_of(struct arena *arena, co
             .last_index = from->last_index, .entries = from->entries, .sessions = from->sessions,
             .outbox_pending = from->outbox_pending, .log_time_ms = from->log_time_ms, .digest = from->digest,
             .timers = from->timers, .activities = from->activities, .commands = from->commands,
-            .sagas_started = from->sagas_started, .sagas_ended = from->sagas_ended,
+            .flows_started = from->flows_started, .flows_ended = from->flows_ended,
             .level = from->level};
     }
     return partitions;

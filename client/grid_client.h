@@ -158,7 +158,7 @@ struct grid_partition_status {
     uint32_t leader;                                       /* 0: this replica knows none */
     uint64_t term, commit_index, applied_index, last_index, entries, sessions, outbox_pending, log_time_ms, digest,
         timers, activities;
-    uint64_t commands, sagas_started, sagas_ended;         /* applied since the replica was opened */
+    uint64_t commands, flows_started, flows_ended;         /* applied since the replica was opened */
     uint32_t level;                                        /* feature level */
 };
 

@@ -75,7 +75,8 @@ struct service_decision {
     struct bytes reason;                   /* for people */
     bool same;                             /* asked before with the same content: accepted, nothing new happens */
     struct bytes same_event_id;            /* the event that it caused then */
-    struct bytes saga_id, correlation_id;  /* not empty: they stand in the events instead of those of the call */
+    struct bytes flow_id, correlation_id;  /* not empty: they stand in the events instead of those of the call. A flow is work
+                                            * over several aggregates, for example a saga */
 };
 
 struct service_message {
@@ -156,7 +157,7 @@ struct service_event_kind {
     uint32_t type, version;                /* version of the body's meaning, from 1 */
     const char *name;
     const struct ProtobufCMessageDescriptor *descriptor;
-    uint32_t saga_step;                    /* 0: none */
+    uint32_t flow_step;                    /* of the flow that it belongs to; 0: none */
     bool is_compensating;
 };
 
@@ -167,6 +168,7 @@ struct service {
     uint32_t number;
     const char *name;                      /* also the domain: maps <name>.events, <name>.view, <name>.completions */
     const char *aggregate;                 /* for people: customer */
+    const char *flow_type;                 /* for people, in its events that belong to a flow; NULL: it takes part in none */
     enum service_affinity affinity;
     const struct service_command_kind *commands; size_t commands_count;
     const struct service_event_kind *events; size_t events_count;

@@ -52,8 +52,8 @@ static struct partition_status partition_status(const struct node *node, uint32_
         .leader = group.leader.value, .entries = stats.entries, .sessions = stats.sessions,
         .outbox_pending = stats.outbox_pending, .log_time_ms = partition_log_time_ms(partition),
         .digest = partition_digest(partition), .timers = stats.timers, .activities = stats.activities,
-        .level = partition_level(partition), .commands = stats.commands, .sagas_started = stats.sagas_started,
-        .sagas_ended = stats.sagas_completed + stats.sagas_compensated + stats.sagas_timed_out + stats.sagas_failed};
+        .level = partition_level(partition), .commands = stats.commands, .flows_started = stats.sagas_started,
+        .flows_ended = stats.sagas_completed + stats.sagas_compensated + stats.sagas_timed_out + stats.sagas_failed};
 }
 
 void status_answer(struct node *node, enum admin_kind kind, struct buffer *out)

@@ -47,7 +47,7 @@ static void texts_of(struct activity_record *record, struct bytes **ret_texts)
                                   &record->currency,
                                   &record->trace.correlation_id,
                                   &record->trace.causation_id,
-                                  &record->trace.saga_id,
+                                  &record->trace.flow_id,
                                   &record->trace.traceparent,
                                   &record->principal};
     memcpy(ret_texts, texts, sizeof texts);

@@ -111,7 +111,7 @@ void event_pipeline_command(struct partition *partition, const struct service_co
     struct work_outcome outcome;
     item.by_hand = true;
     item.principal = principal;
-    item.trace.saga_id = BYTES_NONE; /* a client's command belongs to no saga, whatever it says */
+    item.trace.flow_id = BYTES_NONE; /* a client's command belongs to no flow, whatever it says */
     event_work_run(&work, &item, &outcome);
     answer(&outcome, response);
     partition->counts.submitted++;

@@ -168,21 +168,22 @@ static struct bytes encode_event(struct work *work, const struct handling *handl
                                  const struct service_event_kind *kind, const void *body)
 {
     const struct service_call *call = &handling->call;
-    bool of_saga = call->trace.saga_id.size != 0;
+    const struct service *service = handling->item->service;
+    bool of_flow = call->trace.flow_id.size != 0;
     struct event_record record = {.event_id = call->event_id,
-                                  .service = handling->item->service->number,
+                                  .service = service->number,
                                   .type = kind->type,
                                   .version = kind->version,
                                   .event_type = bytes_of_text(kind->name),
-                                  .aggregate_type = bytes_of_text(handling->item->service->aggregate),
+                                  .aggregate_type = bytes_of_text(service->aggregate),
                                   .key = call->key,
                                   .sequence = call->sequence,
                                   .log_time_ms = call->log_time_ms,
                                   .wall_time_ms = call->wall_time_ms,
                                   .trace = call->trace,
-                                  .saga_type = of_saga ? bytes_of_text(SERVICE_SAGA_TYPE) : BYTES_NONE,
-                                  .saga_step = of_saga ? kind->saga_step : 0,
-                                  .is_compensating = of_saga && kind->is_compensating,
+                                  .flow_type = of_flow && service->flow_type != NULL ? bytes_of_text(service->flow_type) : BYTES_NONE,
+                                  .flow_step = of_flow ? kind->flow_step : 0,
+                                  .is_compensating = of_flow && kind->is_compensating,
                                   .body = message_pack_arena(body, work->arena),
                                   .principal = handling->item->principal};
     struct buffer *scratch = &work->partition->scratch->bytes;
@@ -294,8 +295,8 @@ static void apply_events(struct work *work, struct handling *handling)
     uint64_t sequence = handling->call.sequence;
     if (decision->events_count == 0)
         return;
-    if (decision->saga_id.size != 0)
-        handling->call.trace.saga_id = decision->saga_id;
+    if (decision->flow_id.size != 0)
+        handling->call.trace.flow_id = decision->flow_id;
     if (decision->correlation_id.size != 0)
         handling->call.trace.correlation_id = decision->correlation_id;
     struct staged_event *staged = arena_alloc(work->arena, decision->events_count * sizeof *staged);

@@ -114,7 +114,7 @@ struct map_configure { struct bytes map; struct map_settings settings; uint64_t 
 /* Empty key: none. */
 struct idempotency { struct bytes tenant, route, key, request_hash; };
 
-struct trace_context { struct bytes correlation_id, causation_id, saga_id, traceparent; };
+struct trace_context { struct bytes correlation_id, causation_id, flow_id, traceparent; };
 
 struct service_command {
     uint32_t service, type;
@@ -175,8 +175,8 @@ struct event_record {
     struct bytes event_type, aggregate_type, key;
     uint64_t sequence, log_time_ms, wall_time_ms;
     struct trace_context trace;
-    struct bytes saga_type;
-    uint32_t saga_step;
+    struct bytes flow_type;
+    uint32_t flow_step;
     bool is_compensating;
     struct bytes body, principal;                              /* principal: on whose behalf; empty: nobody's */
 };
@@ -269,7 +269,7 @@ struct partition_status {
     uint64_t term, commit_index, applied_index, last_index;
     uint32_t leader;
     uint64_t entries, sessions, outbox_pending, log_time_ms, digest, timers, activities;
-    uint64_t commands, sagas_started, sagas_ended;     /* applied here since this replica was opened */
+    uint64_t commands, flows_started, flows_ended;     /* applied here since this replica was opened */
     uint32_t level;                                    /* feature level */
 };
 struct admin_response {

@@ -90,8 +90,8 @@ static void partition_status_put(struct buffer *out, uint32_t field, const struc
     wire_put_u64(out, 13, status->timers);
     wire_put_u64(out, 14, status->activities);
     wire_put_u64(out, 15, status->commands);
-    wire_put_u64(out, 16, status->sagas_started);
-    wire_put_u64(out, 17, status->sagas_ended);
+    wire_put_u64(out, 16, status->flows_started);
+    wire_put_u64(out, 17, status->flows_ended);
     wire_put_u64(out, 20, status->level);
     wire_nested_end(out, nested);
 }
@@ -117,8 +117,8 @@ static enum grid_err partition_status_decode(struct bytes in, struct partition_s
         case 13: status.timers = wire_u64(&reader); break;
         case 14: status.activities = wire_u64(&reader); break;
         case 15: status.commands = wire_u64(&reader); break;
-        case 16: status.sagas_started = wire_u64(&reader); break;
-        case 17: status.sagas_ended = wire_u64(&reader); break;
+        case 16: status.flows_started = wire_u64(&reader); break;
+        case 17: status.flows_ended = wire_u64(&reader); break;
         case 20: status.level = wire_u32(&reader); break;
         default: wire_unknown(&reader);
         }

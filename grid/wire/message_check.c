@@ -196,7 +196,7 @@ static enum grid_err check_service_command(const struct service_command *service
     if (service->body.size > VALUE_BYTES_MAX)
         return refuse(GRID_ERR_TOO_LARGE, "body: longer than 1048576 bytes", ret_text);
     size_t trace = service->trace.correlation_id.size + service->trace.causation_id.size +
-                   service->trace.saga_id.size + service->trace.traceparent.size;
+                   service->trace.flow_id.size + service->trace.traceparent.size;
     if (trace > KEY_BYTES_MAX)
         return refuse(GRID_ERR_TOO_LARGE, "trace: longer than 4096 bytes", ret_text);
     return check_key(service->key, service->affinity, ret_text);

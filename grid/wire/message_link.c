@@ -6,13 +6,13 @@ enum { SMALL_FIELDS_BYTES = 48 };      /* tags, sizes and numbers of a service c
 
 void trace_put(struct buffer *out, uint32_t field, const struct trace_context *trace)
 {
-    size_t size = trace->correlation_id.size + trace->causation_id.size + trace->saga_id.size + trace->traceparent.size;
+    size_t size = trace->correlation_id.size + trace->causation_id.size + trace->flow_id.size + trace->traceparent.size;
     if (size == 0)
         return;
     struct wire_nested nested = wire_nested_begin(out, field, size + 8);
     wire_put_bytes(out, 1, trace->correlation_id);
     wire_put_bytes(out, 2, trace->causation_id);
-    wire_put_bytes(out, 3, trace->saga_id);
+    wire_put_bytes(out, 3, trace->flow_id);
     wire_put_bytes(out, 4, trace->traceparent);
     wire_nested_end(out, nested);
 }
@@ -25,7 +25,7 @@ enum grid_err trace_decode(struct bytes in, struct trace_context *ret_trace)
         switch (reader.field) {
         case 1: trace.correlation_id = wire_text(&reader); break;
         case 2: trace.causation_id = wire_text(&reader); break;
-        case 3: trace.saga_id = wire_text(&reader); break;
+        case 3: trace.flow_id = wire_text(&reader); break;
         case 4: trace.traceparent = wire_text(&reader); break;
         default: wire_unknown(&reader);
         }

@@ -13,8 +13,8 @@ void event_record_encode(const struct event_record *event, struct buffer *out)
     wire_put_u64(out, 9, event->log_time_ms);
     wire_put_u64(out, 10, event->wall_time_ms);
     trace_put(out, 11, &event->trace);
-    wire_put_bytes(out, 12, event->saga_type);
-    wire_put_u64(out, 13, event->saga_step);
+    wire_put_bytes(out, 12, event->flow_type);
+    wire_put_u64(out, 13, event->flow_step);
     wire_put_bool(out, 14, event->is_compensating);
     wire_put_bytes(out, 15, event->body);
     wire_put_bytes(out, 16, event->principal);
@@ -37,8 +37,8 @@ enum grid_err event_record_decode(struct bytes in, struct event_record *ret_even
         case 9: event.log_time_ms = wire_u64(&reader); break;
         case 10: event.wall_time_ms = wire_u64(&reader); break;
         case 11: wire_check(&reader, trace_decode(wire_bytes(&reader), &event.trace)); break;
-        case 12: event.saga_type = wire_text(&reader); break;
-        case 13: event.saga_step = wire_u32(&reader); break;
+        case 12: event.flow_type = wire_text(&reader); break;
+        case 13: event.flow_step = wire_u32(&reader); break;
         case 14: event.is_compensating = wire_bool(&reader); break;
         case 15: event.body = wire_bytes(&reader); break;
         case 16: event.principal = wire_text(&reader); break;

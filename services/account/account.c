@@ -176,6 +176,7 @@ const struct service account_service = {
     .number = SERVICE_NUMBER_account,
     .name = "account",
     .aggregate = "customer",
+    .flow_type = SERVICE_SAGA_TYPE,
     .affinity = SERVICE_AFFINITY_KEY,
     .commands = commands,
     .commands_count = sizeof commands / sizeof commands[0],

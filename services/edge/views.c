@@ -79,10 +79,10 @@ bool event_json(struct json *json, struct bytes value, struct arena *arena)
     json_put_time(json, "timestamp", event.wall_time_ms);
     optional_text(json, "correlationId", event.trace.correlation_id);
     optional_text(json, "causationId", event.trace.causation_id);
-    optional_text(json, "sagaId", event.trace.saga_id);
-    optional_text(json, "sagaType", event.saga_type);
-    if (event.saga_step > 0)
-        json_put_unsigned(json, "step", event.saga_step);
+    optional_text(json, "sagaId", event.trace.flow_id);
+    optional_text(json, "sagaType", event.flow_type);
+    if (event.flow_step > 0)
+        json_put_unsigned(json, "step", event.flow_step);
     json_put_bool(json, "isCompensating", event.is_compensating);
     event_body(json, &event, arena);
     json_put_object_end(json);
@@ -183,7 +183,7 @@ bool view_event(struct bytes value, struct arena *arena, struct view_event *ret_
     *ret_event = (struct view_event){.sequence = event.sequence,
                                      .type = arena_text(arena, event.event_type),
                                      .id = arena_text(arena, event.event_id),
-                                     .saga = arena_text(arena, event.trace.saga_id)};
+                                     .saga = arena_text(arena, event.trace.flow_id)};
     time_text(event.wall_time_ms, ret_event->time);
     return true;
 }

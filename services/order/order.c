@@ -135,7 +135,7 @@ static void decide_create(const struct service_call *call, const Order__V1__Orde
     event->shipping_address = command->shipping_address;
     event->payment_method = command->payment_method;
     event->mode = mode_of(command);
-    decision->saga_id = derived_id(call, ".s1");
+    decision->flow_id = derived_id(call, ".s1");
     service_emit(decision, ORDER_ORDER_CREATED, event);
 }
 
@@ -456,12 +456,12 @@ static const struct service_event_kind events[] = {
      .version = 1,
      .name = "OrderCreated",
      .descriptor = &order__v1__order_created__descriptor,
-     .saga_step = SAGA_STEP_CREATE},
+     .flow_step = SAGA_STEP_CREATE},
     {.type = ORDER_ORDER_CONFIRMED,
      .version = 1,
      .name = "OrderConfirmed",
      .descriptor = &order__v1__order_confirmed__descriptor,
-     .saga_step = SAGA_STEP_CONFIRM},
+     .flow_step = SAGA_STEP_CONFIRM},
     {.type = ORDER_CANCELLATION_REQUESTED,
      .version = 1,
      .name = "OrderCancellationRequested",
@@ -470,7 +470,7 @@ static const struct service_event_kind events[] = {
      .version = 1,
      .name = "OrderCancelled",
      .descriptor = &order__v1__order_cancelled__descriptor,
-     .saga_step = SAGA_STEP_CREATE,
+     .flow_step = SAGA_STEP_CREATE,
      .is_compensating = true},
 };
 
@@ -478,6 +478,7 @@ const struct service order_service = {
     .number = SERVICE_NUMBER_order,
     .name = "order",
     .aggregate = "order",
+    .flow_type = SERVICE_SAGA_TYPE,
     .affinity = SERVICE_AFFINITY_KEY,
     .commands = commands,
     .commands_count = sizeof commands / sizeof commands[0],

@@ -53,9 +53,9 @@ static uint64_t digest_charge(const struct service_call *call, const Payment__V1
 /* Fixed for ever by the saga and its step, or by the payment when a person asks. */
 static char *charge_key(const struct service_call *call)
 {
-    if (call->by_hand || call->trace.saga_id.size == 0)
+    if (call->by_hand || call->trace.flow_id.size == 0)
         return arena_format(call->arena, "%.*s.charge", (int)call->key.size, (const char *)call->key.data);
-    return arena_format(call->arena, "%.*s.%d", (int)call->trace.saga_id.size, (const char *)call->trace.saga_id.data,
+    return arena_format(call->arena, "%.*s.%d", (int)call->trace.flow_id.size, (const char *)call->trace.flow_id.data,
                         SAGA_STEP_PAY);
 }
 
@@ -248,7 +248,7 @@ static Payment__V1__Payment *new_payment(const struct service_call *call)
     payment__v1__payment__init(payment);
     payment->payment_id = arena_text(call->arena, call->key);
     payment->order_id = arena_text(call->arena, call->affinity);
-    payment->saga_id = arena_text(call->arena, call->trace.saga_id);
+    payment->saga_id = arena_text(call->arena, call->trace.flow_id);
     payment->created_at_ms = call->wall_time_ms;
     payment->created_event_id = arena_text(call->arena, call->event_id);
     payment->status = PENDING;
@@ -379,39 +379,39 @@ static const struct service_event_kind events[] = {
      .version = 1,
      .name = "PaymentRequested",
      .descriptor = &payment__v1__payment_requested__descriptor,
-     .saga_step = SAGA_STEP_PAY},
+     .flow_step = SAGA_STEP_PAY},
     {.type = PAYMENT_REFUND_REQUESTED,
      .version = 1,
      .name = "RefundRequested",
      .descriptor = &payment__v1__refund_requested__descriptor,
-     .saga_step = SAGA_STEP_PAY,
+     .flow_step = SAGA_STEP_PAY,
      .is_compensating = true},
     {.type = PAYMENT_PAYMENT_PROCESSED,
      .version = 1,
      .name = "PaymentProcessed",
      .descriptor = &payment__v1__payment_processed__descriptor,
-     .saga_step = SAGA_STEP_PAY},
+     .flow_step = SAGA_STEP_PAY},
     {.type = PAYMENT_PAYMENT_FAILED,
      .version = 1,
      .name = "PaymentFailed",
      .descriptor = &payment__v1__payment_failed__descriptor,
-     .saga_step = SAGA_STEP_PAY},
+     .flow_step = SAGA_STEP_PAY},
     {.type = PAYMENT_PAYMENT_POSTPONED,
      .version = 1,
      .name = "PaymentPostponed",
      .descriptor = &payment__v1__payment_postponed__descriptor,
-     .saga_step = SAGA_STEP_PAY},
+     .flow_step = SAGA_STEP_PAY},
     {.type = PAYMENT_PAYMENT_REFUNDED,
      .version = 1,
      .name = "PaymentRefunded",
      .descriptor = &payment__v1__payment_refunded__descriptor,
-     .saga_step = SAGA_STEP_PAY,
+     .flow_step = SAGA_STEP_PAY,
      .is_compensating = true},
     {.type = PAYMENT_REFUND_FAILED,
      .version = 1,
      .name = "RefundFailed",
      .descriptor = &payment__v1__refund_failed__descriptor,
-     .saga_step = SAGA_STEP_PAY,
+     .flow_step = SAGA_STEP_PAY,
      .is_compensating = true},
 };
 
@@ -419,6 +419,7 @@ const struct service payment_service = {
     .number = SERVICE_NUMBER_payment,
     .name = "payment",
     .aggregate = "payment",
+    .flow_type = SERVICE_SAGA_TYPE,
     .affinity = SERVICE_AFFINITY_PREFIX,
     .commands = commands,
     .commands_count = sizeof commands / sizeof commands[0],

@@ -75,7 +75,7 @@ static enum stage stage_of(const Saga__V1__Saga *saga)
 /* A saga's events name it, whoever caused them: a tick and a person know no saga. */
 static void sign(const struct service_call *call, const Saga__V1__Saga *saga, struct service_decision *decision)
 {
-    decision->saga_id = call->key;
+    decision->flow_id = call->key;
     if (saga != NULL)
         decision->correlation_id = bytes_of_text(saga->correlation_id);
 }
@@ -718,6 +718,7 @@ const struct service saga_service = {
     .number = SERVICE_NUMBER_saga,
     .name = "saga",
     .aggregate = "saga",
+    .flow_type = SERVICE_SAGA_TYPE,
     .affinity = SERVICE_AFFINITY_PREFIX,
     .commands = commands,
     .commands_count = sizeof commands / sizeof commands[0],

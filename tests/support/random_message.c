@@ -143,7 +143,7 @@ static struct trace_context some_trace(struct prng *prng, struct arena *arena)
         return (struct trace_context){0};
     return (struct trace_context){.correlation_id = random_text(prng, arena),
                                   .causation_id = random_text(prng, arena),
-                                  .saga_id = random_text(prng, arena),
+                                  .flow_id = random_text(prng, arena),
                                   .traceparent = random_text(prng, arena)};
 }
 
@@ -275,7 +275,7 @@ static void random_event(struct prng *prng, struct arena *arena, struct buffer *
         .version = random_u32(prng), .event_type = random_text(prng, arena),
         .aggregate_type = random_text(prng, arena), .key = random_text(prng, arena), .sequence = random_u64(prng),
         .log_time_ms = random_u64(prng), .wall_time_ms = random_u64(prng), .trace = some_trace(prng, arena),
-        .saga_type = random_text(prng, arena), .saga_step = random_u32(prng), .is_compensating = half(prng),
+        .flow_type = random_text(prng, arena), .flow_step = random_u32(prng), .is_compensating = half(prng),
         .principal = random_text(prng, arena), .body = random_bytes(prng, arena)};
     event_record_encode(&event, out);
 }
@@ -397,7 +397,7 @@ static void random_admin_response(struct prng *prng, struct arena *arena, struct
             .leader = random_u32(prng), .entries = random_u64(prng), .sessions = random_u64(prng),
             .outbox_pending = random_u64(prng), .log_time_ms = random_u64(prng), .digest = random_u64(prng),
             .timers = random_u64(prng), .activities = random_u64(prng), .commands = random_u64(prng),
-            .sagas_started = random_u64(prng), .sagas_ended = random_u64(prng),
+            .flows_started = random_u64(prng), .flows_ended = random_u64(prng),
             .level = random_u32(prng)};
     response.partitions = partitions;
     response.members = random_members(prng, arena, &response.members_count);

@@ -57,13 +57,13 @@ static void add_partition(struct rates *rates, const struct survey *now, const s
     if (row == NULL)
         return;
     rates->outbox_pending += row->outbox_pending;
-    rates->sagas_active += grown(row->sagas_started, row->sagas_ended);
+    rates->sagas_active += grown(row->flows_started, row->flows_ended);
     const struct node_view *node = find_node(now, leader), *node_then = find_node(before, leader);
     const struct grid_partition_status *then = find_row(before, leader, partition);
     if (node == NULL || then == NULL || began_anew(node, node_then))
         return;
     rates->commands += grown(row->commands, then->commands);
-    rates->sagas_ended += grown(row->sagas_ended, then->sagas_ended);
+    rates->sagas_ended += grown(row->flows_ended, then->flows_ended);
 }
 
 struct rates rates_of(const struct survey *now, const struct survey *before, uint64_t elapsed_us)

@@ -13,7 +13,7 @@ static struct activity_record record_of(struct arena *arena, unsigned number)
                                     .token = bytes_of_text(arena_format(arena, "token-%u", number)),
                                     .order = bytes_of_text(arena_format(arena, "o%u", number)),
                                     .currency = bytes_of_text("EUR"),
-                                    .trace = {.saga_id = bytes_of_text(arena_format(arena, "o%u.s1", number))}};
+                                    .trace = {.flow_id = bytes_of_text(arena_format(arena, "o%u.s1", number))}};
 }
 
 Test(activities, are_given_in_order_and_finish_once)
@@ -33,7 +33,7 @@ Test(activities, are_given_in_order_and_finish_once)
     cr_assert(activities_finish(activities, 2, &arena, &record));
     cr_assert(bytes_equal(record.key, bytes_of_text("o2.p1")));
     cr_assert(bytes_equal(record.affinity, bytes_of_text("o2")));
-    cr_assert(bytes_equal(record.trace.saga_id, bytes_of_text("o2.s1")));
+    cr_assert(bytes_equal(record.trace.flow_id, bytes_of_text("o2.s1")));
     cr_assert_eq(record.amount_minor, 102);
     cr_assert_not(activities_finish(activities, 2, &arena, &record));
     cr_assert_not(activities_finish(activities, 0, &arena, &record));

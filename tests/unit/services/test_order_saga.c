@@ -84,7 +84,7 @@ Test(order_saga, tells_its_story_in_events)
             cr_assert_eq(event.sequence, k + 1);
             if (i == 3 && k == 0)
                 continue;
-            cr_assert(bytes_equal(event.trace.saga_id, bytes_of_text("o1.s1")));
+            cr_assert(bytes_equal(event.trace.flow_id, bytes_of_text("o1.s1")));
             cr_assert(bytes_equal(event.trace.correlation_id, response.event_id));
         }
         cr_assert_not(harness_event(harness, stories[i].domain, stories[i].key, stories[i].affinity,

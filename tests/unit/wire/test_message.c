@@ -111,7 +111,7 @@ Test(message, map_and_service_commands_carry_every_field)
     cr_expect(same(read->service->body, "b"));
     cr_expect_str_eq(read->service->trace->correlation_id, "correlation");
     cr_expect_str_eq(read->service->trace->causation_id, "causation");
-    cr_expect_str_eq(read->service->trace->saga_id, "saga");
+    cr_expect_str_eq(read->service->trace->flow_id, "saga");
     cr_expect_str_eq(read->service->trace->traceparent, "parent");
     grid__v1__command__free_unpacked(read, NULL);
     buffer_close(&out);
@@ -177,17 +177,17 @@ Test(message, stored_records_carry_every_field)
     event_record_encode(&(struct event_record){.event_id = B("1-2-3"), .service = 4, .type = 5, .version = 6,
                                                .event_type = B("OrderCreated"), .aggregate_type = B("order"),
                                                .key = B("k"), .sequence = 7, .log_time_ms = 8, .wall_time_ms = 9,
-                                               .saga_type = B("fulfilment"), .saga_step = 10, .is_compensating = true,
+                                               .flow_type = B("fulfilment"), .flow_step = 10, .is_compensating = true,
                                                .body = B("b")},
                         &out);
     Grid__V1__Event *event = UNPACK(out, event);
     cr_expect_str_eq(event->event_id, "1-2-3");
     cr_expect(event->service == 4 && event->type == 5 && event->version == 6 && event->sequence == 7);
-    cr_expect(event->log_time_ms == 8 && event->wall_time_ms == 9 && event->saga_step == 10 && event->is_compensating);
+    cr_expect(event->log_time_ms == 8 && event->wall_time_ms == 9 && event->flow_step == 10 && event->is_compensating);
     cr_expect_str_eq(event->event_type, "OrderCreated");
     cr_expect_str_eq(event->aggregate_type, "order");
     cr_expect_str_eq(event->key, "k");
-    cr_expect_str_eq(event->saga_type, "fulfilment");
+    cr_expect_str_eq(event->flow_type, "fulfilment");
     cr_expect(same(event->body, "b"));
     cr_expect_null(event->trace);
     grid__v1__event__free_unpacked(event, NULL);
@@ -267,8 +267,8 @@ Test(message, admin_answers_carry_every_field)
     struct partition_status partition = {.partition = 1, .role = B("leader"), .term = 2, .commit_index = 3,
                                          .applied_index = 4, .last_index = 5, .leader = 6, .entries = 7,
                                          .sessions = 8, .outbox_pending = 9, .log_time_ms = 10, .digest = 11,
-                                         .timers = 12, .activities = 13, .commands = 14, .sagas_started = 15,
-                                         .sagas_ended = 16};
+                                         .timers = 12, .activities = 13, .commands = 14, .flows_started = 15,
+                                         .flows_ended = 16};
     struct admin_response response = {
         .err = GRID_ERR_OK, .note = B("n"), .has_status = true,
         .status = {.node = {1}, .client_address = B("c"), .state = B("ready"), .version = B("0.1.0"), .leaders = 2,
@@ -290,7 +290,7 @@ Test(message, admin_answers_carry_every_field)
               status->last_index == 5 && status->leader == 6 && status->entries == 7);
     cr_expect(status->sessions == 8 && status->outbox_pending == 9 && status->log_time_ms == 10 &&
               status->digest == 11 && status->timers == 12 && status->activities == 13);
-    cr_expect(status->commands == 14 && status->sagas_started == 15 && status->sagas_ended == 16);
+    cr_expect(status->commands == 14 && status->flows_started == 15 && status->flows_ended == 16);
     grid__v1__admin_response__free_unpacked(read, NULL);
     buffer_close(&out);
 }

@@ -82,7 +82,7 @@ Test(message_check, holds_sizes_to_their_bounds)
     command.service.body = bytes_of(zeros, VALUE_BYTES_MAX + 1);
     cr_expect_eq(check(command), GRID_ERR_TOO_LARGE, "body");
     command = a_service_command();
-    command.service.trace.saga_id = bytes_of(zeros, KEY_BYTES_MAX + 1);
+    command.service.trace.flow_id = bytes_of(zeros, KEY_BYTES_MAX + 1);
     cr_expect_eq(check(command), GRID_ERR_TOO_LARGE, "trace");
 }
 

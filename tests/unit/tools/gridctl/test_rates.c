@@ -25,8 +25,8 @@ static void make(struct made *made, uint64_t count, uint64_t uptime_ms)
                                             .partitions = made->rows[n], .partitions_count = PARTITIONS};
         for (uint32_t i = 0; i < PARTITIONS; i++)
             made->rows[n][i] = (struct grid_partition_status){.partition = i, .role = "follower", .outbox_pending = 3,
-                                                              .commands = count, .sagas_started = count + 5,
-                                                              .sagas_ended = count};
+                                                              .commands = count, .flows_started = count + 5,
+                                                              .flows_ended = count};
     }
     made->leaders[0] = 1;
     made->leaders[1] = 2;
