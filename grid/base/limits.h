@@ -82,6 +82,8 @@ enum {
     IDEMPOTENCY_HASH_BYTES_MAX = 32,
     /* An answer above it is not kept; a repeat gets RESULT_NOT_KEPT. */
     IDEMPOTENCY_ANSWER_BYTES_MAX = 64 * 1024,
+    /* Objects and arrays of JSON within each other, as people and programs hand it to an edge. Past it: not JSON. */
+    JSON_NESTING_MAX = 256,
     /* Lines of an order. Past it: VALIDATION_ERROR. */
     ORDER_LINES_MAX = 100,
     /* Timers that one tick entry fires (R14). */

@@ -1,12 +1,12 @@
-/* What people write, as commands: customers, products and orders in JSON.
+/* What people write, as commands: customers, products and orders in JSON, read strictly (fields.h).
  *
- * Fields (money as a decimal, in quotes or not; fields that are not named here are ignored):
+ * Fields (money is a decimal, in quotes or not, and exact; any other field is an error):
  *   customer  customerId?, email, name, address?, phone?
- *   product   productId?, sku, name, description?, price, currency? (USD), initialQuantity? (0), category?
+ *   product   productId?, sku, name, description?, price, currency, initialQuantity? (0), category?
  *   order     orderId?, customerId, lines: [{productId, quantity}], shippingAddress?, paymentMethod, mode?
  *
  * Checked here is what the schema cannot express (types, known words, whole numbers); bounds are the services' to check.
- * Text and messages live in the caller's arena. */
+ * An id that is empty counts as given: the service refuses it. Text and messages live in the caller's arena. */
 #ifndef SERVICES_EDGE_INPUT_H
 #define SERVICES_EDGE_INPUT_H
 

@@ -1,0 +1,51 @@
+/* The fields of a JSON object, read strictly: what nobody asks for is an error, and so is what has another type.
+ *
+ * Shape: fields_begin, a call for each field that the object may have, fields_end. A call that fails leaves a reason
+ * "field: what is wrong", and returns what a caller can go on with; the first reason stays, except that fields_end prefers a
+ * field that does not exist: the name that is missing is then most likely the one that was misspelt. Fields of objects within
+ * the object have a path ("lines[0].quantity"). `null` stands for a text that is not there, and nothing else.
+ *
+ * Reasons and texts live in the arena. Names are literals: they are borrowed. Threads: none. */
+#ifndef SERVICES_EDGE_FIELDS_H
+#define SERVICES_EDGE_FIELDS_H
+
+#include "services/edge/json_read.h"
+
+enum { FIELDS_MAX = 16 };
+
+struct fields {
+    struct arena *arena;
+    const struct json_value *object;       /* NULL: there is none, which is the reason */
+    const char *path;                      /* in front of names */
+    const char *known[FIELDS_MAX];
+    size_t known_count;
+    const char *reason;                    /* NULL: good so far */
+};
+
+/* Reads a text that is one object. */
+void fields_begin(struct fields *fields, struct bytes text, struct arena *arena);
+/* An object within another one: `path` is in front of its names, "lines[0].". */
+void fields_begin_at(struct fields *fields, const struct json_value *object, const char *path, struct arena *arena);
+/* True when every field was read and nothing failed; else the reason. */
+bool fields_end(struct fields *fields, const char **ret_reason);
+
+/* The field as it stands there, of any type; NULL: it is absent. */
+const struct json_value *fields_find(struct fields *fields, const char *name);
+/* The same, and a reason when it is absent. */
+const struct json_value *fields_get(struct fields *fields, const char *name);
+/* Text without NUL, with a closing zero. Absent or null: `otherwise`. */
+char *fields_text(struct fields *fields, const char *name, char *otherwise);
+/* Such text that is there and not empty; "" after a failure. */
+char *fields_required_text(struct fields *fields, const char *name);
+/* A whole number within the bounds, written without a point or an exponent. `least` after a failure. */
+int64_t fields_number(struct fields *fields, const char *name, int64_t least, int64_t most);
+/* The same, or `otherwise` when it is absent. */
+int64_t fields_number_or(struct fields *fields, const char *name, int64_t least, int64_t most, int64_t otherwise);
+void fields_fail(struct fields *fields, const char *name, const char *what);
+/* Passes on the reason of an object within this one. */
+void fields_fail_as(struct fields *fields, const char *reason);
+
+/* The value of a number's text, which may have a sign; false: it is not whole, or beyond 64 bits. */
+bool fields_whole(struct bytes raw, int64_t *ret_number);
+
+#endif
