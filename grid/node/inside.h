@@ -71,6 +71,7 @@ struct balance {
 /* Feature levels; see levels.c. */
 struct levels {
     uint32_t most;                     /* that this node supports */
+    bool at_last[PARTITIONS_MAX];      /* seen at LEVEL_LAST, above which nothing is to be checked */
     char note[160];                    /* why a command is refused; until the next one */
     char newer[200];                   /* what the entry needs at which this node stops; empty: none came */
     struct deferred leave;

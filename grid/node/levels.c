@@ -74,13 +74,18 @@ enum grid_err levels_check(struct node *node, uint32_t partition, const struct c
                            const char **ret_note)
 {
     const struct pipeline *pipeline = node->pipelines[partition];
-    uint32_t level = partition_level(pipeline_partition(pipeline));
+    bool raises = command->kind == COMMAND_RAISE_LEVEL;
+    if (!raises && node->levels.at_last[partition])
+        return GRID_ERR_OK;
     if (!pipeline_leads(pipeline))
         return GRID_ERR_OK; /* refers to the leader, which knows its level */
-    if (command->kind == COMMAND_RAISE_LEVEL)
+    if (raises)
         return check_raise(node, command->raise_level.level, ret_note);
-    if (level == LEVEL_LAST)
+    uint32_t level = partition_level(pipeline_partition(pipeline));
+    if (level == LEVEL_LAST) {
+        node->levels.at_last[partition] = true; /* it never goes back */
         return GRID_ERR_OK;
+    }
     struct level_need need = level_scan(encoded);
     if (need.level <= level)
         return GRID_ERR_OK;

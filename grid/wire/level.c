@@ -161,7 +161,93 @@ static void look_at(struct level_walk *walk, struct wire_reader *reader, const s
     }
 }
 
-struct level_need level_scan(struct bytes command)
+/* ---- the usual command: nothing but level 1, found without the reader's checks */
+
+struct plain_walk {
+    const uint8_t *at, *end;           /* of the innermost message */
+    const struct shape *shape;
+    struct { const uint8_t *end; const struct shape *shape; } outer[NESTED_MAX];
+    uint32_t depth;
+};
+
+static bool plain_varint(struct plain_walk *walk, uint32_t *ret_value)
+{
+    uint32_t value = 0, shift = 0;
+    while (walk->at < walk->end && shift < 28) {
+        value |= (uint32_t)(*walk->at & 0x7f) << shift;
+        if ((*walk->at++ & 0x80) == 0) {
+            *ret_value = value;
+            return true;
+        }
+        shift += 7;
+    }
+    return false;
+}
+
+static bool plain_skip_varint(struct plain_walk *walk)
+{
+    while (walk->at < walk->end)
+        if ((*walk->at++ & 0x80) == 0)
+            return true;
+    return false;
+}
+
+static bool plain_sized(struct plain_walk *walk, const struct shape *nested)
+{
+    uint32_t size;
+    if (!plain_varint(walk, &size) || size > (size_t)(walk->end - walk->at))
+        return false;
+    if (nested == NULL) {
+        walk->at += size;
+        return true;
+    }
+    if (walk->depth == NESTED_MAX)
+        return false;
+    walk->outer[walk->depth].end = walk->end;
+    walk->outer[walk->depth++].shape = walk->shape;
+    walk->end = walk->at + size;
+    walk->shape = nested;
+    return true;
+}
+
+static bool plain_field(struct plain_walk *walk)
+{
+    uint32_t tag, value;
+    if (!plain_varint(walk, &tag) || tag >> 3 >= walk->shape->count)
+        return false;
+    const struct field *field = &walk->shape->fields[tag >> 3];
+    if (field->since != LEVEL_FIRST || field->names_level)
+        return false;
+    switch (tag & 7) {
+    case 0: return field->value_max == 0 ? plain_skip_varint(walk) : plain_varint(walk, &value) && value <= field->value_max;
+    case 1:
+        if (walk->end - walk->at < 8)
+            return false;
+        walk->at += 8;
+        return true;
+    case 2: return plain_sized(walk, field->nested);
+    default: return false;
+    }
+}
+
+/* True: level_scan's walk would say LEVEL_FIRST, for a sound command and for a damaged one. It stops at the first field
+ * that is of no level, of a later one or names one; a damaged command in which it meets none of these is of level 1. */
+static bool plain(struct bytes command)
+{
+    struct plain_walk walk = {.at = command.data, .end = command.data + command.size, .shape = &command_shape};
+    while (walk.at < walk.end || walk.depth > 0) {
+        if (walk.at < walk.end) {
+            if (!plain_field(&walk))
+                return false;
+        } else {
+            walk.end = walk.outer[--walk.depth].end;
+            walk.shape = walk.outer[walk.depth].shape;
+        }
+    }
+    return true;
+}
+
+static struct level_need walk_all(struct bytes command)
 {
     static const struct level_need damaged = {.level = LEVEL_FIRST};
     struct level_walk walk = {.need = damaged};
@@ -179,4 +265,9 @@ struct level_need level_scan(struct bytes command)
             return damaged;
     }
     return walk.need;
+}
+
+struct level_need level_scan(struct bytes command)
+{
+    return plain(command) ? (struct level_need){.level = LEVEL_FIRST} : walk_all(command);
 }

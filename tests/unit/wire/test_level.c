@@ -142,3 +142,30 @@ Test(level, of_damage_is_1)
     cr_assert_eq(level_scan(bytes_of(endless, sizeof endless)).level, 1u);
     cr_assert_eq(level_scan(bytes_of(wrong_type, sizeof wrong_type)).level, 1u);
 }
+
+/* What the decoder takes is of a level, and what is of no level the decoder refuses: also among damaged commands. */
+Test(level, agrees_with_the_decoder_about_damaged_commands)
+{
+    struct prng prng;
+    struct arena arena;
+    uint32_t taken = 0, beyond = 0;
+    prng_init(&prng, 11);
+    arena_init(&arena, 4096);
+    for (int round = 0; round < 40000; round++) {
+        struct buffer encoded = {0};
+        struct command command;
+        commands()->random(&prng, &arena, &encoded);
+        if (encoded.size > 0)
+            encoded.data[prng_u64(&prng) % encoded.size] = (uint8_t)prng_u64(&prng);
+        bool is_taken = command_decode(buffer_bytes(&encoded), &arena, &command) == GRID_ERR_OK;
+        bool is_beyond = level_scan(buffer_bytes(&encoded)).level == LEVEL_BEYOND;
+        cr_assert(!(is_taken && is_beyond), "round %d", round);
+        taken += is_taken;
+        beyond += is_beyond;
+        buffer_close(&encoded);
+        arena_reset(&arena);
+    }
+    cr_assert_gt(taken, 100u);
+    cr_assert_gt(beyond, 100u);
+    arena_close(&arena);
+}
