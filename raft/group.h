@@ -16,8 +16,8 @@
 #include "grid/base/log.h"
 #include "grid/base/metric.h"
 #include "grid/io/io.h"
-#include "raft/manifest.h"
-#include "raft/peers.h"
+#include "raft/wal/manifest.h"
+#include "raft/peers/peers.h"
 
 struct group;
 struct group_set;
@@ -93,7 +93,7 @@ enum grid_err group_set_start(struct group_set *set, char **ret_note);
 void group_set_close(struct group_set *set);
 struct group *group_set_get(struct group_set *set, struct partition_id partition);
 struct peers *group_set_peers(struct group_set *set);
-/* Groups in which this node has lost state and takes no part in votes until it is whole again (raft/rejoin.h); 0 usually. */
+/* Groups in which this node has lost state and takes no part in votes until it is whole again (raft/groups/rejoin.h); 0 usually. */
 uint32_t group_set_rejoining(const struct group_set *set);
 
 enum group_class {

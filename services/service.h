@@ -4,7 +4,7 @@
  *     evolve(view, event)    -> view                          what happened; never fails
  *     react(view, event)     -> messages, timers, activities  who must hear of it
  *
- * Shape: the pipeline (grid/partition/event_pipeline.c) unpacks view and command, calls decide, and for every event in
+ * Shape: the pipeline (grid/partition/events/event_pipeline.c) unpacks view and command, calls decide, and for every event in
  * turn evolve and react, all inside the application of one log entry. View, command and event bodies are the generated
  * types of proto/service/<name>/v1; `void` pointers here are messages of the descriptors that the table names (the core
  * knows none of them, ADR 0006).
@@ -21,7 +21,7 @@
 
 #include "grid/base/arena.h"
 #include "grid/base/bytes.h"
-#include "grid/wire/message.h"
+#include "grid/wire/messages/message.h"
 #include "services/refusal_list.h"
 #include "services/service_list.h"
 

@@ -2,7 +2,7 @@
 
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
-#include "grid/wire/message.h"
+#include "grid/wire/messages/message.h"
 
 struct running {
     struct activity_runner *runner;

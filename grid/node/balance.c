@@ -2,7 +2,7 @@
  * prefer it, but a member that was away finds others leading; they give its partitions back, one at a time. Only to a member that answers: a
  * partition that is offered to one that does not is held up for nothing. */
 #include "grid/base/check.h"
-#include "grid/node/inside.h"
+#include "grid/node/node_internal.h"
 
 enum {
     /* A member is linked for so long before it is given anything: one that has just come back has enough to do. */
@@ -31,9 +31,9 @@ static bool under_way(struct node *node, struct balance *balance)
 {
     if (!balance->moving)
         return false;
-    struct group_status status = group_status(pipeline_group(node->pipelines[balance->partition]));
+    struct group_status status = group_status(replica_group(node->replicas[balance->partition]));
     bool ours = status.role == GROUP_LEADER || status.role == GROUP_READY;
-    if (ours && group_transferring(pipeline_group(node->pipelines[balance->partition])))
+    if (ours && group_transferring(replica_group(node->replicas[balance->partition])))
         return true;
     balance->moving = false;
     balance->wait_ticks = ours ? REST_TICKS : STEP_TICKS;
@@ -49,7 +49,7 @@ static void give_back_one(struct node *node, struct balance *balance)
 {
     for (uint32_t i = 0; i < node->partitions; i++) {
         balance->partition = (balance->partition + 1) % node->partitions;
-        struct group *group = pipeline_group(node->pipelines[balance->partition]);
+        struct group *group = replica_group(node->replicas[balance->partition]);
         size_t to = owner(node, balance->partition);
         struct node_id member = node->settings->members[to].id;
         if (balance->calm_ticks[to] < CALM_TICKS || group_status(group).role != GROUP_READY || !may_take(group, member))

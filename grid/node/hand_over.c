@@ -1,7 +1,7 @@
 /* Leaving in order: whoever stops tells others to lead first, so that nobody has to find out that it is gone. */
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
-#include "grid/node/inside.h"
+#include "grid/node/node_internal.h"
 
 enum {
     LOOK_EVERY_US = 5 * 1000,
@@ -11,7 +11,7 @@ enum {
 
 static bool leads(const struct node *node, uint32_t partition)
 {
-    enum group_role role = group_status(pipeline_group(node->pipelines[partition])).role;
+    enum group_role role = group_status(replica_group(node->replicas[partition])).role;
     return role == GROUP_LEADER || role == GROUP_READY;
 }
 
@@ -78,7 +78,7 @@ void node_hand_over(struct node *node, void (*done)(void *context), void *contex
     for (uint32_t i = 0; i < node->partitions; i++) {
         if (!leads(node, i))
             continue;
-        struct group *group = pipeline_group(node->pipelines[i]);
+        struct group *group = replica_group(node->replicas[i]);
         struct node_id to = successor(node, group, hand_over->led_count++);
         hand_over->given[i] = to.value != 0 && group_transfer(group, to) == GRID_ERR_OK;
         hand_over->given_count += hand_over->given[i];

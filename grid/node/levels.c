@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "grid/base/check.h"
-#include "grid/node/inside.h"
+#include "grid/node/node_internal.h"
 #include "grid/partition/entry.h"
 
 void levels_open(struct node *node)
@@ -73,15 +73,15 @@ static enum grid_err check_raise(struct node *node, uint32_t level, const char *
 enum grid_err levels_check(struct node *node, uint32_t partition, const struct command *command, struct bytes encoded,
                            const char **ret_note)
 {
-    const struct pipeline *pipeline = node->pipelines[partition];
+    const struct replica *replica = node->replicas[partition];
     bool raises = command->kind == COMMAND_RAISE_LEVEL;
     if (!raises && node->levels.at_last[partition])
         return GRID_ERR_OK;
-    if (!pipeline_leads(pipeline))
+    if (!replica_leads(replica))
         return GRID_ERR_OK; /* refers to the leader, which knows its level */
     if (raises)
         return check_raise(node, command->raise_level.level, ret_note);
-    uint32_t level = partition_level(pipeline_partition(pipeline));
+    uint32_t level = partition_level(replica_partition(replica));
     if (level == LEVEL_LAST) {
         node->levels.at_last[partition] = true; /* it never goes back */
         return GRID_ERR_OK;
@@ -97,7 +97,7 @@ enum grid_err levels_check(struct node *node, uint32_t partition, const struct c
 
 bool levels_allow(const struct node *node, uint32_t partition, struct bytes command)
 {
-    uint32_t level = partition_level(pipeline_partition(node->pipelines[partition]));
+    uint32_t level = partition_level(replica_partition(node->replicas[partition]));
     return level == LEVEL_LAST || level_scan(command).level <= level;
 }
 
@@ -115,7 +115,7 @@ uint32_t levels_lowest(const struct node *node)
 {
     uint32_t lowest = LEVEL_LAST;
     for (uint32_t i = 0; i < node->partitions; i++) {
-        uint32_t level = partition_level(pipeline_partition(node->pipelines[i]));
+        uint32_t level = partition_level(replica_partition(node->replicas[i]));
         lowest = level < lowest ? level : lowest;
     }
     return lowest;

@@ -7,7 +7,7 @@
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
 #include "grid/base/version.h"
-#include "grid/node/inside.h"
+#include "grid/node/node_internal.h"
 #include "services/registry.h"
 
 void node_fail(struct node *node, enum grid_err err, const char *what)
@@ -34,7 +34,7 @@ static char *note_format(const char *format, ...)
     return memory_copy(line, strlen(line) + 1);
 }
 
-/* ---- callbacks of the pipelines */
+/* ---- callbacks of the replicas */
 
 static void on_answer(void *context, const struct waiter *waiter, uint32_t partition, struct bytes response)
 {
@@ -73,9 +73,9 @@ static void refresh_map(void *context)
     struct node *node = context;
     bool changed = false;
     for (uint32_t i = 0; i < node->partitions; i++) {
-        struct group_status status = group_status(pipeline_group(node->pipelines[i]));
+        struct group_status status = group_status(replica_group(node->replicas[i]));
         struct node_id leader = status.leader;
-        if (node_id_equal(leader, node->settings->self) && !pipeline_leads(node->pipelines[i]))
+        if (node_id_equal(leader, node->settings->self) && !replica_leads(node->replicas[i]))
             leader = (struct node_id){0};  /* elected, not yet able to serve */
         if (partition_map_report(&node->map, (struct partition_id){i}, leader, status.term))
             changed = true;
@@ -83,7 +83,7 @@ static void refresh_map(void *context)
     if (!changed)
         return;
     for (uint32_t i = 0; i < node->partitions; i++)
-        pipeline_rewind(node->pipelines[i]);
+        replica_rewind(node->replicas[i]);
 }
 
 static void on_tick(void *context)
@@ -92,7 +92,7 @@ static void on_tick(void *context)
     node->ticks++;
     refresh_map(node);
     for (uint32_t i = 0; i < node->partitions; i++)
-        pipeline_tick(node->pipelines[i]);
+        replica_tick(node->replicas[i]);
     time_exchange_tick(node);
     if (node->map_pushed != node->map.version) {
         node->map_pushed = node->map.version;
@@ -180,7 +180,7 @@ static enum grid_err open_log(struct node *node, char **ret_note)
 static void open_pipelines(struct node *node)
 {
     const struct node_settings *settings = node->settings;
-    node->shared = (struct pipeline_shared){
+    node->shared = (struct replica_shared){
         .io = node->io, .logger = node->logger, .prng = &node->prng, .breaker = &node->breaker, .retries = &node->retries,
         .counters = &node->counters, .observer = &node->observer, .groups = node->groups,
         .partition_reads = &node->partition_reads, .partition_scratch = node->partition_scratch = partition_scratch_open(),
@@ -193,9 +193,9 @@ static void open_pipelines(struct node *node)
         .answer_messages = links_answer_messages, .send_messages = links_send_messages,
         .link_stopped = links_stopped,
         .role_changed = on_role_changed, .admit = levels_admit, .fatal = on_fatal};
-    node->pipelines = memory_zero(node->partitions, sizeof *node->pipelines);
+    node->replicas = memory_zero(node->partitions, sizeof *node->replicas);
     for (uint32_t i = 0; i < node->partitions; i++)
-        node->pipelines[i] = pipeline_open(&node->shared, (struct partition_id){i}, registry_builtin());
+        node->replicas[i] = replica_open(&node->shared, (struct partition_id){i}, registry_builtin());
 }
 
 static enum grid_err validate(const struct node_settings *settings, char **ret_note)
@@ -288,13 +288,13 @@ void node_close(struct node *node)
         group_set_close(node->groups);
     if (node->manifest)
         manifest_close(node->manifest);
-    for (uint32_t i = 0; node->pipelines && i < node->partitions; i++)
-        pipeline_close(node->pipelines[i]);
+    for (uint32_t i = 0; node->replicas && i < node->partitions; i++)
+        replica_close(node->replicas[i]);
     if (node->partition_scratch)
         partition_scratch_close(node->partition_scratch);
     clock_undefer(node->io->clock, &node->leaders_changed);
     clients_close(node);
-    memory_free(node->pipelines);
+    memory_free(node->replicas);
     partition_map_close(&node->map);
     health_close(&node->health);
     buffer_close(&node->scratch);
@@ -323,22 +323,22 @@ uint32_t node_partitions(const struct node *node)
 const struct partition *node_partition(const struct node *node, struct partition_id partition)
 {
     REQUIRE(partition.value < node->partitions);
-    return pipeline_partition(node->pipelines[partition.value]);
+    return replica_partition(node->replicas[partition.value]);
 }
 
 struct group *node_group(const struct node *node, struct partition_id partition)
 {
     REQUIRE(partition.value < node->partitions);
-    return pipeline_group(node->pipelines[partition.value]);
+    return replica_group(node->replicas[partition.value]);
 }
 
 struct node_log_time node_log_time(const struct node *node, struct partition_id partition)
 {
     REQUIRE(partition.value < node->partitions);
-    struct pipeline *pipeline = node->pipelines[partition.value];
-    const struct log_time *time = pipeline_log_time(pipeline);
+    struct replica *replica = node->replicas[partition.value];
+    const struct log_time *time = replica_log_time(replica);
     struct log_time_now now = time_exchange_now(node);
-    return (struct node_log_time){.leads = pipeline_leads(pipeline), .grade = time->grade, .time_ms = log_time_peek(time, &now),
+    return (struct node_log_time){.leads = replica_leads(replica), .grade = time->grade, .time_ms = log_time_peek(time, &now),
                                   .clocks = member_clocks_count(now.members)};
 }
 

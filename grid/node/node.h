@@ -11,8 +11,8 @@
 #include "grid/base/log.h"
 #include "grid/base/metric.h"
 #include "grid/io/io.h"
-#include "grid/node/log_time.h"
-#include "grid/node/settings.h"
+#include "grid/node/replica/log_time.h"
+#include "grid/node/process/settings.h"
 
 struct node;
 struct partition;

@@ -3,7 +3,7 @@
 
 #include "grid/base/memory.h"
 #include "grid/base/version.h"
-#include "grid/node/inside.h"
+#include "grid/node/node_internal.h"
 
 static const char *const role_names[] = {[GROUP_FOLLOWER] = "follower", [GROUP_CANDIDATE] = "candidate",
                                          [GROUP_LEADER] = "leader", [GROUP_READY] = "leader"};
@@ -43,8 +43,8 @@ static struct node_status node_status(const struct node *node)
 
 static struct partition_status partition_status(const struct node *node, uint32_t i)
 {
-    const struct partition *partition = pipeline_partition(node->pipelines[i]);
-    struct group_status group = group_status(pipeline_group(node->pipelines[i]));
+    const struct partition *partition = replica_partition(node->replicas[i]);
+    struct group_status group = group_status(replica_group(node->replicas[i]));
     struct partition_stats stats = partition_stats(partition);
     return (struct partition_status){
         .partition = i, .role = bytes_of_text(role_names[group.role]), .term = group.term,
@@ -80,7 +80,7 @@ void status_register(struct node *node)
 {
     static const char log_full_help[] = "Commands refused because a disk is full, or a bound of the log is reached.";
     struct metric_registry *metrics = node->metrics;
-    node->counters = (struct pipeline_counters){
+    node->counters = (struct replica_counters){
         .commands = metric_counter_add(metrics, "gridiron_commands_total", "Commands received from clients.", NULL),
         .entries = metric_counter_add(metrics, "gridiron_entries_proposed_total", "Packed log entries proposed.", NULL),
         .reads = metric_counter_add(metrics, "gridiron_reads_total", "Linearizable reads received.", NULL),
@@ -226,11 +226,11 @@ static struct sums sum_up(const struct node *node)
 {
     struct sums sums = {0};
     for (uint32_t i = 0; i < node->partitions; i++) {
-        struct partition_stats stats = partition_stats(pipeline_partition(node->pipelines[i]));
+        struct partition_stats stats = partition_stats(replica_partition(node->replicas[i]));
         add(&sums.hosted, &stats);
-        if (pipeline_leads(node->pipelines[i]))
+        if (replica_leads(node->replicas[i]))
             add(&sums.led, &stats);
-        sums.links_stopped += pipeline_links_stopped(node->pipelines[i]);
+        sums.links_stopped += replica_links_stopped(node->replicas[i]);
     }
     return sums;
 }

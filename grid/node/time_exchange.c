@@ -4,8 +4,8 @@
  * Every frame carries the sender's monotonic time and echoes the last one it heard, so that the receiver knows how old
  * the frame can be at most. What is older than TIMELY_US says what a wall clock or a log time was, not what it is. */
 #include "grid/base/check.h"
-#include "grid/node/inside.h"
-#include "raft/peers.h"
+#include "grid/node/node_internal.h"
+#include "raft/peers/peers.h"
 
 enum {
     LOG_TIMES_EVERY_TICKS = 10,
@@ -72,11 +72,11 @@ static void own_rows(struct node *node, struct buffer *out)
     buffer_clear(out);
     buffer_append_u32(out, 0);
     for (uint32_t i = 0; i < node->partitions; i++) {
-        struct log_time *time = pipeline_log_time(node->pipelines[i]);
+        struct log_time *time = replica_log_time(node->replicas[i]);
         bool asks = log_time_asking(time, &node->times.clocks);
-        if (!asks && !pipeline_leads(node->pipelines[i]))
+        if (!asks && !replica_leads(node->replicas[i]))
             continue;
-        struct row row = {.group = i, .term = group_status(pipeline_group(node->pipelines[i])).term,
+        struct row row = {.group = i, .term = group_status(replica_group(node->replicas[i])).term,
                           .kind = asks ? ROW_ASKS : ROW_TELLS, .grade = time->grade};
         row.time_ms = time->grade == LOG_TIME_NONE ? 0 : log_time_read(time, &now);
         append_row(out, &row);
@@ -127,7 +127,7 @@ static bool read_row(struct reader *reader, uint32_t partitions, struct row *ret
 
 static void answer_row(struct node *node, const struct row *asked, struct buffer *answers)
 {
-    struct log_time *time = pipeline_log_time(node->pipelines[asked->group]);
+    struct log_time *time = replica_log_time(node->replicas[asked->group]);
     struct log_time_now now = time_exchange_now(node);
     struct row row = {.group = asked->group, .term = asked->term, .kind = ROW_ANSWERS, .grade = time->grade};
     row.time_ms = time->grade == LOG_TIME_NONE ? 0 : log_time_read(time, &now);
@@ -137,9 +137,9 @@ static void answer_row(struct node *node, const struct row *asked, struct buffer
 /* Rows of another term, or not from its leader, say nothing. */
 static void take_row(struct node *node, uint32_t position, const struct row *row, bool timely, struct buffer *answers)
 {
-    struct pipeline *pipeline = node->pipelines[row->group];
-    struct log_time *time = pipeline_log_time(pipeline);
-    struct group_status status = group_status(pipeline_group(pipeline));
+    struct replica *replica = node->replicas[row->group];
+    struct log_time *time = replica_log_time(replica);
+    struct group_status status = group_status(replica_group(replica));
     struct log_time_now now = time_exchange_now(node);
     if (status.term != row->term)
         return;
@@ -147,7 +147,7 @@ static void take_row(struct node *node, uint32_t position, const struct row *row
         if (!time->elected)
             return;
         log_time_answer(time, position, row->time_ms, row->grade, &now);
-        pipeline_log_time_known(pipeline);
+        replica_log_time_known(replica);
     } else if (!time->elected && node_id_equal(status.leader, node->settings->members[position].id)) {
         if (row->kind == ROW_ASKS)
             answer_row(node, row, answers);

@@ -1,14 +1,14 @@
 /* The two digests of a partition: the rolling one that replicas exchange, and one of the whole state for tests. */
 #include "grid/base/check.h"
 #include "grid/base/hash.h"
-#include "grid/partition/activities.h"
-#include "grid/partition/event_pipeline.h"
-#include "grid/partition/idempotency.h"
-#include "grid/partition/inbox.h"
-#include "grid/partition/outbox.h"
-#include "grid/partition/sessions.h"
-#include "grid/partition/state.h"
-#include "grid/partition/timers.h"
+#include "grid/partition/deferred/activities.h"
+#include "grid/partition/events/event_pipeline.h"
+#include "grid/partition/sessions/idempotency.h"
+#include "grid/partition/links/inbox.h"
+#include "grid/partition/links/outbox.h"
+#include "grid/partition/sessions/sessions.h"
+#include "grid/partition/partition_internal.h"
+#include "grid/partition/deferred/timers.h"
 
 void partition_fold(struct partition *partition, struct bytes bytes)
 {

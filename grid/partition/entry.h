@@ -6,7 +6,7 @@
  *   4  u32  number of commands
  *   8  u64  log time, ms (R14)
  *  16  u64  wall time, ms, for people only
- *  24       commands: u32 size, then a Command (grid/wire/message.h)
+ *  24       commands: u32 size, then a Command (grid/wire/messages/message.h)
  *
  * Described in docs/formats/entry.md. Built by the leader, read by apply. What a newer version wrote is told from what is
  * damaged: the first stops a replica before it takes anything of the entry, the second is counted and answered. */

@@ -11,7 +11,7 @@
 #include "grid/base/bytes.h"
 #include "grid/base/err.h"
 #include "grid/base/ids.h"
-#include "grid/wire/message.h"
+#include "grid/wire/messages/message.h"
 
 struct partition;
 struct service_registry;

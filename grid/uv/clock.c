@@ -1,7 +1,7 @@
 #include <time.h>
 
 #include "grid/base/check.h"
-#include "grid/uv/inside.h"
+#include "grid/uv/uv_internal.h"
 
 static struct uv_clock *clock_of(struct clock *clock)
 {

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "grid/base/memory.h"
-#include "grid/uv/inside.h"
+#include "grid/uv/uv_internal.h"
 
 enum { LOST_MAX = 10000, PATH_BYTES = 4096 };
 

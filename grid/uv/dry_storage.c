@@ -11,7 +11,7 @@
 
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
-#include "grid/uv/inside.h"
+#include "grid/uv/uv_internal.h"
 
 struct file {
     int fd;                            /* -1: it would have been created */

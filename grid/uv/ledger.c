@@ -19,7 +19,7 @@
 #include "grid/base/hash.h"
 #include "grid/base/memory.h"
 #include "grid/store/table.h"
-#include "grid/uv/inside.h"
+#include "grid/uv/uv_internal.h"
 
 enum { DECLINE_ABOVE_MINOR = 1000000, TEXT_MAX = 96, LEARN_BYTES = 64 * 1024 };
 

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "grid/base/check.h"
-#include "grid/uv/inside.h"
+#include "grid/uv/uv_internal.h"
 
 /* What a socket may hold on its way; the system's limit cuts it. More than a busy link writes in one iteration. */
 enum { SEND_BYTES = 4 * 1024 * 1024 };

@@ -16,7 +16,7 @@
 #include "grid/base/check.h"
 #include "grid/base/hash.h"
 #include "grid/base/memory.h"
-#include "grid/uv/inside.h"
+#include "grid/uv/uv_internal.h"
 
 enum { ZERO_BYTES = 256 * 1024, PAGE_BYTES = 4096, DIRECT_BYTES = 1024 * 1024 };
 

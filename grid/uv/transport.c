@@ -9,7 +9,7 @@
 #include "grid/base/check.h"
 #include "grid/base/hash.h"
 #include "grid/base/memory.h"
-#include "grid/uv/inside.h"
+#include "grid/uv/uv_internal.h"
 
 /* A connection whose other end vanished without a word ends: an idle one is asked after KEEPALIVE_S, then every
  * KEEPALIVE_EACH_S, and what was sent waits for its acknowledgement for UNHEARD_MS, also after the connection was closed. */

@@ -2,7 +2,7 @@
 
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
-#include "grid/uv/inside.h"
+#include "grid/uv/uv_internal.h"
 
 static uint64_t entropy_u64_(struct entropy *entropy)
 {

@@ -5,7 +5,7 @@
 
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
-#include "grid/uv/inside.h"
+#include "grid/uv/uv_internal.h"
 
 struct more {
     struct uv_storage storage;

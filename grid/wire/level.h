@@ -13,7 +13,7 @@
 #ifndef GRID_WIRE_LEVEL_H
 #define GRID_WIRE_LEVEL_H
 
-#include "grid/wire/message.h"
+#include "grid/wire/messages/message.h"
 
 enum {
     LEVEL_FIRST = 1,

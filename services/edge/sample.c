@@ -1,7 +1,7 @@
 #include "services/edge/sample.h"
 
 #include "grid/base/check.h"
-#include "grid/wire/message.h"
+#include "grid/wire/messages/message.h"
 #include "service/account/v1/account.pb-c.h"
 #include "service/inventory/v1/inventory.pb-c.h"
 #include "service/order/v1/order.pb-c.h"

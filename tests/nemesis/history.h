@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-#include "client/core.h"
+#include "client/core/core.h"
 #include "tests/nemesis/findings.h"
 #include "tests/support/wgl.h"
 

@@ -2,7 +2,7 @@
 #ifndef TESTS_NEMESIS_SHOP_REQUESTS_H
 #define TESTS_NEMESIS_SHOP_REQUESTS_H
 
-#include "client/core.h"
+#include "client/core/core.h"
 #include "tests/nemesis/books.h"
 
 enum { EXPENSIVE_MINOR = 950000 };         /* with tax above what the provider captures */

@@ -7,7 +7,7 @@
 
 #include <uv.h>
 
-#include "client/core.h"
+#include "client/core/core.h"
 #include "grid/base/prng.h"
 #include "grid/uv/uv_io.h"
 #include "tests/nemesis/findings.h"

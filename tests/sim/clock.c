@@ -1,5 +1,5 @@
 #include "grid/base/check.h"
-#include "tests/sim/inside.h"
+#include "tests/sim/sim_internal.h"
 
 /* 2026-01-01T00:00:00Z */
 #define WALL_EPOCH_MS 1767225600000u

@@ -3,7 +3,7 @@
 
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
-#include "tests/sim/inside.h"
+#include "tests/sim/sim_internal.h"
 
 /* A file is a row of pages. Of a page that was written since the last sync the state on the platter is kept beside the
  * present one; a power cut chooses between them page by page, or sector by sector. A page that is absent is zero. */

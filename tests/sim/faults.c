@@ -1,5 +1,5 @@
 #include "grid/base/check.h"
-#include "tests/sim/inside.h"
+#include "tests/sim/sim_internal.h"
 
 /* Drawing: each allowed class is on or off for the whole run, then its rates are drawn. Acting: at random moments one
  * of the classes that act does something. Rates of faults on single frames and writes are applied by net and disk. */

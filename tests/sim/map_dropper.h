@@ -6,7 +6,7 @@
 #ifndef TESTS_SIM_MAP_DROPPER_H
 #define TESTS_SIM_MAP_DROPPER_H
 
-#include "client/core.h"
+#include "client/core/core.h"
 #include "tests/sim/world.h"
 #include "tests/support/wgl.h"
 

@@ -14,7 +14,7 @@
 #ifndef TESTS_SIM_MAP_FEATURES_H
 #define TESTS_SIM_MAP_FEATURES_H
 
-#include "client/core.h"
+#include "client/core/core.h"
 #include "tests/sim/cluster.h"
 
 struct map_features;

@@ -5,7 +5,7 @@
 #ifndef TESTS_SIM_NET_H
 #define TESTS_SIM_NET_H
 
-#include "tests/sim/inside.h"
+#include "tests/sim/sim_internal.h"
 
 /* Bytes on their way, delivered in one callback. */
 struct chunk { struct chunk *next; uint64_t due_us; size_t size; uint8_t data[]; };

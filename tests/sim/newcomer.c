@@ -1,6 +1,6 @@
 #include "tests/sim/newcomer.h"
 
-#include "client/core.h"
+#include "client/core/core.h"
 #include "grid/base/memory.h"
 
 enum {

@@ -4,7 +4,7 @@
 #include "grid/base/check.h"
 #include "grid/base/hash.h"
 #include "grid/base/memory.h"
-#include "tests/sim/inside.h"
+#include "tests/sim/sim_internal.h"
 
 /* Latencies of the provider. */
 enum { CALL_LOW_US = 1000, CALL_HIGH_US = 60000, CALL_SLOW_US = 4000000,

@@ -1,6 +1,6 @@
 #include "tests/sim/quorum.h"
 
-#include "tests/sim/inside.h"
+#include "tests/sim/sim_internal.h"
 
 /* How long a quorum must have lasted until it counts: an election, and what was under way before. */
 enum { SETTLING_US = 1000000 };

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/core.h"
+#include "client/core/core.h"
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
 #include "grid/wire/level.h"

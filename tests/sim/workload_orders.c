@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client/core.h"
+#include "client/core/core.h"
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
 #include "service/account/v1/account.pb-c.h"

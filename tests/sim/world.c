@@ -6,7 +6,7 @@
 #include "grid/base/check.h"
 #include "grid/base/hash.h"
 #include "grid/base/memory.h"
-#include "tests/sim/inside.h"
+#include "tests/sim/sim_internal.h"
 
 /* More events than this at one virtual time: something reacts to itself without end. */
 #define SAME_TIME_EVENTS_MAX 2000000u

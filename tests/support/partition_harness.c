@@ -9,7 +9,7 @@
 #include "grid/io/sink.h"
 #include "grid/partition/entry.h"
 #include "grid/store/table.h"
-#include "grid/wire/message_check.h"
+#include "grid/wire/messages/message_check.h"
 #include "services/commands.h"
 #include "services/message.h"
 

@@ -5,7 +5,7 @@
 #define TESTS_SUPPORT_RANDOM_MESSAGE_H
 
 #include "grid/base/prng.h"
-#include "grid/wire/message.h"
+#include "grid/wire/messages/message.h"
 
 struct message_codec {
     const char *name;                  /* as in the schema: "Hello" */

@@ -5,7 +5,7 @@
 #include "grid/base/limits.h"
 #include "grid/base/memory.h"
 #include "grid/wire/compress.h"
-#include "grid/wire/message.h"
+#include "grid/wire/messages/message.h"
 
 /* More reads than a pause of some seconds lets pile up; an older one is forgotten, its answer then finds nobody. */
 enum { OUTSTANDING_MAX = 4096, RECONNECT_US = 100000, CLIENT_PROTOCOL = 1, WRITE_US_MAX = 3000000 };

@@ -1,5 +1,5 @@
 /* Every command of gridctl. */
-#include "tools/gridctl/bench.h"
+#include "tools/gridctl/bench/bench.h"
 #include "tools/gridctl/command.h"
 
 const struct option_row COMMON_OPTIONS[] = {

@@ -4,7 +4,7 @@
 #include "grid/base/limits.h"
 #include "grid/base/prng.h"
 #include "grid/partition/entry.h"
-#include "grid/partition/sessions.h"
+#include "grid/partition/sessions/sessions.h"
 #include "tests/unit/partition/feed.h"
 
 /* ---- genesis */

@@ -5,7 +5,7 @@
 #ifndef TESTS_UNIT_RAFT_BENCH_H
 #define TESTS_UNIT_RAFT_BENCH_H
 
-#include "raft/guard.h"
+#include "raft/guard/guard.h"
 #include "tests/unit/raft/fake_disk.h"
 
 enum { BENCH_SELF = 2, BENCH_SENT_MAX = 512, BENCH_APPLIED_MAX = 4096 };

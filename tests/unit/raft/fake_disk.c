@@ -137,7 +137,7 @@ static uint64_t add(struct wal *wal, struct record record)
     return record.lsn;
 }
 
-/* ---- raft/wal.h */
+/* ---- raft/wal/wal.h */
 
 enum grid_err wal_open(const struct wal_options *options, struct wal **ret_wal, char **ret_note)
 {

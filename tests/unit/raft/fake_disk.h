@@ -1,11 +1,11 @@
-/* A shared log (raft/wal.h) in memory that says when a record is durable: at once, or one by one as the test asks.
+/* A shared log (raft/wal/wal.h) in memory that says when a record is durable: at once, or one by one as the test asks.
  *
- * Linked instead of raft/wal.c. The options' storage must be that of a fake disk. */
+ * Linked instead of raft/wal/wal.c. The options' storage must be that of a fake disk. */
 #ifndef TESTS_UNIT_RAFT_FAKE_DISK_H
 #define TESTS_UNIT_RAFT_FAKE_DISK_H
 
 #include "grid/io/storage.h"
-#include "raft/wal.h"
+#include "raft/wal/wal.h"
 
 struct fake_disk;
 

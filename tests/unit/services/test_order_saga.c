@@ -4,7 +4,7 @@
 
 #include "grid/base/limits.h"
 #include "grid/io/sink.h"
-#include "grid/wire/message.h"
+#include "grid/wire/messages/message.h"
 #include "services/order/order.h"
 #include "tests/unit/services/shop.h"
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client/core.h"
+#include "client/core/core.h"
 #include "grid/base/memory.h"
 #include "raft/group.h"
 #include "tests/sim/cluster.h"

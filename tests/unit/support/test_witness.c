@@ -4,7 +4,7 @@
 #include <criterion/criterion.h>
 
 #include "grid/wire/frame.h"
-#include "grid/wire/message.h"
+#include "grid/wire/messages/message.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_transport.h"
 

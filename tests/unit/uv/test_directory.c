@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "grid/base/memory.h"
-#include "grid/uv/inside.h"
+#include "grid/uv/uv_internal.h"
 
 /* Linked in place of fsync: which directories were synced. */
 int __real_fsync(int fd);

@@ -1,0 +1,211 @@
+/* Inside of the client's core: shared by core.c, connection.c, routing.c, window.c and request.c, patience.c and search.c only. */
+#ifndef CLIENT_CORE_CORE_INTERNAL_H
+#define CLIENT_CORE_CORE_INTERNAL_H
+
+#include "client/core/core.h"
+#include "client/core/retry.h"
+#include "grid/base/uuid.h"
+#include "grid/wire/compress.h"
+#include "grid/wire/frame.h"
+#include "grid/wire/negotiate.h"
+
+enum request_kind {
+    REQUEST_COMMAND,                       /* a write of the caller's */
+    REQUEST_QUERY,
+    REQUEST_SESSION,                       /* the core's own: opens a partition's session */
+    REQUEST_ADMIN,
+    REQUEST_READY,
+};
+
+struct request_list { struct request *first, *last; size_t count; };
+
+/* One request. Stands in exactly one list from its making to its end. */
+struct request {
+    struct client *client;
+    enum request_kind kind;
+    struct request_list *list;
+    struct request *before, *next;
+    uint64_t order;                        /* of submission, within the client */
+    uint32_t slot;                         /* in client->slots */
+    uint32_t partition;                    /* meaningful once it stands in a partition or is sent */
+    bool has_partition;                    /* the caller named it; else it follows from affinity */
+    uint32_t node;                         /* REQUEST_ADMIN */
+    struct buffer body, affinity;          /* body: without session and sequence; affinity only while it waits for a table */
+    struct retry retry;
+    enum grid_err failed;                  /* decided before it was sent; waits for the end of the iteration */
+    const char *failed_note;
+    /* Window: 0 until the request got its place. */
+    uint64_t session, sequence, acknowledged_below;
+    struct request *window_before, *window_next;
+    /* The present attempt. */
+    struct connection *connection;
+    uint64_t sent_us, route;
+    uint32_t attempts, lates;              /* lates: attempts that took too long */
+    bool waits;                            /* a query that the node answers when it likes */
+    struct timer deadline, pause;          /* pause: a node asked to come back later */
+    struct client_call call;
+};
+
+/* ---- connection: one per node, and one per endpoint that is not known to be a node's yet */
+
+enum connection_state {
+    CONNECTION_IDLE,
+    CONNECTION_OPENING,                    /* dialled; not greeted yet */
+    CONNECTION_READY,
+    CONNECTION_CLOSING,                    /* given up; the transport has not said so yet */
+    CONNECTION_PAUSED,                     /* failed; backoff runs */
+};
+
+struct connection {
+    struct client *client;
+    struct connection *next;
+    char *address;
+    uint32_t node;                         /* 0: not known */
+    enum connection_state state;
+    struct conn *conn;
+    struct packer packer;
+    struct frame_stream stream;
+    struct request_list sent;              /* by time of sending */
+    struct request_list waiting;           /* REQUEST_ADMIN for this node */
+    struct timer timer;                    /* OPENING: patience; READY: what is late next; PAUSED: backoff */
+    uint64_t watch_us;                     /* READY: when the timer fires */
+    uint64_t mean_us, deviation_us;        /* of the time that answers take; 0: nothing measured */
+    uint64_t heard_us, rest_since_us;      /* rest_since_us: the frame began whose rest is missing; 0: none */
+    uint64_t unanswered_us;                /* since when nothing that was sent here is answered; 0: something was */
+    uint32_t failures;
+    uint32_t deaths;                       /* given up for want of answers, since the last answer */
+    uint32_t *leaders;                     /* as this node last told; partitions of them, or NULL */
+    bool bad;                              /* said something that cannot be trusted */
+    bool parting;                          /* ends for a good reason: the node has no room, or another connection leads to it */
+    bool let_go;                           /* the node closes it because nothing was asked */
+    bool opened, slow, kept;               /* OPENING: the transport is up; no greeting for a while; waits longer for it */
+    bool blocked;                          /* too much unsent; wait for on_drain */
+};
+
+/* ---- partition: its queues, its leader, its session */
+
+struct route {
+    struct client *client;
+    uint32_t partition;
+    struct request_list retries, writes, reads;    /* in order of submission each */
+    uint32_t leader;                       /* 0: not known */
+    uint64_t version;                      /* grows with every change of mind about the leader */
+    uint32_t hops, attempts;               /* redirects followed, backoffs taken, since the last answer */
+    uint32_t turn;                         /* where the search for any node begins */
+    uint32_t leaderless_node;              /* which node said last that it has known no leader for so long; ms 0: none */
+    uint64_t leaderless_ms;
+    uint32_t avoid;                        /* the node that could not help last; asked when no other is there; 0: none */
+    struct timer backoff;
+    bool dirty;
+    struct route *next_dirty;
+    /* Session (window.c). */
+    uint64_t session, sequence_next;
+    struct request *opening;
+    struct request *window_first, *window_last;
+};
+
+struct slot { struct request *request; uint32_t generation, next_free; };
+
+struct client {
+    struct io *io;
+    struct prng prng;
+    char *name;
+    uint64_t deadline_us, attempt_us, session_idle_ms;
+    size_t pending_max;
+    struct connection *connections, *reaching;     /* all of them; where the search for a node goes on */
+    struct connection *nodes[NODES_MAX + 1];
+    struct timer reach;                    /* until the next address is dialled (search.c) */
+    bool resting;                          /* let go, and nothing to ask: nobody is dialled until there is */
+    const char *full;                      /* address of a node that had no room for us last; NULL: none */
+    bool searching;                        /* those that are connected know no leader */
+    struct route *routes;
+    uint32_t partitions;
+    struct buffer table;                   /* last one, encoded, and its decoded form in table_arena */
+    struct arena table_arena, arena;
+    struct message_table members;
+    struct packer_counts packed;           /* commands and queries */
+    struct buffer plain;                   /* an answer that came packed */
+    char *cluster;
+    struct uuid cluster_uuid;              /* nil: not known, or not said */
+    char refusal[256];                     /* why a node would not do, for people; empty: each did */
+    struct request_list early, failed;     /* before the first table; to be answered at the end of the iteration */
+    struct request_list paused;            /* told to come back later */
+    struct route *dirty;
+    struct deferred flush;
+    struct slot *slots;
+    uint32_t slots_count, slots_capacity, slots_free;
+    uint64_t orders;
+    size_t pending, own;                   /* requests without an outcome; of them REQUEST_SESSION */
+    struct request *spare;                 /* ended ones, with their buffers */
+    size_t spare_count;
+    bool closing;
+    struct client_totals totals;
+    char session_note[256];            /* why the last session was not opened */
+};
+
+/* request.c */
+void request_list_append(struct request_list *list, struct request *request);
+void request_list_insert(struct request_list *list, struct request *request);   /* by order of submission */
+void request_list_remove(struct request *request);
+struct request *request_new(struct client *client, enum request_kind kind, const struct client_call *call);
+void request_finish(struct request *request, const struct client_result *result); /* calls back, frees */
+void request_free_spare(struct client *client);
+void request_fail(struct request *request, enum grid_err err, const char *note);
+void request_fail_later(struct request *request, enum grid_err err, const char *note);
+uint64_t request_wire_id(struct request *request);                               /* a new one for this attempt */
+struct request *request_find(struct client *client, uint64_t wire_id);           /* NULL: nobody waits for it */
+void request_forget_attempt(struct request *request);                            /* a late answer finds nobody */
+
+/* core.c */
+void client_schedule(struct client *client);
+void client_place(struct request *request);        /* into the queue of its partition or node */
+void client_answered(struct request *request, const struct response *response);
+
+/* connection.c */
+struct connection *connection_new(struct client *client, const char *address, uint32_t node);
+void connection_free(struct connection *connection);
+void connection_want(struct connection *connection);                             /* dials when idle */
+void connection_give_up(struct connection *connection);
+bool connection_full(struct connection *connection);
+void connection_send(struct connection *connection, struct request *request);
+void connection_admin(struct connection *connection);                            /* sends what waits for this node */
+
+/* patience.c */
+void patience_sent(struct connection *connection, const struct request *request);    /* an attempt began */
+void patience_measure(struct connection *connection, const struct request *request); /* and was answered just now */
+bool patience_is_silent(const struct connection *connection);                    /* says nothing since it was asked */
+void patience_over(struct connection *connection);                               /* something may be late */
+
+/* search.c */
+void search_any(struct client *client);            /* dials when no node is connected */
+void search_lost(struct client *client);           /* likewise, at once: one was connected until now */
+void search_others(struct client *client);         /* one further node, and soon the next when this is called again */
+void search_all(struct client *client);            /* every node and endpoint that is not connected */
+void search_go_on(void *client);                   /* the timer client->reach */
+
+/* routing.c */
+/* How an attempt ended that brought no final answer. */
+struct attempt_end {
+    uint32_t leader;                               /* the node's hint; 0: none */
+    bool answered;                                 /* by the node; else the connection was lost, or it took too long */
+    uint64_t no_leader_ms;                         /* answered: for how long the node has known no leader */
+};
+void routing_init(struct client *client, uint32_t partitions);
+void routing_close(struct client *client);
+void routing_mark(struct route *route);            /* to be pumped at the end of the iteration */
+void routing_mark_all(struct client *client);
+void routing_pump(struct route *route);
+void routing_table(struct connection *connection, const struct message_table *table);
+void routing_again(struct request *request, const struct attempt_end *end);
+/* The leader had no room for this one and said when to ask again; the others of its partition go on. */
+void routing_later(struct request *request, uint64_t after_ms);
+void routing_resume(void *request);                /* that time is over */
+
+/* window.c */
+bool window_admit(struct route *route, struct request *request); /* false: wait */
+void window_leave(struct request *request);
+void window_session_lost(struct request *request);  /* its session is gone, and it surely was not executed */
+void window_session_opened(struct route *route, const struct client_result *result);
+void window_close_session(struct route *route, struct connection *connection);
+
+#endif

@@ -1,0 +1,347 @@
+/* The asynchronous face: the core on the caller's libuv loop. */
+#include "client/faces/face.h"
+
+#include <string.h>
+#include <uv.h>
+
+#include "grid/base/check.h"
+#include "grid/base/memory.h"
+#include "grid/base/version.h"
+#include "grid/uv/uv_io.h"
+
+/* The public numbers are those of the wire. */
+#define SAME(name) _Static_assert((int)GRID_OUTCOME_##name == (int)GRID_ERR_##name, #name)
+SAME(OK);
+SAME(INVALID);
+SAME(NOT_FOUND);
+SAME(ALREADY_EXISTS);
+SAME(VERSION_CONFLICT);
+SAME(UNAVAILABLE);
+SAME(UNKNOWN);
+SAME(LOG_FULL);
+SAME(TOO_LARGE);
+SAME(RESULT_NOT_KEPT);
+SAME(NOT_SUPPORTED);
+SAME(BUSY);
+SAME(MALFORMED);
+SAME(CLOSED);
+SAME(REFUSED);
+SAME(DENIED);
+SAME(IDEMPOTENCY_MISMATCH);
+SAME(MAP_FULL);
+#undef SAME
+
+struct grid_client {
+    struct uv_io *uv_io;
+    struct client *core;
+    struct arena arena;                    /* of the present reply */
+    struct arena members_arena;
+    uv_idle_t ending;                      /* waits until the other handles are closed */
+    int rounds;
+    uint32_t answering;                    /* callbacks of the application that run now */
+    void (*closed)(void *context);
+    void *closed_context;
+};
+
+/* A call of the application on its way. */
+struct pending_call { struct grid_client *client; struct grid_call call; };
+
+/* ---- small things */
+
+const char *grid_version(void)
+{
+    return GRIDIRON_VERSION;
+}
+
+const char *grid_outcome_name(enum grid_outcome outcome)
+{
+    return grid_err_name((enum grid_err)outcome);
+}
+
+const char *grid_outcome_text(enum grid_outcome outcome)
+{
+    return grid_err_text((enum grid_err)outcome);
+}
+
+struct grid_bytes grid_text(const char *text)
+{
+    return (struct grid_bytes){text, strlen(text)};
+}
+
+struct grid_key grid_key_text(const char *key)
+{
+    return (struct grid_key){.key = grid_text(key)};
+}
+
+struct bytes face_bytes(struct grid_bytes bytes)
+{
+    return bytes_of(bytes.data, bytes.size);
+}
+
+struct grid_bytes face_public(struct bytes bytes)
+{
+    return (struct grid_bytes){bytes.data, bytes.size};
+}
+
+struct client *face_core(struct grid_client *client)
+{
+    return client->core;
+}
+
+struct arena *face_arena(struct grid_client *client)
+{
+    return &client->arena;
+}
+
+/* ---- replies */
+
+static const struct grid_node_status *node_status_of(struct arena *arena, const struct node_status *from)
+{
+    struct grid_node_status *status = arena_zero(arena, sizeof *status);
+    *status = (struct grid_node_status){
+        .node = from->node.value, .address = arena_text(arena, from->client_address),
+        .state = arena_text(arena, from->state), .version = arena_text(arena, from->version),
+        .leaders = from->leaders, .replicas = from->replicas, .uptime_ms = from->uptime_ms,
+        .log_disk_bytes = from->log_disk_bytes, .log_memory_bytes = from->log_memory_bytes,
+        .reads = from->reads, .level = from->level, .level_max = from->level_max};
+    return status;
+}
+
+static const struct grid_partition_status *partitions_of(struct arena *arena, const struct admin_response *admin)
+{
+    struct grid_partition_status *partitions = arena_zero(arena, (admin->partitions_count + 1) * sizeof *partitions);
+    for (size_t i = 0; i < admin->partitions_count; i++) {
+        const struct partition_status *from = &admin->partitions[i];
+        partitions[i] = (struct grid_partition_status){
+            .partition = from->partition, .role = arena_text(arena, from->role), .leader = from->leader,
+            .term = from->term, .commit_index = from->commit_index, .applied_index = from->applied_index,
+            .last_index = from->last_index, .entries = from->entries, .sessions = from->sessions,
+            .outbox_pending = from->outbox_pending, .log_time_ms = from->log_time_ms, .digest = from->digest,
+            .timers = from->timers, .activities = from->activities, .commands = from->commands,
+            .flows_started = from->flows_started, .flows_ended = from->flows_ended,
+            .level = from->level};
+    }
+    return partitions;
+}
+
+static const struct grid_entry *entries_of(struct arena *arena, const struct response *response)
+{
+    struct grid_entry *entries = arena_zero(arena, (response->entries_count + 1) * sizeof *entries);
+    for (size_t i = 0; i < response->entries_count; i++) {
+        const struct map_entry *from = &response->entries[i];
+        entries[i] = (struct grid_entry){face_public(from->key), face_public(from->affinity),
+                                         face_public(from->value), from->version};
+    }
+    return entries;
+}
+
+void face_reply(struct grid_client *client, const struct client_result *result, struct grid_reply *ret_reply)
+{
+    const struct response *response = result->response;
+    struct arena *arena = &client->arena;
+    arena_reset(arena);
+    *ret_reply = (struct grid_reply){
+        .outcome = (enum grid_outcome)result->err, .note = result->note, .found = response->found,
+        .value = face_public(response->value), .version = response->version, .count = response->count,
+        .entries = entries_of(arena, response), .entries_count = response->entries_count, .more = response->more,
+        .refusal_code = response->refusal_code, .refusal = arena_text(arena, response->refusal),
+        .event_id = arena_text(arena, response->event_id), .sequence = response->sequence, .ttl_ms = response->ttl_ms};
+    face_map_reply(arena, result, ret_reply);
+    if (result->admin != NULL && result->admin->has_status)
+        ret_reply->status = node_status_of(arena, &result->admin->status);
+    if (result->admin != NULL) {
+        ret_reply->partitions = partitions_of(arena, result->admin);
+        ret_reply->partitions_count = result->admin->partitions_count;
+    }
+}
+
+void face_answer(struct grid_client *client, const struct grid_call *call, const struct grid_reply *reply)
+{
+    client->answering++;
+    call->done(call->context, reply);
+    client->answering--;
+}
+
+static void answered(void *context, const struct client_result *result)
+{
+    struct pending_call *pending = context;
+    struct grid_client *client = pending->client;
+    struct grid_call call = pending->call;
+    struct grid_reply reply;
+    face_reply(client, result, &reply);
+    memory_free(pending);
+    face_answer(client, &call, &reply);
+}
+
+struct client_call face_call(struct grid_client *client, const struct grid_call *call)
+{
+    struct pending_call *pending = memory_zero(1, sizeof *pending);
+    REQUIRE(call->done != NULL);
+    *pending = (struct pending_call){client, *call};
+    return (struct client_call){.done = answered, .context = pending, .deadline_ms = call->timeout_ms};
+}
+
+/* ---- calls */
+
+struct client_key face_key(const struct grid_key *key)
+{
+    return (struct client_key){face_bytes(key->key), face_bytes(key->affinity)};
+}
+
+void grid_client_ready(struct grid_client *client, const struct grid_call *call)
+{
+    struct client_call inner = face_call(client, call);
+    client_ready(client->core, &inner);
+}
+
+void grid_client_set(struct grid_client *client, const char *map, const struct grid_key *key, struct grid_bytes value,
+                     const struct grid_call *call)
+{
+    grid_client_operate(client, map, &(struct grid_operation){.kind = GRID_SET, .key = *key, .value = value}, call);
+}
+
+void grid_client_get(struct grid_client *client, const char *map, const struct grid_key *key,
+                     const struct grid_call *call)
+{
+    struct client_call inner = face_call(client, call);
+    struct client_key inner_key = face_key(key);
+    client_map_get(client->core, bytes_of_text(map), &inner_key, &inner);
+}
+
+void grid_client_remove(struct grid_client *client, const char *map, const struct grid_key *key,
+                        const struct grid_call *call)
+{
+    grid_client_operate(client, map, &(struct grid_operation){.kind = GRID_REMOVE, .key = *key}, call);
+}
+
+void grid_client_size(struct grid_client *client, const char *map, const struct grid_call *call)
+{
+    struct client_call inner = face_call(client, call);
+    client_map_size(client->core, bytes_of_text(map), &inner);
+}
+
+struct bytes face_optional(const char *text)
+{
+    return text != NULL ? bytes_of_text(text) : BYTES_NONE;
+}
+
+void grid_client_command(struct grid_client *client, const struct grid_command *command, const struct grid_call *call)
+{
+    struct client_call inner = face_call(client, call);
+    struct command whole = {.kind = COMMAND_SERVICE, .idempotency = face_idempotency(call->idempotency)};
+    whole.service = (struct service_command){
+        .service = command->service, .type = command->type, .key = bytes_of_text(command->key),
+        .affinity = face_optional(command->affinity), .body = face_bytes(command->body),
+        .trace = {.correlation_id = face_optional(command->correlation_id),
+                  .traceparent = face_optional(command->traceparent)}};
+    client_command(client->core, &whole, &inner);
+}
+
+void grid_client_raise_level(struct grid_client *client, uint32_t level, const struct grid_call *call)
+{
+    struct client_call inner = face_call(client, call);
+    client_raise_level(face_core(client), level, &inner);
+}
+
+void grid_client_node_status(struct grid_client *client, uint32_t node, const struct grid_call *call)
+{
+    struct client_call inner = face_call(client, call);
+    client_admin(client->core, (struct node_id){node}, ADMIN_STATUS, &inner);
+}
+
+void grid_client_partitions(struct grid_client *client, uint32_t node, const struct grid_call *call)
+{
+    struct client_call inner = face_call(client, call);
+    client_admin(client->core, (struct node_id){node}, ADMIN_PARTITIONS, &inner);
+}
+
+size_t grid_client_pending(const struct grid_client *client)
+{
+    return client_pending(client->core);
+}
+
+size_t grid_client_members(struct grid_client *client, const struct grid_member **ret_members)
+{
+    size_t count;
+    const struct message_member *from = client_members(client->core, &count);
+    arena_reset(&client->members_arena);
+    struct grid_member *members = arena_zero(&client->members_arena, (count + 1) * sizeof *members);
+    for (size_t i = 0; i < count; i++)
+        members[i] = (struct grid_member){from[i].node.value,
+                                          arena_text(&client->members_arena, from[i].client_address)};
+    *ret_members = members;
+    return count;
+}
+
+uint32_t grid_client_partition_count(const struct grid_client *client)
+{
+    return client_partitions(client->core);
+}
+
+const char *grid_client_cluster(const struct grid_client *client)
+{
+    return client_cluster(client->core);
+}
+
+/* ---- life */
+
+struct grid_client *grid_client_open(struct uv_loop_s *loop, const struct grid_options *options)
+{
+    struct grid_client *client = memory_zero(1, sizeof *client);
+    struct client_options core = {.endpoints = options->endpoints, .endpoints_count = options->endpoints_count,
+                                  .name = options->name, .deadline_ms = options->timeout_ms,
+                                  .attempt_ms = options->attempt_ms, .pending_max = options->pending_max};
+    client->uv_io = uv_io_open(loop);
+    arena_init(&client->arena, 4096);
+    arena_init(&client->members_arena, 1024);
+    client->core = client_open(uv_io_io(client->uv_io), &core);
+    uv_idle_init(loop, &client->ending);
+    client->ending.data = client;
+    return client;
+}
+
+static void free_client(uv_handle_t *handle)
+{
+    struct grid_client *client = handle->data;
+    void (*closed)(void *) = client->closed;
+    void *context = client->closed_context;
+    uv_io_free(client->uv_io);
+    arena_close(&client->arena);
+    arena_close(&client->members_arena);
+    memory_free(client);
+    if (closed != NULL)
+        closed(context);
+}
+
+static void end_core(struct grid_client *client)
+{
+    struct client *core = client->core;
+    client->core = NULL;
+    client_close(core);
+    uv_io_close(client->uv_io);
+}
+
+/* Handles end in the closing phase of this iteration, or of the first one when the loop does not run now; the second
+ * call of an idle handle lies behind both. */
+static void when_ended(uv_idle_t *handle)
+{
+    struct grid_client *client = handle->data;
+    if (client->core != NULL) {
+        end_core(client);
+        return;
+    }
+    if (++client->rounds < 2)
+        return;
+    uv_idle_stop(handle);
+    uv_close((uv_handle_t *)handle, free_client);
+}
+
+void grid_client_close(struct grid_client *client, void (*closed)(void *context), void *context)
+{
+    client->closed = closed;
+    client->closed_context = context;
+    /* From inside a callback the core is still at work with what it answers: it ends in the loop's next turn. */
+    if (client->answering == 0)
+        end_core(client);
+    uv_idle_start(&client->ending, when_ended);
+}

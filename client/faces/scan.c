@@ -1,0 +1,121 @@
+/* A scan over all partitions, page by page. */
+#include <string.h>
+
+#include "client/faces/face.h"
+#include "grid/base/check.h"
+#include "grid/base/memory.h"
+
+struct grid_scan {
+    struct grid_client *client;
+    struct buffer map, affinity, key_prefix, cursor_key;
+    uint32_t page, partition;
+    uint64_t cursor_hash;
+    bool placed, ended;                    /* placed: the first partition is known */
+    struct grid_call call;
+};
+
+static void ask(struct grid_scan *scan);
+
+struct grid_scan *grid_scan_open(struct grid_client *client, const struct grid_scan_options *options)
+{
+    struct grid_scan *scan = memory_zero(1, sizeof *scan);
+    REQUIRE(options->map != NULL);
+    scan->client = client;
+    scan->page = options->page;
+    buffer_append_text(&scan->map, options->map);
+    buffer_append(&scan->affinity, face_bytes(options->affinity));
+    buffer_append(&scan->key_prefix, face_bytes(options->key_prefix));
+    return scan;
+}
+
+void grid_scan_close(struct grid_scan *scan)
+{
+    REQUIRE(scan->call.done == NULL);
+    buffer_close(&scan->map);
+    buffer_close(&scan->affinity);
+    buffer_close(&scan->key_prefix);
+    buffer_close(&scan->cursor_key);
+    memory_free(scan);
+}
+
+static const struct response NO_PAGE;
+
+static void finish(struct grid_scan *scan, const struct client_result *result)
+{
+    struct grid_call call = scan->call;
+    struct grid_reply reply;
+    scan->call = (struct grid_call){0};
+    face_reply(scan->client, result, &reply);
+    reply.more = result->err == GRID_ERR_OK && !scan->ended;
+    face_answer(scan->client, &call, &reply);
+}
+
+/* Moves the cursor behind this page. */
+static void advance(struct grid_scan *scan, const struct response *page)
+{
+    buffer_clear(&scan->cursor_key);
+    scan->cursor_hash = 0;
+    if (page->more) {
+        scan->cursor_hash = page->cursor_hash;
+        buffer_append(&scan->cursor_key, page->cursor_key);
+        return;
+    }
+    /* All keys of one affinity stand in one partition. */
+    scan->partition++;
+    scan->ended = scan->affinity.size > 0 || scan->partition == client_partitions(face_core(scan->client));
+}
+
+/* Pages are in order of the hash; one that leads back, or nowhere, would be asked for again for ever. */
+static bool leads_on(const struct grid_scan *scan, const struct response *page)
+{
+    return !page->more || page->cursor_hash > scan->cursor_hash ||
+           (page->cursor_hash == scan->cursor_hash && !bytes_equal(page->cursor_key, buffer_bytes(&scan->cursor_key)));
+}
+
+static void on_page(void *context, const struct client_result *result)
+{
+    struct grid_scan *scan = context;
+    if (result->err == GRID_ERR_OK && !leads_on(scan, result->response)) {
+        finish(scan, &(struct client_result){.err = GRID_ERR_MALFORMED, .response = &NO_PAGE,
+                                             .note = "the node's page does not say where to go on"});
+        return;
+    }
+    if (result->err == GRID_ERR_OK)
+        advance(scan, result->response);
+    /* Pages without entries are no news: most partitions of a small map have none. */
+    if (result->err == GRID_ERR_OK && result->response->entries_count == 0 && !scan->ended)
+        ask(scan);
+    else
+        finish(scan, result);
+}
+
+static void ask(struct grid_scan *scan)
+{
+    struct client *core = face_core(scan->client);
+    struct query query = {.kind = QUERY_SCAN, .map = buffer_bytes(&scan->map), .cursor_hash = scan->cursor_hash,
+                          .cursor_key = buffer_bytes(&scan->cursor_key), .limit = scan->page,
+                          .affinity = buffer_bytes(&scan->affinity), .key_prefix = buffer_bytes(&scan->key_prefix)};
+    struct client_call call = {.done = on_page, .context = scan, .deadline_ms = scan->call.timeout_ms};
+    client_query(core, (struct partition_id){scan->partition}, &query, &call);
+}
+
+static void on_ready(void *context, const struct client_result *result)
+{
+    struct grid_scan *scan = context;
+    if (result->err != GRID_ERR_OK) {
+        finish(scan, result);
+        return;
+    }
+    if (!scan->placed && scan->affinity.size > 0)
+        scan->partition = client_partition_of(face_core(scan->client), buffer_bytes(&scan->affinity)).value;
+    scan->placed = true;
+    ask(scan);
+}
+
+void grid_scan_next(struct grid_scan *scan, const struct grid_call *call)
+{
+    struct client_call ready = {.done = on_ready, .context = scan, .deadline_ms = call->timeout_ms};
+    REQUIRE(call->done != NULL && scan->call.done == NULL && !scan->ended);
+    scan->call = *call;
+    client_ready(face_core(scan->client), &ready);
+}

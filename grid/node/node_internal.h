@@ -1,0 +1,174 @@
+/* Inside of a node: shared by the sources of this folder only. */
+#ifndef GRID_NODE_NODE_INTERNAL_H
+#define GRID_NODE_NODE_INTERNAL_H
+
+#include "grid/node/health.h"
+#include "grid/node/process/identity.h"
+#include "grid/node/node.h"
+#include "grid/node/replica/observer.h"
+#include "grid/node/replica/replica.h"
+#include "grid/cluster/partition_map.h"
+
+enum { NODE_TICK_US = 50 * 1000, DIGEST_EVERY_TICKS = 20, SWEEP_EVERY_TICKS = 20, SWEEP_MS = 1000 };
+
+struct client;
+
+enum client_refusal { CLIENT_REFUSED_LIMIT, CLIENT_REFUSED_ADDRESS, CLIENT_REFUSED_IDLE, CLIENT_REFUSED_GREETING, CLIENT_REFUSED_SLOW,
+                      CLIENT_REFUSED_MEMORY, CLIENT_REFUSED_VERSION, CLIENT_REFUSALS };
+
+/* One open connection of the client port. Slots are reused; the generation tells an old waiter from a new client. */
+struct client_slot { struct client *client; uint64_t generation, host; };   /* host: 0: not limited by its address */
+
+struct clients {
+    struct listener *listener;
+    struct client_slot *slots;
+    uint32_t count, capacity, open;
+    struct buffer scratch, plain;      /* answers being built; bodies unpacked */
+    struct arena arena;
+    uint32_t lines;                    /* logged since the last sweep */
+    uint32_t open_max, patience;       /* connections; sweeps */
+    uint32_t per_address_max;
+    bool limits_local;                 /* by address: this machine's own too */
+    uint32_t leaving;                  /* of the open ones: closed by this node, the transport has not said so yet */
+    bool none_idle;                    /* since the last sweep, as far as was looked */
+    struct packer_counts packed;       /* answers */
+    uint64_t partial_bytes;            /* of frames whose rest is missing */
+    struct metric_counter *accepted, *closed, *requests, *responses, *malformed[9], *refused;
+    struct metric_counter *connections_refused[CLIENT_REFUSALS], *reads_refused;
+    struct metric_gauge *connected;
+};
+
+/* A stop in order that has begun; see hand_over.c. */
+struct hand_over {
+    struct timer timer;
+    uint64_t until_us;
+    bool *given;                       /* by partition: another member was asked to lead it; NULL before it began */
+    uint32_t led_count, given_count;
+    void (*done)(void *context);
+    void *context;
+};
+
+/* What is known of the clocks of the other members; see time_exchange.c. */
+struct time_peer {
+    uint64_t sent_us;                  /* the peer's monotonic time in the last frame heard on this link; 0: none */
+    uint64_t heard_us;                 /* the own one when it came */
+    bool soon;                         /* waits for a frame from here */
+};
+struct time_exchange {
+    struct member_clocks clocks;
+    struct time_peer peers[REPLICAS_MAX];
+    bool soon;                         /* all of them do */
+};
+
+/* Partitions on their way to the member that should lead them; see balance.c. */
+struct balance {
+    uint32_t partition;                /* the one that was moved last */
+    uint32_t calm_ticks[REPLICAS_MAX]; /* by place among the members: for how long it has been linked */
+    uint32_t wait_ticks;
+    bool moving;
+};
+
+/* Feature levels; see levels.c. */
+struct levels {
+    uint32_t most;                     /* that this node supports */
+    bool at_last[PARTITIONS_MAX];      /* seen at LEVEL_LAST, above which nothing is to be checked */
+    char note[160];                    /* why a command is refused; until the next one */
+    char newer[200];                   /* what the entry needs at which this node stops; empty: none came */
+    struct deferred leave;
+};
+
+struct node {
+    struct io *io;
+    struct logger *logger;
+    struct metric_registry *metrics;
+    const struct node_settings *settings;
+    void (*fatal)(void *context, enum grid_err err, const char *what);
+    void *context;
+    bool failed, started;              /* started: node_open has succeeded with the groups */
+    struct identity identity;          /* of the data directory */
+    struct manifest *manifest;
+    bool rejoin, begins;               /* asked for; the directory was empty */
+    uint64_t opened_us, ticks;
+    bool refusal_said;                 /* messages of an older restore epoch came: said once */
+    uint64_t features;                 /* that this node has on both ports */
+    enum compress_mode compression;
+    struct prng prng;
+    struct breaker breaker;            /* of the payment provider */
+    struct activity_retries retries;   /* of calls to it */
+    struct group_set *groups;
+    struct peers *peers;
+    struct replica **replicas;
+    uint32_t partitions;
+    struct replica_shared shared;
+    struct replica_counters counters;
+    struct observer observer;
+    struct partition_reads partition_reads;
+    struct partition_scratch *partition_scratch;
+    struct partition_map map;
+    uint64_t map_pushed;               /* version of the map that clients have */
+    struct clients clients;
+    struct timer tick;
+    struct deferred leaders_changed;
+    struct hand_over hand_over;
+    struct balance balance;
+    struct health health;
+    struct time_exchange times;
+    struct levels levels;
+    struct buffer scratch;             /* links: bodies being built */
+    struct arena arena;                /* links: decoding */
+};
+
+/* clients.c */
+enum grid_err clients_open(struct node *node);
+void clients_close(struct node *node);
+void clients_answer(struct node *node, const struct waiter *waiter, uint32_t partition, struct bytes response);
+void clients_push_table(struct node *node);            /* to everybody who said hello */
+void clients_sweep(struct node *node);                 /* once a second: ends those that keep us waiting */
+
+/* links.c */
+void links_open(struct node *node);
+bool links_send_messages(void *context, uint32_t source, uint32_t destination, uint32_t incarnation,
+                         const struct bytes *messages, size_t count);
+void links_answer_messages(void *context, struct node_id to, uint32_t source, uint32_t destination, uint64_t applied, bool gap);
+void links_stopped(void *context, uint32_t source, const struct outbox_link *link, uint64_t applied);
+void links_send_digests(struct node *node);
+
+/* time_exchange.c */
+void time_exchange_init(struct node *node);            /* before the replicas are opened */
+void time_exchange_open(struct node *node);
+void time_exchange_tick(struct node *node);            /* at every tick */
+void time_exchange_soon(struct node *node);            /* something changed that others want to know at the next tick */
+struct log_time_now time_exchange_now(const struct node *node);
+
+/* status.c */
+void status_answer(struct node *node, enum admin_kind kind, struct buffer *out);
+void status_table(struct node *node, struct arena *arena, struct message_table *ret_table);
+void status_register(struct node *node);
+void status_refresh(struct node *node);
+void status_look(struct node *node);                   /* at every tick: the state of this node */
+
+/* balance.c: at every tick */
+void balance_tick(struct node *node);
+
+/* levels.c */
+void levels_open(struct node *node);
+void levels_close(struct node *node);
+uint64_t levels_features(const struct node *node);     /* what it tells its peers */
+/* Whether the leader of the partition may propose what a client sent; the note is good until the next call. */
+enum grid_err levels_check(struct node *node, uint32_t partition, const struct command *command, struct bytes encoded,
+                           const char **ret_note);
+/* A command that could not be decoded: what of it is of a newer version; NULL: it is damaged. Likewise. */
+const char *levels_unknown(struct node *node, struct bytes encoded);
+uint32_t levels_lowest(const struct node *node);       /* of the replicas here */
+uint32_t levels_genesis(const struct node *node);      /* of a new partition */
+/* Messages of a partition that is ahead wait until this one is raised too. */
+bool levels_allow(const struct node *node, uint32_t partition, struct bytes command);
+/* Whether this node supports the entry; if not the node ends once its leaderships are handed over. */
+bool levels_admit(void *context, uint32_t partition, uint64_t index, struct bytes entry);
+
+/* hand_over.c */
+void hand_over_close(struct node *node);
+
+void node_fail(struct node *node, enum grid_err err, const char *what);
+
+#endif

@@ -1,0 +1,410 @@
+/* The gridiron program: configuration, logging, signals, one loop, one node. */
+#include <argp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <uv.h>
+
+#include "grid/base/memory.h"
+#include "grid/base/standard_streams.h"
+#include "grid/base/version.h"
+#include "grid/node/process/config.h"
+#include "grid/node/process/descriptors.h"
+#include "grid/node/ports/http.h"
+#include "grid/node/node.h"
+#include "grid/node/process/scheduling.h"
+#include "grid/uv/uv_node_io.h"
+#include "grid/wire/protobuf_wire.h"
+#include "raft/guard/heap.h"
+
+extern char **environ;
+
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_UPGRADE = 3, SETS_MAX = 64 };
+
+struct arguments {
+    const char *file;
+    const char *sets[SETS_MAX];
+    size_t sets_count;
+    char assignments[2][600];          /* what --node and --data stand for */
+    bool check, rejoin;
+};
+
+struct program {
+    struct config config;
+    struct logger logger;
+    uv_loop_t loop;
+    uv_signal_t interrupt, terminate, hangup;
+    uv_timer_t look;                   /* at how much there is to do */
+    struct scheduling scheduling;
+    struct uv_io *uv_io;
+    struct metric_registry *metrics;
+    struct node *node;
+    struct http *http;
+    bool leaving, stopping, json, rejoin;
+    bool checking;                     /* --check: everything is opened as for a start, and closed again */
+    int exit_code;
+};
+
+/* ---- logging */
+
+/* Names come from files and environments: what is not UTF-8 must not spoil the line for its reader. */
+static void append_json_text(struct buffer *line, const char *text)
+{
+    bool valid = wire_utf8_valid(bytes_of_text(text));
+    for (const char *at = text; *at; at++) {
+        if (*at == '"' || *at == '\\')
+            buffer_append_format(line, "\\%c", *at);
+        else if ((unsigned char)*at < 0x20)
+            buffer_append_format(line, "\\u%04x", (unsigned)*at);
+        else if (!valid && (unsigned char)*at >= 0x80)
+            buffer_append_text(line, "\\ufffd");
+        else
+            buffer_append_u8(line, (uint8_t)*at);
+    }
+}
+
+static void write_line(struct logger *logger, enum log_level level, const char *component, const char *text)
+{
+    struct program *program = logger->context;
+    struct buffer line = {0};
+    struct tm utc;
+    uv_timeval64_t now;
+    char stamp[32];
+    uv_gettimeofday(&now);
+    time_t seconds = (time_t)now.tv_sec;
+    gmtime_r(&seconds, &utc);
+    strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
+    if (program->json) {
+        buffer_append_format(&line, "{\"time\":\"%s.%03dZ\",\"level\":\"%s\",\"component\":\"%s\",\"message\":\"", stamp,
+                             (int)(now.tv_usec / 1000), log_level_name(level), component);
+        append_json_text(&line, text);
+        buffer_append_text(&line, "\"}\n");
+    } else {
+        buffer_append_format(&line, "%s.%03dZ %-5s %s: %s\n", stamp, (int)(now.tv_usec / 1000), log_level_name(level), component, text);
+    }
+    fwrite(line.data, 1, line.size, stderr);
+    buffer_close(&line);
+}
+
+/* ---- arguments */
+
+static error_t parse(int key, char *value, struct argp_state *state)
+{
+    struct arguments *arguments = state->input;
+    switch (key) {
+    case 'c':
+        arguments->file = value;
+        return 0;
+    case 'n':
+    case 'd': {
+        char *assignment = arguments->assignments[key == 'd'];
+        if (snprintf(assignment, sizeof arguments->assignments[0], "%s=%s", key == 'n' ? "node" : "data", value) >= (int)sizeof arguments->assignments[0])
+            argp_error(state, "--data: too long");
+        value = assignment;
+    } /* fall through */
+    case 's':
+        if (arguments->sets_count == SETS_MAX)
+            argp_error(state, "more than %d settings on the command line", SETS_MAX);
+        arguments->sets[arguments->sets_count++] = value;
+        return 0;
+    case 'r':
+        arguments->rejoin = true;
+        return 0;
+    case 'k':
+        arguments->check = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "unexpected argument \"%s\"", value);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static char *help_filter(int key, const char *text, void *input)
+{
+    struct buffer out = {0};
+    (void)input;
+    if (key != ARGP_KEY_HELP_POST_DOC)
+        return (char *)(uintptr_t)text;
+    buffer_append_text(&out, "Settings (file: nested by the dots; environment: GRIDIRON_ and upper case with '_'; --set NAME=VALUE):\n");
+    config_list(&out);
+    buffer_append_text(&out, "\nExamples:\n  gridiron --config node.yaml\n  gridiron --config cluster.yaml --node 2 --data /var/lib/gridiron\n"
+                             "  GRIDIRON_LOG_LEVEL=debug gridiron --config node.yaml --check\n"
+                             "\nExit codes: 0 stopped in order, 1 failed or cannot start here and now, 2 wrong usage or configuration, 3 a newer version is needed.");
+    buffer_append_u8(&out, 0);
+    return (char *)out.data; /* argp frees it */
+}
+
+static const struct argp_option options[] = {
+    {"config", 'c', "FILE", 0, "YAML configuration", 0},
+    {"node", 'n', "ID", 0, "id of this node (same as --set node=ID)", 0},
+    {"data", 'd', "DIRECTORY", 0, "data directory (same as --set data=DIRECTORY)", 0},
+    {"set", 's', "NAME=VALUE", 0, "any setting; repeatable; wins over environment and file", 0},
+    {"rejoin", 'r', NULL, 0, "once, after this node has lost its disk or part of it: set aside what is in the data directory and take everything from the other "
+                             "nodes, all of which must be whole; until then it neither votes nor acknowledges", 0},
+    {"check", 'k', NULL, 0, "check whether this node could start, change nothing, and exit", 0},
+    {0}};
+
+const char *argp_program_version = "gridiron " GRIDIRON_VERSION;
+
+static int read_config(struct program *program, const struct arguments *arguments)
+{
+    char *note = NULL;
+    config_defaults(&program->config);
+    enum grid_err err = arguments->file ? config_read_file(&program->config, arguments->file, &note) : GRID_ERR_OK;
+    if (err == GRID_ERR_OK)
+        err = config_read_environment(&program->config, (const char *const *)environ, &note);
+    for (size_t i = 0; err == GRID_ERR_OK && i < arguments->sets_count; i++)
+        err = config_assign(&program->config, "command line", arguments->sets[i], &note);
+    if (err == GRID_ERR_OK)
+        err = config_check(&program->config, &note);
+    if (err == GRID_ERR_OK)
+        return EXIT_OK;
+    fprintf(stderr, "gridiron: %s\n", note ? note : grid_err_text(err));
+    memory_free(note);
+    return EXIT_USAGE;
+}
+
+/* ---- life */
+
+static void stop(struct program *program, int exit_code)
+{
+    if (program->stopping)
+        return;
+    program->stopping = true;
+    program->exit_code = exit_code;
+    uv_stop(&program->loop);
+}
+
+static void on_handed_over(void *context)
+{
+    stop(context, EXIT_OK);
+}
+
+/* The second one does not wait for others to take over. */
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct program *program = handle->data;
+    LOG_INFO(&program->logger, "main", "signal %d: stopping%s", number, program->leaving ? " at once" : "");
+    if (program->leaving)
+        stop(program, EXIT_OK);
+    else
+        node_hand_over(program->node, on_handed_over, program);
+    program->leaving = true;
+}
+
+/* A terminal that goes away, or somebody who wants the configuration read again: neither is a reason to end. */
+static void on_hangup(uv_signal_t *handle, int number)
+{
+    struct program *program = handle->data;
+    LOG_INFO(&program->logger, "main", "signal %d: ignored; settings are read at a start only", number);
+}
+
+static void on_fatal(void *context, enum grid_err err, const char *what)
+{
+    struct program *program = context;
+    LOG_ERROR(&program->logger, "main", "stopping: %s (%s)", what, grid_err_text(err));
+    stop(program, err == GRID_ERR_NOT_SUPPORTED ? EXIT_UPGRADE : EXIT_FAILED);
+}
+
+static void on_metrics(void *context, struct buffer *out)
+{
+    struct program *program = context;
+    metric_gauge_add(program->metrics, "process_open_fds", "File descriptors in use.", NULL)->value = (int64_t)descriptors_open();
+    metric_gauge_add(program->metrics, "process_max_fds", "File descriptors that the process may have.", NULL)->value =
+        (int64_t)descriptors_limit();
+    metric_counter_add(program->metrics, "gridiron_connections_shed_total",
+                       "Connections closed at once for want of a descriptor.", NULL)->value = uv_io_connections_shed(program->uv_io);
+    node_metrics(program->node, out);
+}
+
+static bool on_ready(void *context, struct buffer *out)
+{
+    struct program *program = context;
+    return node_health(program->node, out);
+}
+
+static enum grid_err share_descriptors(struct program *program, char **ret_note)
+{
+    uint32_t wanted = program->config.node.client_connections_max;
+    uint64_t limit = descriptors_claim(&program->config.node.client_connections_max);
+    if (limit == 0) {
+        struct buffer text = {0};
+        buffer_append_format(&text, "file descriptors: %llu are allowed and at least %d are needed; raise the limit (ulimit -n, LimitNOFILE=)",
+                             (unsigned long long)descriptors_limit(), DESCRIPTORS_RESERVED + DESCRIPTORS_CLIENTS_LEAST);
+        buffer_append_u8(&text, 0);
+        *ret_note = (char *)text.data;
+        return GRID_ERR_IO;
+    }
+    if (program->config.node.client_connections_max < wanted)
+        LOG_WARN(&program->logger, "main", "%llu file descriptors allow %u client connections, not %u (clients.connections_max)",
+                 (unsigned long long)limit, program->config.node.client_connections_max, wanted);
+    return GRID_ERR_OK;
+}
+
+/* A limit on the size of files would stop the log at its first file. Past it a write fails, as on a full disk. */
+static enum grid_err check_file_size(const struct config *config, char **ret_note)
+{
+    uint64_t segment = config->node.segment_bytes ? config->node.segment_bytes : LOG_SEGMENT_BYTES_USUAL, limit;
+    if (!descriptors_file_size(&limit) || limit >= segment)
+        return GRID_ERR_OK;
+    struct buffer text = {0};
+    buffer_append_format(&text, "file size: %llu bytes are allowed and a file of the log takes %llu; raise the limit (ulimit -f, LimitFSIZE=) "
+                                "or lower log.segment_bytes", (unsigned long long)limit, (unsigned long long)segment);
+    buffer_append_u8(&text, 0);
+    *ret_note = (char *)text.data;
+    return GRID_ERR_IO;
+}
+
+/* Says where the files stand that the note names, and what a person must not do about damaged ones. */
+static void name_directory(const char *directory, enum grid_err err, char **note)
+{
+    struct buffer text = {0};
+    buffer_append_format(&text, "data directory %s: %s", directory, *note ? *note : grid_err_text(err));
+    if (err == GRID_ERR_CORRUPT)
+        buffer_append_text(&text, ". Nothing was changed. Bring back the undamaged file, or leave this node down: the others serve as long as "
+                                  "they are a majority. When what is lost cannot be brought back, start it once with --rejoin: it sets aside what is "
+                                  "here and takes everything from the others before it votes again. An emptied directory without --rejoin is refused "
+                                  "by them");
+    buffer_append_u8(&text, 0);
+    memory_free(*note);
+    *note = (char *)text.data;
+}
+
+static enum grid_err open_all(struct program *program, char **ret_note)
+{
+    const struct config *config = &program->config;
+    char *set_aside = NULL;
+    struct uv_node_io_options io = {.loop = &program->loop, .directory = config->data,
+                               .ledger = config->payment_ledger[0] ? config->payment_ledger : NULL,
+                               .set_aside = program->rejoin && !program->checking, .ret_set_aside = &set_aside,
+                               .tcp_only = strcmp(config->loopback, "tcp") == 0, .dry = program->checking};
+    enum grid_err err = share_descriptors(program, ret_note);
+    if (err == GRID_ERR_OK)
+        err = check_file_size(config, ret_note);
+    if (err == GRID_ERR_OK)
+        err = uv_node_io_open(&io, &program->uv_io, ret_note);
+    if (set_aside)
+        LOG_WARN(&program->logger, "main", "--rejoin: %s", set_aside);
+    memory_free(set_aside);
+    if (err != GRID_ERR_OK)
+        return err;
+    struct node_options node = {.rejoin = program->rejoin && !program->checking, .io = uv_io_io(program->uv_io), .logger = &program->logger, .metrics = program->metrics,
+                                .settings = &config->node, .fatal = on_fatal, .context = program};
+    err = node_open(&node, &program->node, ret_note);
+    if (err == GRID_ERR_CORRUPT || err == GRID_ERR_MISMATCH)
+        name_directory(config->data, err, ret_note);
+    if (err != GRID_ERR_OK || !config->metrics_address[0])
+        return err;
+    program->http = http_open(&(struct http_options){.loop = &program->loop, .address = config->metrics_address, .registry = program->metrics,
+                                                     .metrics = on_metrics, .ready = on_ready, .context = program}, ret_note);
+    return program->http ? GRID_ERR_OK : GRID_ERR_IO;
+}
+
+static void close_all(struct program *program)
+{
+    if (program->http)
+        http_close(program->http);
+    if (program->node)
+        node_close(program->node);
+    if (program->uv_io)
+        uv_io_close(program->uv_io);
+    uv_close((uv_handle_t *)&program->interrupt, NULL);
+    uv_close((uv_handle_t *)&program->terminate, NULL);
+    uv_close((uv_handle_t *)&program->hangup, NULL);
+    uv_close((uv_handle_t *)&program->look, NULL);
+    uv_run(&program->loop, UV_RUN_DEFAULT);
+    if (program->http)
+        http_free(program->http);
+    if (program->uv_io)
+        uv_io_free(program->uv_io);
+    metric_registry_close(program->metrics);
+    uv_loop_close(&program->loop);
+    /* Ends the threads that wrote files: what looks for leaks at exit must find nobody half awake. */
+    uv_library_shutdown();
+}
+
+static void on_look(uv_timer_t *timer)
+{
+    struct program *program = timer->data;
+    if (program->node && scheduling_look(&program->scheduling, node_work(program->node), uv_now(&program->loop)))
+        LOG_DEBUG(&program->logger, "main", "scheduled %s", program->scheduling.batch ? "in batches" : "as usual");
+}
+
+/* What looks for errors in memory is to see every piece of the library's. */
+static struct heap *open_heap(void)
+{
+#if defined(__SANITIZE_ADDRESS__)
+    return NULL;
+#else
+    return heap_open();
+#endif
+}
+
+/* And the timer that looks how much there is to do. */
+static void open_handles(struct program *program)
+{
+    uv_signal_init(&program->loop, &program->interrupt);
+    uv_signal_init(&program->loop, &program->terminate);
+    uv_signal_init(&program->loop, &program->hangup);
+    program->interrupt.data = program->terminate.data = program->hangup.data = program;
+    uv_signal_start(&program->interrupt, on_signal, SIGINT);
+    uv_signal_start(&program->terminate, on_signal, SIGTERM);
+    uv_signal_start(&program->hangup, on_hangup, SIGHUP);
+    uv_timer_init(&program->loop, &program->look);
+    program->look.data = program;
+    uv_timer_start(&program->look, on_look, SCHEDULING_LOOK_MS, SCHEDULING_LOOK_MS);
+}
+
+static int run(struct program *program)
+{
+    char *note = NULL;
+    struct heap *heap = open_heap();
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* the write fails, which is known to be dealt with */
+    uv_loop_init(&program->loop);
+    scheduling_begin(&program->scheduling, scheduling_parse(program->config.scheduling), uv_now(&program->loop));
+    open_handles(program);
+    program->metrics = metric_registry_open();
+    enum grid_err err = open_all(program, &note);
+    if (err == GRID_ERR_OK && program->checking) {
+        printf("configuration is good: node %u of cluster %s\n", program->config.node.self.value, program->config.node.cluster);
+    } else if (err == GRID_ERR_OK) {
+        LOG_INFO(&program->logger, "main", "node %u of cluster %s: %u partitions, %zu members", program->config.node.self.value,
+                 program->config.node.cluster, program->config.node.partitions, program->config.node.members_count);
+        uv_run(&program->loop, UV_RUN_DEFAULT);
+    } else {
+        LOG_ERROR(&program->logger, "main", "cannot start: %s", note ? note : grid_err_text(err));
+        program->exit_code = err == GRID_ERR_NOT_SUPPORTED                            ? EXIT_UPGRADE
+                             : err == GRID_ERR_MISMATCH || err == GRID_ERR_INVALID ? EXIT_USAGE
+                                                                                    : EXIT_FAILED;
+    }
+    memory_free(note);
+    close_all(program);
+    heap_close(heap);
+    return program->exit_code;
+}
+
+int main(int count, char **values)
+{
+    if (!standard_streams_open())
+        return EXIT_FAILED;
+    struct program program = {0};
+    struct arguments arguments = {0};
+    struct argp argp = {.options = options, .parser = parse, .help_filter = help_filter,
+                        .doc = "A node of a Gridiron cluster: a clustered in-memory data grid.\vsettings"};
+    argp_err_exit_status = EXIT_USAGE;
+    if (argp_parse(&argp, count, values, 0, NULL, &arguments) != 0)
+        return EXIT_USAGE;
+    int exit_code = read_config(&program, &arguments);
+    if (exit_code != EXIT_OK)
+        return exit_code;
+    program.logger = (struct logger){.write = write_line, .context = &program};
+    log_level_parse(program.config.log_level, &program.logger.level);
+    program.json = strcmp(program.config.log_format, "json") == 0;
+    program.checking = arguments.check;
+    program.rejoin = arguments.rejoin;
+    return run(&program);
+}

@@ -1,0 +1,41 @@
+/* Everything that configures a node. Filled in by config.c from file, environment and flags; by the simulator directly.
+ * Plain data, copied by node_open; text is borrowed until node_close. */
+#ifndef GRID_NODE_PROCESS_SETTINGS_H
+#define GRID_NODE_PROCESS_SETTINGS_H
+
+#include "grid/base/bytes.h"
+#include "grid/base/ids.h"
+#include "grid/base/limits.h"
+#include "grid/base/uuid.h"
+
+struct node_member {
+    struct node_id id;
+    char client_address[128];          /* "host:port", as clients reach it */
+    char peer_address[128];
+};
+
+struct node_settings {
+    char cluster[64];                  /* name of the cluster, for people */
+    char cluster_uuid[UUID_TEXT_BYTES + 1];    /* empty: follows from the name */
+    struct node_id self;
+    struct node_member members[NODES_MAX];
+    size_t members_count;
+    uint32_t partitions;               /* default 128 */
+    bool sync;                         /* durability fsync (true) or os */
+    char compression[8];               /* of what is sent: "off", "on"; else, as "auto": to other machines */
+    uint32_t election_timeout_ms, heartbeat_ms;             /* 0: defaults */
+    uint64_t log_disk_bytes_max, log_memory_bytes_max;      /* 0: defaults */
+    uint64_t admission_load_max;                            /* of one partition; 0: default */
+    uint64_t segment_bytes;                                 /* 0: default */
+    uint32_t client_connections_max, client_patience_ms;    /* 0: defaults */
+    uint32_t client_per_address_max;   /* 0: half of client_connections_max, and none for this machine's own addresses */
+    uint32_t packed_bytes_min;                              /* simulator only; 0: the usual bound */
+    uint64_t shims_disabled;                                /* simulator only */
+    uint32_t level_max;                                     /* tests only: as an older version would; 0: LEVEL_LAST */
+};
+
+/* What tells the cluster from all others: its own setting, else a UUID that follows from the name. */
+struct uuid node_settings_cluster_uuid(const struct node_settings *settings);
+const struct node_member *node_settings_member(const struct node_settings *settings, struct node_id id); /* NULL: unknown */
+
+#endif

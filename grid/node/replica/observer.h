@@ -1,0 +1,69 @@
+/* Watches what a node's partitions do: times stages and counts what was applied, for /metrics.
+ *
+ * Write-only for the state machine: partitions tell it, the node asks its clock around them. What a partition applies is
+ * counted by the one node that proposed it, when that applies it: every replica applies everything, and the sum over all
+ * nodes counts everything once (docs/guides/metrics.md).
+ *
+ * Cost: one read of a client in OBSERVER_SAMPLE and one entry in OBSERVER_SAMPLE are timed, the latter on its whole way;
+ * all others are only counted: two looks at the partition's totals. Nothing is allocated but for a label that was not seen
+ * before. Owned by the node; single threaded. */
+#ifndef GRID_NODE_REPLICA_OBSERVER_H
+#define GRID_NODE_REPLICA_OBSERVER_H
+
+#include "grid/base/metric.h"
+#include "grid/io/clock.h"
+#include "grid/partition/partition.h"
+
+enum {
+    OBSERVER_SAMPLE = 16,
+    OBSERVER_LABELS_MAX = 32,          /* distinct label sets of one metric; what comes later counts as "other" */
+};
+
+struct observer_label { char text[96]; void *metric; };
+struct observer_labels { struct observer_label list[OBSERVER_LABELS_MAX]; size_t count; };
+
+struct observer {
+    struct clock *clock;
+    struct metric_registry *metrics;
+    struct metric_histogram *check_us, *queue_us, *replicate_us, *apply_us, *answer_us, *end_to_end_us;
+    struct metric_histogram *stages_us[PARTITION_STAGES];
+    struct observer_labels saga_ends, steps, undoings, revenue;
+    struct partition_observer watching, timing;    /* without and with the stages */
+    struct partition_counts counts;                /* of entries that this node proposed */
+    uint32_t reads, entries;                       /* of which one in OBSERVER_SAMPLE is timed */
+    /* Of the entry at hand. */
+    bool timed;                                    /* only while it is applied */
+    uint64_t mark_us, begun_us, answers_us, spent_us[PARTITION_STAGES];
+    struct partition_counts before;
+};
+
+void observer_init(struct observer *observer, struct clock *clock, struct metric_registry *metrics);
+
+/* One read of a client's bytes, until its frames are cut, decoded, checked and packed. Returns 0 when it is not timed. */
+uint64_t observer_read_begin(struct observer *observer);
+void observer_read_end(struct observer *observer, uint64_t begun_us);
+/* An entry leaves: its first command came at `since_us`. Returns the time when it is one of those that are timed, else 0. */
+uint64_t observer_proposed(struct observer *observer, uint64_t since_us);
+
+/* Around the application of an entry that this node proposed: in this process, whoever committed it. `proposed_us` is what
+ * observer_proposed returned, 0 also for one that was dropped here and committed by another. */
+void observer_apply_begin(struct observer *observer, struct partition *partition, uint64_t proposed_us);
+/* Returns how many service commands of clients the entry held. */
+uint64_t observer_apply_end(struct observer *observer, struct partition *partition);
+/* From their arrival to their answer. */
+void observer_answered(struct observer *observer, uint64_t submitted, uint64_t us);
+/* Around handing out one answer; 0: not timed. */
+static inline uint64_t observer_answer_begin(struct observer *observer)
+{
+    return observer->timed ? clock_now_us(observer->clock) : 0;
+}
+static inline void observer_answer_end(struct observer *observer, uint64_t begun_us)
+{
+    if (begun_us != 0)
+        observer->answers_us += clock_now_us(observer->clock) - begun_us;
+}
+
+/* Brings the counters of the registry up to date. */
+void observer_refresh(struct observer *observer);
+
+#endif

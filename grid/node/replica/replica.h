@@ -1,0 +1,98 @@
+/* One partition on this node: its group, its state, and the stages that commands and reads pass.
+ *
+ * The only file that knows the order of stages: admit -> pack -> stamp -> propose -> (majority) -> apply -> answer ->
+ * outbox, activities, timers -> which come back in at the top as commands.
+ *
+ * Everything that arrives in one loop iteration for a partition leaves as one packed entry (D4). Reads of one iteration
+ * share one read index. Owned by the node; single threaded. */
+#ifndef GRID_NODE_REPLICA_REPLICA_H
+#define GRID_NODE_REPLICA_REPLICA_H
+
+#include "grid/base/prng.h"
+#include "grid/delivery/activity_runner.h"
+#include "grid/delivery/outbox_sender.h"
+#include "grid/io/io.h"
+#include "grid/node/replica/log_time.h"
+#include "grid/node/replica/state_digests.h"
+#include "grid/partition/partition.h"
+#include "raft/group.h"
+
+struct observer;
+struct replica;
+
+/* Who waits for the answer of a command or a read. Plain value; the receiver checks that it still exists. */
+struct waiter {
+    enum waiter_kind { WAITER_NONE, WAITER_CLIENT, WAITER_LINK, WAITER_ACTIVITY, WAITER_TICK } kind;
+    bool is_read;                      /* client: may be asked again without harm */
+    uint32_t slot;                     /* client: slot; link: node that sent */
+    uint32_t source;                   /* link: source partition */
+    uint64_t generation;               /* client: generation of the slot */
+    uint64_t request;                  /* client: request id; activity: its id */
+};
+
+struct replica_counters {
+    struct metric_counter *commands, *entries, *reads, *log_full, *disk_full, *not_admitted, *not_leader, *dropped, *ticks, *messages_sent,
+        *messages_received, *messages_duplicate, *messages_gap, *messages_refused, *links_stopped, *acks, *activities_answered, *activities_postponed;
+    struct metric_histogram *commit_us, *read_us;
+};
+
+/* What all replicas of a node share; borrowed. */
+struct replica_shared {
+    struct io *io;
+    struct logger *logger;
+    struct prng *prng;
+    struct breaker *breaker;           /* of the payment provider */
+    struct activity_retries *retries;  /* of calls to it */
+    struct replica_counters *counters;
+    struct observer *observer;
+    struct group_set *groups;
+    const struct member_clocks *clocks;
+    struct partition_reads *partition_reads;   /* counts gets and hits of all of them */
+    struct partition_scratch *partition_scratch;   /* of all of them */
+    struct node_id self;
+    struct uuid cluster_uuid;          /* and the number of partitions: what a first entry must agree with */
+    uint32_t partitions;
+    uint64_t log_disk_bytes_max, log_memory_bytes_max;
+    uint64_t load_max;                 /* of one partition (admission.h) */
+    void *context;                     /* of the callbacks below */
+    void (*answer)(void *context, const struct waiter *waiter, uint32_t partition, struct bytes response);
+    void (*genesis_encode)(void *context, uint64_t table_seed, struct buffer *out);
+    /* Tells node `to` what this partition has applied of `source`. */
+    void (*answer_messages)(void *context, struct node_id to, uint32_t source, uint32_t destination, uint64_t applied, bool gap);
+    /* Hands Deliver messages to the leader of `destination`; false: none known. */
+    bool (*send_messages)(void *context, uint32_t source, uint32_t destination, uint32_t incarnation,
+                          const struct bytes *messages, size_t count);
+    /* Messages to a destination stopped for good (outbox_sender.h): a person must hear of it. */
+    void (*link_stopped)(void *context, uint32_t source, const struct outbox_link *link, uint64_t applied);
+    void (*role_changed)(void *context, uint32_t partition);
+    /* Whether this node supports the entry; if not the replica stands still before it (group_machine.admit). */
+    bool (*admit)(void *context, uint32_t partition, uint64_t index, struct bytes entry);
+    void (*fatal)(void *context, enum grid_err err, const char *what);
+};
+
+struct replica *replica_open(struct replica_shared *shared, struct partition_id id, const struct service_registry *services);
+void replica_close(struct replica *replica);
+struct partition *replica_partition(const struct replica *replica);
+struct group *replica_group(const struct replica *replica);
+size_t replica_links_stopped(const struct replica *replica);      /* to other partitions, while it leads */
+bool replica_leads(const struct replica *replica);                /* leader, ready to serve */
+struct log_time *replica_log_time(struct replica *replica);
+void replica_log_time_known(struct replica *replica);             /* a member answered: perhaps it can serve now */
+
+/* A client's command, encoded and checked; copied. Answers at once with an error or later with the result. `needs` is what
+ * it asks room for (admission_worst_case). */
+void replica_command(struct replica *replica, struct bytes command, uint32_t needs, const struct waiter *waiter);
+/* A linearizable read; the query is copied. */
+void replica_query(struct replica *replica, struct bytes query, const struct waiter *waiter);
+/* Messages of another partition: an encoded Deliver command from node `from`. */
+void replica_messages(struct replica *replica, struct bytes command, const struct deliver_command *deliver, struct node_id from);
+/* A destination's answer for this partition's outbox. */
+void replica_messages_answer(struct replica *replica, uint32_t destination, uint64_t applied, bool gap);
+/* A link came up or some leader changed: unapplied messages are sent again. */
+void replica_rewind(struct replica *replica);
+/* Called by the node every TICK_MS: timers, resends, lonely acknowledgements. */
+void replica_tick(struct replica *replica);
+
+const struct state_digests *replica_digests(const struct replica *replica);
+
+#endif

@@ -1,0 +1,244 @@
+#include "grid/partition/events/event_pipeline.h"
+
+#include "grid/base/check.h"
+#include "grid/base/limits.h"
+#include "grid/base/memory.h"
+#include "grid/io/sink.h"
+#include "grid/partition/deferred/activities.h"
+#include "grid/partition/events/events_internal.h"
+#include "grid/partition/links/inbox.h"
+#include "grid/partition/links/outbox.h"
+#include "grid/partition/events/retention.h"
+#include "grid/partition/deferred/timers.h"
+#include "grid/wire/messages/message_check.h"
+
+/* ---- life cycle */
+
+struct event_pipeline *event_pipeline_open(const struct service_registry *services)
+{
+    struct event_pipeline *pipeline = memory_zero(1, sizeof *pipeline);
+    pipeline->services = services;
+    if (services != NULL)
+        pipeline->map_ids = memory_zero(services->count, sizeof *pipeline->map_ids);
+    pipeline->completions = retention_open(COMPLETIONS_MAX);
+    pipeline->parts = retention_open(0);
+    return pipeline;
+}
+
+void event_pipeline_close(struct event_pipeline *pipeline)
+{
+    if (pipeline == NULL)
+        return;
+    retention_close(pipeline->completions);
+    retention_close(pipeline->parts);
+    memory_free(pipeline->map_ids);
+    memory_free(pipeline);
+}
+
+void event_pipeline_born(struct partition *partition)
+{
+    REQUIRE(partition->maps != NULL && maps_count(partition->maps) == 0);
+    event_store_number_maps(partition);
+}
+
+/* The map ids are left out: they only remember what the maps know. */
+uint64_t event_pipeline_digest(const struct event_pipeline *pipeline)
+{
+    return retention_digest(pipeline->completions) * 31 + retention_digest(pipeline->parts);
+}
+
+void event_pipeline_holds(const struct event_pipeline *pipeline)
+{
+    retention_holds(pipeline->completions);
+    retention_holds(pipeline->parts);
+    HOLDS(retention_count(pipeline->completions) <= COMPLETIONS_MAX);
+}
+
+/* ---- a client's command */
+
+static bool trace_fits(const struct trace_context *trace)
+{
+    return trace->correlation_id.size <= TRACE_BYTES_MAX && trace->causation_id.size <= TRACE_BYTES_MAX &&
+           trace->traceparent.size <= TRACE_BYTES_MAX;
+}
+
+static struct work_item item_of(const struct partition *partition, const struct service_command *command)
+{
+    return (struct work_item){.kind = ITEM_COMMAND,
+                              .service = registry_find(partition->services, command->service),
+                              .type = command->type,
+                              .key = command->key,
+                              .affinity = message_affinity(command->key, command->affinity),
+                              .body = command->body,
+                              .trace = command->trace};
+}
+
+static void forget_old(struct partition *partition)
+{
+    (void)retention_trim(partition->pipeline->completions, partition->maps, partition->log_time_ms, RETENTION_BUDGET);
+    (void)retention_trim(partition->pipeline->parts, partition->maps, partition->log_time_ms, RETENTION_BUDGET);
+}
+
+static void answer(const struct work_outcome *outcome, struct response *response)
+{
+    response->err = outcome->err;
+    response->note = outcome->reason;
+    response->event_id = outcome->event_id;
+    response->sequence = outcome->sequence;
+    response->found = outcome->same;
+    if (outcome->refusal == 0)
+        return;
+    response->err = outcome->refusal == REFUSAL_ALREADY_EXISTS ? GRID_ERR_ALREADY_EXISTS : GRID_ERR_REFUSED;
+    response->refusal_code = outcome->refusal;
+    response->refusal = bytes_of_text(refusal_name(outcome->refusal));
+}
+
+void event_pipeline_command(struct partition *partition, const struct service_command *command, struct bytes principal,
+                            struct response *response)
+{
+    REQUIRE(partition != NULL && command != NULL);
+    if (partition->services == NULL) {
+        response->err = GRID_ERR_NOT_SUPPORTED;
+        return;
+    }
+    if (!trace_fits(&command->trace)) {
+        response->err = GRID_ERR_INVALID;
+        response->note = bytes_of_text("trace: a text of more than 256 bytes");
+        return;
+    }
+    struct work work = event_work_begin(partition);
+    struct work_item item = item_of(partition, command);
+    struct work_outcome outcome;
+    item.by_hand = true;
+    item.principal = principal;
+    item.trace.flow_id = BYTES_NONE; /* a client's command belongs to no flow, whatever it says */
+    event_work_run(&work, &item, &outcome);
+    answer(&outcome, response);
+    partition->counts.submitted++;
+    partition->counts.submitted_failed += response->err != GRID_ERR_OK;
+    forget_old(partition);
+}
+
+/* ---- messages of other partitions */
+
+static void run_message(struct work *work, const struct link_message *message)
+{
+    struct work_outcome outcome;
+    struct work_item item = item_of(work->partition, &message->command);
+    if (message->is_answer) {
+        item.kind = ITEM_ANSWER;
+        item.answer = (struct service_answer){.reference = message->answer_reference, .code = message->answer_code};
+    }
+    item.principal = message->principal;
+    item.reply_to = message->reply_to;
+    event_work_run(work, &item, &outcome);
+    work->partition->counts.outbox_failed += outcome.err != GRID_ERR_OK || outcome.refusal == REFUSAL_UNPROCESSABLE;
+}
+
+static enum grid_err check_delivery(const struct partition *partition, const struct deliver_command *deliver)
+{
+    if (deliver->destination != partition->id.value || deliver->source >= partition->genesis_command.partitions)
+        return GRID_ERR_INVALID;
+    return GRID_ERR_OK;
+}
+
+void event_pipeline_deliver(struct partition *partition, const struct deliver_command *deliver,
+                            struct response *response)
+{
+    REQUIRE(partition != NULL && deliver != NULL);
+    response->err = check_delivery(partition, deliver);
+    if (response->err != GRID_ERR_OK)
+        return;
+    struct work work = event_work_begin(partition);
+    for (size_t i = 0; i < deliver->messages_count && response->err == GRID_ERR_OK; i++) {
+        const struct link_message *message = &deliver->messages[i];
+        switch (inbox_check(partition->inbox, deliver->source, deliver->incarnation, message->sequence)) {
+        case INBOX_NEXT:
+            /* Noted first: a message advances the number whatever becomes of it, so it never blocks the others. */
+            inbox_advance(partition->inbox, deliver->source, deliver->incarnation, message->sequence);
+            run_message(&work, message);
+            break;
+        case INBOX_OLD: partition->counts.duplicates++; break;
+        case INBOX_GAP: response->err = GRID_ERR_GAP; break;
+        case INBOX_LOWER_INCARNATION: response->err = GRID_ERR_MISMATCH; break;
+        }
+    }
+    response->sequence = inbox_last(partition->inbox, deliver->source);
+    forget_old(partition);
+}
+
+void event_pipeline_acknowledge(struct partition *partition, const struct acknowledge_command *acknowledge,
+                                struct response *response)
+{
+    REQUIRE(partition != NULL && acknowledge != NULL);
+    uint64_t pending = outbox_pending(partition->outbox);
+    if (acknowledge->incarnation != partition_incarnation(partition))
+        response->err = GRID_ERR_MISMATCH;
+    else if (!outbox_acknowledge(partition->outbox, acknowledge->destination, acknowledge->sequence))
+        response->err = GRID_ERR_INVALID;
+    partition->counts.outbox_delivered += pending - outbox_pending(partition->outbox);
+}
+
+/* ---- activities and timers */
+
+/* Cut between characters, so that what is stored stays text. */
+static struct bytes cut(struct bytes text)
+{
+    if (text.size <= OUTSIDE_TEXT_BYTES_MAX)
+        return text;
+    size_t size = OUTSIDE_TEXT_BYTES_MAX;
+    while (size != 0 && (text.data[size] & 0xC0) == 0x80)
+        size--;
+    return bytes_of(text.data, size);
+}
+
+void event_pipeline_activity_result(struct partition *partition, const struct activity_result_command *result,
+                                    struct response *response)
+{
+    REQUIRE(partition != NULL && result != NULL);
+    struct activity_record record;
+    if (result->outcome != PAYMENT_CAPTURED && result->outcome != PAYMENT_DECLINED && result->outcome != ACTIVITY_POSTPONED) {
+        response->err = GRID_ERR_INVALID; /* not a definite answer: the activity goes on asking */
+        return;
+    }
+    response->found = result->outcome == ACTIVITY_POSTPONED
+                          ? activities_find(partition->activities, result->activity, &partition->scratch->arena, &record)
+                          : activities_finish(partition->activities, result->activity, &partition->scratch->arena, &record);
+    if (!response->found) {
+        partition->counts.duplicates++;
+        return;
+    }
+    struct work work = event_work_begin(partition);
+    struct work_outcome outcome;
+    struct work_item item = {.kind = ITEM_RESULT,
+                             .service = registry_find(partition->services, record.service),
+                             .key = record.key,
+                             .affinity = record.affinity,
+                             .trace = record.trace,
+                             .principal = record.principal,
+                             .result = {.number = record.number,
+                                        .outcome = (enum service_outcome)result->outcome,
+                                        .transaction = cut(result->transaction),
+                                        .reason = cut(result->reason)}};
+    event_work_run(&work, &item, &outcome);
+    forget_old(partition);
+}
+
+void event_pipeline_tick(struct partition *partition)
+{
+    REQUIRE(partition != NULL);
+    struct work work = event_work_begin(partition);
+    struct timer_owner owner;
+    for (uint32_t fired = 0; fired < TICK_TIMERS_MAX; fired++) {
+        if (!timers_pop(partition->timers, partition->log_time_ms, &partition->scratch->arena, &owner))
+            break;
+        struct work_outcome outcome;
+        struct work_item item = {.kind = ITEM_TIMER,
+                                 .service = registry_find(partition->services, owner.service),
+                                 .timer_number = owner.number,
+                                 .key = owner.key,
+                                 .affinity = owner.affinity};
+        event_work_run(&work, &item, &outcome);
+    }
+    forget_old(partition);
+}

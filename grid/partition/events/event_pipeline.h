@@ -1,0 +1,39 @@
+/* The way of every service command (spec: source, enrich, persist, update view, publish, complete), inside the
+ * application of one log entry. partition_internal.h names the entry points; this is what the pipeline owns between commands.
+ *
+ * Maps of a domain, written here only; affinity is that of the aggregate:
+ *     <domain>.events        key <aggregate key>/<sequence in decimal>   Event; read 1..view.sequence for the history
+ *     <domain>.view          key <aggregate key>                         the service's view message
+ *     <domain>.completions   key <event id>                              Completion; bounded by log time and count
+ * and the map of the parts that a service names.
+ *
+ * Event ids are <partition>-<commit counter>-<ordinal>: derived from the log, never used twice. */
+#ifndef GRID_PARTITION_EVENTS_EVENT_PIPELINE_H
+#define GRID_PARTITION_EVENTS_EVENT_PIPELINE_H
+
+#include "grid/partition/partition_internal.h"
+#include "services/registry.h"
+
+struct event_pipeline;
+
+enum {
+    /* Completions that one partition keeps, over all domains: enough to look up what was just done. */
+    COMPLETIONS_MAX = 1024,
+    /* Entries that retention forgets in one command besides what the command itself adds. */
+    RETENTION_BUDGET = 64,
+    /* Bytes of one text of a client's trace context; it is copied into every event that follows. Past it: INVALID. */
+    TRACE_BYTES_MAX = 256,
+    /* Bytes kept of a text that came from outside the grid, for example why a provider declined. The rest is cut off. */
+    OUTSIDE_TEXT_BYTES_MAX = 400,
+};
+
+#define COMPLETIONS_KEEP_MS (10ull * 60 * 1000)    /* log time */
+
+struct event_pipeline *event_pipeline_open(const struct service_registry *services);
+/* Numbers the maps of all services with the partition's first entry, before clients could use up the numbers. */
+void event_pipeline_born(struct partition *partition);
+void event_pipeline_close(struct event_pipeline *pipeline);
+uint64_t event_pipeline_digest(const struct event_pipeline *pipeline);
+void event_pipeline_holds(const struct event_pipeline *pipeline);
+
+#endif

@@ -1,0 +1,94 @@
+#include "grid/partition/links/inbox.h"
+
+#include "grid/base/check.h"
+#include "grid/base/hash.h"
+#include "grid/base/memory.h"
+#include "grid/base/sorted_row.h"
+
+struct source {
+    uint32_t source, incarnation;
+    uint64_t last;
+};
+
+struct inbox {
+    struct source *sources;
+    size_t count, capacity;
+}; /* ordered by source */
+
+struct inbox *inbox_open(void)
+{
+    return memory_zero(1, sizeof(struct inbox));
+}
+
+void inbox_close(struct inbox *inbox)
+{
+    if (inbox == NULL)
+        return;
+    memory_free(inbox->sources);
+    memory_free(inbox);
+}
+
+static struct source *find_source(const struct inbox *inbox, uint32_t source)
+{
+    return sorted_row_find(inbox->sources, inbox->count, sizeof *inbox->sources, source);
+}
+
+enum inbox_verdict inbox_check(const struct inbox *inbox, uint32_t source, uint32_t incarnation, uint64_t sequence)
+{
+    REQUIRE(inbox != NULL);
+    const struct source *known = find_source(inbox, source);
+    uint32_t present = inbox_incarnation(inbox, source);
+    if (incarnation < present)
+        return INBOX_LOWER_INCARNATION;
+    /* A higher incarnation starts again at 1. */
+    uint64_t last = known == NULL || incarnation > present ? 0 : known->last;
+    if (sequence <= last)
+        return INBOX_OLD;
+    return sequence == last + 1 ? INBOX_NEXT : INBOX_GAP;
+}
+
+void inbox_advance(struct inbox *inbox, uint32_t source, uint32_t incarnation, uint64_t sequence)
+{
+    REQUIRE(inbox_check(inbox, source, incarnation, sequence) == INBOX_NEXT);
+    struct source *known = find_source(inbox, source);
+    if (known == NULL) {
+        size_t place = sorted_row_place(inbox->sources, inbox->count, sizeof *inbox->sources, source);
+        inbox->sources = sorted_row_widen(inbox->sources, &inbox->count, &inbox->capacity, sizeof *inbox->sources, place);
+        known = &inbox->sources[place];
+    }
+    *known = (struct source){.source = source, .incarnation = incarnation, .last = sequence};
+}
+
+uint64_t inbox_last(const struct inbox *inbox, uint32_t source)
+{
+    REQUIRE(inbox != NULL);
+    const struct source *known = find_source(inbox, source);
+    return known == NULL ? 0 : known->last;
+}
+
+uint32_t inbox_incarnation(const struct inbox *inbox, uint32_t source)
+{
+    const struct source *known = find_source(inbox, source);
+    return known == NULL ? 1 : known->incarnation;
+}
+
+uint64_t inbox_digest(const struct inbox *inbox)
+{
+    uint64_t digest = inbox->count;
+    for (size_t i = 0; i < inbox->count; i++) {
+        uint8_t content[16];
+        put_u32(content, inbox->sources[i].source);
+        put_u32(content + 4, inbox->sources[i].incarnation);
+        put_u64(content + 8, inbox->sources[i].last);
+        digest = hash_xxh3(bytes_of(content, sizeof content), digest);
+    }
+    return digest;
+}
+
+void inbox_holds(const struct inbox *inbox)
+{
+    for (size_t i = 0; i < inbox->count; i++) {
+        HOLDS(i == 0 || inbox->sources[i - 1].source < inbox->sources[i].source);
+        HOLDS(inbox->sources[i].incarnation >= 1 && inbox->sources[i].last >= 1);
+    }
+}

@@ -1,0 +1,28 @@
+/* The last message applied per source partition (R4): what is not newer is dropped, a gap is answered.
+ *
+ * Shape: one (incarnation, sequence) per source that was ever heard, ordered by source. Single threaded, no time. */
+#ifndef GRID_PARTITION_LINKS_INBOX_H
+#define GRID_PARTITION_LINKS_INBOX_H
+
+#include <stdint.h>
+
+struct inbox;
+
+enum inbox_verdict {
+    INBOX_NEXT,                        /* the one that is expected: apply it, then inbox_advance */
+    INBOX_OLD,                         /* applied before: drop it */
+    INBOX_GAP,                         /* something before it is missing */
+    INBOX_LOWER_INCARNATION,           /* of a cluster that was replaced by its backup: refuse it */
+};
+
+struct inbox *inbox_open(void);
+void inbox_close(struct inbox *inbox);
+enum inbox_verdict inbox_check(const struct inbox *inbox, uint32_t source, uint32_t incarnation, uint64_t sequence);
+/* Notes the message that inbox_check called the next one. */
+void inbox_advance(struct inbox *inbox, uint32_t source, uint32_t incarnation, uint64_t sequence);
+uint64_t inbox_last(const struct inbox *inbox, uint32_t source);   /* of its present incarnation; 0: none */
+uint32_t inbox_incarnation(const struct inbox *inbox, uint32_t source); /* below it everything is refused */
+uint64_t inbox_digest(const struct inbox *inbox);
+void inbox_holds(const struct inbox *inbox);
+
+#endif

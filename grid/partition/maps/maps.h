@@ -1,0 +1,82 @@
+/* The maps of a partition: names numbered in the partition's own log, one table per map.
+ *
+ * An entry's identity is (affinity, key); an affinity equal to the key is the same as none. The table's key is
+ * u16 affinity size (0: none), affinity, key.
+ *
+ * Beside its table a map may have settings (versioned, in the log), an index of entries that end, and a journal of its
+ * changes. An entry past its end is as absent as one that was removed, from the log time of its end on; it leaves the
+ * table by a Tick, or with the next write to it. Reads change nothing.
+ *
+ *     maps.c           access of the pipeline, the whole
+ *     map_names.c      names and their numbers; dropping a map
+ *     map_entries.c    one entry: found, written, erased, ended; with its journal record
+ *     map_commands.c   what clients send: operations, batches, clear, settings
+ *     map_reads.c      queries
+ *
+ * Copies everything; what is given is borrowed until the next change. Single threaded; time is log time. */
+#ifndef GRID_PARTITION_MAPS_MAPS_H
+#define GRID_PARTITION_MAPS_MAPS_H
+
+#include "grid/base/arena.h"
+#include "grid/base/err.h"
+#include "grid/base/ids.h"
+#include "grid/store/table.h"
+#include "grid/wire/messages/message.h"
+
+struct maps;
+
+struct maps *maps_open(uint64_t table_seed);
+void maps_close(struct maps *maps);
+/* Commit counter and log time of what follows. Neither turns back. */
+void maps_now(struct maps *maps, uint64_t version, uint64_t log_time_ms);
+/* Finds a map by name; id 0 when it does not exist. */
+struct map_id maps_find(const struct maps *maps, struct bytes name);
+/* Finds or numbers a map. TOO_LARGE past MAPS_PER_PARTITION_MAX; maps_full_note says what to do. */
+enum grid_err maps_ensure(struct maps *maps, struct bytes name, struct map_id *ret_id);
+struct table *maps_table(const struct maps *maps, struct map_id id);
+uint32_t maps_count(const struct maps *maps);              /* that have a name */
+const char *maps_full_note(const struct maps *maps);       /* why maps_ensure said TOO_LARGE */
+struct bytes maps_name(const struct maps *maps, struct map_id id);
+
+/* Typed access used by the pipeline; `version` is the partition's commit counter. Limits do not apply to it. */
+bool maps_get(const struct maps *maps, struct map_id id, struct bytes key, struct bytes affinity, struct table_entry *ret_entry);
+void maps_set(struct maps *maps, struct map_id id, struct bytes key, struct bytes affinity, struct bytes value, uint64_t version);
+bool maps_remove(struct maps *maps, struct map_id id, struct bytes key, struct bytes affinity);
+
+/* Where a client's command will look, for fetching memory ahead: first the slot, then (maps_fetch_record) the record. */
+struct map_ahead { const struct table *table; uint64_t hash; };     /* table NULL: nowhere yet */
+struct map_ahead maps_fetch_slot(const struct maps *maps, const struct map_command *command);
+struct map_ahead maps_fetch_query(const struct maps *maps, const struct query *query);
+/* Of an entry that is going to be read or written; the map must be there. */
+struct map_ahead maps_fetch_entry(const struct maps *maps, struct map_id id, struct bytes key, struct bytes affinity);
+void maps_fetch_record(struct map_ahead ahead);
+
+/* A client's commands; they were checked (message_check). Answers borrow from the maps until the next command. */
+void maps_command(struct maps *maps, const struct map_command *command, uint64_t version, struct response *response);
+void maps_batch(struct maps *maps, const struct map_batch *batch, struct response *response);
+void maps_clear(struct maps *maps, struct bytes name, struct response *response);
+/* Removes the map with its settings and its journal. Its number is given to another one once all it held is freed. */
+void maps_drop(struct maps *maps, struct bytes name, struct response *response);
+void maps_configure(struct maps *maps, const struct map_configure *configure, struct response *response);
+/* What is left of a ttl is counted from `time_ms`, or from the last entry if that is later. */
+void maps_query(const struct maps *maps, const struct query *query, uint64_t time_ms, struct arena *arena,
+                struct response *response);
+
+/* Removes what is past its end, in (due, map, key) order, and frees what was emptied; at most `budget` of all. */
+void maps_tick(struct maps *maps, size_t budget);
+bool maps_next_due_ms(const struct maps *maps, uint64_t *ret_due_ms);      /* false: nothing for a Tick to do, ever */
+
+/* True when a read of a journal has nothing to give yet; the query then names the sequence that it waits for. */
+bool maps_journal_waits(const struct maps *maps, struct query *query);
+uint64_t maps_journal_version(const struct maps *maps);    /* grows with every record, and when a journal is switched */
+/* Fold of what happened without standing in any answer: records appended, entries ended. */
+uint64_t maps_trail(const struct maps *maps);
+
+uint64_t maps_entries(const struct maps *maps);            /* those past their end included */
+uint64_t maps_bytes(const struct maps *maps);
+/* Entries that ended, and the bytes that journals keep, over all maps. */
+void maps_count_up(const struct maps *maps, uint64_t *ret_expirations, uint64_t *ret_journal_bytes);
+uint64_t maps_digest(const struct maps *maps);
+void maps_holds(const struct maps *maps);
+
+#endif

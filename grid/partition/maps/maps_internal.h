@@ -1,0 +1,78 @@
+/* Inside of the maps: shared by maps.c and the map_*.c files only. */
+#ifndef GRID_PARTITION_MAPS_MAPS_INTERNAL_H
+#define GRID_PARTITION_MAPS_MAPS_INTERNAL_H
+
+#include "grid/base/limits.h"
+#include "grid/journal/journal.h"
+#include "grid/partition/maps/maps.h"
+#include "grid/store/expiry.h"
+
+/* Without a name: its map was dropped, or nothing has this number yet again. All but `removing` is zero then. */
+struct map_row {
+    uint8_t *name;
+    size_t name_size;
+    struct table *table;
+    struct expiry *expiry;             /* NULL: nothing here ever had a ttl */
+    struct journal *journal;           /* NULL: off */
+    uint64_t journal_next;             /* while it is off: number of the record to come; 0: it never was on */
+    bool plain;                        /* no ttl, journal or limit: a write is a write to the table */
+    uint64_t settings_version;
+    struct map_settings settings;
+    uint64_t sets, removes, expirations;
+    uint64_t adding_entries, adding_bytes;     /* of the batch being judged */
+    bool removing;                     /* dropped; some of what it held is not freed yet, so its number is not given away */
+};
+
+/* What a map was emptied of, freed little by little. `number`: of the map that was dropped with it; 0: none was. */
+struct map_trash { struct table *table; struct expiry *expiry; struct journal *journal; struct map_id number; };
+
+struct maps {
+    uint64_t table_seed;
+    struct table *numbers;             /* name -> u32 id */
+    struct map_row *rows;              /* of id 1, 2, ... */
+    uint32_t count, capacity;          /* of rows */
+    uint32_t named, free;              /* rows with a name; rows whose number can be given to another map */
+    /* What no map that was dropped has passed: versions of settings and numbers of journal records go on above them when a
+     * name comes back, so that nobody takes the old map's for the new one's. */
+    uint64_t settings_floor, journal_floor, expirations_dropped;
+    struct map_id recent;              /* what a command named last, found by comparing one name; 0: none */
+    uint32_t timed;                    /* rows with an index of ends or a journal */
+    uint64_t version, log_time_ms, trail, journal_version;
+    struct map_trash *trash;
+    size_t trash_count, trash_capacity;
+    struct buffer old;                 /* the value from before, of the operation being answered */
+    struct operation_result results[BATCH_OPERATIONS_MAX];
+};
+
+struct table_key { size_t size; uint8_t data[2 + 2 * KEY_BYTES_MAX]; };
+
+struct bytes table_key_make(struct table_key *made, struct bytes key, struct bytes affinity);
+void table_key_split(struct bytes made, struct bytes *ret_key, struct bytes *ret_affinity);
+
+struct map_row *map_row_get(const struct maps *maps, struct map_id id);
+void map_row_refresh(struct maps *maps);                   /* after an index or a journal came or went: plain, timed */
+void map_trash_add(struct maps *maps, struct map_trash trash);
+void map_trash_close(struct map_trash *trash);
+void map_number_give(struct maps *maps, struct map_id id); /* what it held is freed */
+
+/* ---- map_entries.c: one entry, as of now */
+
+struct map_place {
+    struct map_row *row;               /* NULL: the map does not exist */
+    struct bytes key;                  /* of the table */
+    bool found;
+    struct table_entry present;
+};
+
+bool map_entry_ended(const struct maps *maps, const struct map_row *row, struct bytes key);
+/* Finds it; one past its end is removed first. */
+struct map_place map_entry_look(struct maps *maps, struct map_row *row, struct bytes key);
+/* MAP_FULL when the map's limits do not let the value in. Ends what is due if that makes room. */
+enum grid_err map_entry_room(struct maps *maps, const struct map_place *place, struct bytes value);
+void map_entry_write(struct maps *maps, const struct map_place *place, struct bytes value, uint64_t ttl_ms);
+void map_entry_erase(struct maps *maps, const struct map_place *place);
+/* Ends the row's first entry if it is due. */
+bool map_entry_end_one(struct maps *maps, struct map_row *row);
+void map_row_journal(struct maps *maps, struct map_row *row, struct journal_record *record);
+
+#endif

@@ -1,0 +1,67 @@
+/* Inside of a partition: shared by the files of this folder only. Each component is a module of its own; partition.c
+ * owns them and dispatches commands. */
+#ifndef GRID_PARTITION_PARTITION_INTERNAL_H
+#define GRID_PARTITION_PARTITION_INTERNAL_H
+
+#include "grid/base/arena.h"
+#include "grid/partition/maps/maps.h"
+#include "grid/partition/partition.h"
+
+struct sessions;
+struct idempotency_keys;
+struct outbox;
+struct inbox;
+struct timers;
+struct activities;
+struct event_pipeline;
+
+/* Memory of the command being applied and of those decoded ahead. Nothing in it outlives partition_apply. */
+struct partition_scratch {
+    struct arena arena;                /* reset before each command */
+    struct arena ahead;                /* reset with each group of commands decoded ahead */
+    struct buffer bytes;               /* a record or message being encoded */
+    bool applying;                     /* somebody uses it */
+};
+
+struct partition {
+    struct partition_id id;
+    const struct service_registry *services;
+    bool born;                         /* Genesis was applied */
+    struct buffer genesis;             /* its encoded Command */
+    struct genesis_command genesis_command; /* borrows from genesis and genesis_arena */
+    struct arena genesis_arena;
+    uint64_t table_seed;
+    uint32_t level;                    /* feature level of its entries (grid/wire/level.h) */
+    uint64_t commits;                  /* grows by one with every command that is applied */
+    uint64_t log_time_ms, wall_time_ms;
+    uint64_t digest;
+    uint64_t trail_folded;             /* what the digest has seen of maps_trail */
+    struct partition_reads *reads;     /* counts of this node alone; NULL: nobody counts */
+    struct maps *maps;
+    struct sessions *sessions;
+    struct idempotency_keys *idempotency;
+    struct outbox *outbox;             /* messages to other partitions, and to this one under another affinity */
+    struct inbox *inbox;               /* last applied per source */
+    struct timers *timers;
+    struct activities *activities;
+    struct event_pipeline *pipeline;   /* what services keep for a while (event_pipeline.h) */
+    struct partition_scratch *scratch;
+    bool scratch_own;
+    struct buffer answer;              /* encoded, of the command being applied */
+    uint64_t malformed_entries;
+    struct partition_counts counts;
+    uint64_t reserved;                 /* what aggregates may still cause: follows from their views (still_needs) */
+    const struct partition_observer *observer; /* NULL: nobody watches */
+};
+
+/* Folds what a command changed into the rolling digest. */
+void partition_fold(struct partition *partition, struct bytes bytes);
+
+/* ---- service commands (event_pipeline.c). Fill *response (arena memory); never fail. */
+void event_pipeline_command(struct partition *partition, const struct service_command *command, struct bytes principal, struct response *response);
+void event_pipeline_deliver(struct partition *partition, const struct deliver_command *deliver, struct response *response);
+void event_pipeline_acknowledge(struct partition *partition, const struct acknowledge_command *acknowledge, struct response *response);
+void event_pipeline_activity_result(struct partition *partition, const struct activity_result_command *result, struct response *response);
+void event_pipeline_tick(struct partition *partition);       /* fires due timers, at most TICK_TIMERS_MAX; trims retention */
+
+#endif

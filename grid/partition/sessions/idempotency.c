@@ -1,0 +1,195 @@
+#include "grid/partition/sessions/idempotency.h"
+
+#include "grid/base/check.h"
+#include "grid/base/hash.h"
+#include "grid/base/limits.h"
+#include "grid/base/memory.h"
+#include "grid/store/table.h"
+
+/* One block: this, then the identity, the hash of the request, the answer. */
+struct kept {
+    uint64_t end_ms;
+    uint32_t identity_size, hash_size, answer_size;
+    bool has_answer;
+    uint8_t data[];
+};
+
+/* u16 tenant size, u16 route size, tenant, route, key. */
+struct identity { uint8_t data[4 + 3 * IDEMPOTENCY_TEXT_BYTES_MAX]; };
+
+struct idempotency_keys {
+    struct kept **ring;                /* oldest first; capacity is a power of two */
+    size_t head, count, capacity;
+    uint64_t bytes;
+    struct table *index;               /* identity -> pointer; opened with the first key */
+};
+
+struct idempotency_keys *idempotency_open(void)
+{
+    return memory_zero(1, sizeof(struct idempotency_keys));
+}
+
+static struct kept *kept_at(const struct idempotency_keys *keys, size_t place)
+{
+    return keys->ring[(keys->head + place) & (keys->capacity - 1)];
+}
+
+void idempotency_close(struct idempotency_keys *keys)
+{
+    if (keys == NULL)
+        return;
+    for (size_t i = 0; i < keys->count; i++)
+        memory_free(kept_at(keys, i));
+    memory_free(keys->ring);
+    table_close(keys->index);
+    memory_free(keys);
+}
+
+/* ---- identities */
+
+static uint8_t *put(uint8_t *at, struct bytes bytes)
+{
+    if (bytes.size != 0)
+        memcpy(at, bytes.data, bytes.size);
+    return at + bytes.size;
+}
+
+static struct bytes identity_make(struct identity *made, const struct idempotency *key)
+{
+    REQUIRE(key->tenant.size <= IDEMPOTENCY_TEXT_BYTES_MAX && key->route.size <= IDEMPOTENCY_TEXT_BYTES_MAX);
+    REQUIRE(key->key.size != 0 && key->key.size <= IDEMPOTENCY_TEXT_BYTES_MAX);
+    put_u16(made->data, (uint16_t)key->tenant.size);
+    put_u16(made->data + 2, (uint16_t)key->route.size);
+    uint8_t *end = put(put(put(made->data + 4, key->tenant), key->route), key->key);
+    return bytes_of(made->data, (size_t)(end - made->data));
+}
+
+static struct bytes identity_of(const struct kept *kept)
+{
+    return bytes_of(kept->data, kept->identity_size);
+}
+
+static struct bytes hash_of(const struct kept *kept)
+{
+    return bytes_of(kept->data + kept->identity_size, kept->hash_size);
+}
+
+static size_t kept_bytes(const struct kept *kept)
+{
+    return sizeof *kept + kept->identity_size + kept->hash_size + kept->answer_size;
+}
+
+/* ---- finding and keeping */
+
+enum idempotency_verdict idempotency_find(const struct idempotency_keys *keys, const struct idempotency *wanted,
+                                          struct bytes *ret_answer)
+{
+    struct identity made;
+    struct table_entry entry;
+    if (keys->index == NULL || !table_find(keys->index, identity_make(&made, wanted), &entry))
+        return IDEMPOTENCY_NEW;
+    struct kept *kept;
+    memcpy(&kept, entry.value.data, sizeof kept);
+    if (!bytes_equal(hash_of(kept), wanted->request_hash))
+        return IDEMPOTENCY_OTHER;
+    if (!kept->has_answer)
+        return IDEMPOTENCY_NOT_KEPT;
+    *ret_answer = bytes_of(kept->data + kept->identity_size + kept->hash_size, kept->answer_size);
+    return IDEMPOTENCY_REPEATED;
+}
+
+static void forget(struct idempotency_keys *keys)
+{
+    struct kept *oldest = kept_at(keys, 0);
+    bool removed = table_remove(keys->index, identity_of(oldest));
+    ENSURE(removed);
+    keys->bytes -= kept_bytes(oldest);
+    keys->head = (keys->head + 1) & (keys->capacity - 1);
+    keys->count--;
+    memory_free(oldest);
+}
+
+static void grow(struct idempotency_keys *keys)
+{
+    size_t capacity = keys->capacity == 0 ? 16 : 2 * keys->capacity;
+    struct kept **ring = memory_alloc(capacity * sizeof(struct kept *));
+    for (size_t i = 0; i < keys->count; i++)
+        ring[i] = kept_at(keys, i);
+    memory_free(keys->ring);
+    keys->ring = ring;
+    keys->capacity = capacity;
+    keys->head = 0;
+}
+
+void idempotency_keep(struct idempotency_keys *keys, const struct idempotency *key, struct bytes answer,
+                      uint64_t now_ms, uint64_t seed)
+{
+    struct identity made;
+    struct bytes identity = identity_make(&made, key);
+    bool keeps = answer.size <= IDEMPOTENCY_ANSWER_BYTES_MAX;
+    REQUIRE(key->request_hash.size != 0 && key->request_hash.size <= IDEMPOTENCY_HASH_BYTES_MAX);
+    if (!keeps)
+        answer = BYTES_NONE;
+    if (keys->index == NULL)
+        keys->index = table_open(seed);
+    if (keys->count == keys->capacity)
+        grow(keys);
+    struct kept *kept = memory_alloc(sizeof *kept + identity.size + key->request_hash.size + answer.size);
+    *kept = (struct kept){.end_ms = now_ms + IDEMPOTENCY_KEEP_MS, .identity_size = (uint32_t)identity.size,
+                          .hash_size = (uint32_t)key->request_hash.size, .answer_size = (uint32_t)answer.size,
+                          .has_answer = keeps};
+    put(put(put(kept->data, identity), key->request_hash), answer);
+    bool added = table_set(keys->index, identity, bytes_of(&kept, sizeof kept), 0);
+    REQUIRE(added);
+    keys->ring[(keys->head + keys->count++) & (keys->capacity - 1)] = kept;
+    keys->bytes += kept_bytes(kept);
+    while (keys->count > IDEMPOTENCY_KEYS_MAX || keys->bytes > IDEMPOTENCY_BYTES_MAX)
+        forget(keys);
+}
+
+size_t idempotency_expire(struct idempotency_keys *keys, uint64_t now_ms, size_t count_max)
+{
+    size_t forgotten = 0;
+    for (; forgotten < count_max && keys->count > 0 && kept_at(keys, 0)->end_ms <= now_ms; forgotten++)
+        forget(keys);
+    return forgotten;
+}
+
+/* ---- whole */
+
+uint64_t idempotency_count(const struct idempotency_keys *keys)
+{
+    return keys->count;
+}
+
+bool idempotency_next_due_ms(const struct idempotency_keys *keys, uint64_t *ret_due_ms)
+{
+    if (keys->count == 0)
+        return false;
+    *ret_due_ms = kept_at(keys, 0)->end_ms;
+    return true;
+}
+
+uint64_t idempotency_digest(const struct idempotency_keys *keys)
+{
+    uint64_t digest = keys->count;
+    for (size_t i = 0; i < keys->count; i++) {
+        const struct kept *kept = kept_at(keys, i);
+        digest = hash_xxh3(bytes_of(kept->data, kept_bytes(kept) - sizeof *kept), digest + kept->end_ms);
+    }
+    return digest;
+}
+
+void idempotency_holds(const struct idempotency_keys *keys)
+{
+    uint64_t bytes = 0, before_ms = 0;
+    HOLDS(keys->count <= keys->capacity && keys->count <= IDEMPOTENCY_KEYS_MAX && keys->bytes <= IDEMPOTENCY_BYTES_MAX);
+    HOLDS(keys->index == NULL ? keys->count == 0 : table_count(keys->index) == keys->count);
+    for (size_t i = 0; i < keys->count; i++) {
+        const struct kept *kept = kept_at(keys, i);
+        HOLDS(kept->end_ms >= before_ms && kept->identity_size > 4 && kept->hash_size > 0);
+        before_ms = kept->end_ms;
+        bytes += kept_bytes(kept);
+    }
+    HOLDS(bytes == keys->bytes);
+}

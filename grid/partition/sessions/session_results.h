@@ -1,0 +1,37 @@
+/* The window of one session: which sequences were applied, and their answers as far as they are kept.
+ * Inside of grid/partition: sessions.c only. Copies. All zero is not valid: see session_results_init. */
+#ifndef GRID_PARTITION_SESSIONS_SESSION_RESULTS_H
+#define GRID_PARTITION_SESSIONS_SESSION_RESULTS_H
+
+#include "grid/base/bytes.h"
+
+/* Most answers are a version and little else: they stand in the row itself. */
+enum { ANSWER_INSIDE_BYTES = 16 };
+enum answer_place { ANSWER_DROPPED, ANSWER_INSIDE, ANSWER_OUTSIDE };
+
+struct session_result {
+    uint64_t sequence;
+    uint32_t size;
+    uint32_t place;                    /* enum answer_place */
+    union { uint8_t inside[ANSWER_INSIDE_BYTES]; uint8_t *outside; } answer;
+};
+
+/* Stays where it was initialised: a single row, which is all that most sessions need, stands in it. */
+struct session_results {
+    uint64_t acknowledged_below;       /* from 1 */
+    struct session_result *rows;       /* by sequence, from `first` on */
+    uint32_t first, end, capacity;
+    uint32_t kept, kept_bytes;
+    struct session_result single;
+};
+
+void session_results_init(struct session_results *results);
+void session_results_close(struct session_results *results);
+void session_results_acknowledge(struct session_results *results, uint64_t below);
+/* True when the sequence was applied; *ret_kept tells whether *ret_result is its answer. */
+bool session_results_find(const struct session_results *results, uint64_t sequence, bool *ret_kept, struct bytes *ret_result);
+void session_results_add(struct session_results *results, uint64_t sequence, struct bytes result);
+uint64_t session_results_digest(const struct session_results *results, uint64_t seed);
+void session_results_holds(const struct session_results *results);
+
+#endif

@@ -1,0 +1,357 @@
+#include "grid/partition/sessions/sessions.h"
+
+#include <stdlib.h>
+
+#include "grid/base/check.h"
+#include "grid/base/hash.h"
+#include "grid/base/memory.h"
+#include "grid/partition/sessions/session_results.h"
+
+/* Two queues of the same sessions: by their end, and by their last use. */
+enum order { BY_END, BY_USE, ORDERS };
+
+struct session {
+    /* What every write touches comes first. */
+    uint64_t used_ms, used_number;                 /* last use: when, and which of all uses it was */
+    struct session_results results;
+    uint64_t id, idle_ms;
+    uint64_t queued[ORDERS];                       /* place in each heap: not behind the true one */
+    size_t heap_at[ORDERS];
+};
+
+/* Open addressing, at most half full. */
+struct session_row { uint64_t id; struct session *session; };
+
+struct sessions {
+    struct session_row *rows;
+    unsigned rows_bits;                            /* 2^rows_bits rows; 0: none */
+    struct session **heaps[ORDERS];                /* by (queued, id); as many as sessions */
+    size_t count, heaps_capacity;
+    uint64_t uses;
+    struct session *admitted;                      /* by the last request; NULL: none, or ended since */
+};
+
+static uint64_t due_ms(const struct session *session)
+{
+    return session->used_ms + session->idle_ms;
+}
+
+static uint64_t key_of(const struct session *session, enum order order)
+{
+    return order == BY_END ? due_ms(session) : session->used_number;
+}
+
+static void use(struct sessions *sessions, struct session *session, uint64_t now_ms)
+{
+    session->used_ms = now_ms;
+    session->used_number = ++sessions->uses;
+}
+
+/* ---- heaps */
+
+static bool stands_before(const struct session *a, const struct session *b, enum order order)
+{
+    return a->queued[order] != b->queued[order] ? a->queued[order] < b->queued[order] : a->id < b->id;
+}
+
+static void heap_put(struct sessions *sessions, enum order order, size_t at, struct session *session)
+{
+    sessions->heaps[order][at] = session;
+    session->heap_at[order] = at;
+}
+
+static void heap_up(struct sessions *sessions, enum order order, struct session *session)
+{
+    struct session **heap = sessions->heaps[order];
+    size_t at = session->heap_at[order];
+    for (; at > 0 && stands_before(session, heap[(at - 1) / 2], order); at = (at - 1) / 2)
+        heap_put(sessions, order, at, heap[(at - 1) / 2]);
+    heap_put(sessions, order, at, session);
+}
+
+static void heap_down(struct sessions *sessions, enum order order, struct session *session)
+{
+    struct session **heap = sessions->heaps[order];
+    size_t at = session->heap_at[order];
+    for (size_t child; (child = 2 * at + 1) < sessions->count; at = child) {
+        if (child + 1 < sessions->count && stands_before(heap[child + 1], heap[child], order))
+            child++;
+        if (!stands_before(heap[child], session, order))
+            break;
+        heap_put(sessions, order, at, heap[child]);
+    }
+    heap_put(sessions, order, at, session);
+}
+
+static void heaps_add(struct sessions *sessions, struct session *session)
+{
+    if (sessions->count == sessions->heaps_capacity) {
+        sessions->heaps_capacity = sessions->heaps_capacity * 2 + 8;
+        for (unsigned i = 0; i < ORDERS; i++)
+            sessions->heaps[i] = memory_resize(sessions->heaps[i], sessions->heaps_capacity * sizeof(struct session *));
+    }
+    size_t at = sessions->count++;
+    for (unsigned i = 0; i < ORDERS; i++) {
+        session->queued[i] = key_of(session, (enum order)i);
+        heap_put(sessions, (enum order)i, at, session);
+        heap_up(sessions, (enum order)i, session);
+    }
+}
+
+static void heaps_remove(struct sessions *sessions, struct session *session)
+{
+    sessions->count--;
+    for (unsigned i = 0; i < ORDERS; i++) {
+        struct session *last = sessions->heaps[i][sessions->count];
+        if (last == session)
+            continue;
+        heap_put(sessions, (enum order)i, session->heap_at[i], last);
+        heap_up(sessions, (enum order)i, last);
+        heap_down(sessions, (enum order)i, last);
+    }
+}
+
+/* The first of all. A use only moves a session back, so its place is corrected when it comes to the front: that costs
+ * no more than doing it with each use, and mostly nothing. */
+static struct session *heap_front(struct sessions *sessions, enum order order)
+{
+    REQUIRE(sessions->count > 0);
+    struct session *front = sessions->heaps[order][0];
+    while (front->queued[order] != key_of(front, order)) {
+        front->queued[order] = key_of(front, order);
+        heap_down(sessions, order, front);
+        front = sessions->heaps[order][0];
+    }
+    return front;
+}
+
+/* ---- rows */
+
+static size_t row_home(const struct sessions *sessions, uint64_t id)
+{
+    /* Fibonacci hashing (Knuth, volume 3, 6.4): ids of one partition are multiples of nothing in particular. */
+    return (size_t)((id * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - sessions->rows_bits));
+}
+
+static size_t row_after(const struct sessions *sessions, size_t at)
+{
+    return (at + 1) & (((size_t)1 << sessions->rows_bits) - 1);
+}
+
+/* Where the id stands, or the empty row where it would. */
+static struct session_row *row_seek(const struct sessions *sessions, uint64_t id)
+{
+    size_t at = row_home(sessions, id);
+    while (sessions->rows[at].session != NULL && sessions->rows[at].id != id)
+        at = row_after(sessions, at);
+    return &sessions->rows[at];
+}
+
+static struct session *find(const struct sessions *sessions, uint64_t id)
+{
+    return sessions->count == 0 ? NULL : row_seek(sessions, id)->session;
+}
+
+static void rows_grow(struct sessions *sessions)
+{
+    struct session_row *before = sessions->rows;
+    size_t rows = sessions->rows_bits == 0 ? 0 : (size_t)1 << sessions->rows_bits;
+    if (2 * (sessions->count + 1) <= rows)
+        return;
+    sessions->rows_bits = rows == 0 ? 3 : sessions->rows_bits + 1;
+    sessions->rows = memory_zero((size_t)1 << sessions->rows_bits, sizeof *sessions->rows);
+    for (size_t i = 0; i < rows; i++)
+        if (before[i].session != NULL)
+            *row_seek(sessions, before[i].id) = before[i];
+    memory_free(before);
+}
+
+/* Rows behind it that would not be found across the gap move up. */
+static void row_remove(struct sessions *sessions, uint64_t id)
+{
+    size_t mask = ((size_t)1 << sessions->rows_bits) - 1;
+    size_t gap = (size_t)(row_seek(sessions, id) - sessions->rows);
+    for (size_t at = row_after(sessions, gap); sessions->rows[at].session != NULL; at = row_after(sessions, at)) {
+        size_t home = row_home(sessions, sessions->rows[at].id);
+        if (((at - home) & mask) < ((at - gap) & mask))
+            continue;
+        sessions->rows[gap] = sessions->rows[at];
+        gap = at;
+    }
+    sessions->rows[gap] = (struct session_row){0};
+}
+
+/* ---- life cycle */
+
+struct sessions *sessions_open(void)
+{
+    return memory_zero(1, sizeof(struct sessions));
+}
+
+static void session_free(struct session *session)
+{
+    session_results_close(&session->results);
+    memory_free(session);
+}
+
+void sessions_close(struct sessions *sessions)
+{
+    if (sessions == NULL)
+        return;
+    for (size_t i = 0; i < sessions->count; i++)
+        session_free(sessions->heaps[BY_END][i]);
+    for (unsigned i = 0; i < ORDERS; i++)
+        memory_free(sessions->heaps[i]);
+    memory_free(sessions->rows);
+    memory_free(sessions);
+}
+
+static void session_end(struct sessions *sessions, struct session *session)
+{
+    row_remove(sessions, session->id);
+    sessions->admitted = NULL;
+    heaps_remove(sessions, session);
+    session_free(session);
+}
+
+void sessions_begin(struct sessions *sessions, struct session_id id, uint64_t idle_ms, uint64_t now_ms)
+{
+    REQUIRE(id.value != 0 && find(sessions, id.value) == NULL);
+    if (sessions->count == SESSIONS_PER_PARTITION_MAX)
+        session_end(sessions, heap_front(sessions, BY_USE));
+    struct session *session = memory_zero(1, sizeof *session);
+    session->id = id.value;
+    session->idle_ms = idle_ms == 0 ? SESSION_IDLE_MS_DEFAULT
+                     : idle_ms < SESSION_IDLE_MS_MIN ? SESSION_IDLE_MS_MIN
+                     : idle_ms > SESSION_IDLE_MS_MAX ? SESSION_IDLE_MS_MAX : idle_ms;
+    session_results_init(&session->results);
+    use(sessions, session, now_ms);
+    rows_grow(sessions);
+    *row_seek(sessions, id.value) = (struct session_row){id.value, session};
+    heaps_add(sessions, session);
+}
+
+bool sessions_end(struct sessions *sessions, struct session_id id)
+{
+    struct session *session = find(sessions, id.value);
+    if (session == NULL)
+        return false;
+    session_end(sessions, session);
+    return true;
+}
+
+/* ---- requests */
+
+enum session_verdict sessions_admit(struct sessions *sessions, const struct session_request *request, uint64_t now_ms,
+                                    struct bytes *ret_result)
+{
+    REQUIRE(request->sequence != 0 && request->acknowledged_below <= request->sequence);
+    struct session *session = find(sessions, request->session.value);
+    if (session == NULL)
+        return SESSION_UNKNOWN;
+    struct session_results *results = &session->results;
+    sessions->admitted = session;
+    use(sessions, session, now_ms);
+    session_results_acknowledge(results, request->acknowledged_below);
+    if (request->sequence < results->acknowledged_below)
+        return SESSION_FORGOTTEN;
+    bool kept;
+    if (session_results_find(results, request->sequence, &kept, ret_result))
+        return kept ? SESSION_REPEATED : SESSION_NOT_KEPT;
+    bool far = request->sequence - results->acknowledged_below >= SESSION_WINDOW_MAX;
+    return far ? SESSION_TOO_FAR : SESSION_NEW;
+}
+
+void sessions_keep(struct sessions *sessions, struct session_id id, uint64_t sequence, struct bytes result)
+{
+    struct session *session = sessions->admitted;
+    REQUIRE(session != NULL && session->id == id.value);
+    session_results_add(&session->results, sequence, result);
+}
+
+size_t sessions_expire(struct sessions *sessions, uint64_t now_ms, size_t count_max)
+{
+    size_t ended = 0;
+    for (; ended < count_max && sessions->count > 0; ended++) {
+        struct session *front = heap_front(sessions, BY_END);
+        if (due_ms(front) > now_ms)
+            break;
+        session_end(sessions, front);
+    }
+    return ended;
+}
+
+void sessions_fetch_row(const struct sessions *sessions, struct session_id id)
+{
+    if (sessions->count != 0)
+        __builtin_prefetch(&sessions->rows[row_home(sessions, id.value)]);
+}
+
+void sessions_fetch(const struct sessions *sessions, struct session_id id)
+{
+    const struct session *session = find(sessions, id.value);
+    if (session == NULL)
+        return;
+    __builtin_prefetch(session, 1);
+    __builtin_prefetch((const uint8_t *)session + 64, 1);
+}
+
+/* ---- whole */
+
+uint64_t sessions_count(const struct sessions *sessions)
+{
+    return sessions->count;
+}
+
+bool sessions_next_due_ms(struct sessions *sessions, uint64_t *ret_due_ms)
+{
+    if (sessions->count == 0)
+        return false;
+    *ret_due_ms = due_ms(heap_front(sessions, BY_END));
+    return true;
+}
+
+static int compare_uses(const void *a, const void *b)
+{
+    const struct session *left = *(struct session *const *)a, *right = *(struct session *const *)b;
+    return left->used_number < right->used_number ? -1 : left->used_number > right->used_number;
+}
+
+/* In order of use, which decides who is ended for want of room. */
+uint64_t sessions_digest(const struct sessions *sessions)
+{
+    uint64_t digest = sessions->count;
+    struct session **all = memory_alloc((sessions->count + 1) * sizeof(struct session *));
+    for (size_t i = 0; i < sessions->count; i++)
+        all[i] = sessions->heaps[BY_USE][i];
+    qsort(all, sessions->count, sizeof(struct session *), compare_uses);
+    for (size_t i = 0; i < sessions->count; i++) {
+        uint8_t content[24];
+        put_u64(content, all[i]->id);
+        put_u64(content + 8, all[i]->idle_ms);
+        put_u64(content + 16, all[i]->used_ms);
+        digest = session_results_digest(&all[i]->results, hash_xxh3(bytes_of(content, sizeof content), digest));
+    }
+    memory_free(all);
+    return digest;
+}
+
+void sessions_holds(const struct sessions *sessions)
+{
+    size_t rows = sessions->rows_bits == 0 ? 0 : (size_t)1 << sessions->rows_bits, filled = 0;
+    HOLDS(sessions->count <= SESSIONS_PER_PARTITION_MAX && 2 * sessions->count <= rows);
+    for (size_t i = 0; i < rows; i++)
+        filled += sessions->rows[i].session != NULL;
+    HOLDS(filled == sessions->count);
+    for (unsigned order = 0; order < ORDERS; order++)
+        for (size_t i = 0; i < sessions->count; i++) {
+            struct session *const *heap = sessions->heaps[order];
+            HOLDS(heap[i]->heap_at[order] == i && heap[i]->queued[order] <= key_of(heap[i], (enum order)order));
+            HOLDS(i == 0 || !stands_before(heap[i], heap[(i - 1) / 2], (enum order)order));
+        }
+    for (size_t i = 0; i < sessions->count; i++) {
+        const struct session *session = sessions->heaps[BY_END][i];
+        HOLDS(find(sessions, session->id) == session && session->used_number <= sessions->uses);
+        session_results_holds(&session->results);
+    }
+}

@@ -1,0 +1,67 @@
+/* Sessions of clients in one partition: what makes every write repeatable (R3, I11).
+ *
+ * A session is opened by an entry of its own, its id is the commit counter there. It remembers which sequences from its
+ * acknowledged_below on were applied and keeps their encoded answers, SESSION_RESULTS_MAX of them in
+ * SESSION_RESULT_BYTES_MAX bytes; of what does not fit only the fact is kept. The first answers stay and the later
+ * ones are dropped, because a client waits for its lowest sequence. A sequence too far above acknowledged_below is
+ * refused unapplied (BUSY), which bounds the facts too.
+ *
+ * A session ends when it is closed, when it was idle for its time (log time, by Tick), or, past
+ * SESSIONS_PER_PARTITION_MAX, when it is the longest idle one. All of it follows from the log alone.
+ *
+ * Copies what it keeps; answers are borrowed until the next change. Single threaded. */
+#ifndef GRID_PARTITION_SESSIONS_SESSIONS_H
+#define GRID_PARTITION_SESSIONS_SESSIONS_H
+
+#include "grid/base/bytes.h"
+#include "grid/base/err.h"
+#include "grid/base/ids.h"
+#include "grid/base/limits.h"
+
+struct sessions;
+
+enum {
+    SESSION_IDLE_MS_DEFAULT = 300 * 1000,          /* what 0 asks for */
+    SESSION_IDLE_MS_MIN = 1000,                    /* less is raised to it, more lowered to the other */
+    SESSION_IDLE_MS_MAX = 24 * 3600 * 1000,
+    /* Applied sequences that may lie above acknowledged_below: pipelining is narrower, so it is only met by a client
+     * that never acknowledges. Past it: BUSY. */
+    SESSION_WINDOW_MAX = 4 * SESSION_RESULTS_MAX,
+};
+
+enum session_verdict {
+    SESSION_NEW,                       /* apply it, then sessions_keep */
+    SESSION_REPEATED,                  /* *ret_result is the kept answer */
+    SESSION_NOT_KEPT,                  /* applied before, the answer was not kept */
+    SESSION_UNKNOWN,                   /* no such session */
+    SESSION_FORGOTTEN,                 /* below acknowledged_below: the client said that it needs no answer */
+    SESSION_TOO_FAR,                   /* beyond the window */
+};
+
+struct session_request { struct session_id session; uint64_t sequence, acknowledged_below; };
+
+struct sessions *sessions_open(void);
+void sessions_close(struct sessions *sessions);
+
+/* Opens a session; ids grow. Ends the longest idle one when there is no room. */
+void sessions_begin(struct sessions *sessions, struct session_id id, uint64_t idle_ms, uint64_t now_ms);
+bool sessions_end(struct sessions *sessions, struct session_id id);         /* false: unknown */
+/* Looks a request up and forgets what it acknowledges. */
+enum session_verdict sessions_admit(struct sessions *sessions, const struct session_request *request, uint64_t now_ms,
+                                    struct bytes *ret_result);
+/* Keeps the answer of the request that was admitted last, as SESSION_NEW, and whose session has not ended since. */
+void sessions_keep(struct sessions *sessions, struct session_id id, uint64_t sequence, struct bytes result);
+/* Ends at most `count_max` sessions whose idle time is over, in (due, id) order; returns how many. */
+size_t sessions_expire(struct sessions *sessions, uint64_t now_ms, size_t count_max);
+
+/* Fetch ahead the memory of a session that will be asked for: first its row, then itself. */
+void sessions_fetch_row(const struct sessions *sessions, struct session_id id);
+void sessions_fetch(const struct sessions *sessions, struct session_id id);
+
+uint64_t sessions_count(const struct sessions *sessions);
+/* Earliest end; false: no sessions. Puts the queue of ends in order first, which changes nothing that is replicated. */
+bool sessions_next_due_ms(struct sessions *sessions, uint64_t *ret_due_ms);
+uint64_t sessions_digest(const struct sessions *sessions);
+void sessions_holds(const struct sessions *sessions);
+
+#endif

@@ -1,0 +1,74 @@
+/* Inside of grid/uv: shared by its files only. */
+#ifndef GRID_UV_UV_INTERNAL_H
+#define GRID_UV_UV_INTERNAL_H
+
+#include "grid/uv/uv_node_io.h"
+
+struct uv_clock {
+    struct clock base;
+    uv_loop_t *loop;
+    struct timer_queue timers;
+    uv_timer_t alarm;                  /* one for all timers: armed for the earliest */
+    uint64_t armed_us;                 /* what the alarm is armed for; 0: stopped */
+    uv_prepare_t prepare;
+    struct deferred *first, **last;
+    struct uv_transport *transport;    /* flushed after the deferred work */
+};
+
+struct uv_transport {
+    struct transport base;
+    uv_loop_t *loop;
+    struct conn *first, *dirty;
+    struct listener *listeners;
+    uint8_t *input;                    /* one read buffer for all connections */
+    bool tcp_only;                     /* listeners open no Unix sockets beside loopback addresses */
+    bool silent;                       /* nothing is dialled (uv_node_io_options.dry) */
+    int spare_fd;                      /* given up to take a connection that cannot be kept */
+    uint64_t shed;                     /* such connections */
+};
+
+struct uv_storage {
+    struct storage base;
+    uv_loop_t *loop;
+    char *directory;
+    int directory_fd, lock_fd;         /* -1: none. The lock lasts as long as the process */
+};
+
+struct uv_ledger;
+
+struct uv_io {
+    struct io io;
+    struct uv_clock clock;
+    struct uv_transport transport;
+    struct entropy entropy;
+    void (*free_more)(void *more);     /* what uv_node_io.c added; NULL: nothing */
+    void *more;
+};
+
+void uv_clock_init(struct uv_clock *clock, uv_loop_t *loop, struct uv_transport *transport);
+void uv_clock_close(struct uv_clock *clock);
+void uv_clock_free(struct uv_clock *clock);
+void uv_transport_init(struct uv_transport *transport, uv_loop_t *loop, bool tcp_only);
+void uv_transport_flush(struct uv_transport *transport);       /* sends what stands in the output buffers */
+void uv_transport_close(struct uv_transport *transport);
+void uv_transport_free(struct uv_transport *transport);
+/* The Unix socket that stands beside a loopback address: connected, or -1 when there is none of this user or root. */
+int uv_local_connect(const struct sockaddr *address);
+/* One to listen on; -1 for an address that is none of loopback. Errors: BUSY, its name is taken; IO. */
+enum grid_err uv_local_bind(const struct sockaddr *address, int *ret_fd);
+/* Durable on return, the name in the directory above included. OK when it was there. */
+enum grid_err uv_directory_make(const char *directory, char **ret_note);
+/* Moves log, manifest and identity into a new folder `lost-<n>`; *ret_where says what went where, NULL: there was nothing. */
+enum grid_err uv_directory_set_aside(const char *directory, char **ret_where, char **ret_note);
+enum grid_err uv_storage_init(struct uv_storage *storage, uv_loop_t *loop, const char *directory, char **ret_note);
+void uv_storage_free(struct uv_storage *storage);
+enum grid_err uv_storage_list(struct storage *base, void (*each)(void *context, const char *name), void *context);
+/* The same directory for reading alone: what would be written goes nowhere, what would be refused is refused (dry_storage.c). */
+enum grid_err uv_dry_storage_init(struct uv_storage *storage, const char *directory, char **ret_note);
+enum grid_err uv_dry_ledger_check(const char *path, char **ret_note);
+enum grid_err uv_ledger_open(uv_loop_t *loop, const char *path, struct uv_ledger **ret_ledger, char **ret_note);
+struct sink *uv_ledger_sink(struct uv_ledger *ledger);
+void uv_ledger_free(struct uv_ledger *ledger);
+char *uv_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,86 @@
+/* The disk and the wire as one instance of the consensus library sees them: its `struct raft_io` over the shared log.
+ *
+ * Promises to the library that stock use would not need are kept here (the rest is in raft/guard/guard.c):
+ * - term and vote are written without waiting; the number of the record is kept and nothing of the group may leave the
+ *   node before that record is durable (group_io_may_leave);
+ * - append requests complete in order, only when durable, never from inside the call;
+ * - send requests complete right after the library returned (group_io_complete_sends), never from inside the call;
+ * - answers are never refused: the library frees their entries twice when sending one fails; nor are AppendEntries, which
+ *   it would gather again for every proposal while a peer is away (guard_lost).
+ *
+ * One group_io_host per set, one group_io per group, embedded in its guard. Single threaded. */
+#ifndef RAFT_GROUPS_GROUP_IO_H
+#define RAFT_GROUPS_GROUP_IO_H
+
+#include <raft.h>
+
+#include "grid/base/ids.h"
+#include "raft/wal/wal.h"
+
+struct guard;
+
+enum group_io_link { GROUP_IO_UNKNOWN, GROUP_IO_DOWN, GROUP_IO_UP };
+
+struct group_io_host {
+    struct wal *wal;
+    void *context;
+    uint64_t (*now_ms)(void *context);
+    /* Both bounds inclusive. */
+    int (*random)(void *context, uint32_t group, int low, int high);
+    enum group_io_link (*link)(void *context, struct node_id node);
+    /* Copies. The message must not leave before the log is durable up to `hold_lsn`. The link is up. */
+    void (*send)(void *context, uint32_t group, const struct raft_message *message, uint64_t hold_lsn);
+
+    /* Elections of this node come late: others are better leaders. */
+    bool gives_way;
+
+    /* Belongs to this module. */
+    struct group_append *appends_first, *appends_last;
+    struct wal_entry *scratch;
+    size_t scratch_capacity;
+    uint64_t entries_bytes;                    /* of all groups, in memory */
+};
+
+struct group_io_send { struct raft_io_send *request; raft_io_send_cb done; };
+
+struct group_io {
+    struct raft_io base;
+    struct group_io_host *host;
+    struct guard *guard;
+    uint32_t group;
+    struct wal_group_state loaded;             /* until load */
+    uint64_t term, vote;
+    uint64_t meta_lsn;                         /* of the newest term or vote */
+    uint64_t next_index;                       /* of the next entry appended */
+    uint32_t appends_count;                    /* in flight */
+    uint64_t entries_bytes;
+    struct group_io_send *sends;
+    size_t sends_count, sends_capacity;
+    raft_io_tick_cb tick;
+    raft_io_recv_cb receive;
+};
+
+/* What one entry costs in memory beside its payload: slot, reference, allocation. */
+enum { GROUP_IO_ENTRY_BYTES = 96 };
+
+/* Takes `state`. */
+void group_io_init(struct group_io *io, struct group_io_host *host, struct guard *guard, uint32_t group,
+                   struct wal_group_state *state);
+/* Frees what is left when the library never ran or has been closed. */
+void group_io_close(struct group_io *io);
+/* Whether recovery found anything of the group; without it, it must be bootstrapped. */
+bool group_io_fresh(const struct group_io *io);
+/* The configuration entry that recovery found; only when not fresh and not yet loaded. */
+struct bytes group_io_first_entry(const struct group_io *io);
+/* Every command that recovery found, in order; only before load. */
+void group_io_each_command(const struct group_io *io, void (*each)(void *context, uint64_t index, struct bytes command), void *context);
+bool group_io_may_leave(const struct group_io *io);
+void group_io_complete_sends(struct group_io *io);
+
+/* Completes appends up to `lsn` through guard_append_done. */
+void group_io_durable(struct group_io_host *host, uint64_t lsn);
+/* Completes every append in flight as failed: what the library would see without fail-stop (S10). */
+void group_io_fail(struct group_io_host *host);
+void group_io_host_close(struct group_io_host *host);
+
+#endif

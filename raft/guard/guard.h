@@ -1,0 +1,172 @@
+/* One instance of the consensus library and the shims that make it safe: the only module that knows its insides (D2).
+ *
+ * Every entry into the library goes through here, and after each of them `settle` runs: sends complete, progress is
+ * corrected, a new leader writes its barrier, held answers go on, listeners hear of a change. The shims, what each is for
+ * and which test protects it: raft/README.md. The build refuses any other version of the library.
+ *
+ * Not yet needed, and with a place to go to when snapshots and membership come: S8', S11', S15, S16, S20, S22.
+ *
+ * Threads: one loop. Functions here must not be called from the events. For the files behind raft/group.h only. */
+#ifndef RAFT_GUARD_GUARD_H
+#define RAFT_GUARD_GUARD_H
+
+#include <raft.h>
+
+#include "grid/base/limits.h"
+#include "raft/groups/group_io.h"
+
+/* Bits of group_shims.disabled: shim n is bit n, the variants S1b and S3b are bits 33 and 35. */
+enum guard_shim {
+    GUARD_S1 = 1,
+    GUARD_S2 = 2,
+    GUARD_S3 = 3,
+    GUARD_S4 = 4,
+    GUARD_S5 = 5,
+    GUARD_S6 = 6,
+    GUARD_S7 = 7,
+    GUARD_S9 = 9,
+    GUARD_S10 = 10,
+    GUARD_S12 = 12,
+    GUARD_S13 = 13,
+    GUARD_S14 = 14,
+    GUARD_S17 = 17,
+    GUARD_S21 = 21,
+    GUARD_S23 = 23,
+    GUARD_S24 = 24,
+    GUARD_S1B = 33,
+    GUARD_S3B = 35,
+};
+
+struct guard_events {
+    void *context;
+    /* Whether the entry may be applied; false: it is not, nor is anything after it, and the instance stands still. */
+    bool (*admit)(void *context, uint64_t index, struct bytes command);
+    /* Entry `index` is committed; `command` is borrowed. */
+    void (*apply)(void *context, uint64_t index, uint64_t term, struct bytes command);
+    /* Role, term or readiness differ from the last call. */
+    void (*changed)(void *context);
+    /* The library gave up on this instance: fatal for the node. Once. */
+    void (*broken)(void *context, const char *what);
+};
+
+struct guard_options {
+    struct node_id self;
+    uint64_t disabled;                         /* shims switched off */
+    uint32_t election_timeout_ms, heartbeat_ms;
+    struct guard_events events;
+};
+
+/* An answer that waits for the leader's own disk (S2). */
+struct guard_held { struct node_id from; struct raft_append_entries_result result; };
+enum { GUARD_HELD_MAX = 256 };
+
+struct guard {
+    struct raft raft;
+    struct raft_fsm fsm;
+    struct group_io io;
+    struct guard_options options;
+    bool started, broken;
+    bool refused;                              /* an entry was not admitted: as broken, but nobody failed */
+    /* S1: entries up to here passed the log matching test in this term. */
+    uint64_t verified_term, verified_index;
+    /* By position in the configuration. S21: where the AppendEntries started that was cut; 0: none was. */
+    uint64_t cut_first[REPLICAS_MAX];
+    /* An AppendEntries found no link. */
+    bool lost[REPLICAS_MAX];
+    struct guard_held *held;
+    size_t held_count;
+    /* The barrier that proves leadership of this term: written, committed and applied. */
+    uint64_t barrier_term, ready_term;
+    struct raft_barrier barrier;
+    /* Wanted transfer of leadership (S9); 0 none. */
+    struct node_id transfer_target;
+    uint64_t transfer_started_ms;
+    struct raft_transfer transfer;
+    /* This node has lost state of the group: it neither votes nor stands, and acknowledges only what is committed without it. */
+    bool apart;
+    /* What the leader of a term said of its commit index over its present link, unclamped. */
+    uint64_t heard_term, heard_commit;
+    struct node_id heard_from;
+    /* Time of the last tick; and by position in the configuration, that at which this leader last had an answer, plus 1 (0: never). */
+    uint64_t tick_ms, answered_ms[REPLICAS_MAX];
+    /* There seems to be no leader: elections that come early, how many yet, and when the next, unless somebody was voted
+     * for in `early_term` meanwhile. */
+    unsigned early_elections;
+    uint64_t early_at_ms, early_term;
+    /* What `changed` was last told. */
+    unsigned short state_told;
+    uint64_t term_told;
+    bool ready_told;
+};
+
+/* Takes `state`. The memory must not move from here on. */
+void guard_init(struct guard *guard, const struct guard_options *options, struct group_io_host *host, uint32_t group,
+                struct wal_group_state *state);
+/* Writes the configuration of a fresh group: all members vote. */
+void guard_bootstrap(struct guard *guard, const struct node_id *members, size_t members_count);
+/* Whether the recovered group is one of exactly these voters. Only before start. */
+bool guard_members_match(const struct guard *guard, const struct node_id *members, size_t members_count);
+void guard_start(struct guard *guard);
+/* Ends every proposal with RAFT_LEADERSHIPLOST and frees everything. */
+void guard_close(struct guard *guard);
+
+/* Takes the entries of the message. */
+void guard_receive(struct guard *guard, struct raft_message *message);
+void guard_tick(struct guard *guard);
+/* Copies `command`. `request` and `done` as in raft_apply. Only when guard_ready and not guard_handing_over. */
+void guard_propose(struct guard *guard, struct raft_apply *request, struct bytes command, raft_apply_cb done);
+/* Only when guard_ready; `target` is another voter. */
+void guard_transfer(struct guard *guard, struct node_id target);
+
+/* Whether this node takes full part in the group again (raft/groups/rejoin.h). */
+void guard_set_apart(struct guard *guard, bool apart);
+/* Whether a leader of the present term has been heard over its present link, and this node durably holds everything up to a commit
+ * index that it named, which covers an entry of its own term: everything committed before that link began. */
+bool guard_caught_up(const struct guard *guard);
+/* Gives this node's vote of the present term to its leader, which has been elected: nobody else gets it. */
+void guard_vote_for_leader(struct guard *guard);
+
+/* From group_io. */
+void guard_before_load(struct guard *guard, const struct wal_group_state *loaded);
+void guard_append_done(struct guard *guard, struct raft_io_append *request, raft_io_append_cb done, uint64_t last_index,
+                       int status);
+/* Corrects a message on its way out; false: it must not leave. */
+bool guard_outgoing(struct guard *guard, struct raft_message *message);
+/* The link to `node` ended, as it does when a process dies. Who followed it follows nobody now, may vote for others, and stands
+ * for election after a few heartbeats instead of the election timeout, unless a leader is heard before. Only liveness depends on
+ * this: a link can end for many reasons. Returns whether `node` was followed. */
+bool guard_link_ended(struct guard *guard, struct node_id node);
+/* There is a new link to `node`. Whoever is at its other end may hold less than what was there before it: as leader nothing
+ * that `node` acknowledged earlier is counted any more, and it is probed with the next tick (S24). */
+void guard_link_began(struct guard *guard, struct node_id node);
+/* Links to all members are up. Who follows nobody then has heard of a leader within a few heartbeats or, as when all members were
+ * started together, stands early too. */
+void guard_links_complete(struct guard *guard);
+/* Another link came up, and with it a majority is linked. Who stood for election in vain, as everybody does during a cut, stands
+ * again within a few heartbeats instead of an election timeout. */
+void guard_links_suffice(struct guard *guard);
+/* An AppendEntries to `to` was dropped because there is no link, or too much waits on it. */
+void guard_lost(struct guard *guard, struct node_id to);
+
+enum guard_role { GUARD_FOLLOWER, GUARD_CANDIDATE, GUARD_LEADER };
+enum guard_role guard_role(const struct guard *guard);
+/* Leader whose own barrier is committed and applied. */
+bool guard_ready(const struct guard *guard);
+bool guard_transferring(const struct guard *guard);
+/* Nothing may be proposed for a moment: the target of a transfer has everything or is about to. */
+bool guard_handing_over(struct guard *guard);
+/* Whether this leader had an answer of the voter within the last heartbeats. */
+bool guard_peer_recent(struct guard *guard, struct node_id node);
+/* Entries that this leader has and does not know the voter to have. Only of a leader. */
+uint64_t guard_peer_lag(const struct guard *guard, struct node_id node);
+uint64_t guard_term(const struct guard *guard);
+uint64_t guard_commit_index(const struct guard *guard);
+uint64_t guard_applied_index(const struct guard *guard);
+uint64_t guard_last_index(const struct guard *guard);
+struct node_id guard_leader(const struct guard *guard);
+uint32_t guard_voters(const struct guard *guard);
+size_t guard_entry_size(const struct guard *guard, uint64_t index);
+bool guard_enabled(const struct guard *guard, enum guard_shim shim);
+bool guard_holds(const struct guard *guard);
+
+#endif

@@ -1,0 +1,20 @@
+/* The shims on messages, in and out. Part of the guard: called from guard.c, which settles afterwards. */
+#ifndef RAFT_GUARD_GUARD_MESSAGE_H
+#define RAFT_GUARD_GUARD_MESSAGE_H
+
+#include "raft/guard/guard.h"
+
+/* Values of raft_progress.state. */
+enum { GUARD_PROGRESS_PROBE = 0, GUARD_PROGRESS_PIPELINE = 1 };
+
+/* Hands a message to the library, corrected, or drops it, or keeps it for later. Takes the entries. */
+void guard_message_deliver(struct guard *guard, struct raft_message *message);
+/* Whether answers must wait (S2), and the next of those that waited. */
+bool guard_message_holding(const struct guard *guard);
+void guard_message_release(struct guard *guard);
+/* What `node` has acknowledged so far counts no more; a leader asks it anew, from the end of its own log (S24). */
+void guard_message_forget(struct guard *guard, struct node_id node);
+/* The commit rule for the own disk, before the library hears that everything up to `last_index` is stored (S3b). */
+void guard_message_stored(struct guard *guard, uint64_t last_index);
+
+#endif

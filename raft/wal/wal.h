@@ -1,0 +1,94 @@
+/* The shared write-ahead log of a node: all groups, one stream of records, group commit (D3).
+ *
+ * Format: docs/formats/wal.md. Segments "wal-<16 hex digits>" of a fixed size, preallocated and zero-filled; each flush
+ * begins with a flush header (epoch, position, previous durable position) and holds whole records; every record carries
+ * CRC32C, length, type, group, position and epoch, so stale bytes of an earlier life never match.
+ *
+ * Life: wal_open recovers (scan, verify, fold per group), wal_take hands each group its state once, then appends.
+ * Appending copies into the pending flush; at the end of the loop iteration (and whenever a flush finishes) everything
+ * pending is written and synced at once, off the loop. Positions (lsn) are bytes of the endless stream, strictly growing.
+ * `durable` reports progress. A storage error calls `failed` once and nothing is ever acknowledged after it (I37).
+ *
+ * Recovery: a bad record above the last durable position that any good flush header states is a torn tail and is cut
+ * (durably, before anything is appended); below it the log is corrupt and wal_open refuses with CORRUPT and a note that
+ * names file and offset. Single threaded. */
+#ifndef RAFT_WAL_WAL_H
+#define RAFT_WAL_WAL_H
+
+#include "grid/base/bytes.h"
+#include "grid/base/err.h"
+#include "grid/base/log.h"
+#include "grid/base/metric.h"
+#include "grid/io/clock.h"
+#include "grid/io/storage.h"
+
+struct wal;
+
+/* What a second place says that the log must hold: everything below `position`, written in `epoch` or before. */
+struct wal_floor { uint64_t epoch, position; };
+
+struct wal_entry {
+    uint64_t term;
+    uint16_t type;                          /* opaque here; the guard's */
+    struct bytes data;
+};
+
+/* What recovery found for one group. Entries are contiguous from first_index. */
+struct wal_group_state {
+    uint64_t term, vote;
+    uint64_t first_index;                   /* 1 when the group has no snapshot */
+    struct wal_entry *entries;              /* owned by the receiver: memory_free for each data.data and the array */
+    size_t entries_count;
+};
+
+struct wal_options {
+    struct clock *clock;
+    struct storage *storage;
+    struct logger *logger;                  /* may be NULL */
+    struct metric_registry *metrics;        /* may be NULL */
+    uint32_t groups;                        /* group numbers 0 .. groups-1 */
+    uint64_t owner;                         /* stands in every flush; a log of another owner is refused. 0: not said */
+    struct wal_floor floor;                 /* a log that ends below it is refused; zero: nothing is known */
+    uint64_t segment_bytes;                 /* 0: 64 MiB; a multiple of 4 KiB, at least 16 KiB and the largest record */
+    bool sync;                              /* false: durability "os": entries are written, not synced; META is always synced */
+    void (*durable)(void *context, uint64_t lsn);    /* everything up to lsn may be relied on; it grew; may append */
+    void (*failed)(void *context, enum grid_err err, const char *what);
+    void *context;
+};
+
+/* Blocks; afterwards everything recovered is durable. Errors: CORRUPT, IO, MISMATCH (a newer format, another owner). *ret_note is a
+ * text for people, set on failure (memory_free). */
+enum grid_err wal_open(const struct wal_options *options, struct wal **ret_wal, char **ret_note);
+/* Waits for nothing: a write in flight is abandoned to the storage, which must still finish it before it goes away
+ * (and before the log is opened again); callbacks stop. May be called from inside `durable` and `failed`. */
+void wal_close(struct wal *wal);
+bool wal_empty(const struct wal *wal);                            /* recovery found no record */
+/* Once for each group, before anything is appended to it. */
+void wal_take(struct wal *wal, uint32_t group, struct wal_group_state *ret_state);
+
+/* Each returns the lsn after the record: durable once durable >= lsn. Data is copied. A record that contradicts those
+ * before it (a term that goes back, entries that leave a gap or overwrite, a truncation outside the log) is a bug of the
+ * caller, because recovery would take it for damage. On a full disk a META takes the place of one of its
+ * group that waits to be written: terms may change for hours, and the log in memory does not grow. */
+uint64_t wal_append_meta(struct wal *wal, uint32_t group, uint64_t term, uint64_t vote);
+uint64_t wal_append_entries(struct wal *wal, uint32_t group, uint64_t first_index, const struct wal_entry *entries, size_t count);
+uint64_t wal_append_truncate(struct wal *wal, uint32_t group, uint64_t index); /* entries >= index are gone */
+
+/* Whether entries with `bytes` bytes of data, plus 16 for each entry, may be appended. False when the disk is full: a
+ * leader stops proposing and a follower drops appends, both before they append (I38). What fits still goes in, a reserve
+ * stays back for terms, votes and truncations, and space that is freed is noticed by itself (tried every 100 ms). */
+bool wal_has_room(struct wal *wal, size_t bytes);
+
+/* The same for entries without which nobody can lead: they may use half of the reserve. */
+bool wal_has_reserve(struct wal *wal, size_t bytes);
+
+uint64_t wal_durable(const struct wal *wal);
+/* For the floor of the next start: everything below it is on the disk for good, whatever the durability. Whole pages. */
+uint64_t wal_synced(const struct wal *wal);
+uint64_t wal_epoch(const struct wal *wal);                        /* of this opening */
+uint64_t wal_segment(const struct wal *wal);                      /* where the segment begins that is written to */
+uint64_t wal_end(const struct wal *wal);                          /* lsn of everything appended so far */
+uint64_t wal_disk_bytes(const struct wal *wal);                   /* of live segments, as used: without what is prepared ahead */
+bool wal_holds(const struct wal *wal);
+
+#endif

@@ -1,0 +1,83 @@
+/* Bytes of the shared log: flush headers and records (docs/formats/wal.md).
+ *
+ * Encoding appends to a buffer that the caller keeps; nothing is allocated once the buffer is large enough. Decoding
+ * borrows from the bytes given and trusts none of them: every getter returns NULL when all is well, else a constant
+ * text that says what is wrong. Pure functions, no state, any thread. */
+#ifndef RAFT_WAL_WAL_RECORD_H
+#define RAFT_WAL_WAL_RECORD_H
+
+#include "grid/base/bytes.h"
+
+enum {
+    WAL_FORMAT_VERSION = 1,
+    /* Flushes start at multiples of this, so that no page that became durable is ever written again. */
+    WAL_PAGE_BYTES = 4096,
+    WAL_FLUSH_HEADER_BYTES = 64,
+    WAL_RECORD_HEADER_BYTES = 32,
+    WAL_META_BYTES = 16,
+    WAL_ENTRIES_HEADER_BYTES = 16,
+    WAL_ENTRY_HEADER_BYTES = 16,
+    WAL_TRUNCATE_BYTES = 8,
+};
+
+enum wal_record_type {
+    WAL_RECORD_META = 1,                      /* term and vote */
+    WAL_RECORD_ENTRIES = 2,                   /* entries from an index on */
+    WAL_RECORD_TRUNCATE = 3,                  /* entries from an index on are gone */
+};
+
+/* Everything of a flush but its records. Positions are multiples of WAL_PAGE_BYTES. */
+struct wal_flush_header {
+    uint16_t version;
+    uint32_t size;                            /* header and records, without the padding */
+    uint64_t epoch, position;
+    uint64_t previous;                        /* end of the flush before, padding included */
+    uint64_t durable;                         /* everything below was synced before this flush was written */
+    uint32_t records;
+    uint64_t owner;                           /* whose log it is; 0: not said */
+};
+
+struct wal_record {
+    enum wal_record_type type;
+    uint32_t group;
+    uint64_t position, epoch;
+    struct bytes payload;                     /* borrowed */
+};
+
+/* One entry inside an entries record. */
+struct wal_entry_view { uint64_t term; uint16_t type; struct bytes data; };
+
+static inline uint64_t wal_page_align(uint64_t position)
+{
+    return (position + WAL_PAGE_BYTES - 1) / WAL_PAGE_BYTES * WAL_PAGE_BYTES;
+}
+
+/* Writes WAL_FLUSH_HEADER_BYTES at `at`; `version` is filled in. */
+void wal_flush_header_put(uint8_t *at, const struct wal_flush_header *header);
+/* The header at stream position `position`. A header of another format version is returned as good: look at `version`
+ * before at anything else. */
+const char *wal_flush_header_get(struct bytes bytes, uint64_t position, struct wal_flush_header *ret_header);
+
+/* A record is begun, its payload appended by the caller, and then sealed with its size and checksum. `begin` returns
+ * the record's place in the buffer, which `seal` wants back. */
+size_t wal_record_begin(struct buffer *buffer, const struct wal_record *record);
+void wal_record_seal(struct buffer *buffer, size_t start);
+/* After its payload was changed in place, more records behind it or not. */
+void wal_record_reseal(struct buffer *buffer, size_t start);
+/* The record at the front of `bytes`, which must lie at `position` and belong to `epoch`; *ret_size is its length. */
+const char *wal_record_get(struct bytes bytes, uint64_t position, uint64_t epoch, struct wal_record *ret_record,
+                           size_t *ret_size);
+
+/* Payloads. `count` entries follow the header of an entries record; read them with wal_entry_next until it fails. */
+void wal_meta_put(struct buffer *buffer, uint64_t term, uint64_t vote);
+const char *wal_meta_get(struct bytes payload, uint64_t *ret_term, uint64_t *ret_vote);
+void wal_truncate_put(struct buffer *buffer, uint64_t index);
+const char *wal_truncate_get(struct bytes payload, uint64_t *ret_index);
+void wal_entries_put(struct buffer *buffer, uint64_t first_index, uint32_t count);
+void wal_entry_put(struct buffer *buffer, const struct wal_entry_view *entry);
+/* Checks the whole payload; afterwards wal_entry_next cannot fail for the `count` entries of *ret_reader. */
+const char *wal_entries_get(struct bytes payload, uint64_t *ret_first_index, uint32_t *ret_count,
+                            struct reader *ret_reader);
+bool wal_entry_next(struct reader *reader, struct wal_entry_view *ret_entry);
+
+#endif

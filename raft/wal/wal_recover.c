@@ -1,0 +1,380 @@
+#include "raft/wal/wal_recover.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "grid/base/check.h"
+#include "grid/base/memory.h"
+
+static const char PREFIX[] = "wal-";
+enum { PREFIX_CHARS = sizeof PREFIX - 1, BASE_DIGITS = 16 };
+
+/* Where and why the chain of good flushes ends. */
+struct stop { uint64_t base, offset; char what[WAL_FAULT_BYTES]; };
+
+struct scan {
+    struct storage *storage;
+    struct wal_fold *fold;
+    uint64_t owner;
+    uint64_t *bases;                          /* of all segment files, ascending */
+    size_t count, capacity;
+    struct buffer bytes;                      /* the segment under inspection */
+    uint64_t end, epoch;                      /* of the chain of good flushes */
+    size_t tail;                              /* segment that holds `end` */
+    struct stop stop, stop_next;              /* in the tail, and at the start of the segment after it */
+    bool next_exists;
+    char **ret_note;
+};
+
+void wal_name(uint64_t base, char ret_name[WAL_NAME_BYTES])
+{
+    snprintf(ret_name, WAL_NAME_BYTES, "%s%016" PRIx64, PREFIX, base);
+}
+
+static bool digit_value(char digit, uint64_t *ret_value)
+{
+    if (digit >= '0' && digit <= '9')
+        *ret_value = (uint64_t)(digit - '0');
+    else if (digit >= 'a' && digit <= 'f')
+        *ret_value = (uint64_t)(digit - 'a') + 10;
+    else
+        return false;
+    return true;
+}
+
+bool wal_name_parse(const char *name, uint64_t *ret_base)
+{
+    if (strlen(name) != PREFIX_CHARS + BASE_DIGITS || strncmp(name, PREFIX, PREFIX_CHARS) != 0)
+        return false;
+    uint64_t base = 0, value;
+    for (const char *digit = name + PREFIX_CHARS; *digit != 0; digit++) {
+        if (!digit_value(*digit, &value))
+            return false;
+        base = base << 4 | value;
+    }
+    *ret_base = base;
+    return true;
+}
+
+__attribute__((format(printf, 3, 4)))
+static enum grid_err refuse(struct scan *scan, enum grid_err err, const char *format, ...)
+{
+    struct buffer text = {0};
+    va_list arguments;
+    va_start(arguments, format);
+    int size = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    ENSURE(size >= 0);
+    char *at = (char *)buffer_extend(&text, (size_t)size + 1);
+    va_start(arguments, format);
+    vsnprintf(at, (size_t)size + 1, format, arguments);
+    va_end(arguments);
+    *scan->ret_note = at;
+    return err;
+}
+
+static enum grid_err refuse_file(struct scan *scan, enum grid_err err, uint64_t base, const char *action)
+{
+    char name[WAL_NAME_BYTES];
+    wal_name(base, name);
+    return refuse(scan, err, "%s: cannot %s: %s; it must be a file that this process may read and write", name, action, grid_err_text(err));
+}
+
+static void add_segment(void *context, const char *name)
+{
+    struct scan *scan = context;
+    uint64_t base;
+    if (!wal_name_parse(name, &base))
+        return;
+    if (scan->count == scan->capacity) {
+        scan->capacity = scan->capacity == 0 ? 16 : scan->capacity * 2;
+        scan->bases = memory_resize(scan->bases, scan->capacity * sizeof *scan->bases);
+    }
+    HOLDS(scan->count == 0 || scan->bases[scan->count - 1] < base);
+    scan->bases[scan->count++] = base;
+}
+
+static enum grid_err load_segment(struct scan *scan, size_t segment)
+{
+    struct file *file;
+    char name[WAL_NAME_BYTES];
+    wal_name(scan->bases[segment], name);
+    enum grid_err err = scan->storage->open(scan->storage, name, false, &file);
+    if (err != GRID_ERR_OK)
+        return refuse_file(scan, err == GRID_ERR_NOT_FOUND ? GRID_ERR_IO : err, scan->bases[segment], "open");
+    buffer_clear(&scan->bytes);
+    size_t size = (size_t)scan->storage->size(scan->storage, file);
+    if (size > 0)
+        err = scan->storage->read(scan->storage, file, 0, buffer_extend(&scan->bytes, size), size);
+    scan->storage->close(scan->storage, file);
+    if (err != GRID_ERR_OK)
+        return refuse_file(scan, GRID_ERR_IO, scan->bases[segment], "read");
+    return GRID_ERR_OK;
+}
+
+static struct bytes bytes_from(const struct scan *scan, uint64_t offset)
+{
+    if (offset >= scan->bytes.size)
+        return BYTES_NONE;
+    return bytes_of(scan->bytes.data + offset, scan->bytes.size - (size_t)offset);
+}
+
+static bool stop_at(struct stop *stop, uint64_t offset, const char *what)
+{
+    stop->offset = offset;
+    snprintf(stop->what, sizeof stop->what, "%s", what);
+    return false;
+}
+
+/* Whether the flush at `offset` continues the chain and is whole. */
+static bool flush_is_good(const struct scan *scan, const struct wal_flush_header *header, struct stop *stop)
+{
+    uint64_t offset = header->position - stop->base;
+    if (header->previous != scan->end)
+        return stop_at(stop, offset, "the flush before this one is missing");
+    if (header->epoch < scan->epoch)
+        return stop_at(stop, offset, "a flush left over from an older epoch");
+    struct bytes bytes = bytes_from(scan, offset);
+    if (wal_page_align(header->size) > bytes.size)
+        return stop_at(stop, offset, "the file ends inside a flush");
+    size_t at = WAL_FLUSH_HEADER_BYTES;
+    for (uint32_t i = 0; i < header->records; i++) {
+        struct wal_record record;
+        size_t size;
+        const char *what = wal_record_get(bytes_of(bytes.data + at, header->size - at), header->position + at,
+                                          header->epoch, &record, &size);
+        if (what != NULL)
+            return stop_at(stop, offset + at, what);
+        at += size;
+    }
+    if (at != header->size)
+        return stop_at(stop, offset + at, "a flush is longer than its records");
+    return true;
+}
+
+static enum grid_err fold_flush(struct scan *scan, const struct wal_flush_header *header, uint64_t base)
+{
+    const uint8_t *start = scan->bytes.data + (header->position - base);
+    size_t at = WAL_FLUSH_HEADER_BYTES;
+    for (uint32_t i = 0; i < header->records; i++) {
+        struct wal_record record;
+        size_t size = 0;
+        char fault[WAL_FAULT_BYTES], name[WAL_NAME_BYTES];
+        const char *what = wal_record_get(bytes_of(start + at, header->size - at), header->position + at,
+                                          header->epoch, &record, &size);
+        ENSURE(what == NULL);
+        if (!wal_fold_apply(scan->fold, &record, fault)) {
+            wal_name(base, name);
+            return refuse(scan, GRID_ERR_CORRUPT, "%s: offset %" PRIu64 ": %s", name, header->position + at - base,
+                          fault);
+        }
+        at += size;
+    }
+    return GRID_ERR_OK;
+}
+
+/* Positions and epochs of two logs are alike; a file of the other would fit. */
+static enum grid_err check_owner(struct scan *scan, uint64_t base, const struct wal_flush_header *header)
+{
+    char name[WAL_NAME_BYTES];
+    if (header->owner == 0 || scan->owner == 0 || header->owner == scan->owner)
+        return GRID_ERR_OK;
+    wal_name(base, name);
+    return refuse(scan, GRID_ERR_MISMATCH, "%s: offset %" PRIu64 ": the log of another node or cluster (owner %016" PRIx64
+                  ", ours is %016" PRIx64 "); put this node's own file back", name, header->position - base, header->owner, scan->owner);
+}
+
+static enum grid_err check_version(struct scan *scan, uint64_t base, const struct wal_flush_header *header)
+{
+    char name[WAL_NAME_BYTES];
+    if (header->version == WAL_FORMAT_VERSION)
+        return check_owner(scan, base, header);
+    wal_name(base, name);
+    return refuse(scan, GRID_ERR_MISMATCH, "%s: offset %" PRIu64 ": format version %u, this program reads %d; start the version that wrote it", name,
+                  header->position - base, (unsigned)header->version, WAL_FORMAT_VERSION);
+}
+
+/* Follows the chain through the loaded segment; *ret_flushes is how far. */
+static enum grid_err follow_segment(struct scan *scan, uint64_t base, struct stop *stop, size_t *ret_flushes)
+{
+    size_t flushes = 0;
+    *stop = (struct stop){.base = base};
+    for (uint64_t offset = 0; ; flushes++) {
+        struct wal_flush_header header;
+        const char *what = wal_flush_header_get(bytes_from(scan, offset), base + offset, &header);
+        if (what != NULL) {
+            stop_at(stop, offset, what);
+            break;
+        }
+        enum grid_err err = check_version(scan, base, &header);
+        if (err != GRID_ERR_OK)
+            return err;
+        if (!flush_is_good(scan, &header, stop))
+            break;
+        err = fold_flush(scan, &header, base);
+        if (err != GRID_ERR_OK)
+            return err;
+        scan->epoch = header.epoch;
+        scan->end = wal_page_align(header.position + header.size);
+        offset = scan->end - base;
+    }
+    *ret_flushes = flushes;
+    return GRID_ERR_OK;
+}
+
+static enum grid_err follow_chain(struct scan *scan)
+{
+    if (scan->count > 0 && scan->bases[0] != 0)
+        return refuse(scan, GRID_ERR_CORRUPT, "the log begins at position %" PRIu64 ": the segments before are missing",
+                      scan->bases[0]);
+    for (size_t i = 0; i < scan->count; i++) {
+        if (scan->bases[i] % WAL_PAGE_BYTES != 0)
+            return refuse(scan, GRID_ERR_CORRUPT, "a segment begins at position %" PRIu64 ", which is no page boundary",
+                          scan->bases[i]);
+        struct stop stop;
+        size_t flushes;
+        enum grid_err err = load_segment(scan, i);
+        if (err == GRID_ERR_OK)
+            err = follow_segment(scan, scan->bases[i], &stop, &flushes);
+        if (err != GRID_ERR_OK)
+            return err;
+        if (i > 0 && flushes == 0) {
+            scan->next_exists = true;
+            scan->stop_next = stop;
+            return GRID_ERR_OK;
+        }
+        scan->tail = i;
+        scan->stop = stop;
+    }
+    return GRID_ERR_OK;
+}
+
+static enum grid_err refuse_damage(struct scan *scan, uint64_t base, const struct wal_flush_header *witness)
+{
+    char name[WAL_NAME_BYTES], next[WAL_NAME_BYTES], witness_name[WAL_NAME_BYTES];
+    char also[WAL_NAME_BYTES + WAL_FAULT_BYTES + 64] = "";
+    wal_name(scan->stop.base, name);
+    wal_name(base, witness_name);
+    if (scan->next_exists) {
+        wal_name(scan->stop_next.base, next);
+        snprintf(also, sizeof also, "; %s: offset %" PRIu64 ": %s", next, scan->stop_next.offset,
+                 scan->stop_next.what);
+    }
+    return refuse(scan, GRID_ERR_CORRUPT,
+                  "%s: offset %" PRIu64 ": %s%s; durable data is damaged: the flush in %s at offset %" PRIu64
+                  " states that everything up to position %" PRIu64 " was durable, the log ends at %" PRIu64,
+                  name, scan->stop.offset, scan->stop.what, also, witness_name, witness->position - base,
+                  witness->durable, scan->end);
+}
+
+/* Looks for flush headers in the loaded segment that lie above the end of the chain. */
+static enum grid_err question_segment(struct scan *scan, uint64_t base, uint64_t *epoch_max)
+{
+    uint64_t offset = scan->end > base ? scan->end - base : 0;
+    for (; offset < scan->bytes.size; offset += WAL_PAGE_BYTES) {
+        struct wal_flush_header header;
+        if (wal_flush_header_get(bytes_from(scan, offset), base + offset, &header) != NULL)
+            continue;
+        enum grid_err err = check_version(scan, base, &header);
+        if (err != GRID_ERR_OK)
+            return err;
+        /* An older epoch was cut off by a recovery long ago and knows nothing about what was written since. */
+        if (header.epoch < scan->epoch)
+            continue;
+        if (header.durable > scan->end)
+            return refuse_damage(scan, base, &header);
+        if (header.epoch > *epoch_max)
+            *epoch_max = header.epoch;
+    }
+    return GRID_ERR_OK;
+}
+
+/* A torn tail, unless a flush header that lies further on states that what is torn was durable. */
+static enum grid_err question_rest(struct scan *scan)
+{
+    uint64_t epoch_max = scan->epoch;
+    for (size_t i = scan->tail; i < scan->count; i++) {
+        enum grid_err err = load_segment(scan, i);
+        if (err == GRID_ERR_OK)
+            err = question_segment(scan, scan->bases[i], &epoch_max);
+        if (err != GRID_ERR_OK)
+            return err;
+    }
+    scan->epoch = epoch_max;
+    return GRID_ERR_OK;
+}
+
+/* Files that are missing at the end of a log leave no trace in it; whoever noted how far it went knows. */
+static enum grid_err check_floor(struct scan *scan, struct wal_floor floor)
+{
+    char name[WAL_NAME_BYTES] = "no segment";
+    if (scan->count > 0)
+        wal_name(scan->bases[scan->tail], name);
+    if (scan->end < floor.position)
+        return refuse(scan, GRID_ERR_CORRUPT,
+                      "durable log is missing: what is there ends at position %" PRIu64 " (%s, %zu segments), and everything up to position %" PRIu64
+                      " was durable, as the manifest says: the files behind are missing, cut short or replaced, and with them writes "
+                      "that this node has acknowledged", scan->end, name, scan->count, floor.position);
+    if (scan->epoch < floor.epoch)
+        return refuse(scan, GRID_ERR_CORRUPT,
+                      "durable log is missing: the newest flush in %s is of epoch %" PRIu64 ", and the log was opened for epoch %" PRIu64
+                      " since, as the manifest says: this is an older copy of the log", name, scan->epoch, floor.epoch);
+    return GRID_ERR_OK;
+}
+
+/* Erases what lies behind the end, so that a later flush of the next epoch never meets it. The files behind go first
+ * and from the back: a crash in between leaves a log that recovers to the same end. Cutting the tail also makes its
+ * remaining bytes durable: a killed process may have left them in the system's cache only. */
+static enum grid_err cut(struct scan *scan)
+{
+    struct storage *storage = scan->storage;
+    char name[WAL_NAME_BYTES];
+    for (size_t i = scan->count; i > scan->tail + 1; i--) {
+        wal_name(scan->bases[i - 1], name);
+        enum grid_err err = storage->remove(storage, name);
+        if (err != GRID_ERR_OK)
+            return refuse_file(scan, err, scan->bases[i - 1], "remove");
+    }
+    if (scan->count == 0)
+        return GRID_ERR_OK;
+    struct file *file;
+    uint64_t base = scan->bases[scan->tail];
+    wal_name(base, name);
+    enum grid_err err = storage->open(storage, name, false, &file);
+    if (err != GRID_ERR_OK)
+        return refuse_file(scan, err, base, "open");
+    err = storage->truncate(storage, file, scan->end - base);
+    storage->close(storage, file);
+    return err == GRID_ERR_OK ? GRID_ERR_OK : refuse_file(scan, err, base, "truncate");
+}
+
+enum grid_err wal_recover(struct storage *storage, uint64_t owner, struct wal_floor floor, struct wal_fold *fold,
+                          struct wal_recovery *ret_recovery, char **ret_note)
+{
+    struct scan scan = {.storage = storage, .fold = fold, .owner = owner, .ret_note = ret_note};
+    enum grid_err err = storage->list(storage, add_segment, &scan);
+    if (err != GRID_ERR_OK)
+        err = refuse(&scan, err, "cannot list the segments of the log: %s", grid_err_text(err));
+    if (err == GRID_ERR_OK)
+        err = follow_chain(&scan);
+    if (err == GRID_ERR_OK)
+        err = question_rest(&scan);
+    if (err == GRID_ERR_OK)
+        err = check_floor(&scan, floor);
+    if (err == GRID_ERR_OK)
+        err = cut(&scan);
+    if (err == GRID_ERR_OK) {
+        ENSURE(scan.end % WAL_PAGE_BYTES == 0);
+        *ret_recovery = (struct wal_recovery){
+            .end = scan.end,
+            .epoch = scan.epoch,
+            .tail_exists = scan.count > 0,
+            .tail_base = scan.count > 0 ? scan.bases[scan.tail] : 0,
+        };
+    }
+    buffer_close(&scan.bytes);
+    memory_free(scan.bases);
+    return err;
+}

@@ -1,0 +1,278 @@
+#include "tools/gridctl/commands/bulk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "grid/base/check.h"
+#include "grid/base/memory.h"
+
+enum { READ_BYTES = 64 * 1024, BAR_WIDTH = 30, ERRORS_SHOWN = 20 };
+#define DRAW_EVERY_NS (100ull * 1000 * 1000)
+
+/* ---- how a line ends */
+
+static void ended(struct bulk *bulk)
+{
+    REQUIRE(bulk->under_way > 0);
+    bulk->under_way--;
+}
+
+void bulk_accept(struct bulk *bulk)
+{
+    bulk->accepted++;
+    ended(bulk);
+}
+
+static void keep_error(struct bulk *bulk, uint64_t line, struct bytes reason)
+{
+    if (bulk->errors_count == bulk->errors_capacity) {
+        bulk->errors_capacity = bulk->errors_capacity > 0 ? bulk->errors_capacity * 2 : 16;
+        bulk->errors = memory_resize(bulk->errors, bulk->errors_capacity * sizeof *bulk->errors);
+    }
+    char *text = memory_zero(reason.size + 1, 1);
+    if (reason.size > 0)
+        memcpy(text, reason.data, reason.size);
+    bulk->errors[bulk->errors_count++] = (struct bulk_error){line, text};
+}
+
+void bulk_reject(struct bulk *bulk, uint64_t line, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    keep_error(bulk, line, bytes_of_text(text));
+    bulk->rejected++;
+    bulk->stopped = bulk->stopped || bulk->strict;
+    ended(bulk);
+}
+
+void bulk_finish(struct bulk *bulk, uint64_t line, const struct grid_reply *reply)
+{
+    /* Applied, although the answer was lost: what counts is that it happened. */
+    if (reply->outcome == GRID_OUTCOME_OK || reply->outcome == GRID_OUTCOME_RESULT_NOT_KEPT) {
+        bulk_accept(bulk);
+    } else if (reply->outcome == GRID_OUTCOME_UNKNOWN) {
+        static const char text[] = "UNKNOWN: it may or may not have been applied; submit the line again";
+        keep_error(bulk, line, bytes_of_text(text));
+        bulk->unknown++;
+        ended(bulk);
+    } else {
+        const char *name = reply->outcome == GRID_OUTCOME_REFUSED && reply->refusal[0] != 0
+                               ? reply->refusal : grid_outcome_name(reply->outcome);
+        const char *note = reply->note[0] != 0 ? reply->note : grid_outcome_text(reply->outcome);
+        bulk_reject(bulk, line, "%s: %s", name, note);
+    }
+}
+
+/* ---- progress */
+
+static void draw(struct bulk *bulk, bool last)
+{
+    uint64_t now = uv_hrtime();
+    uint64_t ended_lines = bulk->accepted + bulk->rejected + bulk->unknown;
+    if (!bulk->progress || (!last && now - bulk->drawn_ns < DRAW_EVERY_NS))
+        return;
+    bulk->drawn_ns = now;
+    uint64_t rate = ended_lines * 1000 / ((now - bulk->began_ns) / 1000000 + 1);
+    if (bulk->lines_total > 0) {
+        int filled = (int)(ended_lines * BAR_WIDTH / bulk->lines_total);
+        fprintf(stderr, "\r[%.*s%.*s] %" PRIu64 "/%" PRIu64 " %s, %" PRIu64 "/s ", filled,
+                "##############################", BAR_WIDTH - filled, "..............................", ended_lines,
+                bulk->lines_total, bulk->noun, rate);
+    } else {
+        fprintf(stderr, "\r%" PRIu64 " %s, %" PRIu64 "/s ", ended_lines, bulk->noun, rate);
+    }
+    if (last)
+        fputc('\n', stderr);
+    fflush(stderr);
+}
+
+/* ---- reading */
+
+static bool is_blank(struct bytes line)
+{
+    for (size_t i = 0; i < line.size; i++)
+        if (line.data[i] != ' ' && line.data[i] != '\t' && line.data[i] != '\r')
+            return false;
+    return true;
+}
+
+static void wait_below(struct bulk *bulk, uint64_t most)
+{
+    while (bulk->under_way > most) {
+        uv_run(&bulk->ctl->loop, UV_RUN_ONCE);
+        draw(bulk, false);
+    }
+}
+
+static void take_line(struct bulk *bulk, uint64_t number, struct bytes line)
+{
+    if (line.size > 0 && line.data[line.size - 1] == '\r')
+        line.size--;
+    if (is_blank(line) || bulk->stopped)
+        return;
+    bulk->submitted++;
+    bulk->under_way++;
+    if (line.size > BULK_LINE_BYTES_MAX)
+        bulk_reject(bulk, number, "longer than %d bytes", BULK_LINE_BYTES_MAX);
+    else
+        bulk->start(bulk, bulk->context, number, line);
+    wait_below(bulk, BULK_UNDER_WAY - 1);
+}
+
+/* Cuts whole lines off the front; the last one need not be closed. */
+static void take_lines(struct bulk *bulk, struct buffer *pending, uint64_t *number, bool at_end)
+{
+    size_t start = 0;
+    for (;;) {
+        const uint8_t *from = pending->data + start;
+        size_t left = pending->size - start;
+        const uint8_t *end = left > 0 ? memchr(from, '\n', left) : NULL;
+        if (end == NULL && (!at_end || left == 0))
+            break;
+        size_t size = end != NULL ? (size_t)(end - from) : left;
+        take_line(bulk, ++*number, bytes_of(from, size));
+        start += size + (end != NULL ? 1 : 0);
+    }
+    buffer_consume(pending, start);
+}
+
+/* While nothing can be read the loop must not stand still, or answers would look late. */
+static void wait_readable(struct bulk *bulk, int file)
+{
+    struct pollfd poll_row = {.fd = file, .events = POLLIN};
+    while (bulk->under_way > 0 && poll(&poll_row, 1, 0) == 0) {
+        uv_run(&bulk->ctl->loop, UV_RUN_NOWAIT);
+        poll(&poll_row, 1, 5);
+        draw(bulk, false);
+    }
+}
+
+static int read_all(struct bulk *bulk, int file)
+{
+    struct buffer pending = {0};
+    uint64_t number = 0;
+    ssize_t size = 1;
+    while (size > 0 && !bulk->stopped) {
+        wait_readable(bulk, file);
+        uint8_t *room = buffer_extend(&pending, READ_BYTES);
+        size = read(file, room, READ_BYTES);
+        if (size < 0 && errno == EINTR)
+            size = 0;
+        buffer_truncate(&pending, pending.size - READ_BYTES + (size > 0 ? (size_t)size : 0));
+        take_lines(bulk, &pending, &number, size == 0);
+        /* A line without an end would otherwise be collected for ever. */
+        if (pending.size > BULK_LINE_BYTES_MAX + READ_BYTES)
+            take_lines(bulk, &pending, &number, true);
+    }
+    buffer_close(&pending);
+    wait_below(bulk, 0);
+    return size < 0 ? ctl_complain(bulk->ctl, EXIT_FAILED, "cannot read: %s", strerror(errno)) : EXIT_DONE;
+}
+
+/* How many lines a plain file has; 0 for everything else. */
+static uint64_t count_lines(int file)
+{
+    uint8_t part[READ_BYTES];
+    uint64_t lines = 0;
+    ssize_t size;
+    bool blank = true;
+    if (lseek(file, 0, SEEK_SET) != 0)
+        return 0;
+    while ((size = read(file, part, sizeof part)) > 0)
+        for (ssize_t i = 0; i < size; i++) {
+            lines += part[i] == '\n' && !blank;
+            blank = part[i] == '\n' || (blank && (part[i] == ' ' || part[i] == '\t' || part[i] == '\r'));
+        }
+    lines += !blank;
+    return lseek(file, 0, SEEK_SET) == 0 ? lines : 0;
+}
+
+/* ---- the summary */
+
+static int by_line(const void *left, const void *right)
+{
+    const struct bulk_error *a = left, *b = right;
+    return a->line < b->line ? -1 : a->line > b->line;
+}
+
+static void summary_json(const struct bulk *bulk)
+{
+    struct json json = ctl_json(bulk->ctl);
+    json_put_object_begin(&json, NULL);
+    json_put_unsigned(&json, "submitted", bulk->submitted);
+    json_put_unsigned(&json, "accepted", bulk->accepted);
+    json_put_unsigned(&json, "rejected", bulk->rejected);
+    json_put_unsigned(&json, "unknown", bulk->unknown);
+    json_put_array_begin(&json, "errors");
+    for (size_t i = 0; i < bulk->errors_count; i++) {
+        json_put_object_begin(&json, NULL);
+        json_put_unsigned(&json, "line", bulk->errors[i].line);
+        json_put_string(&json, "reason", bulk->errors[i].reason);
+        json_put_object_end(&json);
+    }
+    json_put_array_end(&json);
+    json_put_object_end(&json);
+    ctl_json_end(bulk->ctl);
+}
+
+static void summary_table(const struct bulk *bulk)
+{
+    struct buffer *out = &bulk->ctl->out;
+    for (size_t i = 0; i < bulk->errors_count && i < ERRORS_SHOWN; i++)
+        buffer_append_format(out, "line %" PRIu64 ": %s\n", bulk->errors[i].line, bulk->errors[i].reason);
+    if (bulk->errors_count > ERRORS_SHOWN)
+        buffer_append_format(out, "... and %zu more (-o json shows all)\n", bulk->errors_count - ERRORS_SHOWN);
+    buffer_append_format(out, "%" PRIu64 " %s submitted: %" PRIu64 " accepted, %" PRIu64 " rejected, %" PRIu64 " unknown\n",
+                         bulk->submitted, bulk->noun, bulk->accepted, bulk->rejected, bulk->unknown);
+}
+
+static int summarize(struct bulk *bulk)
+{
+    HOLDS(bulk->submitted == bulk->accepted + bulk->rejected + bulk->unknown);
+    if (bulk->errors_count > 0)
+        qsort(bulk->errors, bulk->errors_count, sizeof *bulk->errors, by_line);
+    if (bulk->ctl->json)
+        summary_json(bulk);
+    else
+        summary_table(bulk);
+    return bulk->unknown > 0 ? EXIT_UNKNOWN : bulk->rejected > 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+int bulk_run(struct ctl *ctl, const char *noun, bulk_start_fn start, void *context)
+{
+    struct bulk bulk = {.ctl = ctl, .start = start, .context = context, .noun = noun,
+                        .strict = ctl_flag(ctl, "strict"), .began_ns = uv_hrtime()};
+    const char *path = ctl_option(ctl, "file", NULL);
+    if (path == NULL)
+        return ctl_complain(ctl, EXIT_USAGE, "--file FILE is required; - is standard input");
+    bool is_input = strcmp(path, "-") == 0;
+    int file = is_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return ctl_complain(ctl, EXIT_FAILED, "%s: %s", path, strerror(errno));
+    bulk.progress = ctl_flag(ctl, "progress") || (isatty(STDERR_FILENO) && !ctl->json);
+    bulk.lines_total = bulk.progress && !is_input ? count_lines(file) : 0;
+    int code = ctl_connect(ctl);
+    if (code == EXIT_DONE) {
+        int reading = read_all(&bulk, file);
+        draw(&bulk, true);
+        code = summarize(&bulk);
+        if (code == EXIT_DONE)
+            code = reading;
+    }
+    if (!is_input)
+        close(file);
+    for (size_t i = 0; i < bulk.errors_count; i++)
+        memory_free(bulk.errors[i].reason);
+    memory_free(bulk.errors);
+    return code;
+}

@@ -1,0 +1,181 @@
+/* cluster status, member list, partition list: what the nodes say of themselves. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "tools/gridctl/terminal/survey.h"
+#include "tools/gridctl/terminal/table.h"
+
+/* ---- cluster status */
+
+static void status_json(struct ctl *ctl, const struct survey *survey)
+{
+    struct json json = ctl_json(ctl);
+    json_put_object_begin(&json, NULL);
+    json_put_array_begin(&json, "nodes");
+    for (size_t i = 0; i < survey->count; i++) {
+        const struct node_view *node = &survey->nodes[i];
+        json_put_object_begin(&json, NULL);
+        json_put_unsigned(&json, "id", node->node);
+        json_put_string(&json, "address", node->address);
+        json_put_string(&json, "state", node->state);
+        json_put_unsigned(&json, "leaders", node->leaders);
+        json_put_unsigned(&json, "replicas", node->replicas);
+        json_put_unsigned(&json, "level", node->level);
+        json_put_object_end(&json);
+    }
+    json_put_array_end(&json);
+    json_put_object_begin(&json, "partitions");
+    json_put_unsigned(&json, "total", survey->partitions);
+    json_put_unsigned(&json, "withLeader", survey_with_leader(survey));
+    json_put_object_end(&json);
+    json_put_unsigned(&json, "level", survey_level(survey));
+    json_put_bool(&json, "healthy", survey_is_healthy(survey));
+    json_put_object_end(&json);
+    ctl_json_end(ctl);
+}
+
+static void status_table(struct ctl *ctl, const struct survey *survey)
+{
+    static const char *const headers[] = {">NODE", "ADDRESS", "STATE", ">LEADERS", ">REPLICAS", ">LEVEL", NULL};
+    struct table_view *table = table_view_open(ctl, headers);
+    for (size_t i = 0; i < survey->count; i++) {
+        const struct node_view *node = &survey->nodes[i];
+        table_view_row(table);
+        table_view_cell(table, "%" PRIu32, node->node);
+        table_view_cell(table, "%s", node->address);
+        table_view_cell(table, "%s", node->state);
+        table_view_cell(table, "%" PRIu32, node->leaders);
+        table_view_cell(table, "%" PRIu32, node->replicas);
+        table_view_cell(table, "%" PRIu32, node->level);
+    }
+    table_view_close(table, ctl);
+    buffer_append_format(&ctl->out, "\ncluster %s: %" PRIu32 " of %" PRIu32 " partitions have a leader; %s\n",
+                         grid_client_cluster(ctl->client), survey_with_leader(survey), survey->partitions,
+                         survey_is_healthy(survey) ? "healthy" : "not healthy");
+}
+
+int cluster_status(struct ctl *ctl)
+{
+    struct survey survey;
+    int code = survey_take(ctl, &survey);
+    if (code == EXIT_DONE && ctl->json)
+        status_json(ctl, &survey);
+    else if (code == EXIT_DONE)
+        status_table(ctl, &survey);
+    survey_close(&survey);
+    return code;
+}
+
+/* ---- member list */
+
+static void members_json(struct ctl *ctl, const struct survey *survey)
+{
+    struct json json = ctl_json(ctl);
+    json_put_array_begin(&json, NULL);
+    for (size_t i = 0; i < survey->count; i++) {
+        const struct node_view *node = &survey->nodes[i];
+        json_put_object_begin(&json, NULL);
+        json_put_unsigned(&json, "id", node->node);
+        json_put_string(&json, "address", node->address);
+        json_put_string(&json, "state", node->state);
+        json_put_string(&json, "version", node->version);
+        json_put_unsigned(&json, "uptimeMs", node->uptime_ms);
+        json_put_unsigned(&json, "logDiskBytes", node->log_disk_bytes);
+        json_put_object_end(&json);
+    }
+    json_put_array_end(&json);
+    ctl_json_end(ctl);
+}
+
+int member_list(struct ctl *ctl)
+{
+    static const char *const headers[] = {">NODE", "ADDRESS", "STATE", "VERSION", ">UPTIME s", ">LOG MiB", NULL};
+    struct survey survey;
+    int code = survey_take(ctl, &survey);
+    if (code == EXIT_DONE && ctl->json) {
+        members_json(ctl, &survey);
+    } else if (code == EXIT_DONE) {
+        struct table_view *table = table_view_open(ctl, headers);
+        for (size_t i = 0; i < survey.count; i++) {
+            const struct node_view *node = &survey.nodes[i];
+            table_view_row(table);
+            table_view_cell(table, "%" PRIu32, node->node);
+            table_view_cell(table, "%s", node->address);
+            table_view_cell(table, "%s", node->state);
+            table_view_cell(table, "%s", node->version);
+            table_view_cell(table, "%" PRIu64, node->uptime_ms / 1000);
+            table_view_cell(table, "%" PRIu64, node->log_disk_bytes >> 20);
+        }
+        table_view_close(table, ctl);
+    }
+    survey_close(&survey);
+    return code;
+}
+
+/* ---- partition list */
+
+static void partition_json(struct json *json, const struct survey *survey, const struct grid_partition_status *row)
+{
+    char digest[20];
+    snprintf(digest, sizeof digest, "%016" PRIx64, row->digest);
+    json_put_object_begin(json, NULL);
+    json_put_unsigned(json, "partition", row->partition);
+    json_put_unsigned(json, "leader", survey->leaders[row->partition]);
+    json_put_unsigned(json, "term", row->term);
+    json_put_unsigned(json, "commitIndex", row->commit_index);
+    json_put_unsigned(json, "appliedIndex", row->applied_index);
+    json_put_unsigned(json, "lastIndex", row->last_index);
+    json_put_unsigned(json, "entries", row->entries);
+    json_put_unsigned(json, "sessions", row->sessions);
+    json_put_unsigned(json, "outboxPending", row->outbox_pending);
+    json_put_unsigned(json, "timers", row->timers);
+    json_put_unsigned(json, "activities", row->activities);
+    json_put_time(json, "logTime", row->log_time_ms);
+    json_put_string(json, "digest", digest);
+    json_put_object_end(json);
+}
+
+static void partition_cells(struct table_view *table, const struct survey *survey,
+                            const struct grid_partition_status *row)
+{
+    uint32_t leader = survey->leaders[row->partition];
+    table_view_row(table);
+    table_view_cell(table, "%" PRIu32, row->partition);
+    if (leader != 0)
+        table_view_cell(table, "%" PRIu32, leader);
+    else
+        table_view_cell(table, "none");
+    table_view_cell(table, "%" PRIu64, row->term);
+    table_view_cell(table, "%" PRIu64, row->applied_index);
+    table_view_cell(table, "%" PRIu64, row->entries);
+    table_view_cell(table, "%" PRIu64, row->sessions);
+    table_view_cell(table, "%" PRIu64, row->outbox_pending);
+    table_view_cell(table, "%" PRIu64, row->activities);
+}
+
+int partition_list(struct ctl *ctl)
+{
+    static const char *const headers[] = {">PARTITION", ">LEADER", ">TERM", ">APPLIED", ">ENTRIES", ">SESSIONS",
+                                          ">OUTBOX", ">ACTIVITIES", NULL};
+    struct survey survey;
+    int code = survey_take(ctl, &survey);
+    struct json json = ctl_json(ctl);
+    struct table_view *table = code == EXIT_DONE && !ctl->json ? table_view_open(ctl, headers) : NULL;
+    if (code == EXIT_DONE && ctl->json)
+        json_put_array_begin(&json, NULL);
+    for (uint32_t i = 0; code == EXIT_DONE && i < survey.partitions; i++) {
+        const struct grid_partition_status *row = survey_row(&survey, i);
+        if (row != NULL && table != NULL)
+            partition_cells(table, &survey, row);
+        else if (row != NULL)
+            partition_json(&json, &survey, row);
+    }
+    if (table != NULL)
+        table_view_close(table, ctl);
+    if (code == EXIT_DONE && ctl->json) {
+        json_put_array_end(&json);
+        ctl_json_end(ctl);
+    }
+    survey_close(&survey);
+    return code;
+}

@@ -1,0 +1,196 @@
+/* journal tail. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/gridctl/commands/map.h"
+
+enum { FOLLOW_WAIT_MS = 30000, VALUE_SHOWN_MAX = 200 };
+
+struct tail {
+    struct ctl *ctl;
+    uint64_t left;                         /* records that may still be shown */
+    bool done, empty, follows;
+    int code;
+};
+
+/* ---- where it begins */
+
+/* A number of two or four digits, and the character that follows it. */
+static bool parse_part(const char **at, int digits, char after, int64_t *ret_value)
+{
+    *ret_value = 0;
+    for (; digits > 0; digits--, (*at)++) {
+        if (**at < '0' || **at > '9')
+            return false;
+        *ret_value = *ret_value * 10 + (**at - '0');
+    }
+    return *(*at)++ == after;
+}
+
+/* UTC, as 2026-01-31T12:00:00Z. */
+static bool parse_time(const char *text, uint64_t *ret_ms)
+{
+    int64_t year, month, day, hour, minute, second;
+    if (!parse_part(&text, 4, '-', &year) || !parse_part(&text, 2, '-', &month) || !parse_part(&text, 2, 'T', &day) ||
+        !parse_part(&text, 2, ':', &hour) || !parse_part(&text, 2, ':', &minute) || !parse_part(&text, 2, 'Z', &second) ||
+        *text != 0 || year < 1970 || month < 1 || month > 12)
+        return false;
+    /* Days since 1970 of the civil calendar, whose year begins here with March. */
+    int64_t from_march = (month + 9) % 12;
+    year -= month < 3;
+    int64_t days = 365 * year + year / 4 - year / 100 + year / 400 + (from_march * 153 + 2) / 5 + day - 1 - 719468;
+    *ret_ms = (uint64_t)(((days * 24 + hour) * 60 + minute) * 60 + second) * 1000;
+    return true;
+}
+
+static bool parse_digits(const char *text, uint64_t *ret_value)
+{
+    char *end;
+    errno = 0;
+    *ret_value = strtoull(text, &end, 10);
+    return text[0] >= '0' && text[0] <= '9' && *end == 0 && errno == 0;
+}
+
+static bool parse_from(const struct ctl *ctl, struct grid_journal_options *options)
+{
+    const char *from = ctl_option(ctl, "from", "oldest");
+    if (strcmp(from, "oldest") == 0)
+        options->from = GRID_FROM_OLDEST;
+    else if (strcmp(from, "newest") == 0)
+        options->from = GRID_FROM_NEWEST;
+    else if (from[0] == '@' ? parse_digits(from + 1, &options->position) : parse_time(from, &options->position))
+        options->from = GRID_FROM_TIME;
+    else if (parse_digits(from, &options->position))
+        options->from = GRID_FROM_SEQUENCE;
+    else {
+        ctl_complain(ctl, EXIT_USAGE, "--from is oldest, newest, a sequence, @MS or a time like 2026-01-31T12:00:00Z, not '%s'",
+                     from);
+        return false;
+    }
+    return true;
+}
+
+/* ---- what is shown: one line a record, at once */
+
+static const char *kind_name(enum grid_journal_kind kind)
+{
+    switch (kind) {
+    case GRID_ADDED: return "ADDED";
+    case GRID_UPDATED: return "UPDATED";
+    case GRID_REMOVED: return "REMOVED";
+    case GRID_EXPIRED: return "EXPIRED";
+    case GRID_CLEARED: return "CLEARED";
+    default: return "UNKNOWN";
+    }
+}
+
+static void show_json(struct buffer *out, uint32_t partition, const struct grid_journal_record *record)
+{
+    struct json json = json_to(out, false);
+    json_put_object_begin(&json, NULL);
+    json_put_unsigned(&json, "partition", partition);
+    json_put_unsigned(&json, "sequence", record->sequence);
+    json_put_string(&json, "kind", kind_name(record->kind));
+    if (record->key.size > 0)
+        map_json_value(&json, "key", record->key);
+    if (record->affinity.size > 0)
+        map_json_value(&json, "affinity", record->affinity);
+    if (record->kind == GRID_ADDED || record->kind == GRID_UPDATED)
+        map_json_value(&json, "value", record->value);
+    if (record->has_old_value)
+        map_json_value(&json, "oldValue", record->old_value);
+    json_put_unsigned(&json, "version", record->version);
+    json_put_time(&json, "logTime", record->log_time_ms);
+    if (record->ttl_ms != 0)
+        json_put_unsigned(&json, "ttlMs", record->ttl_ms);
+    json_put_object_end(&json);
+    buffer_append_u8(out, '\n');
+}
+
+static void show_text(struct buffer *out, uint32_t partition, const struct grid_journal_record *record)
+{
+    char at[TIME_TEXT_BYTES];
+    size_t shown = record->value.size < VALUE_SHOWN_MAX ? record->value.size : VALUE_SHOWN_MAX;
+    time_format(record->log_time_ms, at);
+    buffer_append_format(out, "%s  %4" PRIu32 "/%-8" PRIu64 " %-7s %.*s", at, partition, record->sequence,
+                         kind_name(record->kind), (int)record->key.size, (const char *)record->key.data);
+    if (record->kind == GRID_ADDED || record->kind == GRID_UPDATED)
+        buffer_append_format(out, " = %.*s%s", (int)shown, (const char *)record->value.data,
+                             shown < record->value.size ? "..." : "");
+    buffer_append_u8(out, '\n');
+}
+
+static void show_dropped(const struct ctl *ctl, struct buffer *out, const struct grid_reply *reply)
+{
+    if (ctl->json) {
+        struct json json = json_to(out, false);
+        json_put_object_begin(&json, NULL);
+        json_put_unsigned(&json, "partition", reply->partition);
+        json_put_unsigned(&json, "droppedFrom", reply->dropped_from);
+        json_put_unsigned(&json, "droppedTo", reply->dropped_to);
+        json_put_object_end(&json);
+        buffer_append_u8(out, '\n');
+        return;
+    }
+    buffer_append_format(out, "partition %" PRIu32 ": %" PRIu64 " to %" PRIu64 " were dropped before they could be read\n",
+                         reply->partition, reply->dropped_from, reply->dropped_to);
+}
+
+/* False: nobody reads it any more. */
+static bool flush(struct buffer *out)
+{
+    bool written = out->size == 0 || fwrite(out->data, 1, out->size, stdout) == out->size;
+    buffer_clear(out);
+    return written && fflush(stdout) == 0;
+}
+
+static void on_page(void *context, const struct grid_reply *reply)
+{
+    struct tail *tail = context;
+    struct buffer *out = &tail->ctl->out;
+    tail->done = true;
+    tail->empty = reply->records_count == 0 && reply->dropped_to == 0;
+    /* Whoever follows outlives a change of leader. */
+    if (reply->outcome == GRID_OUTCOME_UNAVAILABLE && tail->follows)
+        tail->empty = false;
+    else if (reply->outcome != GRID_OUTCOME_OK)
+        tail->code = ctl_failed(tail->ctl, NULL, reply);
+    if (reply->dropped_to != 0)
+        show_dropped(tail->ctl, out, reply);
+    for (size_t i = 0; i < reply->records_count && tail->left > 0; i++, tail->left--) {
+        if (tail->ctl->json)
+            show_json(out, reply->partition, &reply->records[i]);
+        else
+            show_text(out, reply->partition, &reply->records[i]);
+    }
+    if (!flush(out) && tail->code == EXIT_DONE)
+        tail->code = EXIT_FAILED;
+}
+
+int journal_tail(struct ctl *ctl)
+{
+    struct tail tail = {.ctl = ctl, .follows = ctl_flag(ctl, "follow")};
+    struct grid_call call = {.done = on_page, .context = &tail};
+    struct grid_journal_options options = {.map = map_name(ctl)};
+    uint64_t partition;
+    if (!parse_from(ctl, &options) || !ctl_number(ctl, "limit", 0, UINT64_MAX, &tail.left) ||
+        !ctl_number(ctl, "partition", GRID_PARTITION_ALL, UINT32_MAX, &partition))
+        return EXIT_USAGE;
+    options.partition = (uint32_t)partition;
+    if (tail.left == 0)
+        tail.left = UINT64_MAX;
+    int code = ctl_connect(ctl);
+    if (code != EXIT_DONE)
+        return code;
+    struct grid_journal *journal = grid_journal_open(ctl->client, &options);
+    do {
+        tail.done = false;
+        grid_journal_next(journal, tail.follows ? FOLLOW_WAIT_MS : 0, &call);
+        ctl_wait(ctl, &tail.done);
+    } while (tail.code == EXIT_DONE && tail.left > 0 && (tail.follows || !tail.empty));
+    grid_journal_close(journal);
+    return tail.code;
+}

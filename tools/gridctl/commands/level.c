@@ -1,0 +1,121 @@
+/* level show, level raise: the feature level of the cluster (docs/guides/upgrading.md). */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "tools/gridctl/command.h"
+#include "tools/gridctl/commands/map.h"
+#include "tools/gridctl/terminal/survey.h"
+#include "tools/gridctl/terminal/table.h"
+
+/* ---- level show */
+
+static void show_json(struct ctl *ctl, const struct survey *survey)
+{
+    struct json json = ctl_json(ctl);
+    json_put_object_begin(&json, NULL);
+    json_put_unsigned(&json, "level", survey_level(survey));
+    json_put_unsigned(&json, "supported", survey_level_supported(survey));
+    json_put_array_begin(&json, "nodes");
+    for (size_t i = 0; i < survey->count; i++) {
+        const struct node_view *node = &survey->nodes[i];
+        json_put_object_begin(&json, NULL);
+        json_put_unsigned(&json, "id", node->node);
+        json_put_string(&json, "state", node->state);
+        json_put_string(&json, "version", node->version);
+        json_put_unsigned(&json, "level", node->level);
+        json_put_unsigned(&json, "levelMax", node->level_max);
+        json_put_object_end(&json);
+    }
+    json_put_array_end(&json);
+    json_put_object_end(&json);
+    ctl_json_end(ctl);
+}
+
+static void advise(struct ctl *ctl, const struct survey *survey)
+{
+    uint32_t level = survey_level(survey), supported = survey_level_supported(survey);
+    buffer_append_format(&ctl->out, "\ncluster %s: level %" PRIu32 "; ", grid_client_cluster(ctl->client), level);
+    if (supported == 0)
+        buffer_append_text(&ctl->out, "not every node answers, so nobody knows what all of them support\n");
+    else if (supported > level)
+        buffer_append_format(&ctl->out, "all nodes support %" PRIu32 ": raise it with gridctl level raise\n", supported);
+    else
+        buffer_append_text(&ctl->out, "no higher one is supported by all nodes\n");
+}
+
+static void show_table(struct ctl *ctl, const struct survey *survey)
+{
+    static const char *const headers[] = {">NODE", "ADDRESS", "STATE", "VERSION", ">LEVEL", ">SUPPORTS", NULL};
+    struct table_view *table = table_view_open(ctl, headers);
+    for (size_t i = 0; i < survey->count; i++) {
+        const struct node_view *node = &survey->nodes[i];
+        table_view_row(table);
+        table_view_cell(table, "%" PRIu32, node->node);
+        table_view_cell(table, "%s", node->address);
+        table_view_cell(table, "%s", node->state);
+        table_view_cell(table, "%s", node->version);
+        table_view_cell(table, "%" PRIu32, node->level);
+        table_view_cell(table, "%" PRIu32, node->level_max);
+    }
+    table_view_close(table, ctl);
+    advise(ctl, survey);
+}
+
+int level_show(struct ctl *ctl)
+{
+    struct survey survey;
+    int code = survey_take(ctl, &survey);
+    if (code == EXIT_DONE && ctl->json)
+        show_json(ctl, &survey);
+    else if (code == EXIT_DONE)
+        show_table(ctl, &survey);
+    survey_close(&survey);
+    return code;
+}
+
+/* ---- level raise */
+
+static void show_raised(struct ctl *ctl, const struct grid_reply *reply)
+{
+    if (ctl->json) {
+        struct json json = ctl_json(ctl);
+        json_put_object_begin(&json, NULL);
+        json_put_unsigned(&json, "level", reply->version);
+        json_put_object_end(&json);
+        ctl_json_end(ctl);
+        return;
+    }
+    buffer_append_format(&ctl->out, "level %" PRIu64 " in all partitions; older versions cannot join any more\n", reply->version);
+}
+
+/* Not named: the highest that every node supports. */
+static int choose(struct ctl *ctl, uint32_t *ret_level)
+{
+    struct survey survey;
+    if (ctl->arguments_count > 0) {
+        char *end;
+        unsigned long level = strtoul(ctl->arguments[0], &end, 10);
+        if (*end != 0 || level < 1 || level > UINT8_MAX)
+            return ctl_complain(ctl, EXIT_USAGE, "LEVEL: \"%s\" is not a number from 1 to 255", ctl->arguments[0]);
+        *ret_level = (uint32_t)level;
+        return ctl_connect(ctl);
+    }
+    int code = survey_take(ctl, &survey);
+    *ret_level = survey_level_supported(&survey);
+    survey_close(&survey);
+    if (code == EXIT_DONE && *ret_level == 0)
+        return ctl_complain(ctl, EXIT_UNAVAILABLE, "not every node answers, so nobody knows what all of them support: start them first");
+    return code;
+}
+
+int level_raise(struct ctl *ctl)
+{
+    struct map_asked asked;
+    uint32_t level = 0;
+    struct grid_call call = map_call(ctl, &asked, show_raised);
+    int code = choose(ctl, &level);
+    if (code != EXIT_DONE)
+        return code;
+    grid_client_raise_level(ctl->client, level, &call);
+    return map_finish(ctl, &asked);
+}
