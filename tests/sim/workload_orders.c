@@ -577,7 +577,7 @@ static const struct sometimes_point sometimes[] = {
     {"F72 a client dies with an order under way", 50},
     {"F54 a raise is refused", 50}, {"F54 the level is raised under load", 50}, {"F54 a node goes back before the raise", 50},
     {"F54 a node stops before an entry it is too old for", 200}, {"F54 a node does not start with a log it is too old for", 50},
-    {"F54 a node that was too old is upgraded", 50}, {0}};
+    {"F54 a node that was too old is upgraded", 50}, {"F54 a raise that one node was to miss fails", 600}, {0}};
 
 const struct workload workload_orders = {
     .name = "orders", .summary = "a shop: customers, products, orders of all kinds and their sagas through whole nodes",
