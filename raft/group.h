@@ -96,15 +96,11 @@ struct peers *group_set_peers(struct group_set *set);
 /* Groups in which this node has lost state and takes no part in votes until it is whole again (raft/groups/rejoin.h); 0 usually. */
 uint32_t group_set_rejoining(const struct group_set *set);
 
-enum group_class {
-    GROUP_CLIENT,                 /* refused with LOG_FULL past the bounds */
-    GROUP_INTERNAL,               /* messages between partitions, acknowledgements, timers: never refused for the bounds (R6) */
-};
-
-/* Proposes one entry; `command` is copied. OK means queued: exactly one of apply(token) or dropped(token) follows.
- * Errors: NOT_LEADER (not GROUP_READY), LOG_FULL (past the bounds, GROUP_CLIENT only; or group_set_room is not FREE), TOO_LARGE, BUSY (group_handing_over), UNAVAILABLE (after
- * fatal). Token must not be NULL. */
-enum grid_err group_propose(struct group *group, enum group_class class_, struct bytes command, void *token);
+/* Proposes one entry; `command` is copied. OK means queued: exactly one of apply(token) or dropped(token) follows. Bounds in bytes are not
+ * asked here: messages between partitions, acknowledgements and timers are never refused for them (R6). The caller asks group_set_log_full
+ * before it takes a client's command. Errors: NOT_LEADER (not GROUP_READY), LOG_FULL (group_set_room is not FREE), TOO_LARGE, BUSY
+ * (group_handing_over), UNAVAILABLE (after fatal). Token must not be NULL. */
+enum grid_err group_propose(struct group *group, struct bytes command, void *token);
 
 /* A linearizable read point (read index confirmed by a majority at the transport, D9). `done` runs exactly once, when
  * this replica has applied everything up to the read index, or with NOT_LEADER / UNAVAILABLE. */
@@ -149,5 +145,7 @@ struct group_status {
 struct group_status group_status(const struct group *group);
 uint64_t group_set_log_disk_bytes(const struct group_set *set);
 uint64_t group_set_log_memory_bytes(const struct group_set *set);
+/* log_disk_bytes_max or log_memory_bytes_max is reached: nothing more is to be taken from clients. */
+bool group_set_log_full(const struct group_set *set);
 
 #endif

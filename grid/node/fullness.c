@@ -23,7 +23,7 @@ struct fullness fullness_of_disk(const struct group_set *groups)
     return of_disk(own_disk);
 }
 
-bool fullness_look(const struct group_set *groups, struct fullness_bounds bounds, struct fullness *ret_fullness)
+bool fullness_look(const struct group_set *groups, struct fullness *ret_fullness)
 {
     switch (group_set_room(groups)) {
     case GROUP_ROOM_OWN_FULL:
@@ -35,7 +35,7 @@ bool fullness_look(const struct group_set *groups, struct fullness_bounds bounds
     case GROUP_ROOM_FREE:
         break;
     }
-    if (group_set_log_disk_bytes(groups) < bounds.disk_bytes_max && group_set_log_memory_bytes(groups) < bounds.memory_bytes_max)
+    if (!group_set_log_full(groups))
         return false;
     *ret_fullness = (struct fullness){.err = GRID_ERR_LOG_FULL, .note = bytes_of_text(bound)};
     return true;

@@ -5,8 +5,6 @@
 #include "grid/base/bytes.h"
 #include "raft/group.h"
 
-struct fullness_bounds { uint64_t disk_bytes_max, memory_bytes_max; };
-
 struct fullness {
     enum grid_err err;                 /* LOG_FULL; BUSY while a member with room is about to lead */
     uint64_t retry_after_ms;
@@ -15,7 +13,7 @@ struct fullness {
 };
 
 /* False: there is room. */
-bool fullness_look(const struct group_set *groups, struct fullness_bounds bounds, struct fullness *ret_fullness);
+bool fullness_look(const struct group_set *groups, struct fullness *ret_fullness);
 /* An entry did not fit what was left of this node's disk. */
 struct fullness fullness_of_disk(const struct group_set *groups);
 

@@ -185,8 +185,6 @@ static void open_pipelines(struct node *node)
         .counters = &node->counters, .observer = &node->observer, .groups = node->groups,
         .partition_reads = &node->partition_reads, .partition_scratch = node->partition_scratch = partition_scratch_open(),
         .self = settings->self, .cluster_uuid = node->identity.cluster_uuid, .partitions = node->partitions,
-        .log_disk_bytes_max = settings->log_disk_bytes_max ? settings->log_disk_bytes_max : LOG_DISK_BYTES_DEFAULT,
-        .log_memory_bytes_max = settings->log_memory_bytes_max ? settings->log_memory_bytes_max : LOG_MEMORY_BYTES_DEFAULT,
         .load_max = settings->admission_load_max ? settings->admission_load_max : ADMISSION_LOAD_DEFAULT,
         .clocks = &node->times.clocks,
         .context = node, .answer = on_answer, .genesis_encode = on_genesis_encode,

@@ -166,19 +166,13 @@ void group_drop_proposals(struct group *group)
     }
 }
 
-static bool log_full(const struct group_set *set, size_t size)
-{
-    return wal_disk_bytes(set->wal) + size > set->disk_bytes_max ||
-           set->host.entries_bytes + size + GROUP_IO_ENTRY_BYTES > set->memory_bytes_max;
-}
-
 /* A disk that is really full refuses everybody: what cannot be written cannot be promised (I38). */
 static bool disk_has_room(const struct group_set *set, size_t size)
 {
     return wal_has_room(set->wal, size + GROUP_IO_ENTRY_BYTES);
 }
 
-enum grid_err group_propose(struct group *group, enum group_class class_, struct bytes command, void *token)
+enum grid_err group_propose(struct group *group, struct bytes command, void *token)
 {
     struct group_set *set = group->set;
     REQUIRE(token != NULL && !set->inside);
@@ -188,8 +182,7 @@ enum grid_err group_propose(struct group *group, enum group_class class_, struct
         return GRID_ERR_NOT_LEADER;
     if (command.size > ENTRY_BYTES_MAX)
         return GRID_ERR_TOO_LARGE;
-    if ((class_ == GROUP_CLIENT && log_full(set, command.size)) || group_set_room(set) != GROUP_ROOM_FREE ||
-        !disk_has_room(set, command.size))
+    if (group_set_room(set) != GROUP_ROOM_FREE || !disk_has_room(set, command.size))
         return GRID_ERR_LOG_FULL;
     if (guard_handing_over(&group->guard))
         return GRID_ERR_BUSY;

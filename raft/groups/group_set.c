@@ -494,3 +494,8 @@ uint64_t group_set_log_memory_bytes(const struct group_set *set)
 {
     return set->host.entries_bytes;
 }
+
+bool group_set_log_full(const struct group_set *set)
+{
+    return wal_disk_bytes(set->wal) >= set->disk_bytes_max || set->host.entries_bytes >= set->memory_bytes_max;
+}

@@ -325,8 +325,8 @@ static void propose(struct counter_node *node, uint32_t group, bool closing)
     }
     node->proposals = proposal;
     run_count(counter->run, "proposals", 1);
-    enum grid_err err = group_propose(group_set_get(node->set, (struct partition_id){group}),
-                                      closing ? GROUP_INTERNAL : GROUP_CLIENT, buffer_bytes(&command), proposal);
+    enum grid_err err = !closing && group_set_log_full(node->set) ? GRID_ERR_LOG_FULL :
+        group_propose(group_set_get(node->set, (struct partition_id){group}), buffer_bytes(&command), proposal);
     buffer_close(&command);
     if (err != GRID_ERR_OK) {
         run_count(counter->run, "proposals refused", 1);

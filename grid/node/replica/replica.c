@@ -195,7 +195,7 @@ static void propose(struct replica *replica)
     uint64_t time_ms = log_time_read(&replica->log_time, &now);
     entry_seal(&replica->building, time_ms, log_time_stamp_wall_ms(&replica->log_time, time_ms, &now));
     /* Room was checked where clients come in; what is packed beside them is never refused (R6). */
-    enum grid_err err = group_propose(replica->group, GROUP_INTERNAL, buffer_bytes(&replica->building), proposal);
+    enum grid_err err = group_propose(replica->group, buffer_bytes(&replica->building), proposal);
     buffer_clear(&replica->building);
     replica->shared->counters->entries->value++;
     if (err == GRID_ERR_OK)
@@ -681,7 +681,7 @@ static bool refuse_full(struct replica *replica, const struct waiter *waiter)
 {
     const struct replica_shared *shared = replica->shared;
     struct fullness fullness;
-    if (!fullness_look(shared->groups, (struct fullness_bounds){shared->log_disk_bytes_max, shared->log_memory_bytes_max}, &fullness))
+    if (!fullness_look(shared->groups, &fullness))
         return false;
     answer_full(replica, waiter, &fullness);
     return true;

@@ -52,7 +52,6 @@ struct replica_shared {
     struct node_id self;
     struct uuid cluster_uuid;          /* and the number of partitions: what a first entry must agree with */
     uint32_t partitions;
-    uint64_t log_disk_bytes_max, log_memory_bytes_max;
     uint64_t load_max;                 /* of one partition (admission.h) */
     void *context;                     /* of the callbacks below */
     void (*answer)(void *context, const struct waiter *waiter, uint32_t partition, struct bytes response);

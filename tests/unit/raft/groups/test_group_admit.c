@@ -185,7 +185,7 @@ static struct group *group_at(struct node *node, uint32_t group)
     return group_set_get(node->set, (struct partition_id){group});
 }
 
-struct proposal_plan { struct node *node; uint32_t group; enum group_class class_; uint64_t first, count; enum grid_err err; };
+struct proposal_plan { struct node *node; uint32_t group; uint64_t first, count; enum grid_err err; };
 
 static void run_proposals(struct world *world, void *context)
 {
@@ -194,23 +194,17 @@ static void run_proposals(struct world *world, void *context)
     for (uint64_t i = 0; i < plan->count && plan->err == GRID_ERR_OK; i++) {
         uint8_t command[sizeof(uint64_t)];
         put_u64(command, plan->first + i);
-        plan->err = group_propose(group_at(plan->node, plan->group), plan->class_, bytes_of(command, sizeof command),
+        plan->err = group_propose(group_at(plan->node, plan->group), bytes_of(command, sizeof command),
                                   &plan->node->machines[plan->group]);
     }
 }
 
-static enum grid_err propose_as(struct cluster *cluster, struct node *node, enum group_class class_, uint32_t group,
-                                uint64_t first, uint64_t count)
+static enum grid_err propose(struct cluster *cluster, struct node *node, uint32_t group, uint64_t first, uint64_t count)
 {
-    struct proposal_plan plan = {node, group, class_, first, count, GRID_ERR_OK};
+    struct proposal_plan plan = {node, group, first, count, GRID_ERR_OK};
     host_at(node->host, 0, run_proposals, &plan);
     run_for(cluster, 200 * 1000);
     return plan.err;
-}
-
-static enum grid_err propose(struct cluster *cluster, struct node *node, uint32_t group, uint64_t first, uint64_t count)
-{
-    return propose_as(cluster, node, GROUP_CLIENT, group, first, count);
 }
 
 static void assert_applied(const struct node *node, uint32_t group, uint64_t first, size_t count)

@@ -157,7 +157,7 @@ static void load(struct world *world, void *context)
             uint8_t command[64] = {0};
             token->value = ++cluster->value;
             put_u64(command, token->value);
-            if (group_propose(group, GROUP_CLIENT, bytes_of(command, sizeof command), token) != GRID_ERR_OK)
+            if (group_propose(group, bytes_of(command, sizeof command), token) != GRID_ERR_OK)
                 memory_free(token);
         }
         if (prng_chance(world_prng(world), 3000))

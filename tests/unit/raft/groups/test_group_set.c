@@ -170,7 +170,7 @@ static struct group *group_at(struct node *node, uint32_t group)
     return group_set_get(node->set, (struct partition_id){group});
 }
 
-struct proposal_plan { struct node *node; uint32_t group; enum group_class class_; uint64_t first, count; enum grid_err err; };
+struct proposal_plan { struct node *node; uint32_t group; uint64_t first, count; enum grid_err err; };
 
 static void run_proposals(struct world *world, void *context)
 {
@@ -179,23 +179,17 @@ static void run_proposals(struct world *world, void *context)
     for (uint64_t i = 0; i < plan->count && plan->err == GRID_ERR_OK; i++) {
         uint8_t command[sizeof(uint64_t)];
         put_u64(command, plan->first + i);
-        plan->err = group_propose(group_at(plan->node, plan->group), plan->class_, bytes_of(command, sizeof command),
+        plan->err = group_propose(group_at(plan->node, plan->group), bytes_of(command, sizeof command),
                                   &plan->node->machines[plan->group]);
     }
 }
 
-static enum grid_err propose_as(struct cluster *cluster, struct node *node, enum group_class class_, uint32_t group,
-                                uint64_t first, uint64_t count)
+static enum grid_err propose(struct cluster *cluster, struct node *node, uint32_t group, uint64_t first, uint64_t count)
 {
-    struct proposal_plan plan = {node, group, class_, first, count, GRID_ERR_OK};
+    struct proposal_plan plan = {node, group, first, count, GRID_ERR_OK};
     host_at(node->host, 0, run_proposals, &plan);
     run_for(cluster, 200 * 1000);
     return plan.err;
-}
-
-static enum grid_err propose(struct cluster *cluster, struct node *node, uint32_t group, uint64_t first, uint64_t count)
-{
-    return propose_as(cluster, node, GROUP_CLIENT, group, first, count);
 }
 
 struct read_plan { struct node *node; uint32_t group; struct group_read read; unsigned done; enum grid_err err; uint64_t index; };
@@ -483,7 +477,8 @@ Test(group_set, hands_leadership_over)
     cluster_close(&cluster);
 }
 
-Test(group_set, refuses_client_commands_past_the_memory_bound_and_takes_internal_ones)
+/* R6 */
+Test(group_set, says_that_its_log_has_reached_its_bounds_and_takes_what_is_proposed_all_the_same)
 {
     struct cluster cluster;
     cluster_open(&cluster, NODES, 9);
@@ -491,12 +486,15 @@ Test(group_set, refuses_client_commands_past_the_memory_bound_and_takes_internal
     cluster_start(&cluster);
     run_for(&cluster, 4 * SECOND_US);
     struct node *leader = leader_of(&cluster, 0);
-    cr_assert_eq(propose(&cluster, leader, 0, 1, 60), GRID_ERR_LOG_FULL);
-    cr_assert_gt(leader->machines[0].answered, 5u);
-    cr_assert_lt(group_set_log_memory_bytes(leader->set), 4096u + 200u);
-    size_t answered = leader->machines[0].answered;
-    cr_assert_eq(propose_as(&cluster, leader, GROUP_INTERNAL, 0, 61, 1), GRID_ERR_OK);
-    cr_assert_eq(leader->machines[0].answered, answered + 1);
+    uint64_t taken = 0;
+    while (!group_set_log_full(leader->set)) {
+        cr_assert_lt(group_set_log_memory_bytes(leader->set), 4096u);
+        cr_assert_eq(propose(&cluster, leader, 0, ++taken, 1), GRID_ERR_OK);
+    }
+    cr_assert_gt(taken, 5u);
+    cr_assert_geq(group_set_log_memory_bytes(leader->set), 4096u);
+    cr_assert_eq(propose(&cluster, leader, 0, ++taken, 1), GRID_ERR_OK);
+    cr_assert_eq(leader->machines[0].answered, taken);
     struct read_plan read = ask(&cluster, leader, 0, SECOND_US / 2);
     cr_assert_eq(read.err, GRID_ERR_OK);
     cluster_close(&cluster);
@@ -614,7 +612,6 @@ Test(group_set, a_full_disk_refuses_writes_and_keeps_reading_and_recovers)
     for (size_t i = 0; i < NODES; i++)
         fake_disk_fill(cluster.nodes[i].disk, true);
     cr_assert_eq(propose(&cluster, leader, 0, 1, 1), GRID_ERR_LOG_FULL);
-    cr_assert_eq(propose_as(&cluster, leader, GROUP_INTERNAL, 0, 1, 1), GRID_ERR_LOG_FULL);
     run_for(&cluster, 4 * SECOND_US);
     cr_assert_eq(leader_of(&cluster, 0), leader);
     cr_assert_eq(ask(&cluster, leader, 0, SECOND_US / 2).err, GRID_ERR_OK);
@@ -765,7 +762,7 @@ static bool acknowledges_what_one_node_has(uint64_t disabled)
             cut(&cluster, after, &cluster.nodes[i], 60 * SECOND_US);
             cut(&cluster, &cluster.nodes[i], after, 60 * SECOND_US);
         }
-    struct proposal_plan plan = {after, 0, GROUP_CLIENT, 100, 10, GRID_ERR_OK};
+    struct proposal_plan plan = {after, 0, 100, 10, GRID_ERR_OK};
     host_at(after->host, 0, run_proposals, &plan);
     run_for(&cluster, 1000);
     net_mend(cluster.world);

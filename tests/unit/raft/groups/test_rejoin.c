@@ -220,7 +220,7 @@ static void run_propose(struct world *world, void *context)
     struct plan *plan = context;
     uint8_t command[8];
     put_u64(command, plan->command);
-    plan->err = group_propose(group_set_get(plan->node->set, (struct partition_id){plan->group}), GROUP_CLIENT, bytes_of(command, 8),
+    plan->err = group_propose(group_set_get(plan->node->set, (struct partition_id){plan->group}), bytes_of(command, 8),
                               &plan->node->machines[plan->group]);
 }
 
