@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "grid/base/memory.h"
+#include "grid/wire/messages/message.h"
 #include "raft/group.h"
 #include "raft/guard/guard_log.h"
 #include "tests/sim/world.h"
@@ -359,6 +360,103 @@ Test(rejoin, a_life_that_was_replaced_never_comes_back)
     host_start(node->host);
     run_for(&cluster, SECOND_US);
     cr_assert_eq(node->fatals, 1u);
+    finish(&cluster);
+}
+
+/* ---- the link of a life that was replaced still brings something */
+
+enum { LATE_EVERY_US = 100 };
+struct late { struct node *of; struct host *host; struct conn *conn; const char *to; bool closed; size_t said; };
+
+static void on_late_open(void *context, struct conn *conn)
+{
+    struct late *late = context;
+    static const uint32_t members[NODES] = {1, 2, 3};
+    struct uuid cluster = {0};
+    struct message_peer_hello hello = {.protocols = PEER_PROTOCOLS, .node = late->of->id, .cluster_uuid = uuid_bytes(&cluster),
+                                       .incarnation = late->of->incarnation, .partitions = GROUPS, .members = members, .members_count = NODES};
+    struct buffer body = {0};
+    peer_hello_encode(&hello, &body);
+    frame_append(conn_output(host_io(late->host)->transport, conn),
+                 &(struct frame){.type = FRAME_PEER_HELLO, .partition = FRAME_PARTITION_NONE, .body = buffer_bytes(&body)});
+    buffer_close(&body);
+    late->conn = conn;
+}
+
+static void on_late_data(void *context, struct conn *conn, struct bytes data)
+{
+    (void)context;
+    (void)conn;
+    (void)data;
+}
+
+static void on_late_close(void *context, struct conn *conn, enum grid_err reason)
+{
+    (void)conn;
+    (void)reason;
+    ((struct late *)context)->closed = true;
+}
+
+static void run_late_connect(struct world *world, void *context)
+{
+    static const struct conn_events EVENTS = {.on_open = on_late_open, .on_data = on_late_data, .on_close = on_late_close};
+    struct late *late = context;
+    (void)world;
+    transport_connect(host_io(late->host)->transport, late->to, &EVENTS, late);
+}
+
+static void run_late_position(struct world *world, void *context)
+{
+    struct late *late = context;
+    (void)world;
+    if (late->closed)
+        return;
+    struct buffer body = {0};
+    buffer_append_u64(&body, 1000);
+    buffer_append_u64(&body, UINT64_C(1) << 40);
+    buffer_append_u8(&body, LOST_NOTHING);
+    frame_append(conn_output(host_io(late->host)->transport, late->conn),
+                 &(struct frame){.type = FRAME_POSITION, .partition = FRAME_PARTITION_NONE, .body = buffer_bytes(&body)});
+    buffer_close(&body);
+    late->said++;
+    host_at(late->host, LATE_EVERY_US, run_late_position, late);
+}
+
+static void ignore_host(void *context, struct host *host)
+{
+    (void)context;
+    (void)host;
+}
+
+/* I33 */
+Test(rejoin, a_position_of_a_life_that_was_replaced_is_not_taken_for_one_of_the_new)
+{
+    struct cluster cluster;
+    begin(&cluster, 8, false);
+    struct node *node = &cluster.nodes[0], *other = &cluster.nodes[1];
+    struct late late = {.of = node, .to = "n2:1"};
+    late.host = world_add_host(cluster.world, "late", HOST_CLIENT, &(struct host_owner){.open = ignore_host, .crash = ignore_host, .context = &late});
+    host_start(late.host);
+    host_crash(node->host, CRASH_KILL);
+    host_at(late.host, 0, run_late_connect, &late);
+    run_for(&cluster, SECOND_US / 10);
+    cr_assert(late.conn != NULL && !late.closed);
+    cr_assert(peers_up(group_set_peers(other->set), node->id));
+    wipe(node, LOST_ALL);
+    host_start(node->host);
+    host_at(late.host, 0, run_late_position, &late);
+    run_for(&cluster, 3 * SECOND_US);
+    cr_assert(late.closed, "the new link has replaced the old one");
+    cr_assert_gt(late.said, 10u);
+    const struct peer_memory *memory = manifest_peer(other->manifest, node->id);
+    cr_assert_eq(memory->incarnation, node->incarnation);
+    cr_assert_lt(memory->epoch, 1000u);
+    /* Else it would be taken for an older copy. */
+    cr_assert_eq(group_set_rejoining(node->set), 0u);
+    host_crash(node->host, CRASH_KILL);
+    host_start(node->host);
+    run_for(&cluster, SECOND_US);
+    cr_assert_eq(node->fatals, 0u, "%s", node->what);
     finish(&cluster);
 }
 
