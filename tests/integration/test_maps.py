@@ -36,7 +36,7 @@ def batches(tap, nodes):
     code, out, error = batch({"op": "set", "key": "x", "value": "1"}, {"op": "set", "key": "y", "value": "2"})
     tap.check("a batch writes", code == 0 and "2 operations" in out, out + error)
     code, _, error = batch({"op": "set", "key": "x", "value": "9"}, {"op": "check-version", "key": "y", "expectedVersion": 77})
-    tap.check("one condition that fails refuses all, and is named", code == 1 and "operation 2: VERSION_CONFLICT" in error, error)
+    tap.check("one condition that fails refuses all, and is named", code == 1 and "line 2, operation 2: VERSION_CONFLICT" in error, error)
     tap.check("nothing of it was written",
               gridctl(PROGRAMS, nodes, "map", "get", "x", "--map", "b", "--affinity", "a")[1] == "1\n")
     code, _, error = batch({"op": "set", "key": "x", "affinity": "p", "value": "1"}, {"op": "set", "key": "y", "value": "2"})

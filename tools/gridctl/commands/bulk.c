@@ -12,6 +12,7 @@
 
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
+#include "tools/gridctl/input/lines.h"
 
 enum { READ_BYTES = 64 * 1024, BAR_WIDTH = 30, ERRORS_SHOWN = 20 };
 #define DRAW_EVERY_NS (100ull * 1000 * 1000)
@@ -98,14 +99,6 @@ static void draw(struct bulk *bulk, bool last)
 
 /* ---- reading */
 
-static bool is_blank(struct bytes line)
-{
-    for (size_t i = 0; i < line.size; i++)
-        if (line.data[i] != ' ' && line.data[i] != '\t' && line.data[i] != '\r')
-            return false;
-    return true;
-}
-
 static void wait_below(struct bulk *bulk, uint64_t most)
 {
     while (bulk->under_way > most) {
@@ -114,36 +107,15 @@ static void wait_below(struct bulk *bulk, uint64_t most)
     }
 }
 
-static void take_line(struct bulk *bulk, uint64_t number, struct bytes line)
+static void take_line(struct bulk *bulk, const struct line *line)
 {
-    if (line.size > 0 && line.data[line.size - 1] == '\r')
-        line.size--;
-    if (is_blank(line) || bulk->stopped)
-        return;
     bulk->submitted++;
     bulk->under_way++;
-    if (line.size > BULK_LINE_BYTES_MAX)
-        bulk_reject(bulk, number, "longer than %d bytes", BULK_LINE_BYTES_MAX);
+    if (line->too_long)
+        bulk_reject(bulk, line->number, "longer than %d bytes", LINE_BYTES_MAX);
     else
-        bulk->start(bulk, bulk->context, number, line);
+        bulk->start(bulk, bulk->context, line->number, line->text);
     wait_below(bulk, BULK_UNDER_WAY - 1);
-}
-
-/* Cuts whole lines off the front; the last one need not be closed. */
-static void take_lines(struct bulk *bulk, struct buffer *pending, uint64_t *number, bool at_end)
-{
-    size_t start = 0;
-    for (;;) {
-        const uint8_t *from = pending->data + start;
-        size_t left = pending->size - start;
-        const uint8_t *end = left > 0 ? memchr(from, '\n', left) : NULL;
-        if (end == NULL && (!at_end || left == 0))
-            break;
-        size_t size = end != NULL ? (size_t)(end - from) : left;
-        take_line(bulk, ++*number, bytes_of(from, size));
-        start += size + (end != NULL ? 1 : 0);
-    }
-    buffer_consume(pending, start);
 }
 
 /* While nothing can be read the loop must not stand still, or answers would look late. */
@@ -159,24 +131,24 @@ static void wait_readable(struct bulk *bulk, int file)
 
 static int read_all(struct bulk *bulk, int file)
 {
-    struct buffer pending = {0};
-    uint64_t number = 0;
+    struct lines lines = {.number = 0};
+    struct line line;
     ssize_t size = 1;
     while (size > 0 && !bulk->stopped) {
         wait_readable(bulk, file);
-        uint8_t *room = buffer_extend(&pending, READ_BYTES);
-        size = read(file, room, READ_BYTES);
-        if (size < 0 && errno == EINTR)
-            size = 0;
-        buffer_truncate(&pending, pending.size - READ_BYTES + (size > 0 ? (size_t)size : 0));
-        take_lines(bulk, &pending, &number, size == 0);
-        /* A line without an end would otherwise be collected for ever. */
-        if (pending.size > BULK_LINE_BYTES_MAX + READ_BYTES)
-            take_lines(bulk, &pending, &number, true);
+        uint8_t *room = lines_room(&lines, READ_BYTES);
+        do
+            size = read(file, room, READ_BYTES);
+        while (size < 0 && errno == EINTR);
+        lines_add(&lines, READ_BYTES, size > 0 ? (size_t)size : 0);
+        /* What a failed read leaves behind may be half a line. */
+        while (!bulk->stopped && lines_next(&lines, size == 0, &line))
+            take_line(bulk, &line);
     }
-    buffer_close(&pending);
+    int code = size < 0 ? ctl_complain(bulk->ctl, EXIT_FAILED, "cannot read: %s", strerror(errno)) : EXIT_DONE;
+    lines_close(&lines);
     wait_below(bulk, 0);
-    return size < 0 ? ctl_complain(bulk->ctl, EXIT_FAILED, "cannot read: %s", strerror(errno)) : EXIT_DONE;
+    return code;
 }
 
 /* How many lines a plain file has; 0 for everything else. */

@@ -9,7 +9,7 @@
 
 #include "tools/gridctl/command.h"
 
-enum { BULK_UNDER_WAY = 1024, BULK_LINE_BYTES_MAX = 4 * 1024 * 1024 };
+enum { BULK_UNDER_WAY = 1024 };
 
 struct bulk;
 typedef void (*bulk_start_fn)(struct bulk *bulk, void *context, uint64_t line, struct bytes text);

@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""What gridctl is given is never taken for something else: it does what was said, or says which line and field are wrong."""
+import json
+import sys
+
+from fixture import Programs, Tap, cluster, gridctl, gridctl_json
+
+PROGRAMS = Programs(sys.argv)
+
+
+class Maps:
+    """Commands of maps against the cluster, and what they leave behind."""
+
+    def __init__(self, tap, nodes):
+        self.tap, self.nodes = tap, nodes
+
+    def run(self, *arguments, text=None):
+        return gridctl(PROGRAMS, self.nodes, *arguments, text=text)
+
+    def value(self, key, name, *more):
+        code, out, _ = self.run("map", "get", key, "--map", name, *more)
+        return out[:-1] if code == 0 else None
+
+    def refused(self, what, name, text, *said):
+        """A batch that writes nothing, and says these words."""
+        code, out, error = self.run("map", "batch", "--map", name, "--affinity", "a", text=text)
+        self.tap.check(what, code == 1 and out == "" and all(each in error for each in said), f"{code} {out} {error}")
+        size = self.run("map", "size", "--map", name)[1]
+        self.tap.check(what + ": nothing was written", size == "0\n", size)
+
+
+def batches(tap, nodes):
+    maps = Maps(tap, nodes)
+    good = '{"op":"set","key":"first","value":"1"}\n'
+    for what, line, *said in (
+            ("a batch refuses expectedVersion on set", '{"op":"set","key":"x","value":"1","expectedVersion":7}', "line 2", "expectedVersion", "set"),
+            ("and expectedValue on remove", '{"op":"remove","key":"x","expectedValue":"1"}', "line 2", "expectedValue", "remove"),
+            ("ttl instead of ttlMs", '{"op":"set","key":"x","value":"1","ttl":50}', "line 2", "ttl:", "did you mean ttlMs?"),
+            ("a version in quotes", '{"op":"cas","key":"x","value":"1","expectedVersion":"7"}', "line 2", "expectedVersion", "whole number"),
+            ("a version with a fraction", '{"op":"cas","key":"x","value":"1","expectedVersion":1.5}', "line 2", "expectedVersion", "whole number"),
+            ("a ttl in quotes without a unit", '{"op":"set","key":"x","value":"1","ttlMs":"50"}', "line 2", "ttlMs", "milliseconds"),
+            ("a field that is given twice", '{"op":"set","key":"x","value":"1","value":"2"}', "line 2", "value", "twice"),
+            ("a misspelt operation", '{"op":"remov","key":"x"}', "line 2", "op", "did you mean remove?"),
+            ("a NUL byte", '\0{"op":"set","key":"x","value":"1"}', "line 2", "NUL"),
+            ("what is no JSON", 'nonsense', "line 2", "not JSON")):
+        maps.refused(what, "none", good + line + "\n" + good.replace("first", "last"), *said)
+    maps.refused("every bad line is said", "none", good + 'x\n\n{"op":"set"}\n', "line 2", "line 4", "nothing was written")
+    maps.refused("a batch of nothing is none", "none", "\n", "no operation")
+    code, _, error = maps.run("map", "batch", "--map", "none", "--file", "/")
+    tap.check("a folder is no batch", code == 1 and "directory" in error, error)
+    code, out, error = maps.run("map", "batch", "--map", "batch", "--affinity", "a", text='{"op":"set","key":"n","value":110}\n'
+                                '{"op":"set","key":"t","value":"t","ttlMs":"2h"}\n')
+    tap.check("a number is a value", code == 0 and maps.value("n", "batch", "--affinity", "a") == "110", out + error)
+    shown = gridctl_json(PROGRAMS, nodes, "map", "get", "t", "--map", "batch", "--affinity", "a")
+    tap.check("a duration is a ttl", 7100000 < shown["ttlMs"] <= 7200000, str(shown))
+    code, _, error = maps.run("map", "batch", "--map", "batch", "--affinity", "a", text='\n{"op":"set","key":"n","value":"1"}\n\n'
+                              '{"op":"check-version","key":"t","expectedVersion":1}\n')
+    tap.check("a condition that fails is named by its line", code == 1 and "line 4, operation 2: VERSION_CONFLICT" in error, error)
+
+
+def loads(tap, nodes):
+    maps = Maps(tap, nodes)
+    values = {"price": "19.95", "long": "123456789012345678.9", "object": '{"a": [1,  2.50]}', "huge": "1e999", "null": "null"}
+    text = "".join(f'{{"key":"{key}","value":{value}}}\n' for key, value in values.items())
+    code, out, error = maps.run("map", "load", "--map", "load", "--file", "-", text=text)
+    tap.check("a load stores JSON", code == 0, out + error)
+    stored = {key: maps.value(key, "load") for key in values}
+    tap.check("byte for byte as it was given", stored == values, str(stored))
+    bad = ['{"key":"x","value":1,"ttl":50}', '{"key":"x","valu":1}', '{"key":"x","value":1,"key":"y"}', '{"key":"x","value":1}\0',
+           '{"key":"x","value":1,"ttlMs":"50"}', '{"key":"x","value":1,"version":7}']
+    code, out, error = maps.run("map", "load", "--map", "bad", "--file", "-", "-o", "json", text="\n".join(bad))
+    errors = json.loads(out)["errors"]
+    tap.check("a load refuses what it does not know", code == 1 and [each["line"] for each in errors] == [1, 2, 3, 4, 5, 6], out + error)
+    for error, word in zip(errors, ("did you mean ttlMs?", "did you mean value?", "key: is given twice", "NUL", "ttlMs: must be", "version:")):
+        tap.check(f"and says why: {word}", word in error["reason"], error["reason"])
+    tap.check("and wrote none of it", maps.run("map", "size", "--map", "bad")[1] == "0\n")
+
+
+def main():
+    tap = Tap()
+    with cluster(PROGRAMS, nodes=1, partitions=4) as nodes:
+        nodes.start(nodes.ids())
+        nodes.wait_ready(nodes.ids())
+        for part in (batches, loads):
+            part(tap, nodes)
+    return tap.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
