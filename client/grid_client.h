@@ -11,7 +11,10 @@
  *
  * Ownership: calls copy what they are given; what a reply points to is borrowed for the callback (asynchronous) or until
  * the result is closed (blocking). Callbacks run from the loop, exactly once, never inside the call that asked.
- * Threads: a client belongs to one thread. Limits: keys 4 KiB, values 1 MiB, names of maps 128 bytes of A-Za-z0-9._-
+ * Threads: a client belongs to one thread. No call raises SIGPIPE.
+ * Forks: a client belongs to the process that opened it. In a child its calls end as FORKED; the child opens a client of its
+ * own, and may close the parent's. With the asynchronous face the child calls uv_loop_fork first, as libuv demands.
+ * Limits: keys 4 KiB, values 1 MiB, names of maps 128 bytes of A-Za-z0-9._-
  *
  * Examples: client/examples/. */
 #ifndef CLIENT_GRID_CLIENT_H
@@ -56,6 +59,7 @@ enum grid_outcome {
     GRID_OUTCOME_REFUSED = 20,             /* a service's "no": refusal and refusal_code say which */
     GRID_OUTCOME_DENIED = 21,              /* only the pipeline writes maps of events, views and completions */
     GRID_OUTCOME_IDEMPOTENCY_MISMATCH = 24, /* the idempotency key belongs to another request; nothing was written */
+    GRID_OUTCOME_FORKED = 26,              /* this process is a child of the one that opened the client; nothing was sent */
     GRID_OUTCOME_MAP_FULL = 25,            /* the map's limit in this partition; nothing was written */
 };
 const char *grid_outcome_name(enum grid_outcome outcome);  /* "VERSION_CONFLICT" */
@@ -223,8 +227,7 @@ struct grid_call {
     const struct grid_idempotency *idempotency;            /* writes of one entry, batches, commands; NULL: none; copied */
 };
 
-/* Connects in the background; calls may be made at once. The loop must outlive the client. The process must ignore
- * SIGPIPE. */
+/* Connects in the background; calls may be made at once. The loop must outlive the client. */
 struct grid_client *grid_client_open(struct uv_loop_s *loop, const struct grid_options *options);
 /* Ends what is outstanding (CLOSED; UNKNOWN for writes that were sent) inside this call, or in the loop's next turn when
  * it is made from inside a callback; nobody may make calls from then on, callbacks included. Handles are closed by the

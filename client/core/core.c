@@ -87,9 +87,12 @@ void client_place(struct request *request)
 static void submit(struct request *request, enum grid_err err, const char *note)
 {
     struct client *client = request->client;
-    if (err == GRID_ERR_OK && client_pending(client) > client->pending_max) {
+    if (client->disowned) {
+        err = GRID_ERR_FORKED;
+        note = "the process was forked after it opened this client; the child must open one of its own";
+    } else if (err == GRID_ERR_OK && client_pending(client) > client->pending_max) {
         err = GRID_ERR_BUSY;
-        note = "too many requests are outstanding in this client";
+        note = "too many calls of this client have no answer yet (pending_max); wait for some";
     }
     if (err != GRID_ERR_OK)
         request_fail_later(request, err, note);
@@ -388,6 +391,11 @@ struct client *client_open(struct io *io, const struct client_options *options)
         client->reaching = client->reaching->next;
     search_any(client);
     return client;
+}
+
+void client_disown(struct client *client)
+{
+    client->disowned = true;
 }
 
 /* Every list's requests end; their callbacks make no new ones. */

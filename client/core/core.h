@@ -63,6 +63,9 @@ struct client_key { struct bytes key, affinity; };
 struct client *client_open(struct io *io, const struct client_options *options);
 /* Outstanding writes that may have reached a log end as UNKNOWN, everything else as CLOSED, inside this call. */
 void client_close(struct client *client);
+/* This process is a child of the one that opened the client: sessions and their numbers are the parent's. Every request that
+ * is made from now on ends as FORKED. */
+void client_disown(struct client *client);
 /* True inside the callbacks that client_close runs: these may not make requests. */
 bool client_closing(const struct client *client);
 

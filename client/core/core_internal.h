@@ -138,7 +138,7 @@ struct client {
     size_t pending, own;                   /* requests without an outcome; of them REQUEST_SESSION */
     struct request *spare;                 /* ended ones, with their buffers */
     size_t spare_count;
-    bool closing;
+    bool closing, disowned;
     struct client_totals totals;
     char session_note[256];            /* why the last session was not opened */
 };

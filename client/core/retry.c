@@ -62,6 +62,7 @@ enum retry_verdict retry_judge(struct retry *retry, enum grid_err err, enum grid
     case GRID_ERR_GAP:
     case GRID_ERR_IDEMPOTENCY_MISMATCH:
     case GRID_ERR_MAP_FULL:
+    case GRID_ERR_FORKED:
     default:
         return done(err, ret_outcome);
     }

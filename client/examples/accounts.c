@@ -3,7 +3,6 @@
  *     build/bin/example-accounts 127.0.0.1:7400 */
 #include <grid_client.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -98,7 +97,6 @@ int main(int count, char **arguments)
         fprintf(stderr, "usage: %s HOST:PORT\n", arguments[0]);
         return 2;
     }
-    signal(SIGPIPE, SIG_IGN);
     const char *endpoint = arguments[1];
     options.endpoints = &endpoint;
     enum grid_outcome outcome = grid_blocking_open(&options, &client);

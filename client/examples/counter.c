@@ -3,7 +3,6 @@
  *     build/bin/example-counter 127.0.0.1:7400 visits */
 #include <grid_client.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -35,7 +34,6 @@ int main(int count, char **arguments)
         fprintf(stderr, "usage: %s HOST:PORT NAME\n", arguments[0]);
         return 2;
     }
-    signal(SIGPIPE, SIG_IGN);
     const char *endpoint = arguments[1];
     options.endpoints = &endpoint;
     enum grid_outcome outcome = grid_blocking_open(&options, &client);

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <grid_client.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <uv.h>
@@ -61,7 +60,6 @@ int main(int count, char **arguments)
         fprintf(stderr, "usage: %s HOST:PORT KEYS\n", arguments[0]);
         return 2;
     }
-    signal(SIGPIPE, SIG_IGN);
     uv_loop_init(&loop);
     const char *endpoint = arguments[1];
     struct grid_options options = {.endpoints = &endpoint, .endpoints_count = 1, .name = "pipeline"};

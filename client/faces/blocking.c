@@ -9,6 +9,7 @@
 struct grid_blocking {
     uv_loop_t loop;
     struct grid_client *client;
+    bool forked;                           /* this is a child of the process that opened it, and the loop knows */
 };
 
 struct grid_result { struct grid_reply reply; struct arena arena; };
@@ -115,8 +116,19 @@ static struct grid_call call_of(struct wait *wait)
     return (struct grid_call){.done = replied, .context = wait};
 }
 
+/* The loop's descriptors are the parent's until it has got new ones. */
+static bool forked(struct grid_blocking *client)
+{
+    if (!client->forked && face_forked(client->client)) {
+        HOLDS(uv_loop_fork(&client->loop) == 0);
+        client->forked = true;
+    }
+    return client->forked;
+}
+
 static void wait_for(struct grid_blocking *client, const bool *done)
 {
+    (void)forked(client);
     /* Every call has a deadline, so the loop always has something to wait for. */
     while (!*done)
         HOLDS(uv_run(&client->loop, UV_RUN_ONCE) != 0 || *done);
@@ -358,10 +370,17 @@ static void on_closed(void *context)
 
 void grid_blocking_close(struct grid_blocking *client)
 {
-    bool closed = false;
+    bool closed = false, in_child = forked(client);
     grid_client_close(client->client, on_closed, &closed);
     while (!closed)
         uv_run(&client->loop, UV_RUN_ONCE);
+    /* A name that the parent looks up never comes back here: then the rest stays as long as the child. */
+    if (in_child) {
+        uv_run(&client->loop, UV_RUN_NOWAIT);
+        if (uv_loop_close(&client->loop) == 0)
+            memory_free(client);
+        return;
+    }
     /* A name that is still being looked up comes back here. */
     uv_run(&client->loop, UV_RUN_DEFAULT);
     HOLDS(uv_loop_close(&client->loop) == 0);

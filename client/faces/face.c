@@ -6,30 +6,7 @@
 
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
-#include "grid/base/version.h"
 #include "grid/uv/uv_io.h"
-
-/* The public numbers are those of the wire. */
-#define SAME(name) _Static_assert((int)GRID_OUTCOME_##name == (int)GRID_ERR_##name, #name)
-SAME(OK);
-SAME(INVALID);
-SAME(NOT_FOUND);
-SAME(ALREADY_EXISTS);
-SAME(VERSION_CONFLICT);
-SAME(UNAVAILABLE);
-SAME(UNKNOWN);
-SAME(LOG_FULL);
-SAME(TOO_LARGE);
-SAME(RESULT_NOT_KEPT);
-SAME(NOT_SUPPORTED);
-SAME(BUSY);
-SAME(MALFORMED);
-SAME(CLOSED);
-SAME(REFUSED);
-SAME(DENIED);
-SAME(IDEMPOTENCY_MISMATCH);
-SAME(MAP_FULL);
-#undef SAME
 
 struct grid_client {
     struct uv_io *uv_io;
@@ -47,21 +24,6 @@ struct grid_client {
 struct pending_call { struct grid_client *client; struct grid_call call; };
 
 /* ---- small things */
-
-const char *grid_version(void)
-{
-    return GRIDIRON_VERSION;
-}
-
-const char *grid_outcome_name(enum grid_outcome outcome)
-{
-    return grid_err_name((enum grid_err)outcome);
-}
-
-const char *grid_outcome_text(enum grid_outcome outcome)
-{
-    return grid_err_text((enum grid_err)outcome);
-}
 
 struct grid_bytes grid_text(const char *text)
 {
@@ -91,6 +53,15 @@ struct client *face_core(struct grid_client *client)
 struct arena *face_arena(struct grid_client *client)
 {
     return &client->arena;
+}
+
+bool face_forked(struct grid_client *client)
+{
+    if (!uv_io_forked(client->uv_io))
+        return false;
+    if (client->core != NULL)
+        client_disown(client->core);
+    return true;
 }
 
 /* ---- replies */
@@ -177,6 +148,7 @@ struct client_call face_call(struct grid_client *client, const struct grid_call 
 {
     struct pending_call *pending = memory_zero(1, sizeof *pending);
     REQUIRE(call->done != NULL);
+    (void)face_forked(client);
     *pending = (struct pending_call){client, *call};
     return (struct client_call){.done = answered, .context = pending, .deadline_ms = call->timeout_ms};
 }

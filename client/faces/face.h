@@ -7,6 +7,8 @@
 
 struct client *face_core(struct grid_client *client);
 struct arena *face_arena(struct grid_client *client);
+/* This process is a child of the one that opened the client: calls that are made from now on say so. */
+bool face_forked(struct grid_client *client);
 /* The reply of a result, in the client's arena: valid until the next one. */
 void face_reply(struct grid_client *client, const struct client_result *result, struct grid_reply *ret_reply);
 /* Runs the application's callback; it may close the client or the scan. */

@@ -117,5 +117,6 @@ void grid_scan_next(struct grid_scan *scan, const struct grid_call *call)
     struct client_call ready = {.done = on_ready, .context = scan, .deadline_ms = call->timeout_ms};
     REQUIRE(call->done != NULL && scan->call.done == NULL && !scan->ended);
     scan->call = *call;
+    (void)face_forked(scan->client);
     client_ready(face_core(scan->client), &ready);
 }

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -20,7 +21,6 @@ struct conn {
     uv_tcp_t tcp;
     uv_connect_t connecting;
     uv_getaddrinfo_t resolving;
-    uv_write_t writing;
     struct uv_transport *transport;
     struct conn *next, *previous, *dirty_next;
     const struct conn_events *events;
@@ -29,6 +29,7 @@ struct conn {
     struct buffer flying;              /* handed to the system */
     size_t flown;                      /* of `flying`, already taken by the system */
     bool dirty, busy, up, closing, closed, paused, resolving_now;
+    bool known;                        /* to the transport's room */
     bool arriving;                     /* connected on the spot; nobody was told yet. Such a one is dirty */
     enum grid_err reason;
 };
@@ -69,6 +70,12 @@ static void conn_closed(uv_handle_t *handle)
     conn_finish(conn);
 }
 
+static int descriptor(const struct conn *conn)
+{
+    uv_os_fd_t fd;
+    return uv_fileno((const uv_handle_t *)&conn->tcp, &fd) == 0 ? fd : -1;
+}
+
 static void conn_end(struct conn *conn, enum grid_err reason)
 {
     struct uv_transport *transport = conn->transport;
@@ -90,6 +97,8 @@ static void conn_end(struct conn *conn, enum grid_err reason)
         transport->first = conn->next;
     if (conn->next)
         conn->next->previous = conn->previous;
+    if (conn->known)
+        uv_room_forget(&transport->room, descriptor(conn), conn->busy);
     uv_close((uv_handle_t *)&conn->tcp, conn_closed);
 }
 
@@ -99,7 +108,8 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buf)
 {
     struct conn *conn = handle->data;
     (void)suggested;
-    *ret_buf = uv_buf_init((char *)conn->transport->input, INPUT_BYTES);
+    /* Without a place for it nothing is read, and on_read hears of an error. */
+    *ret_buf = uv_buf_init((char *)conn->transport->input, uv_home_left(&conn->transport->home) ? 0 : INPUT_BYTES);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
@@ -114,11 +124,10 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
 /* Without effect on a Unix socket, whose ends share a machine. */
 static void bound_silence(struct conn *conn)
 {
-    uv_os_fd_t fd;
+    int fd = descriptor(conn), each_s = KEEPALIVE_EACH_S;
     unsigned unheard_ms = UNHEARD_MS;
-    int each_s = KEEPALIVE_EACH_S;
     uv_tcp_keepalive(&conn->tcp, 1, KEEPALIVE_S);
-    if (uv_fileno((const uv_handle_t *)&conn->tcp, &fd) != 0)
+    if (fd < 0)
         return;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &each_s, sizeof each_s);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unheard_ms, sizeof unheard_ms);
@@ -147,17 +156,38 @@ static void flown_away(struct conn *conn)
     conn->flown = 0;
 }
 
-static void on_written(uv_write_t *request, int status)
+/* Gives the system what it takes of what flies; the rest waits for room. */
+static void send_flying(struct conn *conn)
 {
-    struct conn *conn = request->data;
-    conn->busy = false;
-    flown_away(conn);
-    if (conn->closing)
-        return;
-    if (status < 0) {
+    ssize_t taken;
+    do
+        taken = send(descriptor(conn), conn->flying.data + conn->flown, conn->flying.size - conn->flown, MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (taken < 0 && errno == EINTR);
+    if (taken < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS) {
         conn_end(conn, GRID_ERR_IO);
         return;
     }
+    conn->flown += taken > 0 ? (size_t)taken : 0;
+    if (conn->flown == conn->flying.size) {
+        flown_away(conn);
+        return;
+    }
+    if (uv_room_wait(&conn->transport->room, descriptor(conn), conn, &conn->known))
+        conn->busy = true;
+    else
+        conn_end(conn, GRID_ERR_IO);
+}
+
+static void on_room(void *context)
+{
+    struct conn *conn = context;
+    if (conn->closing)
+        return;
+    conn->busy = false;
+    uv_room_came(&conn->transport->room);
+    send_flying(conn);
+    if (conn->busy || conn->closing)
+        return;
     conn_flush(conn);
     if (!conn->busy && !conn->closing && conn->events->on_drain)
         conn->events->on_drain(conn->context, conn);
@@ -166,31 +196,18 @@ static void on_written(uv_write_t *request, int status)
 /* Sends at once what the system takes and leaves the rest to the loop. */
 static void conn_flush(struct conn *conn)
 {
-    if (!conn->up || conn->busy || conn->closing || conn->output.size == 0)
+    if (!conn->up || conn->closing || conn->output.size == 0)
+        return;
+    if (uv_home_left(&conn->transport->home)) {
+        conn_end(conn, GRID_ERR_UNAVAILABLE);
+        return;
+    }
+    if (conn->busy)
         return;
     struct buffer empty = conn->flying;
     conn->flying = conn->output;
     conn->output = empty;
-    uv_buf_t buf = uv_buf_init((char *)conn->flying.data, (unsigned)conn->flying.size);
-    int taken = uv_try_write((uv_stream_t *)&conn->tcp, &buf, 1);
-    if (taken == UV_EAGAIN)
-        taken = 0;
-    if (taken < 0) {
-        conn_end(conn, GRID_ERR_IO);
-        return;
-    }
-    conn->flown = (size_t)taken;
-    if (conn->flown == conn->flying.size) {
-        flown_away(conn);
-        return;
-    }
-    buf = uv_buf_init((char *)conn->flying.data + conn->flown, (unsigned)(conn->flying.size - conn->flown));
-    conn->busy = true;
-    conn->writing.data = conn;
-    if (uv_write(&conn->writing, (uv_stream_t *)&conn->tcp, &buf, 1, on_written) < 0) {
-        conn->busy = false;
-        conn_end(conn, GRID_ERR_IO);
-    }
+    send_flying(conn);
 }
 
 static void connected(struct conn *conn);
@@ -380,7 +397,7 @@ static struct conn *connect_(struct transport *base, const char *address, const 
     struct sockaddr_storage numeric;
     conn->events = events;
     conn->context = context;
-    if (transport->silent) {
+    if (transport->silent || uv_home_left(&transport->home)) {
         conn_end(conn, GRID_ERR_UNAVAILABLE);
     } else if (!split_address(address, host, port)) {
         conn_end(conn, GRID_ERR_INVALID);
@@ -542,6 +559,8 @@ void uv_transport_init(struct uv_transport *transport, uv_loop_t *loop, bool tcp
                  .pending = pending, .pause = pause_, .close = close_, .origin = origin},
         .loop = loop, .input = memory_alloc(INPUT_BYTES), .tcp_only = tcp_only,
         .spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC)};
+    uv_home_open(&transport->home);
+    uv_room_init(&transport->room, loop, &transport->home, on_room);
 }
 
 void uv_transport_close(struct uv_transport *transport)
@@ -550,11 +569,13 @@ void uv_transport_close(struct uv_transport *transport)
         listener_close(&transport->base, transport->listeners);
     while (transport->first)
         conn_end(transport->first, GRID_ERR_CLOSED);
+    uv_room_close(&transport->room);
 }
 
 void uv_transport_free(struct uv_transport *transport)
 {
     memory_free(transport->input);
+    uv_home_close(&transport->home);
     if (transport->spare_fd >= 0)
         close(transport->spare_fd);
 }

@@ -15,6 +15,23 @@ struct uv_clock {
     struct uv_transport *transport;    /* flushed after the deferred work */
 };
 
+/* Tells a process from the child that it forked. */
+struct uv_home {
+    volatile uint8_t *mark;            /* 1; 0 in a child. NULL: the system has no such pages */
+    size_t bytes;
+    int64_t process;
+};
+
+/* Who waits until the system takes more (room.c). */
+struct uv_room {
+    uv_loop_t *loop;
+    const struct uv_home *home;
+    uv_poll_t poll;                    /* of epoll_fd; active while somebody waits */
+    int epoll_fd;                      /* -1: nobody has waited yet */
+    size_t waiting;
+    void (*there)(void *conn);
+};
+
 struct uv_transport {
     struct transport base;
     uv_loop_t *loop;
@@ -23,6 +40,8 @@ struct uv_transport {
     uint8_t *input;                    /* one read buffer for all connections */
     bool tcp_only;                     /* listeners open no Unix sockets beside loopback addresses */
     bool silent;                       /* nothing is dialled (uv_node_io_options.dry) */
+    struct uv_home home;               /* in a child nothing is sent, read or dialled: the sockets are the parent's */
+    struct uv_room room;
     int spare_fd;                      /* given up to take a connection that cannot be kept */
     uint64_t shed;                     /* such connections */
 };
@@ -48,6 +67,17 @@ struct uv_io {
 void uv_clock_init(struct uv_clock *clock, uv_loop_t *loop, struct uv_transport *transport);
 void uv_clock_close(struct uv_clock *clock);
 void uv_clock_free(struct uv_clock *clock);
+void uv_home_open(struct uv_home *home);
+bool uv_home_left(const struct uv_home *home);                 /* this is a child of the process that opened it */
+void uv_home_close(struct uv_home *home);
+void uv_room_init(struct uv_room *room, uv_loop_t *loop, const struct uv_home *home, void (*there)(void *conn));
+/* Calls there(conn) when the socket takes more or has failed; that calls uv_room_came, unless the connection was forgotten
+ * meanwhile. `known` is the connection's, false at first. False: the
+ * system has no room for one who waits. */
+bool uv_room_wait(struct uv_room *room, int fd, void *conn, bool *known);
+void uv_room_came(struct uv_room *room);
+void uv_room_forget(struct uv_room *room, int fd, bool waits); /* of a known one, before its socket is closed */
+void uv_room_close(struct uv_room *room);
 void uv_transport_init(struct uv_transport *transport, uv_loop_t *loop, bool tcp_only);
 void uv_transport_flush(struct uv_transport *transport);       /* sends what stands in the output buffers */
 void uv_transport_close(struct uv_transport *transport);

@@ -33,6 +33,11 @@ uint64_t uv_io_connections_shed(const struct uv_io *uv_io)
     return uv_io->transport.shed;
 }
 
+bool uv_io_forked(const struct uv_io *uv_io)
+{
+    return uv_home_left(&uv_io->transport.home);
+}
+
 void uv_io_close(struct uv_io *uv_io)
 {
     uv_transport_close(&uv_io->transport);

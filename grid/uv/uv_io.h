@@ -2,9 +2,10 @@
  *
  * Owns everything it hands out; borrows the loop, which must outlive it. All callbacks run on the loop. Writes to files
  * run in libuv's thread pool and come back on the loop. End-of-iteration work (clock_defer) and the sending of what
- * stands in the output buffers happen in a prepare handle, just before the loop would sleep.
+ * stands in the output buffers happen in a prepare handle, just before the loop would sleep. No SIGPIPE comes from here.
  *
- * Daemons must ignore SIGPIPE themselves. */
+ * In a child of a fork nothing is sent, read or dialled any more: the sockets are the parent's. The child calls uv_loop_fork
+ * before it runs the loop or closes anything. */
 #ifndef GRID_UV_UV_IO_H
 #define GRID_UV_UV_IO_H
 
@@ -19,6 +20,7 @@ struct uv_io *uv_io_open(uv_loop_t *loop);
 struct io *uv_io_io(struct uv_io *uv_io);
 /* Connections that were closed at once because the system had no descriptor for them, as far as it let us know. */
 uint64_t uv_io_connections_shed(const struct uv_io *uv_io);
+bool uv_io_forked(const struct uv_io *uv_io);                  /* this process is a child of the one that opened it */
 /* Closes every handle. Run the loop until its closing callbacks and file writes are done (uv_run(loop, UV_RUN_DEFAULT)
  * returns then when nothing else is on the loop), then uv_io_free. */
 void uv_io_close(struct uv_io *uv_io);

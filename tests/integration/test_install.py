@@ -40,6 +40,61 @@ int main(int count, char **arguments)
 }
 """
 
+# Parent and child with one blocking client: it stays the parent's, whatever the child does with its copy.
+FORKS = r"""
+#include <grid_client.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static enum grid_outcome set(struct grid_blocking *client, const char *value)
+{
+    struct grid_key key = grid_key_text(value);
+    struct grid_result *result;
+    enum grid_outcome outcome = grid_blocking_set(client, "forks", &key, grid_text(value), &result);
+    if (outcome == GRID_OUTCOME_FORKED)
+        printf("child: %s\n", grid_result_reply(result)->note);
+    grid_result_close(result);
+    return outcome;
+}
+static int child(struct grid_blocking *parents, const struct grid_options *options)
+{
+    struct grid_blocking *client;
+    uint64_t size = 0;
+    if (set(parents, "x") != GRID_OUTCOME_FORKED || grid_blocking_size(parents, "forks", &size) != GRID_OUTCOME_FORKED)
+        return 2;
+    grid_blocking_close(parents);
+    if (grid_blocking_open(options, &client) != GRID_OUTCOME_OK || set(client, "child") != GRID_OUTCOME_OK)
+        return 3;
+    grid_blocking_close(client);
+    return fflush(stdout) == 0 ? 0 : 4;
+}
+int main(int count, char **arguments)
+{
+    const char *endpoint = arguments[count - 1];
+    struct grid_options options = {.endpoints = &endpoint, .endpoints_count = 1, .timeout_ms = 30000};
+    struct grid_blocking *client;
+    char value[32];
+    uint64_t size = 0;
+    int status;
+    if (grid_blocking_open(&options, &client) != GRID_OUTCOME_OK || set(client, "parent") != GRID_OUTCOME_OK)
+        return 1;
+    pid_t id = fork();
+    if (id == 0)
+        _exit(child(client, &options));
+    for (int i = 0; i < 100; i++) {
+        snprintf(value, sizeof value, "parent-%d", i);
+        if (set(client, value) != GRID_OUTCOME_OK)
+            return 5;
+    }
+    if (waitpid(id, &status, 0) != id || status != 0 || grid_blocking_size(client, "forks", &size) != GRID_OUTCOME_OK)
+        return 6;
+    grid_blocking_close(client);
+    printf("%d entries\n", (int)size);
+    return 0;
+}
+"""
+
 
 class Installed:
     """The installation in a folder of its own."""
@@ -78,6 +133,12 @@ class Installed:
         status, output, error = run([*compiler, *WARNINGS, *options, *self.pkg_config("--cflags"), source, "-o", out, *ours, *libraries])
         assert status == 0, output + error
         return out
+
+    def write(self, name, text):
+        path = os.path.join(self.folder, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
 
     def run(self, *command):
         return run(list(command), environment={"LD_LIBRARY_PATH": self.library_folder()})
@@ -131,9 +192,11 @@ def check_use(tap, here, cc, cxx, endpoint):
     path = here.compile(cxx, os.path.join(EXAMPLES, "greeting.cc"), "greeting", "-std=c++11")
     status, out, error = here.run(path, endpoint, "good day")
     tap.check("so is the C++ example", status == 0 and out.startswith("good day (version "), out + error)
-    source = os.path.join(here.folder, "clashes.c")
-    with open(source, "w", encoding="utf-8") as file:
-        file.write(CLASHES)
+    source = here.write("forks.c", FORKS)
+    status, out, error = here.run(here.compile(cc, source, "forks", "-std=c11", "-D_POSIX_C_SOURCE=200809L"), endpoint)
+    tap.check("in a child of a fork calls say that the client is the parent's, which goes on with it",
+              status == 0 and "the child must open one of its own" in out and out.endswith("102 entries\n"), f"{status}: {out}{error}")
+    source = here.write("clashes.c", CLASHES)
     for static in (False, True):
         path = here.compile(cc, source, f"clashes-{static}", "-std=c11", static=static)
         status, out, error = here.run(path, endpoint)

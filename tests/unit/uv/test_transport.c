@@ -3,6 +3,8 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "grid/base/memory.h"
 #include "tests/unit/uv/uv_fixture.h"
@@ -447,4 +449,140 @@ Test(uv_transport, a_taken_port_is_an_error_and_a_closed_listener_frees_it)
     uv_fixture_turn(&scene.fixture);
     cr_assert_eq(transport_listen(scene.fixture.io->transport, scene.address, on_accept, &scene, &second), GRID_ERR_OK);
     uv_fixture_close(&scene.fixture);
+}
+
+/* SIGPIPE would end this process: it is neither ignored nor blocked here. The reader is paused, so that nothing but the
+ * writing tells that the other end is gone. */
+static void check_writing_to_a_closed_end_raises_no_signal(int kind, size_t before)
+{
+    struct scene scene;
+    scene_open_kind(&scene, kind);
+    connect_both(&scene);
+    conn_pause(scene.fixture.io->transport, scene.client.conn, true);
+    conn_pause(scene.fixture.io->transport, scene.server.conn, true);
+    if (before > 0)
+        write_stream(&scene, &scene.client, 0, before);
+    uv_fixture_turn(&scene.fixture);
+    conn_close(scene.fixture.io->transport, scene.server.conn);
+    uv_fixture_wait(&scene.fixture, &scene.server.closed);
+    while (!scene.client.closed) {
+        write_stream(&scene, &scene.client, before, 1000);
+        uv_fixture_turn(&scene.fixture);
+    }
+    cr_assert_eq(scene.client.reason, GRID_ERR_IO);
+    uv_fixture_close(&scene.fixture);
+}
+
+Test(uv_transport, writing_to_a_closed_end_raises_no_signal)
+{
+    for (int kind = 0; kind < KINDS; kind++) {
+        check_writing_to_a_closed_end_raises_no_signal(kind, 0);
+        /* More than the system takes: the rest waits for room when the end comes. */
+        check_writing_to_a_closed_end_raises_no_signal(kind, 32 * 1024 * 1024);
+    }
+}
+
+enum { BLOCKED = 5 };
+
+struct crowd { struct scene scene; struct end clients[BLOCKED]; struct conn *servers[BLOCKED]; size_t accepted, closed; bool ending; };
+
+static const struct conn_events NO_EVENTS;
+
+static void crowd_accept(void *context, struct conn *conn)
+{
+    struct crowd *crowd = context;
+    crowd->servers[crowd->accepted++] = conn;
+    conn_attach(crowd->scene.fixture.io->transport, conn, &NO_EVENTS, NULL);
+    conn_pause(crowd->scene.fixture.io->transport, conn, true);
+}
+
+/* The first that has sent everything ends all others, some of which stand in the same batch of events. */
+static void crowd_drained(void *context, struct conn *conn)
+{
+    struct end *end = context;
+    struct crowd *crowd = (struct crowd *)end->scene;
+    for (size_t i = 0; crowd->ending && i < BLOCKED; i++)
+        if (crowd->clients[i].conn && crowd->clients[i].conn != conn)
+            conn_close(crowd->scene.fixture.io->transport, crowd->clients[i].conn);
+}
+
+static void crowd_closed(void *context, struct conn *conn, enum grid_err reason)
+{
+    struct end *end = context;
+    on_close(context, conn, reason);
+    ((struct crowd *)end->scene)->closed++;
+}
+
+static const struct conn_events crowd_events = {on_open, on_data, crowd_drained, crowd_closed};
+
+Test(uv_transport, one_that_waits_for_room_may_end_others_that_wait)
+{
+    struct crowd crowd = {0};
+    struct transport *transport;
+    uv_fixture_open(&crowd.scene.fixture, NULL, NULL);
+    transport = crowd.scene.fixture.io->transport;
+    uv_free_address(crowd.scene.address);
+    cr_assert_eq(transport_listen(transport, crowd.scene.address, crowd_accept, &crowd, &crowd.scene.listener), GRID_ERR_OK);
+    for (size_t i = 0; i < BLOCKED; i++) {
+        crowd.clients[i].scene = &crowd.scene;
+        crowd.clients[i].conn = transport_connect(transport, crowd.scene.address, &crowd_events, &crowd.clients[i]);
+    }
+    uv_fixture_wait_count(&crowd.scene.fixture, &crowd.accepted, BLOCKED);
+    /* Each a little more than the system takes. */
+    for (size_t i = 0; i < BLOCKED; i++)
+        for (bool waits = false; !waits; waits = conn_pending(transport, crowd.clients[i].conn) > 0) {
+            append_stream(conn_output(transport, crowd.clients[i].conn), 0, 32 * 1024);
+            uv_fixture_turn(&crowd.scene.fixture);
+        }
+    crowd.ending = true;
+    for (size_t i = 0; i < BLOCKED; i++)
+        conn_pause(transport, crowd.servers[i], false);
+    uv_fixture_wait_count(&crowd.scene.fixture, &crowd.closed, BLOCKED - 1);
+    uv_fixture_close(&crowd.scene.fixture);
+}
+
+/* In the child: what it does with the parent's connection comes to an end there, and its exit status says so. */
+static int use_in_child(struct scene *scene)
+{
+    alarm(30);
+    if (uv_loop_fork(&scene->fixture.loop) != 0 || !uv_io_forked(scene->fixture.uv_io))
+        return 2;
+    write_stream(scene, &scene->client, 7, 1000);
+    while (!scene->client.closed)
+        uv_run(&scene->fixture.loop, UV_RUN_ONCE);
+    dial(scene, scene->address);
+    scene->client.closed = false;
+    while (!scene->client.closed)
+        uv_run(&scene->fixture.loop, UV_RUN_ONCE);
+    return scene->client.reason == GRID_ERR_UNAVAILABLE && scene->server.received == 0 ? 0 : 3;
+}
+
+static void check_a_child_leaves_the_parents_connections_alone(int kind)
+{
+    struct scene scene;
+    int status;
+    scene_open_kind(&scene, kind);
+    connect_both(&scene);
+    cr_assert_not(uv_io_forked(scene.fixture.uv_io));
+    /* Some of it is on its way, and some waits for room, when the process forks. */
+    conn_pause(scene.fixture.io->transport, scene.server.conn, true);
+    write_stream(&scene, &scene.client, 0, 16 * 1024 * 1024);
+    uv_fixture_turn(&scene.fixture);
+    conn_pause(scene.fixture.io->transport, scene.server.conn, false);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(use_in_child(&scene));
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %d", status);
+    write_stream(&scene, &scene.client, 16 * 1024 * 1024, 1000);
+    uv_fixture_wait_count(&scene.fixture, &scene.server.received, 16 * 1024 * 1024 + 1000);
+    cr_assert_eq(scene.server.mismatches, 0);
+    cr_assert_not(scene.client.closed);
+    uv_fixture_close(&scene.fixture);
+}
+
+Test(uv_transport, a_child_leaves_the_parents_connections_alone)
+{
+    for (int kind = 0; kind < KINDS; kind++)
+        check_a_child_leaves_the_parents_connections_alone(kind);
 }

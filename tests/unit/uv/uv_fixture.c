@@ -40,7 +40,6 @@ void uv_fixture_open(struct uv_fixture *fixture, const char *directory, const ch
 void uv_fixture_open_options(struct uv_fixture *fixture, struct uv_node_io_options options)
 {
     char *note = NULL;
-    signal(SIGPIPE, SIG_IGN);
     *fixture = (struct uv_fixture){0};
     uv_loop_init(&fixture->loop);
     /* Started before the clock's own, it runs after that one: libuv puts the latest first. */

@@ -83,6 +83,7 @@ int ctl_exit_code(enum grid_outcome outcome)
     case GRID_OUTCOME_DENIED:
     case GRID_OUTCOME_IDEMPOTENCY_MISMATCH:
     case GRID_OUTCOME_MAP_FULL:
+    case GRID_OUTCOME_FORKED:
     default: return EXIT_FAILED;
     }
 }

@@ -1,5 +1,7 @@
 #include <criterion/criterion.h>
-#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "client/grid_client.h"
@@ -33,7 +35,6 @@ static void on_answer(void *context, const struct grid_reply *reply)
 static void scene_open(struct scene *scene)
 {
     *scene = (struct scene){0};
-    signal(SIGPIPE, SIG_IGN);
     uv_loop_init(&scene->loop);
     struct grid_options options = {.endpoints = &NOBODY, .endpoints_count = 1, .timeout_ms = 50};
     scene->client = grid_client_open(&scene->loop, &options);
@@ -96,4 +97,46 @@ Test(client_face, may_be_closed_from_inside_a_callback)
     set(&scene);
     scene_end(&scene);
     cr_assert_eq(scene.answers, 3, "each call is answered exactly once");
+}
+
+/* Runs in a child; its exit status says what is wrong. */
+static int use_after_fork(struct scene *scene)
+{
+    alarm(30);
+    if (uv_loop_fork(&scene->loop) != 0)
+        return 2;
+    set(scene);
+    while (scene->answers == 0)
+        uv_run(&scene->loop, UV_RUN_ONCE);
+    if (scene->outcome != GRID_OUTCOME_FORKED)
+        return 3;
+    grid_client_close(scene->client, on_closed, scene);
+    uv_run(&scene->loop, UV_RUN_DEFAULT);
+    return scene->closed && uv_loop_close(&scene->loop) == 0 ? 0 : 4;
+}
+
+Test(face, says_in_a_child_that_the_client_is_the_parents)
+{
+    struct scene scene;
+    int status;
+    scene_open(&scene);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(use_after_fork(&scene));
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %d", status);
+    set(&scene);
+    while (scene.answers == 0)
+        uv_run(&scene.loop, UV_RUN_ONCE);
+    cr_assert_eq(scene.outcome, GRID_OUTCOME_UNAVAILABLE, "the parent goes on as before");
+    grid_client_close(scene.client, on_closed, &scene);
+    scene_end(&scene);
+}
+
+Test(face, has_a_text_for_every_outcome)
+{
+    for (int i = 0; i <= GRID_OUTCOME_FORKED; i++) {
+        const char *text = grid_outcome_text((enum grid_outcome)i);
+        cr_assert(strlen(text) > 1 && strstr(text, "--") == NULL && strstr(text, "request id") == NULL, "%d: %s", i, text);
+    }
 }
