@@ -170,7 +170,7 @@ struct grid_partition_status {
 struct grid_reply {
     enum grid_outcome outcome;
     const char *note;                                      /* for people; never NULL */
-    bool found;                                            /* get; writes: there was an entry before; drop: the map */
+    bool found;                                            /* get; writes: there was an entry before; drop: the map; command: done before */
     struct grid_bytes value;                               /* get; the old value of put, replace and take */
     uint64_t version;                                      /* of the entry, after the call: set, get, compare-and-set */
     uint64_t ttl_ms;                                       /* get: what is left of it; 0: it does not end */

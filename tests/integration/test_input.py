@@ -76,12 +76,63 @@ def loads(tap, nodes):
     tap.check("and wrote none of it", maps.run("map", "size", "--map", "bad")[1] == "0\n")
 
 
+CUSTOMER = '{"customerId":"c","email":"c@example.com","name":"Customer"}'
+PRODUCT = '{"productId":"p","sku":"S","name":"Lamp","price":"12.50","currency":"EUR","initialQuantity":1000}'
+ORDER = '{"customerId":"c","lines":[{"productId":"p","quantity":1}],"shippingAddress":"Main Street 1","paymentMethod":"CREDIT_CARD"}'
+
+
+def create(nodes, group, command, text, *more):
+    code, out, error = gridctl(PROGRAMS, nodes, group, command, "--file", "-", "-o", "json", *more, text=text)
+    return code, json.loads(out) if out else error
+
+
+def shop_fields(tap, nodes):
+    for group, command, text in (("customer", "create", CUSTOMER), ("product", "create", PRODUCT)):
+        code, shown = create(nodes, group, command, text)
+        tap.check(f"a {group} is created", code == 0 and shown["accepted"] == 1, str(shown))
+    for what, group, command, text, *said in (
+            ("a product refuses quantityOnHand", "product", "create", PRODUCT.replace("initialQuantity", "quantityOnHand"), "quantityOnHand"),
+            ("a product needs a currency", "product", "create", PRODUCT.replace('"currency":"EUR",', ""), "currency: is missing"),
+            ("a misspelt shipping address is named", "order", "submit", ORDER.replace("shippingAddress", "shippingAdress"),
+             "shippingAdress", "did you mean shippingAddress?"),
+            ("a coupon is refused", "order", "submit", ORDER.replace('{"customerId"', '{"coupon":"X","customerId"'), "coupon"),
+            ("a line's price is refused", "order", "submit", ORDER.replace('"quantity":1', '"quantity":1,"price":"1.00"'), "lines[0].price"),
+            ("a mode that is not supported is refused", "order", "submit", ORDER.replace('{"customerId"', '{"mode":"ORCHESTRATED","customerId"'),
+             "mode", "CHOREOGRAPHED")):
+        code, shown = create(nodes, group, command, "\n" + text)
+        errors = shown["errors"]
+        tap.check(what, code == 1 and shown["rejected"] == 1 and errors[0]["line"] == 2 and all(each in errors[0]["reason"] for each in said), str(shown))
+    product = PRODUCT.replace('"p"', '"dear"').replace('"12.50"', "92233720368547758.07")
+    code, shown = create(nodes, "product", "create", product)
+    stored = gridctl_json(PROGRAMS, nodes, "product", "get", "dear")
+    tap.check("a price without quotes keeps its cents", code == 0 and stored["price"] == "92233720368547758.07", f"{shown} {stored}")
+
+
+def order_ids(tap, nodes):
+    code, first = create(nodes, "order", "submit", ORDER + "\n" + ORDER + "\n" + ORDER.replace("{", '{"orderId":"mine",', 1))
+    ids = [each["id"] for each in first["ids"]]
+    tap.check("ids that were made are printed with their lines", code == 0 and first["accepted"] == 3 and len(set(ids)) == 2 and
+              [each["line"] for each in first["ids"]] == [1, 2], str(first))
+    tap.check("and are the orders' ids", gridctl_json(PROGRAMS, nodes, "order", "get", ids[1])["orderId"] == ids[1])
+    code, again = create(nodes, "order", "submit", ORDER + "\n" + ORDER.replace("{", '{"orderId":"mine",', 1))
+    tap.check("the same lines tomorrow are already there", code == 0 and (again["accepted"], again["alreadyThere"]) == (0, 2) and
+              again["ids"] == [{"line": 1, "id": ids[0], "alreadyThere": True}], str(again))
+    code, out, _ = gridctl(PROGRAMS, nodes, "order", "submit", "--file", "-", text=ORDER)
+    tap.check("people are told so, and what to do", code == 0 and f"line 1: {ids[0]} (already there)" in out and "--new-ids" in out and
+              "0 accepted, 1 already there" in out, out)
+    code, fresh = create(nodes, "order", "submit", ORDER + "\n" + ORDER, "--new-ids")
+    tap.check("--new-ids places them anew", code == 0 and fresh["accepted"] == 2 and
+              len({each["id"] for each in fresh["ids"]} | set(ids)) == 4, str(fresh))
+    code, shown = create(nodes, "product", "create", PRODUCT.replace('"productId":"p",', ""))
+    tap.check("products get ids as well", code == 0 and len(shown["ids"]) == 1, str(shown))
+
+
 def main():
     tap = Tap()
     with cluster(PROGRAMS, nodes=1, partitions=4) as nodes:
         nodes.start(nodes.ids())
         nodes.wait_ready(nodes.ids())
-        for part in (batches, loads):
+        for part in (batches, loads, shop_fields, order_ids):
             part(tap, nodes)
     return tap.end()
 

@@ -15,7 +15,7 @@ const struct option_row COMMON_OPTIONS[] = {
 #define LIMIT_OPTION {"limit", 'n', "N", "at most so many; 0: all (default 100)"}
 #define BULK_OPTIONS                                                                \
     {"file", 'f', "FILE|-", "newline-delimited JSON; - is standard input"},         \
-    {"strict", 0, NULL, "stop at the first line that is rejected"},                 \
+    {"strict", 0, NULL, "start no line after one was rejected"},                 \
     {"progress", 0, NULL, "draw a progress bar on standard error"}
 
 #define WRITE_OPTIONS                                                                                             \
@@ -63,7 +63,10 @@ static const struct option_row scan_options[] = {
     LIMIT_OPTION,
     {0}};
 static const struct option_row load_options[] = {MAP_OPTION, BULK_OPTIONS, {0}};
-static const struct option_row create_options[] = {BULK_OPTIONS, {0}};
+static const struct option_row create_options[] = {
+    BULK_OPTIONS,
+    {"new-ids", 0, NULL, "lines without an id get fresh ones (default: derived from their bytes, so that a repeat creates nothing)"},
+    {0}};
 static const struct option_row limit_options[] = {LIMIT_OPTION, {0}};
 static const struct option_row status_options[] = {
     {"status", 's', "STATUS", "only those in this status, for example CONFIRMED or COMPENSATED"}, LIMIT_OPTION, {0}};
@@ -155,9 +158,10 @@ const struct command_row COMMANDS[] = {
     {"product", "get", "ID", 1, 1, "Shows a product and its stock.", NULL, "product get p-1 -o json", product_get},
     {"product", "list", "", 0, 0, "Lists products and their stock.", limit_options, "product list --limit 0 -o json",
      product_list},
-    {"order", "submit", "", 0, 0, "Places orders, one JSON object a line; a line that was placed before counts once.",
+    {"order", "submit", "", 0, 0, "Places orders, one JSON object a line; one that was placed before is already there.",
      create_options,
      "order submit --file examples/orders.ndjson\n"
+     "order submit --file more.ndjson --new-ids    # equal lines of earlier files are orders of their own\n"
      "order submit --file - -o json < examples/orders.ndjson",
      order_submit_file},
     {"order", "get", "ID", 1, 1, "Shows an order.", NULL, "order get o-1 -o json", order_get},

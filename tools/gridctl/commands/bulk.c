@@ -31,16 +31,37 @@ void bulk_accept(struct bulk *bulk)
     ended(bulk);
 }
 
+void bulk_find_there(struct bulk *bulk)
+{
+    REQUIRE(bulk->creates);
+    bulk->already_there++;
+    ended(bulk);
+}
+
+static char *copy(struct bytes text)
+{
+    char *copied = memory_zero(text.size + 1, 1);
+    if (text.size > 0)
+        memcpy(copied, text.data, text.size);
+    return copied;
+}
+
+void bulk_keep_id(struct bulk *bulk, uint64_t line, const char *id, bool already_there)
+{
+    if (bulk->ids_count == bulk->ids_capacity) {
+        bulk->ids_capacity = bulk->ids_capacity > 0 ? bulk->ids_capacity * 2 : 16;
+        bulk->ids = memory_resize(bulk->ids, bulk->ids_capacity * sizeof *bulk->ids);
+    }
+    bulk->ids[bulk->ids_count++] = (struct bulk_id){line, copy(bytes_of_text(id)), already_there};
+}
+
 static void keep_error(struct bulk *bulk, uint64_t line, struct bytes reason)
 {
     if (bulk->errors_count == bulk->errors_capacity) {
         bulk->errors_capacity = bulk->errors_capacity > 0 ? bulk->errors_capacity * 2 : 16;
         bulk->errors = memory_resize(bulk->errors, bulk->errors_capacity * sizeof *bulk->errors);
     }
-    char *text = memory_zero(reason.size + 1, 1);
-    if (reason.size > 0)
-        memcpy(text, reason.data, reason.size);
-    bulk->errors[bulk->errors_count++] = (struct bulk_error){line, text};
+    bulk->errors[bulk->errors_count++] = (struct bulk_error){line, copy(reason)};
 }
 
 void bulk_reject(struct bulk *bulk, uint64_t line, const char *format, ...)
@@ -56,16 +77,22 @@ void bulk_reject(struct bulk *bulk, uint64_t line, const char *format, ...)
     ended(bulk);
 }
 
+void bulk_leave_unknown(struct bulk *bulk, uint64_t line, const char *what_to_do)
+{
+    char text[256];
+    snprintf(text, sizeof text, "UNKNOWN: it may or may not have been applied; %s", what_to_do);
+    keep_error(bulk, line, bytes_of_text(text));
+    bulk->unknown++;
+    ended(bulk);
+}
+
 void bulk_finish(struct bulk *bulk, uint64_t line, const struct grid_reply *reply)
 {
     /* Applied, although the answer was lost: what counts is that it happened. */
     if (reply->outcome == GRID_OUTCOME_OK || reply->outcome == GRID_OUTCOME_RESULT_NOT_KEPT) {
         bulk_accept(bulk);
     } else if (reply->outcome == GRID_OUTCOME_UNKNOWN) {
-        static const char text[] = "UNKNOWN: it may or may not have been applied; submit the line again";
-        keep_error(bulk, line, bytes_of_text(text));
-        bulk->unknown++;
-        ended(bulk);
+        bulk_leave_unknown(bulk, line, "submit the line again");
     } else {
         const char *name = reply->outcome == GRID_OUTCOME_REFUSED && reply->refusal[0] != 0
                                ? reply->refusal : grid_outcome_name(reply->outcome);
@@ -79,7 +106,7 @@ void bulk_finish(struct bulk *bulk, uint64_t line, const struct grid_reply *repl
 static void draw(struct bulk *bulk, bool last)
 {
     uint64_t now = uv_hrtime();
-    uint64_t ended_lines = bulk->accepted + bulk->rejected + bulk->unknown;
+    uint64_t ended_lines = bulk->accepted + bulk->already_there + bulk->rejected + bulk->unknown;
     if (!bulk->progress || (!last && now - bulk->drawn_ns < DRAW_EVERY_NS))
         return;
     bulk->drawn_ns = now;
@@ -177,12 +204,33 @@ static int by_line(const void *left, const void *right)
     return a->line < b->line ? -1 : a->line > b->line;
 }
 
+static int ids_by_line(const void *left, const void *right)
+{
+    const struct bulk_id *a = left, *b = right;
+    return a->line < b->line ? -1 : a->line > b->line;
+}
+
+static void ids_json(const struct bulk *bulk, struct json *json)
+{
+    json_put_array_begin(json, "ids");
+    for (size_t i = 0; i < bulk->ids_count; i++) {
+        json_put_object_begin(json, NULL);
+        json_put_unsigned(json, "line", bulk->ids[i].line);
+        json_put_string(json, "id", bulk->ids[i].id);
+        json_put_bool(json, "alreadyThere", bulk->ids[i].already_there);
+        json_put_object_end(json);
+    }
+    json_put_array_end(json);
+}
+
 static void summary_json(const struct bulk *bulk)
 {
     struct json json = ctl_json(bulk->ctl);
     json_put_object_begin(&json, NULL);
     json_put_unsigned(&json, "submitted", bulk->submitted);
     json_put_unsigned(&json, "accepted", bulk->accepted);
+    if (bulk->creates)
+        json_put_unsigned(&json, "alreadyThere", bulk->already_there);
     json_put_unsigned(&json, "rejected", bulk->rejected);
     json_put_unsigned(&json, "unknown", bulk->unknown);
     json_put_array_begin(&json, "errors");
@@ -193,26 +241,47 @@ static void summary_json(const struct bulk *bulk)
         json_put_object_end(&json);
     }
     json_put_array_end(&json);
+    if (bulk->creates)
+        ids_json(bulk, &json);
     json_put_object_end(&json);
     ctl_json_end(bulk->ctl);
+}
+
+static void ids_text(const struct bulk *bulk)
+{
+    struct buffer *out = &bulk->ctl->out;
+    size_t there = 0;
+    for (size_t i = 0; i < bulk->ids_count; i++) {
+        const struct bulk_id *made = &bulk->ids[i];
+        there += made->already_there;
+        buffer_append_format(out, "line %" PRIu64 ": %s%s\n", made->line, made->id, made->already_there ? " (already there)" : "");
+    }
+    if (there > 0)
+        buffer_append_format(out, "%zu lines without an id were submitted before: their ids are derived from their bytes. "
+                             "--new-ids makes fresh ones.\n", there);
 }
 
 static void summary_table(const struct bulk *bulk)
 {
     struct buffer *out = &bulk->ctl->out;
+    ids_text(bulk);
     for (size_t i = 0; i < bulk->errors_count && i < ERRORS_SHOWN; i++)
         buffer_append_format(out, "line %" PRIu64 ": %s\n", bulk->errors[i].line, bulk->errors[i].reason);
     if (bulk->errors_count > ERRORS_SHOWN)
         buffer_append_format(out, "... and %zu more (-o json shows all)\n", bulk->errors_count - ERRORS_SHOWN);
-    buffer_append_format(out, "%" PRIu64 " %s submitted: %" PRIu64 " accepted, %" PRIu64 " rejected, %" PRIu64 " unknown\n",
-                         bulk->submitted, bulk->noun, bulk->accepted, bulk->rejected, bulk->unknown);
+    buffer_append_format(out, "%" PRIu64 " %s submitted: %" PRIu64 " accepted, ", bulk->submitted, bulk->noun, bulk->accepted);
+    if (bulk->creates)
+        buffer_append_format(out, "%" PRIu64 " already there, ", bulk->already_there);
+    buffer_append_format(out, "%" PRIu64 " rejected, %" PRIu64 " unknown\n", bulk->rejected, bulk->unknown);
 }
 
 static int summarize(struct bulk *bulk)
 {
-    HOLDS(bulk->submitted == bulk->accepted + bulk->rejected + bulk->unknown);
+    HOLDS(bulk->submitted == bulk->accepted + bulk->already_there + bulk->rejected + bulk->unknown);
     if (bulk->errors_count > 0)
         qsort(bulk->errors, bulk->errors_count, sizeof *bulk->errors, by_line);
+    if (bulk->ids_count > 0)
+        qsort(bulk->ids, bulk->ids_count, sizeof *bulk->ids, ids_by_line);
     if (bulk->ctl->json)
         summary_json(bulk);
     else
@@ -220,9 +289,19 @@ static int summarize(struct bulk *bulk)
     return bulk->unknown > 0 ? EXIT_UNKNOWN : bulk->rejected > 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
-int bulk_run(struct ctl *ctl, const char *noun, bulk_start_fn start, void *context)
+static void bulk_close(struct bulk *bulk)
 {
-    struct bulk bulk = {.ctl = ctl, .start = start, .context = context, .noun = noun,
+    for (size_t i = 0; i < bulk->errors_count; i++)
+        memory_free(bulk->errors[i].reason);
+    for (size_t i = 0; i < bulk->ids_count; i++)
+        memory_free(bulk->ids[i].id);
+    memory_free(bulk->errors);
+    memory_free(bulk->ids);
+}
+
+int bulk_run(struct ctl *ctl, const struct bulk_plan *plan)
+{
+    struct bulk bulk = {.ctl = ctl, .start = plan->start, .context = plan->context, .noun = plan->noun, .creates = plan->creates,
                         .strict = ctl_flag(ctl, "strict"), .began_ns = uv_hrtime()};
     const char *path = ctl_option(ctl, "file", NULL);
     if (path == NULL)
@@ -243,8 +322,6 @@ int bulk_run(struct ctl *ctl, const char *noun, bulk_start_fn start, void *conte
     }
     if (!is_input)
         close(file);
-    for (size_t i = 0; i < bulk.errors_count; i++)
-        memory_free(bulk.errors[i].reason);
-    memory_free(bulk.errors);
+    bulk_close(&bulk);
     return code;
 }

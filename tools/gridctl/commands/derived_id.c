@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <uv.h>
 
 #include "grid/base/check.h"
 #include "grid/base/hash.h"
@@ -48,14 +49,26 @@ static uint64_t ordinal_of(struct derived_ids *ids, struct bytes line)
     return seen->count++;
 }
 
+static void write_uuid(uint64_t high, uint64_t low, uint64_t version, char ret_id[DERIVED_ID_BYTES])
+{
+    high = (high & ~UINT64_C(0xf000)) | version << 12;
+    low = (low & ~(UINT64_C(3) << 62)) | UINT64_C(1) << 63;
+    snprintf(ret_id, DERIVED_ID_BYTES, "%08" PRIx64 "-%04" PRIx64 "-%04" PRIx64 "-%04" PRIx64 "-%012" PRIx64, high >> 32,
+             high >> 16 & 0xffff, high & 0xffff, low >> 48, low & UINT64_C(0xffffffffffff));
+}
+
 void derived_id_next(struct derived_ids *ids, struct bytes line, char ret_id[DERIVED_ID_BYTES])
 {
     uint64_t ordinal = ordinal_of(ids, line);
     uint64_t high = hash_xxh3(line, SEED_HIGH + ordinal), low = hash_xxh3(line, SEED_LOW + ordinal);
-    high = (high & ~UINT64_C(0xf000)) | UINT64_C(0x8000);
-    low = (low & ~(UINT64_C(3) << 62)) | UINT64_C(1) << 63;
-    snprintf(ret_id, DERIVED_ID_BYTES, "%08" PRIx64 "-%04" PRIx64 "-%04" PRIx64 "-%04" PRIx64 "-%012" PRIx64, high >> 32,
-             high >> 16 & 0xffff, high & 0xffff, low >> 48, low & UINT64_C(0xffffffffffff));
+    write_uuid(high, low, 8, ret_id);
+}
+
+void derived_id_fresh(char ret_id[DERIVED_ID_BYTES])
+{
+    uint64_t random[2];
+    HOLDS(uv_random(NULL, NULL, random, sizeof random, 0, NULL) == 0);
+    write_uuid(random[0], random[1], 4, ret_id);
 }
 
 void derived_ids_close(struct derived_ids *ids)

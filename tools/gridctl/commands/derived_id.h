@@ -15,6 +15,8 @@ struct derived_ids { struct derived_seen *seen; size_t count, capacity; };
 
 /* The id of the next line; `line` without its end. */
 void derived_id_next(struct derived_ids *ids, struct bytes line, char ret_id[DERIVED_ID_BYTES]);
+/* An id like no other: a UUID of version 4, from the system's randomness. */
+void derived_id_fresh(char ret_id[DERIVED_ID_BYTES]);
 void derived_ids_close(struct derived_ids *ids);
 
 #endif

@@ -32,7 +32,7 @@ int map_load(struct ctl *ctl)
 {
     struct arena arena;
     arena_init(&arena, 64 * 1024);
-    int code = bulk_run(ctl, "entries", start_line, &arena);
+    int code = bulk_run(ctl, &(struct bulk_plan){.noun = "entries", .start = start_line, .context = &arena});
     arena_close(&arena);
     return code;
 }

@@ -59,3 +59,13 @@ Test(derived_id, other_lines_in_between_change_nothing)
     derived_ids_close(&once);
     derived_ids_close(&again);
 }
+
+Test(derived_id, fresh_ones_are_random_uuids)
+{
+    char a[DERIVED_ID_BYTES], b[DERIVED_ID_BYTES];
+    derived_id_fresh(a);
+    derived_id_fresh(b);
+    cr_expect_str_neq(a, b);
+    cr_expect_eq(strlen(a), 36);
+    cr_expect(a[14] == '4' && strchr("89ab", a[19]) != NULL, "version 4: %s", a);
+}
