@@ -106,7 +106,7 @@ def runnable(line, nodes):
 
 
 def run_line(tap, nodes, path, line, expected):
-    environment = {"GRIDIRON_ENDPOINTS": nodes.endpoints(), "PATH": PROGRAMS.bin + os.pathsep + os.environ["PATH"]}
+    environment = {"GRIDIRON_ENDPOINTS": nodes.endpoints(), "XDG_CONFIG_HOME": nodes.folder, "PATH": PROGRAMS.bin + os.pathsep + os.environ["PATH"]}
     starts = re.fullmatch(r"(?:\./)?tools/cluster start (all|\d+)", line)
     if starts:
         # By hand: tools/cluster takes its nodes from build/, and this may be another build.

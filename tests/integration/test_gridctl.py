@@ -182,6 +182,26 @@ def examples(tap, nodes):
     tap.check("the example of the asynchronous face sets its keys", code == 0 and "the map holds 5000" in out, out + error)
 
 
+def contexts(tap, nodes):
+    """Which way to name endpoints counts: nobody listens at `away`."""
+    away, here = "127.0.0.1:9", nodes.endpoints()
+    folder = {"XDG_CONFIG_HOME": nodes.folder}
+
+    def reaches(*options, **variables):
+        code, _, error = run([PROGRAMS.path("gridctl"), "map", "size", "--timeout", "500", *options], environment={**folder, **variables})
+        return code == 0, error
+    for arguments in (("add", "here", here), ("add", "away", away), ("use", "away")):
+        code, _, error = run([PROGRAMS.path("gridctl"), "context", *arguments], environment=folder)
+        tap.check("context " + " ".join(arguments[:2]) + " is done", code == 0, error)
+    tap.check("commands go to the context in use", not reaches()[0] and away in reaches()[1])
+    tap.check("GRIDIRON_CONTEXT counts more", *reaches(GRIDIRON_CONTEXT="here"))
+    tap.check("GRIDIRON_ENDPOINTS counts more than that", *reaches(GRIDIRON_CONTEXT="away", GRIDIRON_ENDPOINTS=here))
+    tap.check("--context counts more than that", *reaches("--context", "here", GRIDIRON_ENDPOINTS=away))
+    tap.check("so does --endpoints", *reaches("--endpoints", here, GRIDIRON_ENDPOINTS=away, GRIDIRON_CONTEXT="away"))
+    code, _, error = run([PROGRAMS.path("gridctl"), "map", "size", "--context", "nowhere"], environment=folder)
+    tap.check("a context that does not exist is exit 2", code == 2 and "nowhere" in error, error)
+
+
 def nobody_there(tap):
     code, _, error = run([PROGRAMS.path("gridctl"), "map", "get", "x", "-e", "127.0.0.1:9", "--timeout", "500"])
     tap.check("no node is exit 3", code == 3 and "127.0.0.1:9" in error, error)
@@ -197,7 +217,7 @@ def main():
     with cluster(PROGRAMS, nodes=3, partitions=8) as nodes:
         nodes.start(nodes.ids())
         nodes.wait_ready(nodes.ids())
-        for part in (status, maps, loads, orders, bad_orders, history, examples):
+        for part in (status, maps, loads, orders, bad_orders, history, examples, contexts):
             part(tap, nodes)
         nodes.kill([2, 3])
         code, out, error = gridctl(PROGRAMS, nodes, "map", "set", "k", "v", "--timeout", "1500")

@@ -13,6 +13,7 @@
 
 enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_UNAVAILABLE = 3, EXIT_UNKNOWN = 4 };
 
+#define ENDPOINTS_DEFAULT "127.0.0.1:7400,127.0.0.1:7410,127.0.0.1:7420"
 enum { ENDPOINTS_MAX = 64, ARGUMENTS_MAX = 4, OPTIONS_MAX = 16 };
 
 struct option_row {
@@ -39,7 +40,8 @@ struct ctl {
     int arguments_count;
     const char *values[OPTIONS_MAX];       /* of the command's options, by row; flags: "" */
     const char *endpoints[ENDPOINTS_MAX];
-    size_t endpoints_count;
+    size_t endpoints_count;                /* 0: neither flag nor environment named any; ctl_find_endpoints looks further */
+    const char *context;                   /* --context; NULL: not given */
     char *endpoints_text;
     uint64_t timeout_ms;
     bool json, color;
@@ -59,12 +61,16 @@ enum parse_result { PARSE_RUN, PARSE_HELP, PARSE_USAGE };
  * caller closes. `endpoints`: from the environment, or NULL. */
 enum parse_result parse(struct ctl *ctl, int count, char *const *arguments, const char *endpoints, struct buffer *text);
 void parse_close(struct ctl *ctl);
+/* Cuts "host:port,host:port"; false: it is something else. parse_close frees the copy. */
+bool ctl_take_endpoints(struct ctl *ctl, const char *text);
 const char *ctl_option(const struct ctl *ctl, const char *name, const char *otherwise);
 bool ctl_flag(const struct ctl *ctl, const char *name);
 /* An option's number; false, with a message, when it is none or above `most`. */
 bool ctl_number(const struct ctl *ctl, const char *name, uint64_t otherwise, uint64_t most, uint64_t *ret_number);
 
 /* ---- connection (session.c) */
+/* Endpoints that follow from contexts, or the default ones (commands/context.c); an exit code. */
+int ctl_find_endpoints(struct ctl *ctl);
 /* Connects and waits for the first node; an exit code. */
 int ctl_connect(struct ctl *ctl);
 void ctl_close(struct ctl *ctl);
@@ -80,6 +86,10 @@ void ctl_json_end(struct ctl *ctl);        /* closing newline */
 /* ---- commands */
 int cluster_status(struct ctl *ctl);
 int cluster_watch(struct ctl *ctl);
+int context_add(struct ctl *ctl);
+int context_use(struct ctl *ctl);
+int context_list(struct ctl *ctl);
+int context_remove(struct ctl *ctl);
 int completion_bash(struct ctl *ctl);
 int completion_zsh(struct ctl *ctl);
 int level_show(struct ctl *ctl);

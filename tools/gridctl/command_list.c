@@ -3,7 +3,8 @@
 #include "tools/gridctl/command.h"
 
 const struct option_row COMMON_OPTIONS[] = {
-    {"endpoints", 'e', "HOST:PORT,...", "nodes to connect to (GRIDIRON_ENDPOINTS; default 127.0.0.1:7400,:7410,:7420)"},
+    {"endpoints", 'e', "HOST:PORT,...", "nodes to connect to (GRIDIRON_ENDPOINTS; default: the context's, or 127.0.0.1:7400,:7410,:7420)"},
+    {"context", 0, "NAME", "a name for endpoints (GRIDIRON_CONTEXT; default: the one in use, see gridctl context)"},
     {"output", 'o', "table|json", "how results are shown (default table)"},
     {"timeout", 't', "MS", "how long one request may take (default 10000)"},
     {"help", 'h', NULL, "this help"},
@@ -90,6 +91,8 @@ static const struct option_row bench_orders_options[] = {
     {"warmup", 'w', "N", "seconds before it that do not count (default 1)"},
     {0}};
 
+static const struct option_row context_options[] = {{"replace", 0, NULL, "change it if there is one"}, {0}};
+
 static const struct option_row watch_options[] = {
     {"interval", 'n', "SECONDS", "from one look to the next (default 1)"},
     {"count", 'c', "N", "so many looks; 0: until q or Ctrl-C (default 0)"},
@@ -173,6 +176,12 @@ const struct command_row COMMANDS[] = {
      "saga show o-1\nsaga show o-1.s1 -o json", saga_show},
     {"event", "history", "KIND ID", 2, 2, "Every event of a customer, product, order, payment or saga.", NULL,
      "event history order o-1\nevent history product p-1 -o json", event_history},
+    {"context", "add", "NAME HOST:PORT,...", 2, 2, "Names the endpoints of a cluster.", context_options,
+     "context add production 10.0.0.1:7400,10.0.0.2:7400\ncontext add production 10.0.0.3:7400 --replace", context_add},
+    {"context", "use", "[NAME]", 0, 1, "Makes a context the one that commands use; without a name, none.", NULL,
+     "context use production\ncontext use", context_use},
+    {"context", "list", "", 0, 0, "Lists the contexts.", NULL, "context list\ncontext list -o json", context_list},
+    {"context", "remove", "NAME", 1, 1, "Forgets a context.", NULL, "context remove production", context_remove},
     {"completion", "bash", "", 0, 0, "Prints the completion of gridctl for bash.", NULL,
      "completion bash > ~/.local/share/bash-completion/completions/gridctl", completion_bash},
     {"completion", "zsh", "", 0, 0, "Prints the completion of gridctl for zsh, for a folder of $fpath.", NULL,

@@ -114,7 +114,7 @@ static void bash_groups(struct buffer *out)
         if (first_of_group(i))
             buffer_append_format(out, "%s ", COMMANDS[i].group);
     bash_option_names(out, COMMON_OPTIONS);
-    buffer_append_text(out, "' ;;\n");
+    buffer_append_text(out, " --version' ;;\n");
 }
 
 static void bash_commands(struct buffer *out)
@@ -140,8 +140,8 @@ int completion_bash(struct ctl *ctl)
     /* Before the command only the common options can stand; their values are neither group nor command. */
     for (const struct option_row *option = COMMON_OPTIONS; option->name != NULL; option++)
         if (option->value != NULL)
-            buffer_append_format(out, "        --%s | -%c) [[ ${COMP_WORDS[at + 1]} == = ]] && (( at++ )); (( at++ )) ;;\n",
-                                 option->name, option->letter);
+            buffer_append_format(out, "        --%s%s%.1s) [[ ${COMP_WORDS[at + 1]} == = ]] && (( at++ )); (( at++ )) ;;\n", option->name,
+                                 option->letter != 0 ? " | -" : "", &option->letter);
     buffer_append_text(out, BASH_WORDS);
     for (size_t i = 0; i < COMMANDS_COUNT; i++) {
         struct buffer where = {0};
@@ -271,7 +271,7 @@ int completion_zsh(struct ctl *ctl)
     buffer_append_text(out, ZSH_BEGIN);
     for (const struct option_row *option = COMMON_OPTIONS; option->name != NULL; option++)
         if (option->value != NULL)
-            buffer_append_format(out, "        --%s | -%c) (( at++ )) ;;\n", option->name, option->letter);
+            buffer_append_format(out, "        --%s%s%.1s) (( at++ )) ;;\n", option->name, option->letter != 0 ? " | -" : "", &option->letter);
     buffer_append_text(out, ZSH_WORDS);
     zsh_options(out, COMMON_OPTIONS);
     buffer_append_text(out, "    )\n    case \"$group $command\" in\n");

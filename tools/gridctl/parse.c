@@ -5,9 +5,9 @@
 
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
+#include "grid/base/version.h"
 #include "tools/gridctl/command.h"
 
-#define ENDPOINTS_DEFAULT "127.0.0.1:7400,127.0.0.1:7410,127.0.0.1:7420"
 enum { TIMEOUT_MS_DEFAULT = 10000, TIMEOUT_MS_MAX = 3600 * 1000 };
 
 /* What has been read so far. */
@@ -67,7 +67,7 @@ static void help_all(struct buffer *text, const char *group)
     buffer_append_text(text, "\nfor every command:\n");
     help_options(text, COMMON_OPTIONS);
     buffer_append_text(text, "\nexit status: 0 done, 1 failed, 2 usage, 3 unavailable, 4 outcome unknown\n"
-                             "`gridctl GROUP COMMAND --help` shows a command's options and examples.\n");
+                             "`gridctl GROUP COMMAND --help` shows a command's options and examples; `gridctl --version` the version.\n");
 }
 
 static enum parse_result wrong(struct parser *parser, const char *what, const char *which)
@@ -97,6 +97,8 @@ static bool take_common(struct parser *parser, const struct option_row *row, con
         parser->help = true;
     else if (strcmp(row->name, "endpoints") == 0)
         parser->endpoints = value;
+    else if (strcmp(row->name, "context") == 0)
+        parser->ctl->context = value;
     else if (strcmp(row->name, "timeout") == 0)
         parser->timeout = value;
     else if (strcmp(row->name, "output") == 0)
@@ -157,7 +159,7 @@ static bool parse_number(const char *text, uint64_t most, uint64_t *ret_number)
     return true;
 }
 
-static bool take_endpoints(struct ctl *ctl, const char *text)
+bool ctl_take_endpoints(struct ctl *ctl, const char *text)
 {
     ctl->endpoints_text = memory_copy(text, strlen(text) + 1);
     for (char *at = ctl->endpoints_text; *at != 0;) {
@@ -188,8 +190,10 @@ static enum parse_result settle(struct parser *parser, const char *endpoints)
     if (parser->timeout != NULL &&
         (!parse_number(parser->timeout, TIMEOUT_MS_MAX, &ctl->timeout_ms) || ctl->timeout_ms == 0))
         return wrong(parser, "--timeout is a number of milliseconds up to an hour", parser->timeout);
-    const char *text = parser->endpoints != NULL ? parser->endpoints : endpoints != NULL ? endpoints : ENDPOINTS_DEFAULT;
-    if (!take_endpoints(ctl, text))
+    if (parser->endpoints != NULL && ctl->context != NULL)
+        return wrong(parser, "--endpoints and --context exclude each other", "");
+    const char *text = parser->endpoints != NULL ? parser->endpoints : ctl->context != NULL ? NULL : endpoints;
+    if (text != NULL && !ctl_take_endpoints(ctl, text))
         return wrong(parser, "endpoints are host:port,host:port", text);
     return PARSE_RUN;
 }
@@ -200,6 +204,10 @@ enum parse_result parse(struct ctl *ctl, int count, char *const *arguments, cons
     const char *group = NULL;
     for (int at = 1; at < count; at++) {
         const char *argument = arguments[at];
+        if (!parser.no_more_options && group == NULL && strcmp(argument, "--version") == 0) {
+            buffer_append_text(text, "gridctl " GRIDIRON_VERSION "\n");
+            return PARSE_HELP;
+        }
         if (!parser.no_more_options && strcmp(argument, "--") == 0) {
             parser.no_more_options = true;
         } else if (!parser.no_more_options && argument[0] == '-' && argument[1] != 0) {

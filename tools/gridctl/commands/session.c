@@ -23,6 +23,9 @@ void ctl_wait(struct ctl *ctl, const bool *done)
 int ctl_connect(struct ctl *ctl)
 {
     struct ready ready = {0};
+    int code = ctl_find_endpoints(ctl);
+    if (code != EXIT_DONE)
+        return code;
     struct grid_options options = {.endpoints = ctl->endpoints, .endpoints_count = ctl->endpoints_count,
                                    .name = "gridctl", .timeout_ms = ctl->timeout_ms};
     struct grid_call call = {.done = on_ready, .context = &ready};

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "grid/base/version.h"
 #include "tools/gridctl/command.h"
 
 struct parsed { enum parse_result result; struct ctl ctl; struct buffer text; };
@@ -54,6 +55,19 @@ Test(parse, finds_command_arguments_and_options_in_any_order)
     done(&parsed);
 }
 
+Test(parse, tells_the_version_before_any_command)
+{
+    struct parsed parsed;
+    run(&parsed, "--version", NULL);
+    cr_expect_eq(parsed.result, PARSE_HELP);
+    cr_expect_str_eq((const char *)parsed.text.data, "gridctl " GRIDIRON_VERSION "\n");
+    done(&parsed);
+    run(&parsed, "map cas KEY VALUE --version 3", NULL);
+    cr_expect_eq(parsed.result, PARSE_RUN);
+    cr_expect_str_eq(ctl_option(&parsed.ctl, "version", ""), "3");
+    done(&parsed);
+}
+
 Test(parse, two_dashes_end_the_options)
 {
     struct parsed parsed;
@@ -67,13 +81,17 @@ Test(parse, two_dashes_end_the_options)
     done(&parsed);
 }
 
-Test(parse, endpoints_come_from_the_flag_the_environment_or_the_default)
+Test(parse, endpoints_come_from_the_flag_the_environment_or_a_context)
 {
     struct parsed parsed;
     run(&parsed, "map size", NULL);
-    cr_expect_eq(parsed.ctl.endpoints_count, 3);
-    cr_expect_str_eq(parsed.ctl.endpoints[1], "127.0.0.1:7410");
+    cr_expect_eq(parsed.ctl.endpoints_count, 0, "to be found when it connects");
     done(&parsed);
+    run(&parsed, "map size --context production", "a:1,b:2");
+    cr_expect_eq(parsed.ctl.endpoints_count, 0, "the flag is stronger than the environment");
+    cr_expect_str_eq(parsed.ctl.context, "production");
+    done(&parsed);
+    refuses("map size --context production --endpoints a:1", "exclude each other");
     run(&parsed, "map size", "a:1,b:2");
     cr_expect_eq(parsed.ctl.endpoints_count, 2);
     cr_expect_str_eq(parsed.ctl.endpoints[1], "b:2");
