@@ -132,28 +132,44 @@ static enum grid_err open_groups(struct node *node, char **ret_note)
                           &node->groups, ret_note);
 }
 
+struct seen { bool state, set_aside; };
+
 static void see_state(void *context, const char *name)
 {
-    bool *seen = context;
-    *seen = *seen || strncmp(name, "wal-", 4) == 0 || strcmp(name, "identity") == 0;
+    struct seen *seen = context;
+    seen->state = seen->state || strncmp(name, "wal-", 4) == 0 || strcmp(name, "identity") == 0;
+    seen->set_aside = seen->set_aside || strncmp(name, "lost-", 5) == 0;
 }
 
-/* Before the identity: a directory that has one has a manifest, or has lost it. */
+/* Before the identity: a directory that has one has a manifest, or has lost it. Where something was set aside and nothing stands
+ * instead, a start with --rejoin came no further: it goes on. */
 static enum grid_err begin_manifest(struct node *node, char **ret_note)
 {
     struct storage *storage = node->io->storage;
-    bool seen = false;
+    struct seen seen = {0};
     enum grid_err err = storage->list(storage, see_state, &seen);
-    node->begins = !seen;
-    if (err == GRID_ERR_OK && !seen)
-        err = manifest_create(storage, node->partitions, node->rejoin ? LOST_ALL : LOST_NOTHING);
-    if (err != GRID_ERR_OK) {
-        *ret_note = note_format("manifest: cannot be written (%s)", grid_err_text(err));
-    } else if (node->rejoin && (seen || node->settings->members_count == 1)) {
-        *ret_note = note_format("--rejoin: %s", seen ? "the data directory is not empty" : "a cluster of one node has nobody to take the data from");
+    node->begins = !seen.state;
+    node->rejoin = node->rejoin || (node->begins && seen.set_aside);
+    if (err == GRID_ERR_OK && node->rejoin && seen.state) {
+        *ret_note = note_format("--rejoin: the data directory is not empty");
         return GRID_ERR_INVALID;
     }
+    if (err == GRID_ERR_OK && node->rejoin)
+        err = node_may_rejoin(node->io, node->settings, ret_note);
+    if (err == GRID_ERR_OK && node->begins)
+        err = manifest_begin(storage, node->partitions, node->rejoin ? LOST_ALL : LOST_NOTHING, ret_note);
+    if (err != GRID_ERR_OK && *ret_note == NULL)
+        *ret_note = note_format("manifest: cannot be written (%s)", grid_err_text(err));
     return err;
+}
+
+enum grid_err node_may_rejoin(struct io *io, const struct node_settings *settings, char **ret_note)
+{
+    if (settings->members_count > 1)
+        return identity_belongs(io, settings, ret_note);
+    *ret_note = note_format("--rejoin: a cluster of one node has nobody to take the data from; nothing was changed: bring back undamaged files, or "
+                            "begin a new cluster in an empty directory");
+    return GRID_ERR_INVALID;
 }
 
 static enum grid_err open_log(struct node *node, char **ret_note)

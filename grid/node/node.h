@@ -33,6 +33,9 @@ struct node_options {
 /* Errors: MISMATCH (settings differ from those on disk), CORRUPT, IO, INVALID, NOT_SUPPORTED (as above); *ret_note says what, where and what to do
  * (memory_free). */
 enum grid_err node_open(const struct node_options *options, struct node **ret_node, char **ret_note);
+/* Whether a node with these settings may give up what its storage holds: INVALID for a cluster of one node, MISMATCH when the
+ * storage is another node's or cluster's. */
+enum grid_err node_may_rejoin(struct io *io, const struct node_settings *settings, char **ret_note);
 /* Before a stop in order: tells other members to lead what this node leads, and calls `done` when they do, or after 0.3 s. Requests
  * are served or referred meanwhile. node_close is allowed at any time; `done` is not called after it. A second call
  * changes whom to tell. */

@@ -33,8 +33,9 @@ static enum grid_err open_(struct storage *base, const char *name, bool create, 
 {
     struct uv_storage *storage = storage_of(base);
     struct stat status = {0};
-    int fd = storage->directory_fd < 0 ? -1 : openat(storage->directory_fd, name, O_RDWR | O_CLOEXEC);
-    bool missing = storage->directory_fd < 0 || (fd < 0 && errno == ENOENT);
+    bool nothing = storage->directory_fd < 0 || storage->emptied;
+    int fd = nothing ? -1 : openat(storage->directory_fd, name, O_RDWR | O_CLOEXEC);
+    bool missing = nothing || (fd < 0 && errno == ENOENT);
     if (missing && !create)
         return GRID_ERR_NOT_FOUND;
     if (missing ? !may_create(storage) : fd < 0 || fstat(fd, &status) != 0) {
@@ -122,7 +123,8 @@ static enum grid_err get(struct storage *base, const char *name, struct buffer *
 
 static enum grid_err list(struct storage *base, void (*each)(void *context, const char *name), void *context)
 {
-    return storage_of(base)->directory_fd < 0 ? GRID_ERR_OK : uv_storage_list(base, each, context);
+    const struct uv_storage *storage = storage_of(base);
+    return storage->directory_fd < 0 || storage->emptied ? GRID_ERR_OK : uv_storage_list(base, each, context);
 }
 
 static uint64_t free_bytes(struct storage *base)

@@ -51,6 +51,7 @@ struct uv_storage {
     uv_loop_t *loop;
     char *directory;
     int directory_fd, lock_fd;         /* -1: none. The lock lasts as long as the process */
+    bool emptied;                      /* dry: looks as if there were nothing */
 };
 
 struct uv_ledger;

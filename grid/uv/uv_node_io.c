@@ -10,7 +10,7 @@
 struct more {
     struct uv_storage storage;
     struct uv_ledger *ledger;
-    bool has_storage;
+    bool has_storage, dry;
 };
 
 char *uv_note(const char *format, ...)
@@ -41,8 +41,6 @@ static enum grid_err open_more(const struct uv_node_io_options *options, struct 
                            : uv_storage_init(&more->storage, options->loop, options->directory, ret_note);
         more->has_storage = err == GRID_ERR_OK;
     }
-    if (err == GRID_ERR_OK && options->set_aside)
-        err = uv_directory_set_aside(options->directory, options->ret_set_aside, ret_note);
     if (err == GRID_ERR_OK && options->ledger && options->dry)
         err = uv_dry_ledger_check(options->ledger, ret_note);
     else if (err == GRID_ERR_OK && options->ledger)
@@ -54,6 +52,7 @@ enum grid_err uv_node_io_open(const struct uv_node_io_options *options, struct u
 {
     REQUIRE(options->loop);
     struct more *more = memory_zero(1, sizeof *more);
+    more->dry = options->dry;
     enum grid_err err = open_more(options, more, ret_note);
     if (err != GRID_ERR_OK) {
         free_more(more);
@@ -67,5 +66,16 @@ enum grid_err uv_node_io_open(const struct uv_node_io_options *options, struct u
     uv_io->free_more = free_more;
     uv_io->more = more;
     *ret_io = uv_io;
+    return GRID_ERR_OK;
+}
+
+enum grid_err uv_node_io_set_aside(struct uv_io *uv_io, char **ret_where, char **ret_note)
+{
+    struct more *more = uv_io->more;
+    REQUIRE(more && more->has_storage);
+    *ret_where = NULL;
+    if (!more->dry)
+        return uv_directory_set_aside(more->storage.directory, ret_where, ret_note);
+    more->storage.emptied = true;
     return GRID_ERR_OK;
 }

@@ -12,12 +12,13 @@
 struct uv_node_io_options {
     uv_loop_t *loop;
     const char *directory, *ledger;
-    bool set_aside;                    /* log, manifest and identity are moved out of the way first */
-    char **ret_set_aside;              /* with it: what went where, NULL when there was nothing (memory_free) */
     bool tcp_only;                     /* no Unix sockets beside loopback addresses that are listened on */
     bool dry;                          /* looks whether all could be opened: nothing is written, made or dialled. For a node that is
                                         * opened and closed without running the loop in between */
 };
 enum grid_err uv_node_io_open(const struct uv_node_io_options *options, struct uv_io **ret_io, char **ret_note);
+/* Moves log, manifest and identity out of the way; of a dry one they only cannot be seen from then on. *ret_where says what went
+ * where, NULL when there was nothing or it is dry (memory_free). Before the node is opened. Errors: IO, with a note (memory_free). */
+enum grid_err uv_node_io_set_aside(struct uv_io *uv_io, char **ret_where, char **ret_note);
 
 #endif

@@ -93,10 +93,11 @@ static enum peer_meeting meet(void *context, struct node_id peer, uint64_t incar
     HOLDS(member < set->members_count);
     if (rejoin->manifest == NULL)
         return PEER_COMES_IN;
-    if (set->failed || refuse_self(set, member, &said->remembers))
-        return PEER_IS_STRANGE;
     struct peer_memory *memory = manifest_peer(rejoin->manifest, peer);
     if (memory == NULL || (memory->incarnation != 0 && memory->incarnation != incarnation && !said->fresh))
+        return PEER_IS_STRANGE;
+    /* Only now: what a stranger remembers says nothing about this node. */
+    if (set->failed || refuse_self(set, member, &said->remembers))
         return PEER_IS_STRANGE;
     rejoin->peers[member].lost = said->lost;
     if (memory->incarnation == incarnation && rejoin->peers[member].welcome == 0)
@@ -156,7 +157,7 @@ static bool on_position(void *context, struct node_id from, const struct frame *
     struct reader reader = reader_of(frame->body);
     uint64_t epoch = reader_u64(&reader), position = reader_u64(&reader);
     uint8_t lost = reader_u8(&reader);
-    if (lost > LOST_ALL)
+    if (lost > LOST_ALL || epoch > RAFT_MESSAGE_INDEX_MAX || position > RAFT_MESSAGE_INDEX_MAX)
         return false;
     size_t member = group_set_position(set, from);
     HOLDS(member < set->members_count);

@@ -191,8 +191,29 @@ static bool accept_timeout_now(const struct guard *guard)
     return !(guard_enabled(guard, GUARD_S14) && guard_log_voters(&guard->raft) <= 1);
 }
 
+static uint64_t term_of(const struct raft_message *message)
+{
+    switch (message->type) {
+    case RAFT_IO_APPEND_ENTRIES: return message->append_entries.term;
+    case RAFT_IO_APPEND_ENTRIES_RESULT: return message->append_entries_result.term;
+    case RAFT_IO_REQUEST_VOTE: return message->request_vote.term;
+    case RAFT_IO_REQUEST_VOTE_RESULT: return message->request_vote_result.term;
+    case RAFT_IO_TIMEOUT_NOW: return message->timeout_now.term;
+    default: return 0;
+    }
+}
+
+/* A term that is taken is durable, and the next election must have room above it. Each election adds 1, after a pre-vote that
+ * a majority grants: no member is so far behind an honest one. */
+static bool is_reachable(const struct guard *guard, uint64_t term)
+{
+    return term <= guard->raft.current_term || term - guard->raft.current_term <= RAFT_TERM_STEP_MAX;
+}
+
 static bool accept(struct guard *guard, struct raft_message *message)
 {
+    if (!is_reachable(guard, term_of(message)))
+        return false;
     switch (message->type) {
     case RAFT_IO_APPEND_ENTRIES:
         return accept_append(guard, (struct node_id){(uint32_t)message->server_id}, &message->append_entries);

@@ -15,6 +15,9 @@
 
 /* Larger terms and indexes cannot be reached; refusing them keeps every sum below in range. */
 #define RAFT_MESSAGE_INDEX_MAX (UINT64_C(1) << 56)
+/* How far a message's term may lie above the own one: beyond 136 years of one election a second. It leaves room for 16 million
+ * such steps below RAFT_MESSAGE_INDEX_MAX. */
+#define RAFT_TERM_STEP_MAX (UINT64_C(1) << 32)
 
 /* Appends the body for `message`. Snapshots do not travel in messages of the library: INSTALL_SNAPSHOT is a bug. */
 void raft_message_encode(struct buffer *out, const struct raft_message *message);

@@ -140,7 +140,7 @@ static enum grid_err put_both(struct storage *storage, const struct manifest_con
     return storage->put(storage, NAME, bytes_of(pages, sizeof pages));
 }
 
-enum grid_err manifest_create(struct storage *storage, uint32_t groups, enum lost_state lost)
+static enum grid_err create(struct storage *storage, uint32_t groups, enum lost_state lost)
 {
     struct manifest_content content = {0};
     if (lost != LOST_NOTHING)
@@ -176,13 +176,39 @@ static enum grid_err choose(struct manifest *manifest, struct bytes bytes, char 
     return GRID_ERR_OK;
 }
 
+static enum grid_err begin_again(const struct manifest_content *known, struct storage *storage, uint32_t groups, enum lost_state lost,
+                                 char **ret_note)
+{
+    if (known->incarnation != 0) {
+        char text[300];
+        snprintf(text, sizeof text, "identity and durable log are missing: the manifest is of incarnation %016" PRIx64
+                 ", whose log was durable up to position %" PRIu64 " of epoch %" PRIu64, known->incarnation, known->floor.position, known->floor.epoch);
+        *ret_note = note_of(text);
+        return GRID_ERR_CORRUPT;
+    }
+    return known->lost != LOST_NOTHING && lost == LOST_NOTHING ? GRID_ERR_OK : create(storage, groups, lost);
+}
+
+enum grid_err manifest_begin(struct storage *storage, uint32_t groups, enum lost_state lost, char **ret_note)
+{
+    struct buffer bytes = {0};
+    struct manifest known = {0};
+    enum grid_err err = storage->get(storage, NAME, &bytes);
+    if (err == GRID_ERR_NOT_FOUND)
+        err = create(storage, groups, lost);
+    else if (err == GRID_ERR_OK && (err = choose(&known, buffer_bytes(&bytes), ret_note)) == GRID_ERR_OK)
+        err = begin_again(&known.content, storage, groups, lost, ret_note);
+    buffer_close(&bytes);
+    return err;
+}
+
 static enum grid_err load(struct manifest *manifest, uint64_t incarnation, bool may_be_missing, char **ret_note)
 {
     struct buffer bytes = {0};
     struct storage *storage = manifest->storage;
     enum grid_err err = storage->get(storage, NAME, &bytes);
     if (err == GRID_ERR_NOT_FOUND && may_be_missing) {
-        err = manifest_create(storage, 0, LOST_NOTHING);
+        err = create(storage, 0, LOST_NOTHING);
         manifest->sequence = 1;
     } else if (err == GRID_ERR_NOT_FOUND) {
         *ret_note = note_of("manifest: missing: it alone says how far the log must reach and what this node has seen of the others");

@@ -41,8 +41,10 @@ struct manifest_content {
     struct { struct node_id node; struct peer_memory memory; } peers[REPLICAS_MAX];
 };
 
-/* For a directory that has neither identity nor log: its first manifest. IO, NO_SPACE. */
-enum grid_err manifest_create(struct storage *storage, uint32_t groups, enum lost_state lost);
+/* For a directory that has neither identity nor log: its first manifest. What a start that came no further has noted as lost stays
+ * noted. Errors: CORRUPT (a manifest says that there was an identity, or is damaged), MISMATCH (a newer format), IO, NO_SPACE;
+ * *ret_note (memory_free) says what and what to do, but for the last two. */
+enum grid_err manifest_begin(struct storage *storage, uint32_t groups, enum lost_state lost, char **ret_note);
 /* Errors: CORRUPT (missing, damaged, of another incarnation), MISMATCH (a newer format), IO; *ret_note says what and what to do.
  * `may_be_missing`: a directory from before there were manifests, or one that was just begun. */
 enum grid_err manifest_open(struct storage *storage, uint64_t incarnation, bool may_be_missing, struct manifest **ret_manifest,

@@ -160,7 +160,7 @@ def log(tap, directory):
     names = segments(directory.folder)
     assert len(names) >= 3, names
     first, second, third = (directory.path(name) for name in names[:3])
-    do_not = "start it once with --rejoin"
+    do_not = "nobody else has the data"
     refused(tap, directory, "a log without its first segment", lambda: os.remove(first), "the segments before are missing", do_not)
     refused(tap, directory, "a log without a segment in the middle", lambda: os.remove(second), "the flush before this one is missing", names[2], do_not)
     refused(tap, directory, "a bit that flipped in a record", lambda: changed(first, flip(PAGE * 3 + 90)), f"{names[0]}: offset", "checksum", do_not)
@@ -191,7 +191,7 @@ def log(tap, directory):
 
 def missing(tap, directory, names):
     """What is lost at the end leaves no trace in the log: the manifest knows how far it went."""
-    known = ("durable log is missing: what is there ends at position", "as the manifest says", "start it once with --rejoin")
+    known = ("durable log is missing: what is there ends at position", "as the manifest says", "nobody else has the data")
     last, before_last = directory.path(names[-1]), directory.path(names[-2])
 
     def remove(count):
@@ -216,12 +216,14 @@ def manifest(tap, directory):
             struct.pack_into("<H", content_new, 8, 2)
             struct.pack_into("<I", content_new, 0, crc32c(bytes(content_new[4:])))
             changed(path, lambda whole, at=at, page=content_new: whole.__setitem__(slice(at, at + PAGE), page))
-    refused(tap, directory, "a missing manifest", lambda: os.remove(path), "manifest: missing", "--rejoin")
-    refused(tap, directory, "an empty manifest", lambda: write(path, b""), "manifest: damaged", "--rejoin")
-    refused(tap, directory, "a manifest of zeros", lambda: write(path, bytes(len(content))), "manifest: damaged", "--rejoin")
+    refused(tap, directory, "a missing manifest", lambda: os.remove(path), "manifest: missing", "nobody else has the data")
+    refused(tap, directory, "an empty manifest", lambda: write(path, b""), "manifest: damaged", "nobody else has the data")
+    refused(tap, directory, "a manifest of zeros", lambda: write(path, bytes(len(content))), "manifest: damaged", "nobody else has the data")
     refused(tap, directory, "a manifest of a newer version", newer, "manifest: it was written by a newer version", status=2)
     refused(tap, directory, "a directory of which only the identity is left",
-            lambda: [os.remove(directory.path(name)) for name in (*names, "manifest")], "manifest: missing", "--rejoin")
+            lambda: [os.remove(directory.path(name)) for name in (*names, "manifest")], "manifest: missing", "nobody else has the data")
+    refused(tap, directory, "a directory of which only the manifest is left",
+            lambda: [os.remove(directory.path(name)) for name in (*names, "identity")], "identity and durable log are missing", "nobody else has the data")
     for at in (0, PAGE):
         accepted(tap, directory, f"a bit that flipped in the copy at {at} of the manifest", lambda at=at: changed(path, flip(at + 40)))
 

@@ -50,6 +50,8 @@ def upgrade(tap, nodes):
     tap.check("newer nodes in an older cluster write the old level", level_of(nodes) == 1)
     error = refused(nodes, "2")
     tap.check("while node 3 is old the raise is refused, and names it", re.search(r"node [123] supports levels up to 1", error) is not None, error)
+    error = refused(nodes)
+    tap.check("a raise without a number is refused by the same node", re.search(r"node [123] supports levels up to 1", error) is not None, error)
     replace(nodes, 1, OLD)
     status, out, _ = gridctl(PROGRAMS, nodes, "map", "get", "before")
     tap.check("a node goes back before the raise, and serves", status == 0 and out.strip() == "1", out)

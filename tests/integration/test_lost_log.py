@@ -3,6 +3,7 @@
 or acknowledges before it is whole again, and replacing one disk after the other loses nothing that was acknowledged."""
 import os
 import shutil
+import socket
 import struct
 import subprocess
 import sys
@@ -113,10 +114,68 @@ def waits(tap, nodes):
     tap.run("it becomes whole once the other is there", lambda: holds_everything(nodes, 3, 2 * KEYS))
 
 
+def state_of(folder):
+    """What the directory holds, by name and size."""
+    return sorted((name, os.path.getsize(os.path.join(folder, name))) for name in os.listdir(folder) if not name.startswith("."))
+
+
+def given_up_wrongly(tap, nodes):
+    """--rejoin gives up a directory only when the start would succeed with an empty one."""
+    nodes.stop([2])
+    before = state_of(nodes.path("node-2"))
+    command = [part.replace("node-2", "node-3") if "node-2" in part else part for part in nodes.command(2)]
+    nodes.stop([3])
+    of_3 = state_of(nodes.path("node-3"))
+    done = subprocess.run([*command, "--rejoin"], capture_output=True, encoding="utf-8", timeout=PATIENCE, check=False)
+    tap.check("the directory of another node is not given up", done.returncode == 2 and "data directory of node 3" in done.stderr
+              and state_of(nodes.path("node-3")) == of_3, done.stderr)
+    nodes.start([3])
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind((nodes.host, nodes.client_port(2)))
+        taken.listen()
+        status, error = start_that_ends(nodes, 2, "--rejoin")
+    tap.check("nor one whose node cannot listen", status == 1 and "cannot listen" in error and state_of(nodes.path("node-2")) == before, error)
+    os.remove(nodes.path("node-2/identity"))
+    status, error = start_that_ends(nodes, 2, "--rejoin", "--check")
+    tap.check("a check says what the start would say, and changes nothing", status == 0 and not os.path.exists(nodes.path("node-2/lost-2")), error)
+
+
+def interrupted(tap, nodes):
+    """All is set aside, and nothing stands instead yet: a start without --rejoin goes on."""
+    os.makedirs(nodes.path("node-2/lost-1"), exist_ok=True)
+    for name, _ in state_of(nodes.path("node-2")):
+        if not name.startswith("lost-"):
+            os.rename(nodes.path(f"node-2/{name}"), nodes.path(f"node-2/lost-1/{name}"))
+    nodes.start([2])
+    wait_whole(nodes, nodes.ids())
+    tap.run("a rejoining that was interrupted goes on without being asked for", lambda: holds_everything(nodes, 1, 2 * KEYS))
+
+
+def alone(tap):
+    """Nobody else has the data."""
+    with cluster(PROGRAMS, nodes=1, partitions=4) as nodes:
+        nodes.start([1])
+        nodes.wait_ready([1])
+        load(nodes, 0, KEYS)
+        nodes.kill([1])
+        before = state_of(nodes.path("node-1"))
+        for flags in (["--rejoin"], ["--rejoin", "--check"]):
+            status, error = start_that_ends(nodes, 1, *flags)
+            tap.check(f"a cluster of one node does not give up its data: {' '.join(flags)}", status == 2 and "nobody to take the data from" in error
+                      and state_of(nodes.path("node-1")) == before, error)
+        for name in ("identity", *(name for name, _ in before if name.startswith("wal-"))):
+            os.remove(nodes.path(os.path.join("node-1", name)))
+        for flags in ([], ["--check"]):
+            status, error = start_that_ends(nodes, 1, *flags)
+            tap.check(f"nor does it begin anew beside its manifest: {' '.join(flags)}", status == 1 and "identity and durable log are missing" in error
+                      and "nobody else has the data" in error, error)
+
+
 def lost_and_found(tap):
     with cluster(PROGRAMS, nodes=3, partitions=8) as nodes:
         begun(nodes)
-        for part in (emptied, set_back, waits):
+        for part in (emptied, set_back, waits, given_up_wrongly, interrupted):
             tap.attempt(part.__name__, lambda: part(tap, nodes))
 
 
@@ -129,7 +188,7 @@ def disks(tap):
 
 def main():
     tap = Tap()
-    for part in (lost_and_found, disks):
+    for part in (lost_and_found, alone, disks):
         tap.attempt(part.__name__, lambda: part(tap))
     return tap.end()
 

@@ -446,14 +446,17 @@ static void act_damage(struct world *world, enum fault fault, enum disk_damage d
     world_at(world, chance(world, 1000000, 5000000), run_replaced, host);
 }
 
+/* Whether one may lose its disk: a lone node has nobody to take the data from. */
 static bool all_whole(const struct world *world)
 {
+    size_t count = 0;
     for (size_t i = 0; i < world->hosts_count; i++) {
         if (world->hosts[i]->kind == HOST_NODE && !world->hosts[i]->whole) {
             return false;
         }
+        count += world->hosts[i]->kind == HOST_NODE;
     }
-    return true;
+    return count > 1;
 }
 
 /* As docs/guides/replace-a-disk.md says: one at a time, and only while all others are whole. */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "grid/base/limits.h"
 #include "grid/base/memory.h"
 #include "grid/base/standard_streams.h"
 #include "raft/group.h"
@@ -110,7 +111,7 @@ static bool set_run_option(struct settings *settings, const char *name, const ch
     if (strcmp(name, "--seconds") == 0) {
         good = parse_number(value, 100000, &run->seconds);
     } else if (strcmp(name, "--nodes") == 0) {
-        good = parse_number(value, 9, &number) && number >= 1;
+        good = parse_number(value, REPLICAS_MAX, &number) && number % 2 == 1; /* as nodes accept */
         run->nodes = (uint32_t)number;
     } else if (strcmp(name, "--partitions") == 0) {
         good = parse_number(value, 4096, &number) && number >= 1;

@@ -486,7 +486,7 @@ static enum grid_err open_manifest(struct counter_node *node, char **ret_note)
     node->manifest = NULL;
     enum grid_err err = storage->list(storage, see_manifest, &seen);
     if (err == GRID_ERR_OK && !seen) {
-        err = manifest_create(storage, node->counter->run->partitions, host_rejoins(node->host) ? LOST_ALL : LOST_NOTHING);
+        err = manifest_begin(storage, node->counter->run->partitions, host_rejoins(node->host) ? LOST_ALL : LOST_NOTHING, ret_note);
     }
     if (err == GRID_ERR_OK) {
         host_rejoined(node->host);

@@ -329,3 +329,19 @@ enum grid_err identity_open(struct io *io, const struct node_settings *settings,
         *ret_identity = stored;
     return err;
 }
+
+enum grid_err identity_belongs(struct io *io, const struct node_settings *settings, char **ret_note)
+{
+    struct identity ours = identity_of(io->entropy, settings), stored = ours;
+    struct buffer text = {0};
+    char *note = NULL;
+    enum grid_err err = io->storage->get(io->storage, identity_name, &text);
+    if (err == GRID_ERR_OK && (err = identity_decode(buffer_bytes(&text), settings, &stored, &note)) == GRID_ERR_OK)
+        err = compare(&stored, &ours, settings, &note);
+    buffer_close(&text);
+    if (err == GRID_ERR_MISMATCH)
+        *ret_note = note;
+    else
+        memory_free(note);
+    return err == GRID_ERR_MISMATCH ? err : GRID_ERR_OK; /* missing or damaged: that is what --rejoin is for */
+}

@@ -38,6 +38,8 @@ struct identity {
  * (damaged, or missing beside a log), MISMATCH (of another cluster, node, number of partitions, members; of a newer format), IO,
  * NO_SPACE. *ret_note says what differs and what to do (memory_free). */
 enum grid_err identity_open(struct io *io, const struct node_settings *settings, struct identity *ret_identity, char **ret_note);
+/* Whether the directory may be given up as one of this node's: MISMATCH, with a note, when its identity is readable and another's. */
+enum grid_err identity_belongs(struct io *io, const struct node_settings *settings, char **ret_note);
 /* Replaces the file as a whole, durably. */
 enum grid_err identity_write(struct storage *storage, const struct identity *identity, char **ret_note);
 

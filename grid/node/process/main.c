@@ -43,6 +43,7 @@ struct program {
     struct http *http;
     bool leaving, stopping, json, rejoin;
     bool checking;                     /* --check: everything is opened as for a start, and closed again */
+    bool before;                       /* checking before a start that gives something up: says nothing when all is good */
     int exit_code;
 };
 
@@ -259,11 +260,13 @@ static enum grid_err check_file_size(const struct config *config, char **ret_not
 }
 
 /* Says where the files stand that the note names, and what a person must not do about damaged ones. */
-static void name_directory(const char *directory, enum grid_err err, char **note)
+static void name_directory(const struct config *config, enum grid_err err, char **note)
 {
     struct buffer text = {0};
-    buffer_append_format(&text, "data directory %s: %s", directory, *note ? *note : grid_err_text(err));
-    if (err == GRID_ERR_CORRUPT)
+    buffer_append_format(&text, "data directory %s: %s", config->data, *note ? *note : grid_err_text(err));
+    if (err == GRID_ERR_CORRUPT && config->node.members_count == 1)
+        buffer_append_text(&text, ". Nothing was changed. Bring back the undamaged file: this cluster has one node, so nobody else has the data");
+    else if (err == GRID_ERR_CORRUPT)
         buffer_append_text(&text, ". Nothing was changed. Bring back the undamaged file, or leave this node down: the others serve as long as "
                                   "they are a majority. When what is lost cannot be brought back, start it once with --rejoin: it sets aside what is "
                                   "here and takes everything from the others before it votes again. An emptied directory without --rejoin is refused "
@@ -273,29 +276,41 @@ static void name_directory(const char *directory, enum grid_err err, char **note
     *note = (char *)text.data;
 }
 
+/* --rejoin: what the directory holds makes room for what the others have. */
+static enum grid_err give_up(struct program *program, char **ret_note)
+{
+    char *where = NULL;
+    enum grid_err err = node_may_rejoin(uv_io_io(program->uv_io), &program->config.node, ret_note);
+    if (err == GRID_ERR_MISMATCH)
+        name_directory(&program->config, err, ret_note);
+    if (err == GRID_ERR_OK)
+        err = uv_node_io_set_aside(program->uv_io, &where, ret_note);
+    if (where)
+        LOG_WARN(&program->logger, "main", "--rejoin: %s", where);
+    memory_free(where);
+    return err;
+}
+
 static enum grid_err open_all(struct program *program, char **ret_note)
 {
     const struct config *config = &program->config;
-    char *set_aside = NULL;
     struct uv_node_io_options io = {.loop = &program->loop, .directory = config->data,
                                .ledger = config->payment_ledger[0] ? config->payment_ledger : NULL,
-                               .set_aside = program->rejoin && !program->checking, .ret_set_aside = &set_aside,
                                .tcp_only = strcmp(config->loopback, "tcp") == 0, .dry = program->checking};
     enum grid_err err = share_descriptors(program, ret_note);
     if (err == GRID_ERR_OK)
         err = check_file_size(config, ret_note);
     if (err == GRID_ERR_OK)
         err = uv_node_io_open(&io, &program->uv_io, ret_note);
-    if (set_aside)
-        LOG_WARN(&program->logger, "main", "--rejoin: %s", set_aside);
-    memory_free(set_aside);
+    if (err == GRID_ERR_OK && program->rejoin)
+        err = give_up(program, ret_note);
     if (err != GRID_ERR_OK)
         return err;
-    struct node_options node = {.rejoin = program->rejoin && !program->checking, .io = uv_io_io(program->uv_io), .logger = &program->logger, .metrics = program->metrics,
+    struct node_options node = {.rejoin = program->rejoin, .io = uv_io_io(program->uv_io), .logger = &program->logger, .metrics = program->metrics,
                                 .settings = &config->node, .fatal = on_fatal, .context = program};
     err = node_open(&node, &program->node, ret_note);
     if (err == GRID_ERR_CORRUPT || err == GRID_ERR_MISMATCH)
-        name_directory(config->data, err, ret_note);
+        name_directory(config, err, ret_note);
     if (err != GRID_ERR_OK || !config->metrics_address[0])
         return err;
     program->http = http_open(&(struct http_options){.loop = &program->loop, .address = config->metrics_address, .registry = program->metrics,
@@ -322,8 +337,6 @@ static void close_all(struct program *program)
         uv_io_free(program->uv_io);
     metric_registry_close(program->metrics);
     uv_loop_close(&program->loop);
-    /* Ends the threads that wrote files: what looks for leaks at exit must find nobody half awake. */
-    uv_library_shutdown();
 }
 
 static void on_look(uv_timer_t *timer)
@@ -369,7 +382,9 @@ static int run(struct program *program)
     open_handles(program);
     program->metrics = metric_registry_open();
     enum grid_err err = open_all(program, &note);
-    if (err == GRID_ERR_OK && program->checking) {
+    if (err == GRID_ERR_OK && program->before) {
+        LOG_DEBUG(&program->logger, "main", "--rejoin: a start would succeed");
+    } else if (err == GRID_ERR_OK && program->checking) {
         printf("configuration is good: node %u of cluster %s\n", program->config.node.self.value, program->config.node.cluster);
     } else if (err == GRID_ERR_OK) {
         LOG_INFO(&program->logger, "main", "node %u of cluster %s: %u partitions, %zu members", program->config.node.self.value,
@@ -406,5 +421,13 @@ int main(int count, char **values)
     program.json = strcmp(program.config.log_format, "json") == 0;
     program.checking = arguments.check;
     program.rejoin = arguments.rejoin;
-    return run(&program);
+    struct program before = program;
+    before.checking = before.before = true;
+    if (program.rejoin && !program.checking)
+        exit_code = run(&before); /* what would fail fails before anything is given up */
+    if (exit_code == EXIT_OK)
+        exit_code = run(&program);
+    /* Ends the threads that wrote files: what looks for leaks at exit must find nobody half awake. */
+    uv_library_shutdown();
+    return exit_code;
 }

@@ -85,10 +85,19 @@ static void show_raised(struct ctl *ctl, const struct grid_reply *reply)
         ctl_json_end(ctl);
         return;
     }
-    buffer_append_format(&ctl->out, "level %" PRIu64 " in all partitions; older versions cannot join any more\n", reply->version);
+    buffer_append_format(&ctl->out, "level %" PRIu64 " in all partitions; nodes that do not support it cannot join any more\n", reply->version);
 }
 
-/* Not named: the highest that every node supports. */
+/* Not named: the highest that any node supports. A node that is older or away refuses it, with a name. */
+static uint32_t highest_supported(const struct survey *survey)
+{
+    uint32_t highest = 0;
+    for (size_t i = 0; i < survey->count; i++)
+        if (survey->nodes[i].answered && survey->nodes[i].level_max > highest)
+            highest = survey->nodes[i].level_max;
+    return highest;
+}
+
 static int choose(struct ctl *ctl, uint32_t *ret_level)
 {
     struct survey survey;
@@ -101,10 +110,10 @@ static int choose(struct ctl *ctl, uint32_t *ret_level)
         return ctl_connect(ctl);
     }
     int code = survey_take(ctl, &survey);
-    *ret_level = survey_level_supported(&survey);
+    *ret_level = highest_supported(&survey);
+    if (code == EXIT_DONE && survey_level_supported(&survey) == 0)
+        code = ctl_complain(ctl, EXIT_UNAVAILABLE, "not every node answers, so it is not known what they support: start them first");
     survey_close(&survey);
-    if (code == EXIT_DONE && *ret_level == 0)
-        return ctl_complain(ctl, EXIT_UNAVAILABLE, "not every node answers, so nobody knows what all of them support: start them first");
     return code;
 }
 

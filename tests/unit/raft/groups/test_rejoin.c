@@ -104,6 +104,8 @@ struct node {
     struct machine machines[GROUPS];
     uint64_t incarnation, system_life;
     enum lost_state create;                    /* what the next manifest begins with */
+    struct node_id remembers_of;               /* and remembers; 0: nobody */
+    struct peer_memory remembers;
     bool made, os;
     unsigned fatals;
     char what[512];
@@ -152,9 +154,13 @@ static void open_node(void *context, struct host *host)
     char *note = NULL;
     node->io = *host_io(host);
     if (!node->made)
-        cr_assert_eq(manifest_create(node->io.storage, GROUPS, node->create), GRID_ERR_OK);
+        node->io.storage->remove(node->io.storage, "manifest"); /* wiped; it is on another disk than the log here */
+    if (!node->made)
+        cr_assert_eq(manifest_begin(node->io.storage, GROUPS, node->create, &note), GRID_ERR_OK);
     node->made = true;
     cr_assert_eq(manifest_open(node->io.storage, node->incarnation, false, &node->manifest, &note), GRID_ERR_OK, "%s", note ? note : "");
+    if (node->remembers_of.value != 0)
+        *manifest_peer(node->manifest, node->remembers_of) = node->remembers;
     node->io.storage = fake_disk_storage(node->disk);
     node->io.storage->system_life = node->system_life;
     struct group_set_options options = {
@@ -360,6 +366,33 @@ Test(rejoin, a_life_that_was_replaced_never_comes_back)
     host_start(node->host);
     run_for(&cluster, SECOND_US);
     cr_assert_eq(node->fatals, 1u);
+    finish(&cluster);
+}
+
+/* The manifest of the old life remembers others as they were then. What a life that was replaced believes of them counts for nothing. */
+Test(rejoin, a_life_that_was_replaced_stops_nobody_else)
+{
+    struct cluster cluster;
+    begin(&cluster, 9, false);
+    struct node *stale = &cluster.nodes[1], *other = &cluster.nodes[2];
+    uint64_t old = stale->incarnation, old_other = other->incarnation;
+    struct node *both[] = {stale, other};
+    for (size_t i = 0; i < 2; i++) {
+        wipe(both[i], LOST_ALL);
+        host_start(both[i]->host);
+        run_for(&cluster, 3 * SECOND_US);
+        cr_assert_eq(group_set_rejoining(both[i]->set), 0u);
+    }
+    wipe(stale, LOST_NOTHING);
+    stale->incarnation = old;
+    stale->remembers = (struct peer_memory){.incarnation = old_other};
+    stale->remembers_of = other->id;
+    host_start(stale->host);
+    run_for(&cluster, SECOND_US);
+    cr_assert_eq(stale->fatals, 1u);
+    cr_assert_eq(other->fatals, 0u, "%s", other->what);
+    cr_assert_eq(cluster.nodes[0].fatals, 0u);
+    propose(&cluster, 0, 5);
     finish(&cluster);
 }
 

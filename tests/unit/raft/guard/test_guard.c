@@ -5,6 +5,7 @@
 #include "grid/base/memory.h"
 #include "raft/group.h"
 #include "raft/guard/guard_log.h"
+#include "raft/guard/raft_message.h"
 #include "tests/unit/raft/bench.h"
 
 #define TERMS(...) ((const uint64_t[]){__VA_ARGS__})
@@ -457,4 +458,22 @@ Test(guard, knows_every_shim_by_name)
     cr_assert_eq(bit, UINT64_C(1) << 21);
     cr_assert_not(group_shim_parse("S8", &bit));
     cr_assert_not(group_shim_parse("", &bit));
+}
+
+/* ---- a term out of reach, which would leave no room for the next election */
+
+Test(guard, takes_no_term_that_nobody_can_have_reached)
+{
+    struct bench *bench = bench_open(3, 0);
+    uint64_t before = bench->guard.raft.current_term;
+    bench_ask_vote(bench, 3, &(struct raft_request_vote){.term = RAFT_MESSAGE_INDEX_MAX, .candidate_id = 3, .last_log_index = 99,
+                                                         .last_log_term = RAFT_MESSAGE_INDEX_MAX});
+    cr_assert_eq(bench->guard.raft.current_term, before);
+    bench_ask_vote(bench, 3, &(struct raft_request_vote){.term = before + RAFT_TERM_STEP_MAX + 1, .candidate_id = 3, .last_log_index = 99,
+                                                         .last_log_term = 1});
+    cr_assert_eq(bench->guard.raft.current_term, before);
+    bench_ask_vote(bench, 3, &(struct raft_request_vote){.term = before + RAFT_TERM_STEP_MAX, .candidate_id = 3, .last_log_index = 99,
+                                                         .last_log_term = 1, .disrupt_leader = true});
+    cr_assert_eq(bench->guard.raft.current_term, before + RAFT_TERM_STEP_MAX);
+    bench_close(bench);
 }

@@ -50,7 +50,7 @@ static void begin(struct shelf *shelf, uint64_t seed)
 {
     *shelf = (struct shelf){.disk = fake_storage_open(seed)};
     shelf->storage = fake_storage_io(shelf->disk);
-    cr_assert_eq(manifest_create(shelf->storage, 5, LOST_NOTHING), GRID_ERR_OK);
+    cr_assert_eq(manifest_begin(shelf->storage, 5, LOST_NOTHING, &shelf->note), GRID_ERR_OK);
     cr_assert_eq(open_again(shelf), GRID_ERR_OK);
 }
 
