@@ -115,6 +115,9 @@ class Installed:
         assert len(found) == 1, f"{name}: found {found}"
         return os.path.join(self.prefix, found[0])
 
+    def program(self, name):
+        return os.path.join(self.prefix, "bin", name)
+
     def library_folder(self):
         return os.path.dirname(self.find("libgridiron.so.0.1.0"))
 
@@ -175,9 +178,43 @@ def check_versions(tap, here):
     with open(here.find("grid_client.h"), encoding="utf-8") as file:
         parts = re.findall(r"#define GRID_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)", file.read())
     version = ".".join(parts)
-    said = {"pkg-config": " ".join(here.pkg_config("--modversion")), "gridiron": run([here.find("gridiron"), "--version"])[1].strip()}
-    wanted = {"pkg-config": version, "gridiron": f"gridiron {version}"}
+    said = {"pkg-config": " ".join(here.pkg_config("--modversion")), **{name: run([here.program(name), "--version"])[1].strip() for name in ("gridiron", "gridctl")}}
+    wanted = {"pkg-config": version, "gridiron": f"gridiron {version}", "gridctl": f"gridctl {version}"}
     tap.check("header, package and programs say one version", said == wanted, f"{said} is not {wanted}")
+
+
+def check_texts(tap, here):
+    """Manual pages, completions, and what the service needs."""
+    gridctl = here.find("gridctl.1")
+    with open(gridctl, encoding="utf-8") as file:
+        page = file.read().replace("\\-", "-")
+    commands = re.findall(r"^  ([a-z]+ [a-z-]+) ", run([here.program("gridctl"), "--help"])[1], re.M)
+    missing = [command for command in commands if f'.SS "{command}' not in page]
+    tap.check("the manual page of gridctl has every command", len(commands) > 30 and not missing, f"{commands}: {missing}")
+    with open(here.find("gridiron.8"), encoding="utf-8") as file:
+        page = file.read().replace("\\-", "-")
+    settings = re.findall(r"^  ([a-z_]+(?:\.[a-z_]+)?)  ", run([here.program("gridiron"), "--help"])[1], re.M)
+    missing = [name for name in settings + ["-c, --config", "-r, --rejoin", "-V, --version"] if f"\\fB{name}\\fR" not in page]
+    tap.check("that of gridiron every option and setting", len(settings) > 20 and not missing, f"{settings}: {missing}")
+    if shutil.which("groff"):
+        for name in ("gridctl.1", "gridiron.8"):
+            status, _, error = run(["groff", "-man", "-ww", "-z", "-Tutf8", here.find(name)])
+            tap.check(f"groff has nothing against {name}", status == 0 and not error, error)
+    script = os.path.join("share", "bash-completion", "completions", "gridctl")
+    status, _, error = run(["bash", "-n", os.path.join(here.prefix, script)])
+    tap.check("the completion for bash is there, and a script", status == 0 and "share/zsh/site-functions/_gridctl" in here.files, error)
+    unit = here.find("gridiron.service")
+    with open(unit, encoding="utf-8") as file:
+        text = file.read()
+    tap.check("the unit starts what was installed",
+              "ExecStart=/usr/local/bin/gridiron --config /usr/local/etc/gridiron/node.yaml\n" in text and "@" not in text.replace("@system", "").replace("@privileged", ""), text)
+    if shutil.which("systemd-analyze"):
+        status, out, error = run(["systemd-analyze", "security", "--offline=true", "--threshold=20", unit])
+        tap.check("systemd finds little to hold against the unit", status == 0, (out + error)[-300:])
+    run_check = [here.program("gridiron"), "--config", here.find("node.yaml"), "--data", os.path.join(here.folder, "data"), "--check"]
+    status, out, error = run(run_check)
+    tap.check("the configuration that comes with it is good", status == 0 and "configuration is good" in out, out + error)
+    tap.check("the user is declared, and the licence is there", {"lib/sysusers.d/gridiron.conf", "share/doc/gridiron/LICENSE"} <= set(here.files), str(here.files))
 
 
 def check_use(tap, here, cc, cxx, endpoint):
@@ -216,6 +253,7 @@ def main(argv):
         here = Installed(build, folder)
         tap.check("meson install succeeds", not here.failure, here.failure)
         tap.attempt("library", lambda: check_library(tap, here))
+        tap.attempt("texts", lambda: check_texts(tap, here))
         tap.attempt("versions", lambda: check_versions(tap, here))
         with cluster(programs, nodes=1, partitions=4) as nodes:
             nodes.start(nodes.ids())

@@ -537,14 +537,26 @@ enum grid_err config_check(const struct config *config, char **ret_note)
     return *ret_note ? GRID_ERR_INVALID : GRID_ERR_OK;
 }
 
-void config_list(struct buffer *out)
+void config_each(void (*each)(void *context, const char *name, const char *meaning), void *context)
 {
     for (size_t i = 0; i < SETTINGS; i++) {
         const struct setting *setting = &settings[i];
-        buffer_append_format(out, "  %-26s %s%s%s", setting->path, setting->meaning, setting->choices ? "; one of" : "",
-                             setting->choices ? setting->choices : "");
+        struct buffer text = {0};
+        buffer_append_format(&text, "%s%s%s", setting->meaning, setting->choices ? "; one of" : "", setting->choices ? setting->choices : "");
         if (setting->high != 0)
-            buffer_append_format(out, "; %llu to %llu", (unsigned long long)setting->low, (unsigned long long)setting->high);
-        buffer_append_u8(out, '\n');
+            buffer_append_format(&text, "; %llu to %llu", (unsigned long long)setting->low, (unsigned long long)setting->high);
+        buffer_append_u8(&text, 0);
+        each(context, setting->path, (const char *)text.data);
+        buffer_close(&text);
     }
+}
+
+static void list_one(void *context, const char *name, const char *meaning)
+{
+    buffer_append_format(context, "  %-26s %s\n", name, meaning);
+}
+
+void config_list(struct buffer *out)
+{
+    config_each(list_one, out);
 }

@@ -32,6 +32,8 @@ enum grid_err config_read_environment(struct config *config, const char *const *
 enum grid_err config_assign(struct config *config, const char *origin, const char *assignment, char **ret_note);
 /* Checks what only the whole can tell: nothing is missing, this node is a member, their number is odd, … */
 enum grid_err config_check(const struct config *config, char **ret_note);
+/* Every setting with its meaning and what is allowed. */
+void config_each(void (*each)(void *context, const char *name, const char *meaning), void *context);
 void config_list(struct buffer *out);  /* every setting with its meaning, for --help */
 
 #endif

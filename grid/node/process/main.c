@@ -1,5 +1,4 @@
 /* The gridiron program: configuration, logging, signals, one loop, one node. */
-#include <argp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +7,7 @@
 
 #include "grid/base/memory.h"
 #include "grid/base/standard_streams.h"
-#include "grid/base/version.h"
+#include "grid/node/process/arguments.h"
 #include "grid/node/process/config.h"
 #include "grid/node/process/descriptors.h"
 #include "grid/node/ports/http.h"
@@ -19,16 +18,6 @@
 #include "raft/guard/heap.h"
 
 extern char **environ;
-
-enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_UPGRADE = 3, SETS_MAX = 64 };
-
-struct arguments {
-    const char *file;
-    const char *sets[SETS_MAX];
-    size_t sets_count;
-    char assignments[2][600];          /* what --node and --data stand for */
-    bool check, rejoin;
-};
 
 struct program {
     struct config config;
@@ -88,67 +77,7 @@ static void write_line(struct logger *logger, enum log_level level, const char *
     buffer_close(&line);
 }
 
-/* ---- arguments */
-
-static error_t parse(int key, char *value, struct argp_state *state)
-{
-    struct arguments *arguments = state->input;
-    switch (key) {
-    case 'c':
-        arguments->file = value;
-        return 0;
-    case 'n':
-    case 'd': {
-        char *assignment = arguments->assignments[key == 'd'];
-        if (snprintf(assignment, sizeof arguments->assignments[0], "%s=%s", key == 'n' ? "node" : "data", value) >= (int)sizeof arguments->assignments[0])
-            argp_error(state, "--data: too long");
-        value = assignment;
-    } /* fall through */
-    case 's':
-        if (arguments->sets_count == SETS_MAX)
-            argp_error(state, "more than %d settings on the command line", SETS_MAX);
-        arguments->sets[arguments->sets_count++] = value;
-        return 0;
-    case 'r':
-        arguments->rejoin = true;
-        return 0;
-    case 'k':
-        arguments->check = true;
-        return 0;
-    case ARGP_KEY_ARG:
-        argp_error(state, "unexpected argument \"%s\"", value);
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
-
-static char *help_filter(int key, const char *text, void *input)
-{
-    struct buffer out = {0};
-    (void)input;
-    if (key != ARGP_KEY_HELP_POST_DOC)
-        return (char *)(uintptr_t)text;
-    buffer_append_text(&out, "Settings (file: nested by the dots; environment: GRIDIRON_ and upper case with '_'; --set NAME=VALUE):\n");
-    config_list(&out);
-    buffer_append_text(&out, "\nExamples:\n  gridiron --config node.yaml\n  gridiron --config cluster.yaml --node 2 --data /var/lib/gridiron\n"
-                             "  GRIDIRON_LOG_LEVEL=debug gridiron --config node.yaml --check\n"
-                             "\nExit codes: 0 stopped in order, 1 failed or cannot start here and now, 2 wrong usage or configuration, 3 a newer version is needed.");
-    buffer_append_u8(&out, 0);
-    return (char *)out.data; /* argp frees it */
-}
-
-static const struct argp_option options[] = {
-    {"config", 'c', "FILE", 0, "YAML configuration", 0},
-    {"node", 'n', "ID", 0, "id of this node (same as --set node=ID)", 0},
-    {"data", 'd', "DIRECTORY", 0, "data directory (same as --set data=DIRECTORY)", 0},
-    {"set", 's', "NAME=VALUE", 0, "any setting; repeatable; wins over environment and file", 0},
-    {"rejoin", 'r', NULL, 0, "once, after this node has lost its disk or part of it: set aside what is in the data directory and take everything from the other "
-                             "nodes, all of which must be whole; until then it neither votes nor acknowledges", 0},
-    {"check", 'k', NULL, 0, "check whether this node could start, change nothing, and exit", 0},
-    {0}};
-
-const char *argp_program_version = "gridiron " GRIDIRON_VERSION;
+/* ---- configuration */
 
 static int read_config(struct program *program, const struct arguments *arguments)
 {
@@ -408,10 +337,7 @@ int main(int count, char **values)
         return EXIT_FAILED;
     struct program program = {0};
     struct arguments arguments = {0};
-    struct argp argp = {.options = options, .parser = parse, .help_filter = help_filter,
-                        .doc = "A node of a Gridiron cluster: a clustered in-memory data grid.\vsettings"};
-    argp_err_exit_status = EXIT_USAGE;
-    if (argp_parse(&argp, count, values, 0, NULL, &arguments) != 0)
+    if (!arguments_parse(&arguments, count, values))
         return EXIT_USAGE;
     int exit_code = read_config(&program, &arguments);
     if (exit_code != EXIT_OK)
