@@ -84,6 +84,7 @@ bool event_json(struct json *json, struct bytes value, struct arena *arena)
     if (event.flow_step > 0)
         json_put_unsigned(json, "step", event.flow_step);
     json_put_bool(json, "isCompensating", event.is_compensating);
+    optional_text(json, "principal", event.principal);
     event_body(json, &event, arena);
     json_put_object_end(json);
     return true;
@@ -183,7 +184,8 @@ bool view_event(struct bytes value, struct arena *arena, struct view_event *ret_
     *ret_event = (struct view_event){.sequence = event.sequence,
                                      .type = arena_text(arena, event.event_type),
                                      .id = arena_text(arena, event.event_id),
-                                     .saga = arena_text(arena, event.trace.flow_id)};
+                                     .saga = arena_text(arena, event.trace.flow_id),
+                                     .principal = arena_text(arena, event.principal)};
     time_text(event.wall_time_ms, ret_event->time);
     return true;
 }

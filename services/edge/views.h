@@ -29,7 +29,7 @@ bool view_order(struct bytes value, struct arena *arena, struct view_order *ret_
 bool view_saga(struct bytes value, struct arena *arena, struct view_saga *ret_saga);
 bool view_product(struct bytes value, struct arena *arena, struct view_product *ret_product);
 bool view_customer(struct bytes value, struct arena *arena, struct view_customer *ret_customer);
-struct view_event { uint64_t sequence; const char *type, *id, *saga; char time[TIME_TEXT_BYTES]; };
+struct view_event { uint64_t sequence; const char *type, *id, *saga, *principal; char time[TIME_TEXT_BYTES]; };
 bool view_event(struct bytes value, struct arena *arena, struct view_event *ret_event);
 
 #endif

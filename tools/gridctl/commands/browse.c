@@ -8,6 +8,7 @@
 #include "grid/base/memory.h"
 #include "services/edge/views.h"
 #include "tools/gridctl/command.h"
+#include "tools/gridctl/commands/event_table.h"
 #include "tools/gridctl/terminal/table.h"
 
 /* How a domain's views are shown in lists. */
@@ -340,31 +341,11 @@ static int by_sequence(const void *left, const void *right)
 
 static void show_events(struct history *history)
 {
-    static const char *const headers[] = {">SEQUENCE", "TIME", "TYPE", "EVENT", "SAGA", NULL};
-    struct ctl *ctl = history->ctl;
-    struct json json = ctl_json(ctl);
-    struct table_view *table = ctl->json ? NULL : table_view_open(ctl, headers);
-    if (ctl->json)
-        json_put_array_begin(&json, NULL);
-    for (size_t i = 0; i < history->count; i++) {
-        struct view_event event;
-        if (ctl->json) {
-            event_json(&json, history->events[i].value, &history->arena);
-        } else if (view_event(history->events[i].value, &history->arena, &event)) {
-            table_view_row(table);
-            table_view_cell(table, "%" PRIu64, event.sequence);
-            table_view_cell(table, "%s", event.time);
-            table_view_cell(table, "%s", event.type);
-            table_view_cell(table, "%s", event.id);
-            table_view_cell(table, "%s", event.saga);
-        }
-    }
-    if (ctl->json) {
-        json_put_array_end(&json);
-        ctl_json_end(ctl);
-    } else {
-        table_view_close(table, ctl);
-    }
+    struct bytes *values = memory_zero(history->count, sizeof *values);
+    for (size_t i = 0; i < history->count; i++)
+        values[i] = history->events[i].value;
+    events_show(history->ctl, values, history->count);
+    memory_free(values);
 }
 
 static void read_history(struct history *history, const char *domain, const char *key)
