@@ -127,12 +127,42 @@ def order_ids(tap, nodes):
     tap.check("products get ids as well", code == 0 and len(shown["ids"]) == 1, str(shown))
 
 
+def command_line(tap, nodes):
+    gridctl(PROGRAMS, nodes, "map", "config", "--map", "watched", "--journal", "on")
+    for what, arguments, code, *said in (
+            ("orders have no status SHIPPED", ("order", "list", "--status", "SHIPPED"), 2, "pending, confirmed or cancelled"),
+            ("nor sagas CONFIRMED", ("saga", "list", "--status", "CONFIRMED"), 2, "in_progress", "compensated", "timed_out"),
+            ("there is no 31st of February", ("journal", "tail", "--map", "watched", "--from", "2026-02-31T12:00:00Z"), 2, "2026-02-31"),
+            ("nor a 25th hour", ("journal", "tail", "--map", "watched", "--from", "2026-02-01T25:61:00Z"), 2, "25:61"),
+            ("nor a record 0", ("journal", "tail", "--map", "watched", "--from", "0"), 2, "from 1"),
+            ("nor a partition 4", ("journal", "tail", "--map", "watched", "--partition", "4"), 2, "0 to 3"),
+            ("and the largest number is not all of them", ("journal", "tail", "--map", "watched", "--partition", "4294967295"), 2, "--partition"),
+            ("no kind of event", ("event", "history", "shipment", "x"), 2, "customer, product, order, payment, saga"),
+            ("--expect without a change", ("map", "config", "--map", "watched", "--expect", "7"), 2, "--expect"),
+            ("a level that was", ("level", "raise", "1"), 1, "already"),
+            ("a version that no entry has", ("map", "remove", "k", "--if-version", "0"), 2, "--if-version"),
+            ("a ttl of nothing", ("map", "set", "k", "v", "--ttl", "0s"), 2, "ttl"),
+            ("a ttl that never ends by accident", ("map", "set", "k", "v", "--ttl", "18446744073709551615"), 2, "hundred years"),
+            ("an option twice", ("map", "set", "k", "v", "--map", "a", "--map", "b"), 2, "--map is given twice")):
+        status, out, error = gridctl(PROGRAMS, nodes, *arguments)
+        tap.check(what, status == code and out == "" and all(each in error for each in said), f"{status} {out} {error}")
+    for kind, words in (("order", ("pending", "confirmed", "cancelled")), ("saga", ("started", "failed", "timed_out"))):
+        shown = gridctl(PROGRAMS, nodes, kind, "list", "--help")[1]
+        tap.check(f"the help of {kind} list shows the values that there are", all(word in shown for word in words) and "shipped" not in shown.lower(), shown)
+    stored = gridctl_json(PROGRAMS, nodes, "map", "config", "--map", "watched", "--ttl", "2h", "--journal-age", "1d", "--timeout", "30s")
+    tap.check("durations are understood", (stored["ttlMs"], stored["journal"]["ageMaxMs"]) == (7200000, 86400000), str(stored))
+    gridctl(PROGRAMS, nodes, "map", "set", "k", "v", "--map", "lasting", "--ttl", "1h30m")
+    gridctl(PROGRAMS, nodes, "map", "ttl", "k", "10m", "--map", "lasting")
+    shown = gridctl_json(PROGRAMS, nodes, "map", "get", "k", "--map", "lasting")
+    tap.check("also by set and ttl", 590000 < shown["ttlMs"] <= 600000, str(shown))
+
+
 def main():
     tap = Tap()
     with cluster(PROGRAMS, nodes=1, partitions=4) as nodes:
         nodes.start(nodes.ids())
         nodes.wait_ready(nodes.ids())
-        for part in (batches, loads, shop_fields, order_ids):
+        for part in (batches, loads, shop_fields, order_ids, command_line):
             part(tap, nodes)
     return tap.end()
 

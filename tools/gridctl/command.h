@@ -19,7 +19,7 @@ enum { ENDPOINTS_MAX = 64, ARGUMENTS_MAX = 4, OPTIONS_MAX = 16 };
 struct option_row {
     const char *name;                      /* without the dashes */
     char letter;                           /* 0: none */
-    const char *value;                     /* what stands for its value in help; NULL: a flag */
+    const char *value;                     /* what stands for its value in help; NULL: a flag; of words alone ("on|off"): one of them */
     const char *help;
 };
 
@@ -65,8 +65,13 @@ void parse_close(struct ctl *ctl);
 bool ctl_take_endpoints(struct ctl *ctl, const char *text);
 const char *ctl_option(const struct ctl *ctl, const char *name, const char *otherwise);
 bool ctl_flag(const struct ctl *ctl, const char *name);
+/* Digits alone, up to `most`. */
+bool parse_number(const char *text, uint64_t most, uint64_t *ret_number);
 /* An option's number; false, with a message, when it is none or above `most`. */
 bool ctl_number(const struct ctl *ctl, const char *name, uint64_t otherwise, uint64_t most, uint64_t *ret_number);
+/* The same in milliseconds, and in whole seconds; both may be durations like "10s". */
+bool ctl_duration(const struct ctl *ctl, const char *name, uint64_t otherwise, uint64_t most, uint64_t *ret_ms);
+bool ctl_seconds(const struct ctl *ctl, const char *name, uint64_t otherwise, uint64_t most, uint64_t *ret_seconds);
 
 /* ---- connection (session.c) */
 /* Endpoints that follow from contexts, or the default ones (commands/context.c); an exit code. */

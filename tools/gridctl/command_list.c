@@ -6,7 +6,7 @@ const struct option_row COMMON_OPTIONS[] = {
     {"endpoints", 'e', "HOST:PORT,...", "nodes to connect to (GRIDIRON_ENDPOINTS; default: the context's, or 127.0.0.1:7400,:7410,:7420)"},
     {"context", 0, "NAME", "a name for endpoints (GRIDIRON_CONTEXT; default: the one in use, see gridctl context)"},
     {"output", 'o', "table|json", "how results are shown (default table)"},
-    {"timeout", 't', "MS", "how long one request may take (default 10000)"},
+    {"timeout", 't', "TIME", "how long one request may take: milliseconds, or 10s, 2m (default 10s)"},
     {"help", 'h', NULL, "this help"},
     {0},
 };
@@ -21,7 +21,7 @@ const struct option_row COMMON_OPTIONS[] = {
 
 #define WRITE_OPTIONS                                                                                             \
     MAP_OPTION, AFFINITY_OPTION,                                                                                  \
-    {"ttl", 0, "MS|none", "how long the entry lasts, from now (default: what the map's settings say)"},          \
+    {"ttl", 0, "TIME|none", "how long the entry lasts, from now: milliseconds, or 10s, 2h (default: what the map's settings say)"},          \
     {"idempotency-key", 0, "TEXT", "executes only the first write with this key; others get its answer"}
 #define IF_VALUE_OPTION {"if-value", 0, "TEXT", "only if the entry has this value"}
 
@@ -40,19 +40,19 @@ static const struct option_row batch_options[] = {
 static const struct option_row clear_options[] = {MAP_OPTION, {"yes", 'y', NULL, "do it"}, {0}};
 static const struct option_row config_options[] = {
     MAP_OPTION,
-    {"ttl", 0, "MS|none", "how long entries last whose write does not say"},
+    {"ttl", 0, "TIME|none", "how long entries last whose write does not say: milliseconds, or 10s, 2h"},
     {"entries-max", 0, "N", "entries of the map in one partition; 0: no bound"},
     {"bytes-max", 0, "N", "bytes of the map's records in one partition; 0: no bound"},
     {"journal", 'j', "on|off", "record every change"},
     {"journal-old-values", 0, "on|off", "records carry the value from before"},
     {"journal-entries", 0, "N", "records kept in one partition; 0: 10000"},
     {"journal-bytes", 0, "N", "bytes kept in one partition; 0: 8 MiB"},
-    {"journal-age", 0, "MS", "how long records are kept; 0: no bound"},
+    {"journal-age", 0, "TIME", "how long records are kept: milliseconds, or 10s, 2h; 0: no bound"},
     {"expect", 0, "VERSION", "only if the settings have this version; 0: never configured"},
     {0}};
 static const struct option_row tail_options[] = {
     MAP_OPTION,
-    {"from", 0, "oldest|newest|SEQUENCE|@MS|TIME", "where to begin (default oldest); TIME: 2026-01-31T12:00:00Z, in log time"},
+    {"from", 0, "oldest|newest|SEQUENCE|@MS|TIME", "where to begin (default oldest); @MS since 1970 or TIME, 2026-01-31T12:00:00Z, in log time"},
     {"partition", 'p', "N", "only this partition (default: all)"},
     {"follow", 'f', NULL, "go on with what comes, until interrupted"},
     {"limit", 'n', "N", "at most so many records; 0: all (default)"},
@@ -69,8 +69,12 @@ static const struct option_row create_options[] = {
     {"new-ids", 0, NULL, "lines without an id get fresh ones (default: derived from their bytes, so that a repeat creates nothing)"},
     {0}};
 static const struct option_row limit_options[] = {LIMIT_OPTION, {0}};
-static const struct option_row status_options[] = {
-    {"status", 's', "STATUS", "only those in this status, for example CONFIRMED or COMPENSATED"}, LIMIT_OPTION, {0}};
+static const struct option_row order_list_options[] = {
+    {"status", 's', "pending|confirmed|cancelled", "only orders in this status"}, LIMIT_OPTION, {0}};
+static const struct option_row saga_list_options[] = {
+    {"status", 's', "started|in_progress|completed|compensating|compensated|failed|timed_out", "only sagas in this status"},
+    LIMIT_OPTION,
+    {0}};
 static const struct option_row bench_map_options[] = {
     {"op", 0, "set|get|mixed", "what is done; mixed: half of each (default set)"},
     BENCH_OPTIONS,
@@ -87,14 +91,14 @@ static const struct option_row bench_orders_options[] = {
     {"decline-percent", 0, "N", "orders dearer than what the built-in provider charges; undone (default 0)"},
     {"products", 0, "N", "products to choose from (default 1000)"},
     {"zipf", 'z', "S", "skew of the choice: the product of rank k is chosen in proportion to 1/k^S (default 0: evenly)"},
-    {"seconds", 's', "N", "measured time (default 10)"},
+    {"seconds", 's', "N", "measured time, or a duration like 2m (default 10)"},
     {"warmup", 'w', "N", "seconds before it that do not count (default 1)"},
     {0}};
 
 static const struct option_row context_options[] = {{"replace", 0, NULL, "change it if there is one"}, {0}};
 
 static const struct option_row watch_options[] = {
-    {"interval", 'n', "SECONDS", "from one look to the next (default 1)"},
+    {"interval", 'n', "SECONDS", "from one look to the next, or a duration like 2m (default 1)"},
     {"count", 'c', "N", "so many looks; 0: until q or Ctrl-C (default 0)"},
     {0}};
 
@@ -112,12 +116,12 @@ const struct command_row COMMANDS[] = {
     {"partition", "list", "", 0, 0, "Every partition: its leader, progress and contents.", NULL,
      "partition list\npartition list -o json", partition_list},
     {"map", "set", "KEY VALUE", 2, 2, "Writes an entry and prints its new version.", write_options,
-     "map set greeting hello\nmap set 42 '{\"a\":1}' --map things --affinity customer-7\nmap set token abc --ttl 60000",
+     "map set greeting hello\nmap set 42 '{\"a\":1}' --map things --affinity customer-7\nmap set token abc --ttl 60s",
      map_set},
     {"map", "put", "KEY VALUE", 2, 2, "Writes an entry and prints the value from before.", write_options,
      "map put greeting hello\nmap put greeting hi --idempotency-key 7f3a -o json", map_put},
     {"map", "put-if-absent", "KEY VALUE", 2, 2, "Writes an entry only if there is none.", write_options,
-     "map put-if-absent lock node-1 --ttl 5000", map_put_if_absent},
+     "map put-if-absent lock node-1 --ttl 5s", map_put_if_absent},
     {"map", "replace", "KEY VALUE", 2, 2, "Writes an entry only if there is one.", replace_options,
      "map replace greeting hi\nmap replace greeting goodbye --if-value hi", map_replace},
     {"map", "get", "KEY", 1, 1, "Prints an entry's value (linearizable).", key_options,
@@ -129,8 +133,8 @@ const struct command_row COMMANDS[] = {
     {"map", "take", "KEY", 1, 1, "Removes an entry and prints its value.", key_options, "map take greeting", map_take},
     {"map", "cas", "KEY VALUE", 2, 2, "Writes an entry only if it has the given version.", cas_options,
      "map cas greeting hello --version 0\nmap cas greeting goodbye --version 17", map_cas},
-    {"map", "ttl", "KEY MS|none", 2, 2, "Changes how long an entry lasts, from now.", key_options,
-     "map ttl greeting 60000\nmap ttl greeting none", map_set_ttl},
+    {"map", "ttl", "KEY TIME|none", 2, 2, "Changes how long an entry lasts, from now.", key_options,
+     "map ttl greeting 60s\nmap ttl greeting none", map_set_ttl},
     {"map", "batch", "", 0, 0, "Several operations on keys of one affinity, all or nothing.", batch_options,
      "map batch --map accounts --file transfer.ndjson\n"
      "map batch --affinity c-7 < transfer.ndjson     # {\"op\":\"set\",\"key\":\"a\",\"value\":\"1\"} a line",
@@ -141,7 +145,7 @@ const struct command_row COMMANDS[] = {
     {"map", "drop", "NAME", 1, 1, "Removes a map with its entries, settings and journal; its name becomes free.", NULL,
      "map drop things\nmap drop things -o json", map_drop},
     {"map", "config", "", 0, 0, "Shows a map's settings, or changes those that are named.", config_options,
-     "map config --map things\nmap config --map things --ttl 60000 --journal on --journal-age 3600000", map_config},
+     "map config --map things\nmap config --map things --ttl 60s --journal on --journal-age 1h", map_config},
     {"map", "stats", "", 0, 0, "Counts of a map over all partitions.", map_options, "map stats --map things -o json",
      map_stats},
     {"map", "size", "", 0, 0, "Counts the entries of a map.", map_options, "map size --map things", map_size},
@@ -168,9 +172,9 @@ const struct command_row COMMANDS[] = {
      "order submit --file - -o json < examples/orders.ndjson",
      order_submit_file},
     {"order", "get", "ID", 1, 1, "Shows an order.", NULL, "order get o-1 -o json", order_get},
-    {"order", "list", "", 0, 0, "Lists orders, in the order of the partitions.", status_options,
+    {"order", "list", "", 0, 0, "Lists orders, in the order of the partitions.", order_list_options,
      "order list --status CANCELLED\norder list --limit 0 -o json", order_list},
-    {"saga", "list", "", 0, 0, "Lists sagas: how far the orders have come, and why some failed.", status_options,
+    {"saga", "list", "", 0, 0, "Lists sagas: how far the orders have come, and why some failed.", saga_list_options,
      "saga list --status COMPENSATED\nsaga list --limit 0 -o json", saga_list},
     {"saga", "show", "ID", 1, 1, "Shows a saga, by its id or that of its order, step by step.", NULL,
      "saga show o-1\nsaga show o-1.s1 -o json", saga_show},

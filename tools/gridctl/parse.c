@@ -1,20 +1,24 @@
 /* Arguments and help, both from the table. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "grid/base/check.h"
+#include "grid/base/duration.h"
 #include "grid/base/memory.h"
 #include "grid/base/version.h"
+#include "services/edge/nearest.h"
 #include "tools/gridctl/command.h"
 
-enum { TIMEOUT_MS_DEFAULT = 10000, TIMEOUT_MS_MAX = 3600 * 1000 };
+enum { TIMEOUT_MS_DEFAULT = 10000, TIMEOUT_MS_MAX = 3600 * 1000, COMMON_OPTIONS_MAX = 8, NAMES_MAX = 64, PORT_MAX = 65535 };
 
 /* What has been read so far. */
 struct parser {
     struct ctl *ctl;
-    const char *endpoints, *timeout, *output;
-    bool help, no_more_options;
+    const char *common[COMMON_OPTIONS_MAX];    /* values of the common options, by row */
+    bool no_more_options;
     struct buffer *text;
 };
 
@@ -70,15 +74,20 @@ static void help_all(struct buffer *text, const char *group)
                              "`gridctl GROUP COMMAND --help` shows a command's options and examples; `gridctl --version` the version.\n");
 }
 
-static enum parse_result wrong(struct parser *parser, const char *what, const char *which)
+static enum parse_result hint(struct parser *parser)
 {
-    buffer_append_format(parser->text, "gridctl: %s%s%s\n", what, which[0] != 0 ? ": " : "", which);
     if (parser->ctl->command != NULL)
         buffer_append_format(parser->text, "try: gridctl %s %s --help\n", parser->ctl->command->group,
                              parser->ctl->command->name);
     else
         buffer_append_text(parser->text, "try: gridctl --help\n");
     return PARSE_USAGE;
+}
+
+static enum parse_result wrong(struct parser *parser, const char *what, const char *which)
+{
+    buffer_append_format(parser->text, "gridctl: %s%s%s\n", what, which[0] != 0 ? ": " : "", which);
+    return hint(parser);
 }
 
 /* ---- options */
@@ -91,21 +100,85 @@ static const struct option_row *find_option(const struct option_row *row, const 
     return NULL;
 }
 
-static bool take_common(struct parser *parser, const struct option_row *row, const char *value)
+static const char *common(const struct parser *parser, const char *name)
 {
-    if (strcmp(row->name, "help") == 0)
-        parser->help = true;
-    else if (strcmp(row->name, "endpoints") == 0)
-        parser->endpoints = value;
-    else if (strcmp(row->name, "context") == 0)
-        parser->ctl->context = value;
-    else if (strcmp(row->name, "timeout") == 0)
-        parser->timeout = value;
-    else if (strcmp(row->name, "output") == 0)
-        parser->output = value;
-    else
-        UNREACHABLE("a common option without a place");
-    return true;
+    const struct option_row *row = find_option(COMMON_OPTIONS, name, strlen(name), 0);
+    REQUIRE(row != NULL && row - COMMON_OPTIONS < COMMON_OPTIONS_MAX);
+    return parser->common[row - COMMON_OPTIONS];
+}
+
+static size_t add_names(const struct option_row *row, const char *names[NAMES_MAX], size_t count)
+{
+    for (; row != NULL && row->name != NULL && count < NAMES_MAX; row++)
+        names[count++] = row->name;
+    return count;
+}
+
+static enum parse_result no_such_option(struct parser *parser, const struct option_row *own, const char *argument)
+{
+    const char *names[NAMES_MAX];
+    size_t count = add_names(COMMON_OPTIONS, names, add_names(own, names, 0));
+    const char *name = argument + (argument[1] == '-' ? 2 : 1);
+    const char *near = argument[1] == '-' ? nearest_name(bytes_of(name, strcspn(name, "=")), names, count) : NULL;
+    if (near == NULL)
+        return wrong(parser, "no such option", argument);
+    buffer_append_format(parser->text, "gridctl: no such option: %s; did you mean --%s?\n", argument, near);
+    return hint(parser);
+}
+
+/* Words of a choice like "on|off"; with one that is not in small letters it is no choice of words alone. */
+static size_t choice_words(const char *value, const char *names[NAMES_MAX], struct buffer *text)
+{
+    size_t count = 1;
+    if (strchr(value, '|') == NULL || value[strspn(value, "abcdefghijklmnopqrstuvwxyz_|")] != 0)
+        return 0;
+    buffer_append_text(text, value);
+    buffer_append_u8(text, 0);
+    names[0] = (char *)text->data;
+    for (char *at = (char *)text->data; *at != 0; at++)
+        if (*at == '|' && count < NAMES_MAX) {
+            *at = 0;
+            names[count++] = at + 1;
+        }
+    return count;
+}
+
+/* A value that is one of the words that its option's help lists, in small letters or capitals. */
+static bool choice_fits(struct parser *parser, const struct option_row *row, const char *value)
+{
+    const char *names[NAMES_MAX];
+    struct buffer words = {0};
+    size_t count = choice_words(row->value, names, &words);
+    bool fits = count == 0;
+    for (size_t i = 0; i < count; i++)
+        fits = fits || strcasecmp(names[i], value) == 0;
+    if (!fits) {
+        buffer_append_format(parser->text, "gridctl: --%s is ", row->name);
+        for (size_t i = 0; i < count; i++)
+            buffer_append_format(parser->text, "%s%s", i == 0 ? "" : i + 1 < count ? ", " : " or ", names[i]);
+        buffer_append_format(parser->text, ", not '%s'\n", value);
+    }
+    buffer_close(&words);
+    return fits;
+}
+
+/* A value that begins with two dashes was most likely forgotten, and this is the next option. */
+static enum parse_result keep_value(struct parser *parser, const struct option_row *row, const char **place, const char *value,
+                                    bool attached)
+{
+    if (*place != NULL) {
+        buffer_append_format(parser->text, "gridctl: --%s is given twice\n", row->name);
+        return hint(parser);
+    }
+    if (row->value != NULL && !attached && strncmp(value, "--", 2) == 0) {
+        buffer_append_format(parser->text, "gridctl: --%s needs a value; one that begins with -- is written --%s=%s\n", row->name,
+                             row->name, value);
+        return hint(parser);
+    }
+    if (row->value != NULL && !choice_fits(parser, row, value))
+        return hint(parser);
+    *place = value != NULL ? value : "";
+    return PARSE_RUN;
 }
 
 /* One option, with its value attached or in the next argument. `*at` moves past what was used. */
@@ -122,8 +195,9 @@ static enum parse_result take_option(struct parser *parser, char *const *argumen
     if (is_common)
         row = find_option(COMMON_OPTIONS, name, size, letter);
     if (row == NULL)
-        return wrong(parser, "no such option", argument);
+        return no_such_option(parser, own, argument);
     const char *value = name[size] == 0 ? NULL : name + size + (is_long ? 1 : 0);
+    bool attached = value != NULL;
     if (row->value == NULL && value != NULL)
         return wrong(parser, "takes no value", argument);
     if (row->value != NULL && value == NULL) {
@@ -131,11 +205,8 @@ static enum parse_result take_option(struct parser *parser, char *const *argumen
             return wrong(parser, "needs a value", argument);
         value = arguments[++*at];
     }
-    if (is_common)
-        take_common(parser, row, value);
-    else
-        parser->ctl->values[row - own] = value != NULL ? value : "";
-    return PARSE_RUN;
+    const char **place = is_common ? &parser->common[row - COMMON_OPTIONS] : &parser->ctl->values[row - own];
+    return keep_value(parser, row, place, value, attached);
 }
 
 static const struct command_row *find_command(const char *group, const char *name)
@@ -146,9 +217,25 @@ static const struct command_row *find_command(const char *group, const char *nam
     return NULL;
 }
 
+/* `group` NULL: it is the group that does not exist. */
+static enum parse_result no_such_command(struct parser *parser, const char *group, const char *name)
+{
+    const char *names[NAMES_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < COMMANDS_COUNT && count < NAMES_MAX; i++)
+        if (group == NULL || strcmp(COMMANDS[i].group, group) == 0)
+            names[count++] = group == NULL ? COMMANDS[i].group : COMMANDS[i].name;
+    const char *near = nearest_name(bytes_of_text(name), names, count);
+    const char *what = group == NULL ? "no such group of commands" : "no such command";
+    if (near == NULL)
+        return wrong(parser, what, name);
+    buffer_append_format(parser->text, "gridctl: %s: %s; did you mean %s?\n", what, name, near);
+    return hint(parser);
+}
+
 /* ---- what the options say */
 
-static bool parse_number(const char *text, uint64_t most, uint64_t *ret_number)
+bool parse_number(const char *text, uint64_t most, uint64_t *ret_number)
 {
     char *end;
     errno = 0;
@@ -167,7 +254,9 @@ bool ctl_take_endpoints(struct ctl *ctl, const char *text)
         bool last = at[size] == 0;
         at[size] = 0;
         const char *colon = strrchr(at, ':');
-        if (ctl->endpoints_count == ENDPOINTS_MAX || colon == NULL || colon == at || colon[1] == 0)
+        uint64_t port;
+        if (ctl->endpoints_count == ENDPOINTS_MAX || colon == NULL || colon == at || strchr(at, ' ') != NULL ||
+            !parse_number(colon + 1, PORT_MAX, &port) || port == 0)
             return false;
         ctl->endpoints[ctl->endpoints_count++] = at;
         at += size + (last ? 0 : 1);
@@ -183,18 +272,18 @@ static enum parse_result settle(struct parser *parser, const char *endpoints)
         return wrong(parser, "arguments are missing", row->arguments);
     if (ctl->arguments_count > row->arguments_max)
         return wrong(parser, "too many arguments", ctl->arguments[row->arguments_max]);
-    if (parser->output != NULL && strcmp(parser->output, "json") != 0 && strcmp(parser->output, "table") != 0)
-        return wrong(parser, "--output is table or json", parser->output);
-    ctl->json = parser->output != NULL && strcmp(parser->output, "json") == 0;
+    const char *output = common(parser, "output"), *timeout = common(parser, "timeout"), *given = common(parser, "endpoints");
+    ctl->json = output != NULL && strcasecmp(output, "json") == 0;
     ctl->timeout_ms = TIMEOUT_MS_DEFAULT;
-    if (parser->timeout != NULL &&
-        (!parse_number(parser->timeout, TIMEOUT_MS_MAX, &ctl->timeout_ms) || ctl->timeout_ms == 0))
-        return wrong(parser, "--timeout is a number of milliseconds up to an hour", parser->timeout);
-    if (parser->endpoints != NULL && ctl->context != NULL)
+    if (timeout != NULL && (!duration_parse(bytes_of_text(timeout), &ctl->timeout_ms) || ctl->timeout_ms == 0 ||
+                            ctl->timeout_ms > TIMEOUT_MS_MAX))
+        return wrong(parser, "--timeout is a number of milliseconds or a duration like 10s, up to an hour", timeout);
+    ctl->context = common(parser, "context");
+    if (given != NULL && ctl->context != NULL)
         return wrong(parser, "--endpoints and --context exclude each other", "");
-    const char *text = parser->endpoints != NULL ? parser->endpoints : ctl->context != NULL ? NULL : endpoints;
+    const char *text = given != NULL ? given : ctl->context != NULL ? NULL : endpoints;
     if (text != NULL && !ctl_take_endpoints(ctl, text))
-        return wrong(parser, "endpoints are host:port,host:port", text);
+        return wrong(parser, given != NULL ? "--endpoints are HOST:PORT,HOST:PORT" : "GRIDIRON_ENDPOINTS is HOST:PORT,HOST:PORT", text);
     return PARSE_RUN;
 }
 
@@ -216,23 +305,24 @@ enum parse_result parse(struct ctl *ctl, int count, char *const *arguments, cons
         } else if (group == NULL) {
             group = argument;
             if (find_command(group, NULL) == NULL)
-                return wrong(&parser, "no such group of commands", group);
+                return no_such_command(&parser, NULL, group);
         } else if (ctl->command == NULL) {
             ctl->command = find_command(group, argument);
             if (ctl->command == NULL)
-                return wrong(&parser, "no such command", argument);
+                return no_such_command(&parser, group, argument);
         } else if (ctl->arguments_count == ARGUMENTS_MAX) {
             return wrong(&parser, "too many arguments", argument);
         } else {
             ctl->arguments[ctl->arguments_count++] = argument;
         }
     }
-    if (parser.help || ctl->command == NULL) {
+    bool help = common(&parser, "help") != NULL;
+    if (help || ctl->command == NULL) {
         if (ctl->command != NULL)
             help_command(text, ctl->command);
         else
             help_all(text, group);
-        return parser.help ? PARSE_HELP : PARSE_USAGE;
+        return help ? PARSE_HELP : PARSE_USAGE;
     }
     return settle(&parser, endpoints);
 }
@@ -263,12 +353,46 @@ bool ctl_flag(const struct ctl *ctl, const char *name)
     return value_of(ctl, name) != NULL;
 }
 
+/* "a number of this up to 5 s, not 'x'" on standard error. */
+static bool bad_value(const struct ctl *ctl, const char *name, const char *what, uint64_t most, const char *unit)
+{
+    char bound[48] = "";
+    if (most != UINT64_MAX)
+        snprintf(bound, sizeof bound, " up to %llu%s", (unsigned long long)most, unit);
+    ctl_complain(ctl, EXIT_USAGE, "--%s is %s%s, not '%s'", name, what, bound, value_of(ctl, name));
+    return false;
+}
+
 bool ctl_number(const struct ctl *ctl, const char *name, uint64_t otherwise, uint64_t most, uint64_t *ret_number)
 {
     const char *value = value_of(ctl, name);
     *ret_number = otherwise;
     if (value == NULL || parse_number(value, most, ret_number))
         return true;
-    ctl_complain(ctl, EXIT_USAGE, "--%s is a number up to %llu, not '%s'", name, (unsigned long long)most, value);
-    return false;
+    return bad_value(ctl, name, "a number", most, "");
+}
+
+bool ctl_duration(const struct ctl *ctl, const char *name, uint64_t otherwise, uint64_t most, uint64_t *ret_ms)
+{
+    const char *value = value_of(ctl, name);
+    uint64_t duration_ms = otherwise;
+    if (value != NULL && (!duration_parse(bytes_of_text(value), &duration_ms) || duration_ms > most))
+        return bad_value(ctl, name, "a number of milliseconds or a duration like 10s or 2h", most, " ms");
+    *ret_ms = duration_ms;
+    return true;
+}
+
+bool ctl_seconds(const struct ctl *ctl, const char *name, uint64_t otherwise, uint64_t most, uint64_t *ret_seconds)
+{
+    const char *value = value_of(ctl, name);
+    uint64_t duration_ms;
+    *ret_seconds = otherwise;
+    if (value == NULL || parse_number(value, most, ret_seconds))
+        return true;
+    if (duration_has_unit(bytes_of_text(value)) && duration_parse(bytes_of_text(value), &duration_ms) &&
+        duration_ms % 1000 == 0 && duration_ms / 1000 <= most) {
+        *ret_seconds = duration_ms / 1000;
+        return true;
+    }
+    return bad_value(ctl, name, "a number of seconds or a duration like 90s or 2h", most, " s");
 }

@@ -10,6 +10,7 @@
 #include <yaml.h>
 
 #include "grid/base/check.h"
+#include "grid/base/duration.h"
 #include "grid/base/memory.h"
 #include "grid/wire/level.h"
 
@@ -98,19 +99,35 @@ static const struct setting *setting_find(const char *path)
 
 /* ---- one scalar */
 
-static enum grid_err set_number(void *at, const struct setting *setting, const char *origin, const char *value, char **ret_note)
+/* Names of settings end with their unit; milliseconds may be said as a duration, "10s". */
+static bool is_duration(const struct setting *setting)
+{
+    size_t size = strlen(setting->path);
+    return size > 3 && strcmp(setting->path + size - 3, "_ms") == 0;
+}
+
+static bool read_number(const struct setting *setting, const char *value, uint64_t *ret_number)
 {
     char *end;
+    if (is_duration(setting))
+        return duration_parse(bytes_of_text(value), ret_number);
     errno = 0;
-    unsigned long long number = strtoull(value, &end, 10);
-    if (!isdigit((unsigned char)value[0]) || *end != 0 || errno != 0 || number < setting->low || number > setting->high) {
-        *ret_note = note("%s: %s: \"%.80s\" is not a whole number from %llu to %llu", origin, setting->path, value,
-                         (unsigned long long)setting->low, (unsigned long long)setting->high);
+    *ret_number = strtoull(value, &end, 10);
+    return isdigit((unsigned char)value[0]) && *end == 0 && errno == 0;
+}
+
+static enum grid_err set_number(void *at, const struct setting *setting, const char *origin, const char *value, char **ret_note)
+{
+    uint64_t number;
+    if (!read_number(setting, value, &number) || number < setting->low || number > setting->high) {
+        *ret_note = note("%s: %s: \"%.80s\" is not a whole number from %llu to %llu%s", origin, setting->path, value,
+                         (unsigned long long)setting->low, (unsigned long long)setting->high,
+                         is_duration(setting) ? ", nor such a duration, like 10s" : "");
         return GRID_ERR_INVALID;
     }
     if (setting->type == SETTING_PAGES64 && number % LOG_SEGMENT_BYTES_STEP != 0) {
-        unsigned long long below = number - number % LOG_SEGMENT_BYTES_STEP;
-        *ret_note = note("%s: %s: %llu is not a multiple of %d; the nearest are %llu and %llu", origin, setting->path, number,
+        unsigned long long below = (unsigned long long)(number - number % LOG_SEGMENT_BYTES_STEP);
+        *ret_note = note("%s: %s: %llu is not a multiple of %d; the nearest are %llu and %llu", origin, setting->path, (unsigned long long)number,
                          LOG_SEGMENT_BYTES_STEP, below, below + LOG_SEGMENT_BYTES_STEP);
         return GRID_ERR_INVALID;
     }

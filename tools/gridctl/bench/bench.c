@@ -27,8 +27,8 @@ int bench_options(struct ctl *ctl, struct bench_plan *plan)
     bool good = ctl_number(ctl, "connections", 50, CONNECTIONS_MAX, &connections) &&
                 ctl_number(ctl, "outstanding", 16, OUTSTANDING_MAX, &outstanding) &&
                 ctl_number(ctl, "rate", 0, RATE_MAX, &plan->rate) &&
-                ctl_number(ctl, "seconds", 10, SECONDS_MAX, &plan->seconds) &&
-                ctl_number(ctl, "warmup", 1, SECONDS_MAX, &plan->warmup_seconds);
+                ctl_seconds(ctl, "seconds", 10, SECONDS_MAX, &plan->seconds) &&
+                ctl_seconds(ctl, "warmup", 1, SECONDS_MAX, &plan->warmup_seconds);
     if (!good)
         return EXIT_USAGE;
     if (connections == 0 || outstanding == 0 || plan->seconds == 0)

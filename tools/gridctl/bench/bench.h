@@ -63,7 +63,7 @@ struct bench {
     {"connections", 'c', "N", "clients, each with its own connections and sessions (default 50)"},                    \
     {"outstanding", 'p', "N", "operations under way per client (default 16)"},                                        \
     {"rate", 'r', "N", "operations a second, whether answered or not (open loop); 0: as fast as it goes (default 0)"}, \
-    {"seconds", 's', "N", "measured time (default 10)"},                                                              \
+    {"seconds", 's', "N", "measured time, or a duration like 2m (default 10)"},                                         \
     {"warmup", 'w', "N", "seconds before it that do not count (default 1)"}
 
 /* Reads those options; an exit code. */

@@ -19,8 +19,8 @@ static int load_options(struct ctl *ctl, struct order_load_options *options, str
     if (!ctl_number(ctl, "concurrency", 64, CONCURRENCY_MAX, &concurrency) ||
         !ctl_number(ctl, "connections", CONNECTIONS, CONCURRENCY_MAX, &connections) ||
         !ctl_number(ctl, "rate", 0, RATE_MAX, &plan->rate) ||
-        !ctl_number(ctl, "seconds", 10, SECONDS_MAX, &plan->seconds) ||
-        !ctl_number(ctl, "warmup", 1, SECONDS_MAX, &plan->warmup_seconds) ||
+        !ctl_seconds(ctl, "seconds", 10, SECONDS_MAX, &plan->seconds) ||
+        !ctl_seconds(ctl, "warmup", 1, SECONDS_MAX, &plan->warmup_seconds) ||
         !ctl_number(ctl, "decline-percent", 0, 100, &options->decline_percent) ||
         !ctl_number(ctl, "products", 1000, ORDER_LOAD_PRODUCTS_MAX, &options->products))
         return EXIT_USAGE;

@@ -1,10 +1,9 @@
 /* journal tail. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "services/edge/timestamp.h"
 #include "tools/gridctl/commands/map.h"
 
 enum { FOLLOW_WAIT_MS = 30000, VALUE_SHOWN_MAX = 200 };
@@ -18,42 +17,6 @@ struct tail {
 
 /* ---- where it begins */
 
-/* A number of two or four digits, and the character that follows it. */
-static bool parse_part(const char **at, int digits, char after, int64_t *ret_value)
-{
-    *ret_value = 0;
-    for (; digits > 0; digits--, (*at)++) {
-        if (**at < '0' || **at > '9')
-            return false;
-        *ret_value = *ret_value * 10 + (**at - '0');
-    }
-    return *(*at)++ == after;
-}
-
-/* UTC, as 2026-01-31T12:00:00Z. */
-static bool parse_time(const char *text, uint64_t *ret_ms)
-{
-    int64_t year, month, day, hour, minute, second;
-    if (!parse_part(&text, 4, '-', &year) || !parse_part(&text, 2, '-', &month) || !parse_part(&text, 2, 'T', &day) ||
-        !parse_part(&text, 2, ':', &hour) || !parse_part(&text, 2, ':', &minute) || !parse_part(&text, 2, 'Z', &second) ||
-        *text != 0 || year < 1970 || month < 1 || month > 12)
-        return false;
-    /* Days since 1970 of the civil calendar, whose year begins here with March. */
-    int64_t from_march = (month + 9) % 12;
-    year -= month < 3;
-    int64_t days = 365 * year + year / 4 - year / 100 + year / 400 + (from_march * 153 + 2) / 5 + day - 1 - 719468;
-    *ret_ms = (uint64_t)(((days * 24 + hour) * 60 + minute) * 60 + second) * 1000;
-    return true;
-}
-
-static bool parse_digits(const char *text, uint64_t *ret_value)
-{
-    char *end;
-    errno = 0;
-    *ret_value = strtoull(text, &end, 10);
-    return text[0] >= '0' && text[0] <= '9' && *end == 0 && errno == 0;
-}
-
 static bool parse_from(const struct ctl *ctl, struct grid_journal_options *options)
 {
     const char *from = ctl_option(ctl, "from", "oldest");
@@ -61,12 +24,13 @@ static bool parse_from(const struct ctl *ctl, struct grid_journal_options *optio
         options->from = GRID_FROM_OLDEST;
     else if (strcmp(from, "newest") == 0)
         options->from = GRID_FROM_NEWEST;
-    else if (from[0] == '@' ? parse_digits(from + 1, &options->position) : parse_time(from, &options->position))
+    else if (from[0] == '@' ? parse_number(from + 1, UINT64_MAX, &options->position) : timestamp_parse(from, &options->position))
         options->from = GRID_FROM_TIME;
-    else if (parse_digits(from, &options->position))
+    else if (parse_number(from, UINT64_MAX, &options->position) && options->position > 0)
         options->from = GRID_FROM_SEQUENCE;
     else {
-        ctl_complain(ctl, EXIT_USAGE, "--from is oldest, newest, a sequence, @MS or a time like 2026-01-31T12:00:00Z, not '%s'",
+        ctl_complain(ctl, EXIT_USAGE, "--from is oldest, newest, a sequence from 1, @ and milliseconds since 1970, or a time that "
+                     "exists, like 2026-01-31T12:00:00Z, not '%s'",
                      from);
         return false;
     }
@@ -177,7 +141,7 @@ int journal_tail(struct ctl *ctl)
     struct grid_journal_options options = {.map = map_name(ctl)};
     uint64_t partition;
     if (!parse_from(ctl, &options) || !ctl_number(ctl, "limit", 0, UINT64_MAX, &tail.left) ||
-        !ctl_number(ctl, "partition", GRID_PARTITION_ALL, UINT32_MAX, &partition))
+        !ctl_number(ctl, "partition", GRID_PARTITION_ALL, GRID_PARTITION_ALL - 1, &partition))
         return EXIT_USAGE;
     options.partition = (uint32_t)partition;
     if (tail.left == 0)
@@ -185,6 +149,10 @@ int journal_tail(struct ctl *ctl)
     int code = ctl_connect(ctl);
     if (code != EXIT_DONE)
         return code;
+    uint32_t partitions = grid_client_partition_count(ctl->client);
+    if (partition != GRID_PARTITION_ALL && partition >= partitions)
+        return ctl_complain(ctl, EXIT_USAGE, "--partition: the cluster has the partitions 0 to %" PRIu32 ", not %" PRIu64, partitions - 1,
+                            partition);
     struct grid_journal *journal = grid_journal_open(ctl->client, &options);
     do {
         tail.done = false;

@@ -1,6 +1,5 @@
 /* level show, level raise: the feature level of the cluster (docs/guides/upgrading.md). */
 #include <inttypes.h>
-#include <stdlib.h>
 
 #include "tools/gridctl/command.h"
 #include "tools/gridctl/commands/map.h"
@@ -88,6 +87,20 @@ static void show_raised(struct ctl *ctl, const struct grid_reply *reply)
     buffer_append_format(&ctl->out, "level %" PRIu64 " in all partitions; nodes that do not support it cannot join any more\n", reply->version);
 }
 
+struct raised { struct map_asked asked; uint32_t level; };
+
+static void on_raised(void *context, const struct grid_reply *reply)
+{
+    struct raised *raised = context;
+    if (reply->outcome != GRID_OUTCOME_OK || reply->version <= raised->level) {
+        map_replied(&raised->asked, reply);
+        return;
+    }
+    raised->asked.done = true;
+    raised->asked.code = ctl_complain(raised->asked.ctl, EXIT_FAILED, "the cluster is at level %" PRIu64 " already, and cannot go back to %" PRIu32,
+                                      reply->version, raised->level);
+}
+
 /* Not named: the highest that any node supports. A node that is older or away refuses it, with a name. */
 static uint32_t highest_supported(const struct survey *survey)
 {
@@ -102,10 +115,9 @@ static int choose(struct ctl *ctl, uint32_t *ret_level)
 {
     struct survey survey;
     if (ctl->arguments_count > 0) {
-        char *end;
-        unsigned long level = strtoul(ctl->arguments[0], &end, 10);
-        if (*end != 0 || level < 1 || level > UINT8_MAX)
-            return ctl_complain(ctl, EXIT_USAGE, "LEVEL: \"%s\" is not a number from 1 to 255", ctl->arguments[0]);
+        uint64_t level;
+        if (!parse_number(ctl->arguments[0], UINT8_MAX, &level) || level < 1)
+            return ctl_complain(ctl, EXIT_USAGE, "LEVEL is a number from 1 to 255, not '%s'", ctl->arguments[0]);
         *ret_level = (uint32_t)level;
         return ctl_connect(ctl);
     }
@@ -119,12 +131,13 @@ static int choose(struct ctl *ctl, uint32_t *ret_level)
 
 int level_raise(struct ctl *ctl)
 {
-    struct map_asked asked;
-    uint32_t level = 0;
-    struct grid_call call = map_call(ctl, &asked, show_raised);
-    int code = choose(ctl, &level);
+    struct raised raised = {.level = 0};
+    struct grid_call call = map_call(ctl, &raised.asked, show_raised);
+    int code = choose(ctl, &raised.level);
     if (code != EXIT_DONE)
         return code;
-    grid_client_raise_level(ctl->client, level, &call);
-    return map_finish(ctl, &asked);
+    call.done = on_raised;
+    call.context = &raised;
+    grid_client_raise_level(ctl->client, raised.level, &call);
+    return map_finish(ctl, &raised.asked);
 }

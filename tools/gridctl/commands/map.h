@@ -20,7 +20,7 @@ void map_replied(void *asked, const struct grid_reply *reply);  /* what map_call
 int map_finish(struct ctl *ctl, struct map_asked *asked);
 /* Text where it is text; else {"base64": ...}, so that nothing is lost. */
 void map_json_value(struct json *json, const char *name, struct grid_bytes value);
-/* A number of milliseconds, or "none"; false, with a message, for anything else. */
+/* A number of milliseconds, a duration like "10s", or "none"; false, with a message, for anything else. */
 bool map_ttl(const struct ctl *ctl, const char *text, uint64_t *ret_ttl_ms);
 
 #endif

@@ -146,7 +146,8 @@ static bool change(const struct ctl *ctl, struct grid_map_settings *settings, bo
                 number(ctl, "bytes-max", &changed, &settings->bytes_max) &&
                 number(ctl, "journal-entries", &changed, &settings->journal_entries_max) &&
                 number(ctl, "journal-bytes", &changed, &settings->journal_bytes_max) &&
-                number(ctl, "journal-age", &changed, &settings->journal_age_max_ms);
+                ctl_duration(ctl, "journal-age", settings->journal_age_max_ms, UINT64_MAX, &settings->journal_age_max_ms);
+    changed = changed || ctl_flag(ctl, "journal-age");
     *ret_changed = changed || ttl != NULL;
     return good;
 }
@@ -181,6 +182,8 @@ int map_config(struct ctl *ctl)
     uint64_t expected = 0;
     if (!change(ctl, &checked, &changed) || !ctl_number(ctl, "expect", 0, UINT64_MAX, &expected))
         return EXIT_USAGE;
+    if (!changed && ctl_flag(ctl, "expect"))
+        return ctl_complain(ctl, EXIT_USAGE, "--expect is for a change, and no setting is named");
     int code = ctl_connect(ctl);
     if (code == EXIT_DONE && changed) {
         code = read_current(ctl, &current);

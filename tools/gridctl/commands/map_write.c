@@ -5,23 +5,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "grid/base/duration.h"
+#include "grid/base/limits.h"
 #include "tools/gridctl/commands/map.h"
 
 bool map_ttl(const struct ctl *ctl, const char *text, uint64_t *ret_ttl_ms)
 {
-    char *end;
+    uint64_t ttl_ms = 0;
     if (strcmp(text, "none") == 0) {
         *ret_ttl_ms = GRID_TTL_NONE;
         return true;
     }
-    errno = 0;
-    unsigned long long value = strtoull(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end != 0 || errno != 0 || value == 0) {
-        ctl_complain(ctl, EXIT_USAGE, "a ttl is a number of milliseconds, or none, not '%s'", text);
-        return false;
+    if (duration_parse(bytes_of_text(text), &ttl_ms) && ttl_ms > 0 && ttl_ms <= TTL_MS_MAX) {
+        *ret_ttl_ms = ttl_ms;
+        return true;
     }
-    *ret_ttl_ms = value;
-    return true;
+    ctl_complain(ctl, EXIT_USAGE, "a ttl is a number of milliseconds from 1, a duration like 10s or 2h, or none, not '%s'; "
+                                  "at most a hundred years", text);
+    return false;
 }
 
 /* ---- what is shown */
@@ -163,6 +164,8 @@ int map_remove(struct ctl *ctl)
         operation.kind = GRID_REMOVE_IF_VERSION;
         if (!ctl_number(ctl, "if-version", 0, UINT64_MAX, &operation.expected_version))
             return EXIT_USAGE;
+        if (operation.expected_version == 0)
+            return ctl_complain(ctl, EXIT_USAGE, "--if-version is at least 1: an entry that exists has a version");
     }
     return operate(ctl, &operation, NULL, show_plain);
 }

@@ -238,7 +238,7 @@ static void watch_close(struct watch *watch)
 int cluster_watch(struct ctl *ctl)
 {
     struct watch watch = {.ctl = ctl, .live = isatty(STDOUT_FILENO) && !ctl->json};
-    if (!ctl_number(ctl, "interval", INTERVAL_DEFAULT, INTERVAL_MAX, &watch.interval) ||
+    if (!ctl_seconds(ctl, "interval", INTERVAL_DEFAULT, INTERVAL_MAX, &watch.interval) ||
         !ctl_number(ctl, "count", 0, UINT32_MAX, &watch.count))
         return EXIT_USAGE;
     if (watch.interval == 0)

@@ -95,6 +95,17 @@ Test(config, takes_dotted_names_too)
     cr_assert_str_eq(config.log_format, "json");
 }
 
+Test(config, takes_durations_for_milliseconds)
+{
+    struct config config;
+    accepts(&config, "raft.election_timeout_ms: 2s\nraft.heartbeat_ms: 250ms\nclients.patience_ms: 1m\n");
+    cr_assert_eq(config.node.election_timeout_ms, 2000);
+    cr_assert_eq(config.node.heartbeat_ms, 250);
+    cr_assert_eq(config.node.client_patience_ms, 60000);
+    refuses("raft.heartbeat_ms: 2h\n", "node.yaml:1:20: raft.heartbeat_ms: \"2h\" is not a whole number from 10 to 60000, nor such a duration, like 10s");
+    refuses("partitions: 2s\n", "node.yaml:1:13: partitions: \"2s\" is not a whole number from 1 to 4096");
+}
+
 Test(config, orders_members_by_id_so_that_files_in_another_order_agree)
 {
     struct config a, b;
@@ -328,7 +339,7 @@ Test(config, names_the_variable_that_is_wrong)
 {
     static const char *const wrong[][2] = {
         {"GRIDIRON_PARTITIONS=none", "GRIDIRON_PARTITIONS: partitions: \"none\" is not a whole number from 1 to 4096"},
-        {"GRIDIRON_RAFT_HEARTBEAT_MS=9", "GRIDIRON_RAFT_HEARTBEAT_MS: raft.heartbeat_ms: \"9\" is not a whole number from 10 to 60000"},
+        {"GRIDIRON_RAFT_HEARTBEAT_MS=9", "GRIDIRON_RAFT_HEARTBEAT_MS: raft.heartbeat_ms: \"9\" is not a whole number from 10 to 60000, nor such a duration, like 10s"},
         {"GRIDIRON_DURABILITY=", "GRIDIRON_DURABILITY: durability: \"\" is not one of: fsync os "},
         {"GRIDIRON_MEMBERS=a:1", "GRIDIRON_MEMBERS: members: expected a list of {id, client, peer}"},
     };

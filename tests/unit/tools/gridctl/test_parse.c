@@ -113,13 +113,81 @@ Test(parse, says_what_is_wrong)
     refuses("map get a -x", "no such option: -x");
     refuses("map get a --map", "needs a value: --map");
     refuses("map load --strict=yes", "takes no value");
-    refuses("map get a -o xml", "table or json");
+    refuses("map get a -o xml", "--output is table or json, not 'xml'");
     refuses("map get a --timeout 0", "--timeout");
-    refuses("map get a --timeout 5s", "--timeout");
+    refuses("map get a --timeout 5x", "--timeout");
+    refuses("map get a --timeout 2h", "up to an hour");
     refuses("map get a --timeout -5", "--timeout");
-    refuses("map get a -e nowhere", "host:port");
-    refuses("map get a -e :7400", "host:port");
+    refuses("map get a -e nowhere", "--endpoints are HOST:PORT");
+    refuses("map get a -e :7400", "--endpoints are HOST:PORT");
     refuses("map", "map set");
+    refuses("map get a -e a:0", "--endpoints");
+    refuses("map get a -e a:70000", "--endpoints");
+    refuses("map get a -e a:http", "--endpoints");
+}
+
+Test(parse, names_what_was_probably_meant)
+{
+    refuses("mpa get a", "did you mean map?");
+    refuses("map sacn", "did you mean scan?");
+    refuses("map scan --limt 5", "no such option: --limt; did you mean --limit?");
+    refuses("map scan --limt=5", "did you mean --limit?");
+    refuses("map scan --endpoint a:1", "did you mean --endpoints?");
+}
+
+Test(parse, takes_no_option_twice_and_no_option_for_a_value)
+{
+    struct parsed parsed;
+    refuses("map get a --map x --map y", "--map is given twice");
+    refuses("map get a -m x --map=x", "--map is given twice");
+    refuses("map get a -o json -o table", "--output is given twice");
+    refuses("map load --file --strict", "--file needs a value; one that begins with -- is written --file=--strict");
+    refuses("map set k v --idempotency-key --ttl=5", "--idempotency-key needs a value");
+    run(&parsed, "map get a --map=--odd --affinity -x", NULL);
+    cr_assert_eq(parsed.result, PARSE_RUN, "%s", (const char *)parsed.text.data);
+    cr_expect_str_eq(ctl_option(&parsed.ctl, "map", ""), "--odd");
+    cr_expect_str_eq(ctl_option(&parsed.ctl, "affinity", ""), "-x");
+    done(&parsed);
+}
+
+Test(parse, a_choice_is_one_of_its_words)
+{
+    struct parsed parsed;
+    refuses("order list --status SHIPPED", "--status is pending, confirmed or cancelled, not 'SHIPPED'");
+    refuses("saga list --status CONFIRMED", "--status is started, in_progress, completed, compensating, compensated, failed or timed_out");
+    refuses("order list --status=", "--status is pending");
+    refuses("map config --journal yes", "--journal is on or off, not 'yes'");
+    refuses("bench map --op put", "--op is set, get or mixed");
+    run(&parsed, "saga list --status TIMED_OUT", NULL);
+    cr_expect_eq(parsed.result, PARSE_RUN, "capitals are as good");
+    done(&parsed);
+    run(&parsed, "journal tail --from 17", NULL);
+    cr_expect_eq(parsed.result, PARSE_RUN, "not all of these are words");
+    done(&parsed);
+}
+
+Test(parse, durations_have_units_or_are_in_the_option_s_own)
+{
+    struct parsed parsed;
+    uint64_t value;
+    run(&parsed, "cluster watch --interval 2m --timeout 1m30s", NULL);
+    cr_expect_eq(parsed.ctl.timeout_ms, 90000);
+    cr_expect(ctl_seconds(&parsed.ctl, "interval", 1, 3600, &value) && value == 120);
+    cr_expect_not(ctl_seconds(&parsed.ctl, "interval", 1, 119, &value), "too long");
+    done(&parsed);
+    run(&parsed, "cluster watch --interval 5", NULL);
+    cr_expect(ctl_seconds(&parsed.ctl, "interval", 1, 3600, &value) && value == 5);
+    done(&parsed);
+    run(&parsed, "cluster watch --interval 1500ms", NULL);
+    cr_expect_not(ctl_seconds(&parsed.ctl, "interval", 1, 3600, &value), "not whole");
+    done(&parsed);
+    run(&parsed, "map config --journal-age 36h", NULL);
+    cr_expect(ctl_duration(&parsed.ctl, "journal-age", 0, UINT64_MAX, &value) && value == UINT64_C(36) * 3600 * 1000);
+    cr_expect_not(ctl_duration(&parsed.ctl, "journal-age", 0, 1000, &value), "too long");
+    done(&parsed);
+    run(&parsed, "map config --journal-age 1.5h", NULL);
+    cr_expect_not(ctl_duration(&parsed.ctl, "journal-age", 0, UINT64_MAX, &value));
+    done(&parsed);
 }
 
 Test(parse, help_shows_every_command_with_examples)
