@@ -119,7 +119,7 @@ static enum grid_err open_groups(struct node *node, char **ret_note)
     }
     return group_set_open(&(struct group_set_options){
                               .io = node->io, .logger = node->logger, .metrics = node->metrics, .self = settings->self,
-                              .peer_listen_address = node_settings_member(settings, settings->self)->peer_address,
+                              .peer_listen_address = node_settings_peer_listen(settings),
                               .members = members, .members_count = settings->members_count,
                               .cluster_uuid = node->identity.cluster_uuid, .incarnation = node->identity.incarnation, .manifest = node->manifest,
                               .log_owner = node->identity.owner, .features = node->features | levels_features(node),
@@ -226,9 +226,12 @@ static enum grid_err validate(const struct node_settings *settings, char **ret_n
 
 static char *cannot_listen(const struct node *node, const char *port, enum grid_err err)
 {
-    const struct node_member *self = node_settings_member(node->settings, node->settings->self);
-    return note_format("%s port: cannot listen on %s (members, id %u, %s): %s", port,
-                       strcmp(port, "peer") == 0 ? self->peer_address : self->client_address, self->id.value, port,
+    const struct node_settings *settings = node->settings;
+    bool peer = strcmp(port, "peer") == 0;
+    const char *address = peer ? node_settings_peer_listen(settings) : node_settings_client_listen(settings);
+    if ((peer ? settings->peer_listen : settings->client_listen)[0])
+        return note_format("%s port: cannot listen on %s (listen.%s): %s", port, address, port, transport_listen_reason(err));
+    return note_format("%s port: cannot listen on %s (members, id %u, %s): %s", port, address, settings->self.value, port,
                        transport_listen_reason(err));
 }
 

@@ -73,6 +73,9 @@ def addresses(tap, nodes):
                 file.write(text.replace(f"{nodes.host}:{port}", f"{address}:{port}"))
             both(tap, nodes, f"a {name} address at {address}", 1, f"{name} port: cannot listen on {address}:{port} (members, id 1, {name}): {reason}",
                  flags=["--config", other, "--data", nodes.path(f"at-{address}-{name}")])
+    for name in ("client", "peer"):
+        both(tap, nodes, f"listen.{name} elsewhere", 1, f"{name} port: cannot listen on 192.0.2.1:7 (listen.{name}): not an address of this machine",
+             flags=["--set", f"listen.{name}=192.0.2.1:7", "--data", nodes.path(f"listens-{name}")])
 
 
 def places(tap, nodes):

@@ -544,8 +544,7 @@ enum grid_err clients_open(struct node *node)
     register_refusals(node);
     register_metrics(node);
     arena_init(&node->clients.arena, 16 * 1024);
-    const struct node_member *self = node_settings_member(node->settings, node->settings->self);
-    return transport_listen(node->io->transport, self->client_address, on_accept, node, &node->clients.listener);
+    return transport_listen(node->io->transport, node_settings_client_listen(settings), on_accept, node, &node->clients.listener);
 }
 
 void clients_close(struct node *node)

@@ -35,7 +35,9 @@ static const struct setting settings[] = {
     {"data", SETTING_TEXT, FIELD(data), 0, 0, NULL, "data directory, of this node alone"},
     {"partitions", SETTING_NUMBER32, FIELD(node.partitions), 1, PARTITIONS_MAX, NULL, "number of partitions, fixed at the first start"},
     {"durability", SETTING_DURABILITY, FIELD(node.sync), 0, 0, " fsync os ", "fsync: synced by a majority; os: written by a majority"},
-    {"members", SETTING_MEMBERS, FIELD(node.members), 0, 0, NULL, "list of {id, client, peer}: node ids and their host:port"},
+    {"members", SETTING_MEMBERS, FIELD(node.members), 0, 0, NULL, "list of {id, client, peer}: node ids and the host:port at which clients and the other nodes reach them"},
+    {"listen.client", SETTING_ADDRESS, FIELD(node.client_listen), 0, 0, NULL, "host:port where this node listens for clients, when it is another than they reach, for example 0.0.0.0:7400"},
+    {"listen.peer", SETTING_ADDRESS, FIELD(node.peer_listen), 0, 0, NULL, "the same for the other nodes"},
     {"clients.connections_max", SETTING_NUMBER32, FIELD(node.client_connections_max), 1, 1000000, NULL, "client connections at once; further ones are told and closed"},
     {"clients.per_address_max", SETTING_NUMBER32, FIELD(node.client_per_address_max), 1, 1000000, NULL, "of them from one address (default: half of them; this machine's own addresses all of them)"},
     {"clients.patience_ms", SETTING_NUMBER32, FIELD(node.client_patience_ms), 1000, 3600000, NULL, "for a greeting, the rest of a frame, unread answers; past it the connection is closed"},
@@ -498,13 +500,37 @@ enum grid_err config_read_environment(struct config *config, const char *const *
 
 /* ---- the whole */
 
-/* "host:port" of this node's own: two that are alike could not both be listened on. */
-static const char *own_address_twice(const struct config *config)
+/* All addresses of the machine: to listen on, not to be reached at. */
+static bool is_any(const char *address)
 {
-    const struct node_member *self = node_settings_member(&config->node, config->node.self);
-    if (strcmp(config->metrics_address, self->client_address) == 0)
-        return "client";
-    return strcmp(config->metrics_address, self->peer_address) == 0 ? "peer" : NULL;
+    return strncmp(address, "0.0.0.0:", 8) == 0 || strncmp(address, "[::]:", 5) == 0;
+}
+
+/* Two of this node's own that could not both be listened on. */
+static bool clash(const char *a, const char *b)
+{
+    if (!a[0] || !b[0])
+        return false;
+    return strcmp(a, b) == 0 || ((is_any(a) || is_any(b)) && strcmp(strrchr(a, ':'), strrchr(b, ':')) == 0);
+}
+
+static char *check_listening(const struct config *config)
+{
+    const struct node_settings *node = &config->node;
+    const char *client = node_settings_client_listen(node), *peer = node_settings_peer_listen(node);
+    if (clash(config->metrics_address, client))
+        return note("metrics: %s is this node's client address too; give it one of its own", config->metrics_address);
+    if (clash(config->metrics_address, peer))
+        return note("metrics: %s is this node's peer address too; give it one of its own", config->metrics_address);
+    if (clash(client, peer))
+        return note("listen: %s for clients and %s for peers cannot be used together; give each a port of its own", client, peer);
+    for (size_t i = 0; i < node->members_count; i++) {
+        const struct node_member *member = &node->members[i];
+        if (is_any(member->client_address) || is_any(member->peer_address))
+            return note("members: nobody can reach node %u at %s; name an address of it here, and set listen.client or listen.peer to listen on all",
+                        member->id.value, is_any(member->client_address) ? member->client_address : member->peer_address);
+    }
+    return NULL;
 }
 
 /* Bounds of the log that hold with one another only. */
@@ -530,10 +556,7 @@ static char *check_members(const struct config *config)
         return note("members: %zu given; 1, 3, 5 or 7 are possible", node->members_count);
     if (!node_settings_member(node, node->self))
         return note("node: %u is not among the members", node->self.value);
-    const char *twice = own_address_twice(config);
-    if (twice)
-        return note("metrics: %s is this node's %s address too; give it one of its own", config->metrics_address, twice);
-    return NULL;
+    return check_listening(config);
 }
 
 enum grid_err config_check(const struct config *config, char **ret_note)

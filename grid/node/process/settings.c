@@ -19,3 +19,13 @@ const struct node_member *node_settings_member(const struct node_settings *setti
             return &settings->members[i];
     return NULL;
 }
+
+const char *node_settings_client_listen(const struct node_settings *settings)
+{
+    return settings->client_listen[0] ? settings->client_listen : node_settings_member(settings, settings->self)->client_address;
+}
+
+const char *node_settings_peer_listen(const struct node_settings *settings)
+{
+    return settings->peer_listen[0] ? settings->peer_listen : node_settings_member(settings, settings->self)->peer_address;
+}

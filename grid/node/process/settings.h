@@ -10,8 +10,8 @@
 
 struct node_member {
     struct node_id id;
-    char client_address[128];          /* "host:port", as clients reach it */
-    char peer_address[128];
+    char client_address[128];          /* "host:port", as clients reach it; they are told so */
+    char peer_address[128];            /* likewise, the other nodes */
 };
 
 struct node_settings {
@@ -20,6 +20,7 @@ struct node_settings {
     struct node_id self;
     struct node_member members[NODES_MAX];
     size_t members_count;
+    char client_listen[128], peer_listen[128];  /* "host:port" where this node listens; empty: at its member's addresses */
     uint32_t partitions;               /* default 128 */
     bool sync;                         /* durability fsync (true) or os */
     char compression[8];               /* of what is sent: "off", "on"; else, as "auto": to other machines */
@@ -36,6 +37,9 @@ struct node_settings {
 
 /* What tells the cluster from all others: its own setting, else a UUID that follows from the name. */
 struct uuid node_settings_cluster_uuid(const struct node_settings *settings);
+/* Where this node, a member, listens. */
+const char *node_settings_client_listen(const struct node_settings *settings);
+const char *node_settings_peer_listen(const struct node_settings *settings);
 const struct node_member *node_settings_member(const struct node_settings *settings, struct node_id id); /* NULL: unknown */
 
 #endif

@@ -48,7 +48,7 @@ Test(config, reads_every_setting)
 {
     struct config config;
     accepts(&config, "cluster: shop\nnode: 2\ndata: /var/lib/gridiron\npartitions: 64\ndurability: os\n" MEMBERS3
-                     "metrics: 127.0.0.1:7412\npayment:\n  ledger: payments.ndjson\n"
+                     "listen: {client: \"0.0.0.0:7410\", peer: \"[::]:7411\"}\nmetrics: 127.0.0.1:7412\npayment:\n  ledger: payments.ndjson\n"
                      "log: {level: debug, format: json, disk_bytes: 8388608, memory_bytes: 4194304, segment_bytes: 4198400}\n"
                      "raft:\n  election_timeout_ms: 500\n  heartbeat_ms: 50\n");
     cr_assert_str_eq(config.node.cluster, "shop");
@@ -60,6 +60,8 @@ Test(config, reads_every_setting)
     cr_assert_eq(config.node.members[2].id.value, 3);
     cr_assert_str_eq(config.node.members[1].client_address, "127.0.0.1:7410");
     cr_assert_str_eq(config.node.members[1].peer_address, "127.0.0.1:7411");
+    cr_assert_str_eq(node_settings_client_listen(&config.node), "0.0.0.0:7410");
+    cr_assert_str_eq(node_settings_peer_listen(&config.node), "[::]:7411");
     cr_assert_str_eq(config.metrics_address, "127.0.0.1:7412");
     cr_assert_str_eq(config.payment_ledger, "payments.ndjson");
     cr_assert_str_eq(config.log_level, "debug");
@@ -413,6 +415,12 @@ Test(config, checks_what_only_the_whole_can_tell)
          "metrics: 127.0.0.1:7410 is this node's client address too; give it one of its own"},
         {"cluster: shop\nnode: 2\ndata: d\nmetrics: 127.0.0.1:7411\n" MEMBERS3,
          "metrics: 127.0.0.1:7411 is this node's peer address too; give it one of its own"},
+        {"cluster: shop\nnode: 2\ndata: d\nmetrics: 127.0.0.1:9000\nlisten: {client: \"0.0.0.0:9000\"}\n" MEMBERS3,
+         "metrics: 127.0.0.1:9000 is this node's client address too; give it one of its own"},
+        {"cluster: shop\nnode: 2\ndata: d\nlisten: {client: \"[::]:9000\", peer: \"10.0.0.1:9000\"}\n" MEMBERS3,
+         "listen: [::]:9000 for clients and 10.0.0.1:9000 for peers cannot be used together; give each a port of its own"},
+        {"cluster: shop\nnode: 1\ndata: d\nmembers: [{id: 1, client: \"0.0.0.0:7400\", peer: \"a:2\"}]\n",
+         "members: nobody can reach node 1 at 0.0.0.0:7400; name an address of it here, and set listen.client or listen.peer to listen on all"},
         {"cluster: shop\nnode: 1\ndata: d\nlog: {disk_bytes: 67108863}\n" MEMBERS3,
          "log.disk_bytes: 67108863 is less than one file of the log takes (log.segment_bytes: 67108864); raise it or lower that"},
         {"cluster: shop\nnode: 1\ndata: d\npartitions: 4096\nlog: {disk_bytes: 33554431, segment_bytes: 4194304}\n" MEMBERS3,
@@ -441,6 +449,8 @@ Test(config, accepts_the_ends_that_go_together)
         "raft: {heartbeat_ms: 10, election_timeout_ms: 50}\n",
         "raft: {heartbeat_ms: 60000, election_timeout_ms: 600000}\n",
         "metrics: 127.0.0.1:7410\n", /* of another node */
+        "listen: {client: \"0.0.0.0:7400\", peer: \"0.0.0.0:7401\"}\nmetrics: 0.0.0.0:7402\n",
+        "listen: {client: \"10.0.0.1:9000\"}\nmetrics: 127.0.0.1:7400\n", /* where it is reached is not where it listens */
     };
     for (size_t i = 0; i < sizeof right / sizeof right[0]; i++) {
         struct buffer text = {0};

@@ -29,3 +29,13 @@ Test(settings, a_cluster_without_a_uuid_has_that_of_its_name)
     memcpy(other.cluster_uuid, "0123abcd-4567-89ef-8123-456789abcdef", UUID_TEXT_BYTES + 1);
     cr_assert_str_eq(uuid_text_of(node_settings_cluster_uuid(&other)).text, "0123abcd-4567-89ef-8123-456789abcdef");
 }
+
+Test(settings, a_node_listens_where_it_is_reached_unless_told_otherwise)
+{
+    struct node_settings settings = three();
+    cr_assert_str_eq(node_settings_client_listen(&settings), "a:1");
+    cr_assert_str_eq(node_settings_peer_listen(&settings), "a:2");
+    memcpy(settings.client_listen, "0.0.0.0:7", 10);
+    cr_assert_str_eq(node_settings_client_listen(&settings), "0.0.0.0:7");
+    cr_assert_str_eq(node_settings_peer_listen(&settings), "a:2");
+}
