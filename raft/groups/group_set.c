@@ -342,6 +342,7 @@ static enum grid_err open_wal(struct group_set *set, const struct group_set_opti
         .metrics = options->metrics,
         .groups = options->groups,
         .owner = options->log_owner,
+        .epoch_step = (uint16_t)entropy_u64(options->io->entropy),
         .segment_bytes = options->segment_bytes,
         .floor = options->manifest == NULL ? (struct wal_floor){0, 0} : manifest_content(options->manifest)->floor,
         .sync = options->sync,

@@ -55,9 +55,9 @@ static uint32_t introduce(void *context, struct buffer *out)
 /* Whether the peer heard of more log than there is: then what is there is an older copy, or a damaged one. */
 static bool knows_more(const struct group_set *set, const struct rejoin_peer *peer, const struct peer_memory *memory)
 {
-    uint64_t epoch = wal_epoch(set->wal);
-    if (memory->epoch != epoch)
-        return memory->epoch > epoch || memory->position > set->rejoin.recovered;
+    /* An epoch that is not in this log was another continuation of the copy that it began from. */
+    if (memory->epoch != wal_epoch(set->wal))
+        return memory->epoch != 0 && memory->position > wal_epoch_end(set->wal, memory->epoch);
     return !peer->told || memory->position > wal_synced(set->wal);
 }
 

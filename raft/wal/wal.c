@@ -57,6 +57,8 @@ struct wal {
     struct wal_metrics metrics;
     struct deferred kick;
     uint64_t epoch;
+    struct wal_epoch_end *epochs;             /* of earlier openings */
+    size_t epochs_count;
     uint64_t end;                             /* lsn of the last record appended */
     uint64_t durable;
     uint64_t synced;                          /* end of the last flush that was synced; what headers state */
@@ -443,7 +445,9 @@ static enum grid_err recover(struct wal *wal, char **ret_note)
     if (err != GRID_ERR_OK)
         return err;
     wal->empty = wal->fold.records == 0;
-    wal->epoch = recovery.epoch + 1;
+    wal->epoch = recovery.epoch + 1 + wal->options.epoch_step;
+    wal->epochs = recovery.epochs;
+    wal->epochs_count = recovery.epochs_count;
     wal->end = wal->durable = wal->synced = wal->chain_end = recovery.end;
     if (recovery.tail_exists)
         err = wal_segments_adopt(&wal->segments, recovery.tail_base, recovery.end);
@@ -522,6 +526,7 @@ void wal_close(struct wal *wal)
     }
     wal_fold_close(&wal->fold);
     memory_free(wal->metas);
+    memory_free(wal->epochs);
     memory_free(wal);
 }
 
@@ -548,6 +553,14 @@ uint64_t wal_synced(const struct wal *wal)
 uint64_t wal_epoch(const struct wal *wal)
 {
     return wal->epoch;
+}
+
+uint64_t wal_epoch_end(const struct wal *wal, uint64_t epoch)
+{
+    for (size_t i = wal->epochs_count; i > 0; i--)
+        if (wal->epochs[i - 1].epoch == epoch)
+            return wal->epochs[i - 1].end;
+    return 0;
 }
 
 uint64_t wal_segment(const struct wal *wal)

@@ -49,6 +49,7 @@ struct wal_options {
     uint32_t groups;                        /* group numbers 0 .. groups-1 */
     uint64_t owner;                         /* stands in every flush; a log of another owner is refused. 0: not said */
     struct wal_floor floor;                 /* a log that ends below it is refused; zero: nothing is known */
+    uint16_t epoch_step;                    /* added to this opening's epoch. A random one tells two continuations of the same log apart */
     uint64_t segment_bytes;                 /* 0: 64 MiB; a multiple of 4 KiB, at least 16 KiB and the largest record */
     bool sync;                              /* false: durability "os": entries are written, not synced; META is always synced */
     void (*durable)(void *context, uint64_t lsn);    /* everything up to lsn may be relied on; it grew; may append */
@@ -86,6 +87,7 @@ uint64_t wal_durable(const struct wal *wal);
 /* For the floor of the next start: everything below it is on the disk for good, whatever the durability. Whole pages. */
 uint64_t wal_synced(const struct wal *wal);
 uint64_t wal_epoch(const struct wal *wal);                        /* of this opening */
+uint64_t wal_epoch_end(const struct wal *wal, uint64_t epoch);    /* where an earlier opening's flushes end; 0: this log has none of it */
 uint64_t wal_segment(const struct wal *wal);                      /* where the segment begins that is written to */
 uint64_t wal_end(const struct wal *wal);                          /* lsn of everything appended so far */
 uint64_t wal_disk_bytes(const struct wal *wal);                   /* of live segments, as used: without what is prepared ahead */

@@ -134,6 +134,10 @@ static enum grid_err recover(struct disk *disk, struct wal_fold *fold, struct wa
     enum grid_err err = wal_recover(&disk->storage, 0, (struct wal_floor){0, 0}, fold, ret_recovery, &note);
     ENSURE((err == GRID_ERR_OK) == (note == NULL));
     ENSURE(wal_fold_holds(fold));
+    for (size_t i = 1; err == GRID_ERR_OK && i < ret_recovery->epochs_count; i++)
+        ENSURE(ret_recovery->epochs[i - 1].epoch < ret_recovery->epochs[i].epoch && ret_recovery->epochs[i - 1].end < ret_recovery->epochs[i].end);
+    if (err == GRID_ERR_OK)
+        memory_free(ret_recovery->epochs);
     memory_free(note);
     return err;
 }

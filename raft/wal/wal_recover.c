@@ -22,6 +22,8 @@ struct scan {
     size_t count, capacity;
     struct buffer bytes;                      /* the segment under inspection */
     uint64_t end, epoch;                      /* of the chain of good flushes */
+    struct wal_epoch_end *epochs;
+    size_t epochs_count, epochs_capacity;
     size_t tail;                              /* segment that holds `end` */
     struct stop stop, stop_next;              /* in the tail, and at the start of the segment after it */
     bool next_exists;
@@ -196,6 +198,18 @@ static enum grid_err check_version(struct scan *scan, uint64_t base, const struc
                   header->position - base, (unsigned)header->version, WAL_FORMAT_VERSION);
 }
 
+static void note_epoch(struct scan *scan)
+{
+    if (scan->epochs_count == 0 || scan->epochs[scan->epochs_count - 1].epoch != scan->epoch) {
+        if (scan->epochs_count == scan->epochs_capacity) {
+            scan->epochs_capacity = scan->epochs_capacity == 0 ? 16 : scan->epochs_capacity * 2;
+            scan->epochs = memory_resize(scan->epochs, scan->epochs_capacity * sizeof *scan->epochs);
+        }
+        scan->epochs[scan->epochs_count++].epoch = scan->epoch;
+    }
+    scan->epochs[scan->epochs_count - 1].end = scan->end;
+}
+
 /* Follows the chain through the loaded segment; *ret_flushes is how far. */
 static enum grid_err follow_segment(struct scan *scan, uint64_t base, struct stop *stop, size_t *ret_flushes)
 {
@@ -219,6 +233,7 @@ static enum grid_err follow_segment(struct scan *scan, uint64_t base, struct sto
         scan->epoch = header.epoch;
         scan->end = wal_page_align(header.position + header.size);
         offset = scan->end - base;
+        note_epoch(scan);
     }
     *ret_flushes = flushes;
     return GRID_ERR_OK;
@@ -370,11 +385,15 @@ enum grid_err wal_recover(struct storage *storage, uint64_t owner, struct wal_fl
         *ret_recovery = (struct wal_recovery){
             .end = scan.end,
             .epoch = scan.epoch,
+            .epochs = scan.epochs,
+            .epochs_count = scan.epochs_count,
             .tail_exists = scan.count > 0,
             .tail_base = scan.count > 0 ? scan.bases[scan.tail] : 0,
         };
     }
     buffer_close(&scan.bytes);
     memory_free(scan.bases);
+    if (err != GRID_ERR_OK)
+        memory_free(scan.epochs);
     return err;
 }

@@ -10,9 +10,14 @@
 
 enum { WAL_NAME_BYTES = 32 };
 
+/* The flushes of one opening of the log end here. */
+struct wal_epoch_end { uint64_t epoch, end; };
+
 struct wal_recovery {
     uint64_t end;                             /* where the next flush begins */
     uint64_t epoch;                           /* the highest epoch found; 0 in a new log */
+    struct wal_epoch_end *epochs;             /* ascending, of all openings of which a flush is there; memory_free */
+    size_t epochs_count;
     bool tail_exists;
     uint64_t tail_base;                       /* of the segment that holds `end` */
 };

@@ -96,6 +96,38 @@ def set_back(tap, nodes):
     tap.run("with --rejoin it holds everything again", lambda: holds_everything(nodes, 2, 2 * KEYS))
 
 
+def grown_apart(tap):
+    """An older copy that went on with another partner, further than the other one remembers, and was started again."""
+    with cluster(PROGRAMS, nodes=3, partitions=4) as nodes:
+        begun(nodes)
+        nodes.stop([2, 3])
+        copy = nodes.path("copy-2")
+        shutil.copytree(nodes.path("node-2"), copy)
+        nodes.start([2])
+        nodes.wait_ready([1, 2])
+        load(nodes, KEYS, KEYS)
+        nodes.stop([2, 1])
+        shutil.rmtree(nodes.path("node-2"))
+        os.rename(copy, nodes.path("node-2"))
+        nodes.start([2, 3])
+        nodes.wait_ready([2, 3])
+        load(nodes, 1000, 5 * KEYS)
+        nodes.stop([2])
+        nodes.start([2])
+        nodes.wait_ready([2, 3])
+        nodes.start([1])
+        tap.run("an older copy that grew since is noticed all the same", lambda: ended_with(nodes, 2, "older copy"))
+        nodes.kill(nodes.ids())
+        for node in nodes.ids():
+            os.remove(nodes.path(f"node-{node}.log")) # they say what has happened, as errors
+
+
+def ended_with(nodes, node, text):
+    ended = wait_until(lambda: nodes.pid(node) is None)
+    log = nodes.log_tail(node)
+    return ended and text in log, log
+
+
 def waits(tap, nodes):
     """The second one is needed: with a node that rejoins nobody is elected."""
     nodes.kill([1, 2])
@@ -188,7 +220,7 @@ def disks(tap):
 
 def main():
     tap = Tap()
-    for part in (lost_and_found, alone, disks):
+    for part in (lost_and_found, grown_apart, alone, disks):
         tap.attempt(part.__name__, lambda: part(tap))
     return tap.end()
 

@@ -19,12 +19,15 @@ struct wal {
     struct deferred sync;
 };
 
+enum { EPOCHS_MAX = 64 };
+
 struct fake_disk {
     struct storage storage;
     bool manual, full;
     struct record *records;
     size_t count, capacity, durable_count;
     uint64_t end, durable, epoch;
+    uint64_t ends[EPOCHS_MAX];         /* of what was written in each epoch */
     struct wal *wal;
 };
 
@@ -149,7 +152,8 @@ enum grid_err wal_open(const struct wal_options *options, struct wal **ret_wal, 
     wal->disk = disk;
     wal->sync = (struct deferred){.run = run_sync, .context = disk};
     disk->wal = wal;
-    disk->epoch++;
+    disk->ends[disk->epoch++] = disk->durable;
+    REQUIRE(disk->epoch < EPOCHS_MAX);
     *ret_wal = wal;
     return GRID_ERR_OK;
 }
@@ -238,6 +242,12 @@ uint64_t wal_synced(const struct wal *wal)
 uint64_t wal_epoch(const struct wal *wal)
 {
     return wal->disk->epoch;
+}
+
+uint64_t wal_epoch_end(const struct wal *wal, uint64_t epoch)
+{
+    uint64_t end = epoch < wal->disk->epoch ? wal->disk->ends[epoch] : 0;
+    return end < wal->disk->durable ? end : wal->disk->durable;
 }
 
 uint64_t wal_segment(const struct wal *wal)

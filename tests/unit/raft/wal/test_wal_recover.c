@@ -285,6 +285,26 @@ Test(wal_recover, starts_a_new_epoch_at_every_open)
     }
 }
 
+Test(wal_recover, knows_which_epochs_the_log_has_and_where_they_end)
+{
+    fixture.options.epoch_step = 6;
+    open_settled();
+    cr_assert_eq(wal_epoch(fixture.wal), 7u);
+    cr_assert_eq(wal_epoch_end(fixture.wal, 7), 0u, "of earlier openings only");
+    uint64_t first = wal_synced(fixture.wal);
+    fixture.options.epoch_step = 0;
+    cr_assert_eq(fixture_reopen(&fixture), GRID_ERR_OK);
+    fixture_append(&fixture, 0, 1, "in the second epoch");
+    fixture_settle(&fixture);
+    uint64_t second = wal_synced(fixture.wal);
+    cr_assert_eq(fixture_reopen(&fixture), GRID_ERR_OK);
+    cr_assert_eq(wal_epoch(fixture.wal), 9u);
+    cr_assert_eq(wal_epoch_end(fixture.wal, 7), first);
+    cr_assert_eq(wal_epoch_end(fixture.wal, 8), second);
+    cr_assert_gt(second, first);
+    cr_assert_eq(wal_epoch_end(fixture.wal, 6), 0u);
+}
+
 Test(wal_recover, ignores_the_content_of_a_reused_segment)
 {
     write_log(20);
