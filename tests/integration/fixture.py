@@ -92,6 +92,15 @@ def gridctl(programs, nodes, *arguments, text=None):
     return run([programs.path("gridctl"), *arguments, "--endpoints", nodes.endpoints()], text=text)
 
 
+def cluster_status(programs, nodes):
+    """What `cluster status` shows; its exit status says whether the cluster is healthy, every time."""
+    status, out, error = gridctl(programs, nodes, "cluster", "status", "-o", "json")
+    assert status in (0, 1) and out, f"cluster status: {status}: {error}"
+    shown = json.loads(out)
+    assert status == (0 if shown["healthy"] else 1), f"cluster status: {status}: {out}"
+    return shown
+
+
 def gridctl_json(programs, nodes, *arguments):
     status, out, error = gridctl(programs, nodes, *arguments, "-o", "json")
     assert status == 0, f"{arguments}: {status}: {error}"

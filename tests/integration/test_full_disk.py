@@ -11,7 +11,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from fixture import Cluster, Programs, Shape, Tap, gridctl, gridctl_json, metric, own_host  # noqa: E402
+from fixture import Cluster, Programs, Shape, Tap, cluster_status, gridctl, metric, own_host  # noqa: E402
 
 PROGRAMS = Programs(sys.argv)
 PARTITIONS = 6
@@ -98,7 +98,7 @@ def until(look, good, seconds=PATIENCE_SECONDS):
 
 
 def status(nodes):
-    return gridctl_json(PROGRAMS, nodes, "cluster", "status")
+    return cluster_status(PROGRAMS, nodes)
 
 
 def row(shown, node):

@@ -4,7 +4,7 @@ import json
 import sys
 import time
 
-from fixture import Programs, Tap, cluster, gridctl, gridctl_json, run
+from fixture import Programs, Tap, cluster, cluster_status, gridctl, gridctl_json, run
 
 PROGRAMS = Programs(sys.argv)
 SAGA_SECONDS = 60
@@ -33,7 +33,7 @@ def wait_sagas(nodes, count):
 
 
 def status(tap, nodes):
-    shown = gridctl_json(PROGRAMS, nodes, "cluster", "status")
+    shown = cluster_status(PROGRAMS, nodes)
     tap.check("status has nodes, partitions and health", set(shown) == {"nodes", "partitions", "level", "healthy"}, str(shown))
     tap.check("every node is ready", [each["state"] for each in shown["nodes"]] == ["ready"] * 3, str(shown))
     tap.check("a node has id, address, state, leaders, replicas",
@@ -222,7 +222,7 @@ def main():
         nodes.kill([2, 3])
         code, out, error = gridctl(PROGRAMS, nodes, "map", "set", "k", "v", "--timeout", "1500")
         tap.check("without a majority a write is unavailable or unknown", code in (3, 4), f"{code} {out} {error}")
-        shown = gridctl_json(PROGRAMS, nodes, "cluster", "status")
+        shown = cluster_status(PROGRAMS, nodes)
         tap.check("and the cluster is not healthy", shown["healthy"] is False and
                   [each["state"] for each in shown["nodes"]][1:] == ["down"] * 2, str(shown))
     return tap.end()

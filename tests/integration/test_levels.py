@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 
-from fixture import Programs, Tap, cluster, gridctl, gridctl_json
+from fixture import Programs, Tap, cluster, cluster_status, gridctl, gridctl_json
 
 PROGRAMS = Programs(sys.argv)
 OLD = ["level.max=1"]
@@ -21,7 +21,7 @@ def replace(nodes, node, settings):
 
 
 def level_of(nodes):
-    return gridctl_json(PROGRAMS, nodes, "cluster", "status")["level"]
+    return cluster_status(PROGRAMS, nodes)["level"]
 
 
 def refused(nodes, *arguments):

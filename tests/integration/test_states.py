@@ -6,7 +6,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from fixture import Programs, Tap, cluster, gridctl_json, metric  # noqa: E402
+from fixture import Programs, Tap, cluster, cluster_status, metric  # noqa: E402
 
 PROGRAMS = Programs(sys.argv)
 PARTITIONS = 8
@@ -15,7 +15,7 @@ PATIENCE_SECONDS = 60
 
 
 def status(nodes):
-    return gridctl_json(PROGRAMS, nodes, "cluster", "status")
+    return cluster_status(PROGRAMS, nodes)
 
 
 def states(nodes):

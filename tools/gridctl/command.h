@@ -85,6 +85,8 @@ int ctl_exit_code(enum grid_outcome outcome);
 /* Says on standard error what failed; returns the exit code. `what` may be NULL. */
 int ctl_failed(const struct ctl *ctl, const char *what, const struct grid_reply *reply);
 int ctl_complain(const struct ctl *ctl, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Says something beside the result, on standard error; nothing with -o json, which has it in the result. */
+void ctl_note(const struct ctl *ctl, const char *format, ...) __attribute__((format(printf, 2, 3)));
 struct json ctl_json(struct ctl *ctl);     /* writes to ctl->out */
 void ctl_json_end(struct ctl *ctl);        /* closing newline */
 

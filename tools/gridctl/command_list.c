@@ -20,17 +20,21 @@ const struct option_row COMMON_OPTIONS[] = {
     {"progress", 0, NULL, "draw a progress bar on standard error"}
 
 #define WRITE_OPTIONS                                                                                             \
-    MAP_OPTION, AFFINITY_OPTION,                                                                                  \
+    MAP_OPTION, AFFINITY_OPTION, VALUE_FILE_OPTION,                                                               \
     {"ttl", 0, "TIME|none", "how long the entry lasts, from now: milliseconds, or 10s, 2h (default: what the map's settings say)"},          \
     {"idempotency-key", 0, "TEXT", "executes only the first write with this key; others get its answer"}
+#define VALUE_FILE_OPTION {"value-file", 'f', "FILE|-", "the value is what stands in this file, byte for byte; - is standard input"}
+#define RAW_OPTION {"raw", 'r', NULL, "print the value without a line end after it"}
 #define IF_VALUE_OPTION {"if-value", 0, "TEXT", "only if the entry has this value"}
 
 static const struct option_row key_options[] = {MAP_OPTION, AFFINITY_OPTION, {0}};
+static const struct option_row value_options[] = {MAP_OPTION, AFFINITY_OPTION, RAW_OPTION, {0}};
 static const struct option_row map_options[] = {MAP_OPTION, {0}};
 static const struct option_row write_options[] = {WRITE_OPTIONS, {0}};
+static const struct option_row put_options[] = {WRITE_OPTIONS, RAW_OPTION, {0}};
 static const struct option_row cas_options[] = {
     WRITE_OPTIONS, {"version", 'v', "N", "the version that the entry must have; 0: it must not exist"}, {0}};
-static const struct option_row replace_options[] = {WRITE_OPTIONS, IF_VALUE_OPTION, {0}};
+static const struct option_row replace_options[] = {WRITE_OPTIONS, IF_VALUE_OPTION, RAW_OPTION, {0}};
 static const struct option_row remove_options[] = {
     MAP_OPTION, AFFINITY_OPTION, IF_VALUE_OPTION,
     {"if-version", 'v', "N", "only if the entry has this version"},
@@ -103,7 +107,7 @@ static const struct option_row watch_options[] = {
     {0}};
 
 const struct command_row COMMANDS[] = {
-    {"cluster", "status", "", 0, 0, "Nodes, leaders, and whether every partition is served.", NULL,
+    {"cluster", "status", "", 0, 0, "Nodes, leaders, and whether every partition is served; exit status 1 if the cluster is not healthy.", NULL,
      "cluster status\ncluster status -o json --endpoints 10.0.0.1:7400", cluster_status},
     {"cluster", "watch", "", 0, 0, "The cluster live: nodes, commands, reads, sagas; lines when not on a terminal.", watch_options,
      "cluster watch\ncluster watch -n 5\ncluster watch --count 3 -o json", cluster_watch},
@@ -115,23 +119,26 @@ const struct command_row COMMANDS[] = {
      "level raise            # to the highest that all nodes support\nlevel raise 2", level_raise},
     {"partition", "list", "", 0, 0, "Every partition: its leader, progress and contents.", NULL,
      "partition list\npartition list -o json", partition_list},
-    {"map", "set", "KEY VALUE", 2, 2, "Writes an entry and prints its new version.", write_options,
-     "map set greeting hello\nmap set 42 '{\"a\":1}' --map things --affinity customer-7\nmap set token abc --ttl 60s",
+    {"map", "set", "KEY [VALUE]", 1, 2, "Writes an entry and prints its new version.", write_options,
+     "map set greeting hello\nmap set 42 '{\"a\":1}' --map things --affinity customer-7\nmap set token abc --ttl 60s\n"
+     "map set logo --value-file logo.png\nmap set note --value-file - < note.txt",
      map_set},
-    {"map", "put", "KEY VALUE", 2, 2, "Writes an entry and prints the value from before.", write_options,
+    {"map", "put", "KEY [VALUE]", 1, 2, "Writes an entry and prints the value from before, if there was one.", put_options,
      "map put greeting hello\nmap put greeting hi --idempotency-key 7f3a -o json", map_put},
-    {"map", "put-if-absent", "KEY VALUE", 2, 2, "Writes an entry only if there is none.", write_options,
+    {"map", "put-if-absent", "KEY [VALUE]", 1, 2, "Writes an entry only if there is none.", write_options,
      "map put-if-absent lock node-1 --ttl 5s", map_put_if_absent},
-    {"map", "replace", "KEY VALUE", 2, 2, "Writes an entry only if there is one.", replace_options,
+    {"map", "replace", "KEY [VALUE]", 1, 2, "Writes an entry only if there is one, and prints the value from before.", replace_options,
      "map replace greeting hi\nmap replace greeting goodbye --if-value hi", map_replace},
-    {"map", "get", "KEY", 1, 1, "Prints an entry's value (linearizable).", key_options,
-     "map get greeting\nmap get greeting -o json", map_get},
-    {"map", "contains", "KEY", 1, 1, "Says whether there is such an entry.", key_options, "map contains greeting",
+    {"map", "get", "KEY", 1, 1, "Prints an entry's value (linearizable); exit status 1 if there is none.", value_options,
+     "map get greeting\nmap get logo --raw > logo.png\nmap get greeting -o json", map_get},
+    {"map", "contains", "KEY", 1, 1, "Says whether there is such an entry; exit status 1 if not.", key_options,
+     "map contains greeting",
      map_contains},
     {"map", "remove", "KEY", 1, 1, "Removes an entry.", remove_options,
      "map remove greeting --map things\nmap remove greeting --if-value hello\nmap remove greeting --if-version 17", map_remove},
-    {"map", "take", "KEY", 1, 1, "Removes an entry and prints its value.", key_options, "map take greeting", map_take},
-    {"map", "cas", "KEY VALUE", 2, 2, "Writes an entry only if it has the given version.", cas_options,
+    {"map", "take", "KEY", 1, 1, "Removes an entry and prints its value; exit status 1 if there is none.", value_options,
+     "map take greeting\nmap take logo --raw > logo.png", map_take},
+    {"map", "cas", "KEY [VALUE]", 1, 2, "Writes an entry only if it has the given version.", cas_options,
      "map cas greeting hello --version 0\nmap cas greeting goodbye --version 17", map_cas},
     {"map", "ttl", "KEY TIME|none", 2, 2, "Changes how long an entry lasts, from now.", key_options,
      "map ttl greeting 60s\nmap ttl greeting none", map_set_ttl},

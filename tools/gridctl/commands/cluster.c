@@ -62,6 +62,8 @@ int cluster_status(struct ctl *ctl)
         status_json(ctl, &survey);
     else if (code == EXIT_DONE)
         status_table(ctl, &survey);
+    if (code == EXIT_DONE && !survey_is_healthy(&survey))
+        code = EXIT_FAILED;
     survey_close(&survey);
     return code;
 }

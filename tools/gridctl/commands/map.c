@@ -72,8 +72,7 @@ static void show_value(struct ctl *ctl, const struct grid_reply *reply)
         json_put_object_end(&json);
         ctl_json_end(ctl);
     } else if (reply->found) {
-        buffer_append(&ctl->out, bytes_of(reply->value.data, reply->value.size));
-        buffer_append_u8(&ctl->out, '\n');
+        map_print_value(ctl, reply->value);
     }
 }
 

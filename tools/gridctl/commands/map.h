@@ -18,6 +18,11 @@ struct grid_call map_call(struct ctl *ctl, struct map_asked *asked,
                           void (*show)(struct ctl *ctl, const struct grid_reply *reply));
 void map_replied(void *asked, const struct grid_reply *reply);  /* what map_call's `done` is */
 int map_finish(struct ctl *ctl, struct map_asked *asked);
+/* For people and pipes: the value alone, with a line end unless --raw; the command has that option. */
+void map_print_value(struct ctl *ctl, struct grid_bytes value);
+/* VALUE or what stands in --value-file, from the command line; exactly one of them. `ret_value` borrows from the arguments
+ * or from `room`, which the caller closes. An exit code. */
+int map_read_value(struct ctl *ctl, struct buffer *room, struct grid_bytes *ret_value);
 /* Text where it is text; else {"base64": ...}, so that nothing is lost. */
 void map_json_value(struct json *json, const char *name, struct grid_bytes value);
 /* A number of milliseconds, a duration like "10s", or "none"; false, with a message, for anything else. */

@@ -31,9 +31,7 @@ static void show_write(struct ctl *ctl, const struct grid_reply *reply, bool old
 {
     struct json json = ctl_json(ctl);
     if (!ctl->json) {
-        if (old && reply->found)
-            buffer_append_format(&ctl->out, "%.*s\n", (int)reply->value.size, (const char *)reply->value.data);
-        else if (reply->version != 0)
+        if (reply->version != 0)
             buffer_append_format(&ctl->out, "version %" PRIu64 "\n", reply->version);
         else
             buffer_append_text(&ctl->out, reply->found ? "removed\n" : "was not there\n");
@@ -51,14 +49,22 @@ static void show_write(struct ctl *ctl, const struct grid_reply *reply, bool old
     ctl_json_end(ctl);
 }
 
+/* The value from before stands alone on standard output, so that it can be used; all else goes to standard error. */
+static void show_old(struct ctl *ctl, const struct grid_reply *reply)
+{
+    if (ctl->json) {
+        show_write(ctl, reply, true);
+        return;
+    }
+    if (reply->found)
+        map_print_value(ctl, reply->value);
+    if (reply->version != 0)
+        ctl_note(ctl, "version %" PRIu64 "%s", reply->version, reply->found ? "" : "; there was no entry before");
+}
+
 static void show_plain(struct ctl *ctl, const struct grid_reply *reply)
 {
     show_write(ctl, reply, false);
-}
-
-static void show_old(struct ctl *ctl, const struct grid_reply *reply)
-{
-    show_write(ctl, reply, true);
 }
 
 static void show_found(struct ctl *ctl, const struct grid_reply *reply)
@@ -111,10 +117,14 @@ static int write_value(struct ctl *ctl, struct grid_operation *operation,
 {
     struct grid_idempotency idempotency = {.tenant = "gridctl", .key = ctl_option(ctl, "idempotency-key", NULL)};
     const char *ttl = ctl_option(ctl, "ttl", NULL);
-    operation->value = grid_text(ctl->arguments[1]);
+    struct buffer room = {0};
     if (ttl != NULL && !map_ttl(ctl, ttl, &operation->ttl_ms))
         return EXIT_USAGE;
-    return operate(ctl, operation, idempotency.key != NULL ? &idempotency : NULL, show);
+    int code = map_read_value(ctl, &room, &operation->value);
+    if (code == EXIT_DONE)
+        code = operate(ctl, operation, idempotency.key != NULL ? &idempotency : NULL, show);
+    buffer_close(&room);
+    return code;
 }
 
 int map_set(struct ctl *ctl)
@@ -170,9 +180,31 @@ int map_remove(struct ctl *ctl)
     return operate(ctl, &operation, NULL, show_plain);
 }
 
+/* One operation or question whose answer may be that there is no such entry. */
+struct sought { struct map_asked asked; bool found; };
+
+static void on_sought(void *context, const struct grid_reply *reply)
+{
+    struct sought *sought = context;
+    sought->found = reply->found;
+    map_replied(&sought->asked, reply);
+}
+
 int map_take(struct ctl *ctl)
 {
-    return operate(ctl, &(struct grid_operation){.kind = GRID_TAKE}, NULL, show_old);
+    struct sought sought = {0};
+    struct grid_operation operation = {.kind = GRID_TAKE, .key = map_key(ctl)};
+    struct grid_call call = map_call(ctl, &sought.asked, show_old);
+    int code = ctl_connect(ctl);
+    if (code != EXIT_DONE)
+        return code;
+    call.done = on_sought;
+    call.context = &sought;
+    grid_client_operate(ctl->client, map_name(ctl), &operation, &call);
+    code = map_finish(ctl, &sought.asked);
+    if (code == EXIT_DONE && !sought.found)
+        return ctl_complain(ctl, EXIT_FAILED, "no such key: %s", ctl->arguments[0]);
+    return code;
 }
 
 int map_set_ttl(struct ctl *ctl)
@@ -185,14 +217,17 @@ int map_set_ttl(struct ctl *ctl)
 
 int map_contains(struct ctl *ctl)
 {
-    struct map_asked asked;
-    struct grid_call call = map_call(ctl, &asked, show_found);
+    struct sought sought = {0};
+    struct grid_call call = map_call(ctl, &sought.asked, show_found);
     struct grid_key key = map_key(ctl);
     int code = ctl_connect(ctl);
     if (code != EXIT_DONE)
         return code;
+    call.done = on_sought;
+    call.context = &sought;
     grid_client_contains(ctl->client, map_name(ctl), &key, &call);
-    return map_finish(ctl, &asked);
+    code = map_finish(ctl, &sought.asked);
+    return code == EXIT_DONE && !sought.found ? EXIT_FAILED : code;
 }
 
 int map_clear(struct ctl *ctl)

@@ -105,6 +105,18 @@ int ctl_complain(const struct ctl *ctl, int code, const char *format, ...)
     return code;
 }
 
+void ctl_note(const struct ctl *ctl, const char *format, ...)
+{
+    va_list arguments;
+    if (ctl->json)
+        return;
+    fflush(stdout);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+}
+
 int ctl_failed(const struct ctl *ctl, const char *what, const struct grid_reply *reply)
 {
     const char *name = reply->outcome == GRID_OUTCOME_REFUSED && reply->refusal != NULL && reply->refusal[0] != 0

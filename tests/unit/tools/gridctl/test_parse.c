@@ -107,7 +107,7 @@ Test(parse, says_what_is_wrong)
     refuses("", "usage");
     refuses("maps", "no such group of commands: maps");
     refuses("map sett", "no such command: sett");
-    refuses("map set a", "arguments are missing: KEY VALUE");
+    refuses("map set", "arguments are missing: KEY [VALUE]");
     refuses("map set a b c", "too many arguments: c");
     refuses("map get a --nope", "no such option: --nope");
     refuses("map get a -x", "no such option: -x");
