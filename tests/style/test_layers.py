@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Proves that tools/layers catches every kind of forbidden include, and lets the permitted ones pass."""
+"""Proves that tools/layers catches offenders against each of its rules, and lets what is permitted pass."""
 import os
 import re
 import subprocess
@@ -61,6 +61,92 @@ PERMITTED = [
 ]
 
 
+CALLEE = "#include \"grid/store/b.h\"\nint b_get(void)\n{\n    return a_get();\n}\n"
+# (what it is, the text of grid/store/a.c beside a b.c that calls a_get): the two call each other in a circle
+CIRCLES = [
+    ("a call", "int a_get(void)\n{\n    return b_get();\n}\n"),
+    ("a call behind a comment and a text", "int a_get(void)\n{\n    say(\"}\"); /* } */\n    return 1 + b_get();\n}\n"),
+    ("a function handed on", "int a_get(void)\n{\n    return list_each(b_get, 1);\n}\n"),
+    ("a function in a static table", "static int (*const TABLE[])(void) = {b_get};\nint a_get(void)\n{\n    return TABLE[0]();\n}\n"),
+    ("a function in a table of members", "const struct a A = {.get = b_get};\nint a_get(void)\n{\n    return 0;\n}\n"),
+    ("a call in a macro", "#define GET(x) \\\n    (b_get() + (x))\nint a_get(void)\n{\n    return GET(1);\n}\n"),
+    ("a pointer's function", "struct a *a_get(void)\n{\n    if (1) {\n        b_get();\n    }\n    return 0;\n}\n"),
+    ("a head of several lines", "__attribute__((noinline)) int a_get(int one,\n  int (*two)(void))\n{\n    return one + two() + b_get();\n}\n"),
+    ("an object", "const int a_get = 1;\nint a_other(void)\n{\n    return b_get();\n}\n"),
+    ("between the brackets of C++", "#ifdef X\nextern \"C\" {\n#endif\nint a_get(void)\n{\n    return b_get();\n}\n"),
+]
+# the same for texts that make no circle
+STRAIGHT = [
+    ("a function of its own with that name", "static int b_get(void)\n{\n    return 1;\n}\nint a_get(void)\n{\n    return b_get();\n}\n"),
+    ("a function that only the file sees", "static int a_get(void)\n{\n    return b_get();\n}\n"),
+    ("a declaration", "int b_get(void);\nint a_get(void)\n{\n    return 1;\n}\n"),
+    ("a member", "int a_get(struct a *a)\n{\n    return a->b_get(1) + a->c.b_get + (struct a){.b_get = 1}.b_get;\n}\n"),
+    ("a type", "struct b_get {\n    int a;\n};\nint a_get(struct b_get *a)\n{\n    return a->a + (int)sizeof(struct b_get);\n}\n"),
+    ("a comment and a text", "int a_get(void)\n{\n    return say(\"b_get()\"); // b_get()\n}\n"),
+    ("a call through a pointer", "int a_get(int (*get)(void))\n{\n    return get();\n}\n"),
+]
+HEADER = "static inline int a_inline(void)\n{\n    return b_get();\n}\nint a_get(void);\n"
+
+
+def shaped(files):
+    """What tools/layers says of a tree with these files: (exit status, output)."""
+    with tempfile.TemporaryDirectory() as root:
+        for path, text in files.items():
+            os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
+            with open(os.path.join(root, path), "w", encoding="utf-8") as file:
+                file.write(text)
+        run = subprocess.run([sys.executable, sys.argv[1], "--root", root], stdout=subprocess.PIPE, encoding="utf-8", check=False)
+        return run.returncode, run.stdout
+
+
+def check_circles(tap):
+    rule = "sources call each other in a circle: "
+    for what, text in CIRCLES:
+        status, said = shaped({"grid/store/a.c": text, "grid/store/b.c": CALLEE})
+        tap.check(f"{what} closes a circle", status == 1 and f"grid/store/a.c:1: {rule}" in said, said)
+    for what, text in STRAIGHT:
+        status, said = shaped({"grid/store/a.c": text, "grid/store/b.c": CALLEE})
+        tap.check(f"{what} closes no circle", status == 0, said)
+    status, said = shaped({"grid/store/a.h": HEADER, "grid/store/a.c": "int a_get(void)\n{\n    return 1;\n}\n", "grid/store/b.c": CALLEE})
+    tap.check("a function in a header closes a circle", status == 1 and rule in said, said)
+    macro = "#define A_GET(x) \\\n    (b_get() + (x))\n"
+    calls = "int b_get(void)\n{\n    return A_GET(1);\n}\n"
+    status, said = shaped({"grid/store/a.h": macro, "grid/store/a.c": "int a;\n", "grid/store/b.c": calls})
+    tap.check("a macro with arguments in a header closes a circle", status == 1 and rule in said, said)
+    three = {f"raft/wal/{name}.c": f"int {name}_get(void)\n{{\n    return {other}_get();\n}}\n" for name, other in ("ab", "bc", "ca")}
+    status, said = shaped(three)
+    tap.check("a circle of three is one offence", status == 1 and said.count(rule) == 1 and "c.c" not in said.split(rule)[0], said)
+    status, said = shaped({path.replace("raft/wal/b", "raft/guard/b"): text for path, text in three.items()})
+    tap.check("a circle over another folder is a report only", status == 0, said)
+    status, said = shaped({path.replace("raft/wal", "tests/unit"): text for path, text in three.items()})
+    tap.check("tests may call in circles", status == 0, said)
+
+
+def check_rooms(tap):
+    full = {f"grid/store/s{i}.c": "int a;\n" for i in range(15)}
+    also = {"grid/store/a_fuzz.c": "int a;\n", "grid/store/a.h": "int a;\n", "grid/store/s1.h": "int a;\n"}
+    status, said = shaped({**full, **also})
+    tap.check("fifteen sources, headers and fuzz targets fit in a folder", status == 0, said)
+    status, said = shaped({**full, "grid/store/more.c": "int a;\n"})
+    tap.check("sixteen sources do not", status == 1 and "grid/store:1: 16 sources in one folder" in said, said)
+    status, said = shaped({**full, "grid/store/below/more.c": "int a;\n"})
+    tap.check("a folder below is a room of its own", status == 0, said)
+
+
+def check_private(tap):
+    for name in ("inside.h", "store_private.h", "internal.h", "store_parts.h", "table_internal.h"):
+        status, said = shaped({f"grid/store/{name}": "int a;\n"})
+        tap.check(f"a private header may not be called {name}", status == 1 and "named after its folder: store_internal.h" in said, said)
+    include = '\n#include "grid/store/store_internal.h"\n'
+    own = {"grid/store/store_internal.h": "int a;\n"}
+    for path in ("grid/store/a.c", "grid/store/below/a.c", "tests/unit/store/a.c"):
+        status, said = shaped({**own, path: include})
+        tap.check(f"{path} may include a private header", status == 0, said)
+    for path in ("grid/partition/a.c", "grid/storeroom/a.c"):
+        status, said = shaped({**own, path: include})
+        tap.check(f"{path} may not", status == 1 and f'{path}:2: "grid/store/store_internal.h" is private' in said, said)
+
+
 def layers(rows):
     with tempfile.TemporaryDirectory() as root:
         for path, include in rows:
@@ -79,6 +165,9 @@ def main():
     for path, include in PERMITTED:
         run = layers([(path, include), ("grid/base/z.c", "grid/base/bytes.h")])
         tap.check(f"{path} may include {include}", run.returncode == 0, run.stdout)
+    check_circles(tap)
+    check_rooms(tap)
+    check_private(tap)
     tap.check("an empty tree is not a success", layers([]).returncode == 1)
     return tap.end()
 
