@@ -2,27 +2,34 @@
 
 #include "grid/base/check.h"
 
-uint64_t log_time_wall_ms(const struct log_time_now *now)
+uint64_t log_time_wall_ms(const struct log_time_now *now, uint64_t near_ms)
 {
-    return member_clocks_wall_ms(now->members, now->now_us, now->wall_ms);
+    return member_clocks_wall_ms(now->members, near_ms, now->now_us, now->wall_ms);
+}
+
+/* What the clock would show without a look at the walls; 0: it does not run yet. */
+static uint64_t run_on_ms(const struct log_clock *clock, uint64_t now_us)
+{
+    uint64_t passed_us = now_us > clock->seen_us ? now_us - clock->seen_us : 0;
+    return clock->time_us == 0 ? 0 : (clock->time_us + passed_us) / 1000;
 }
 
 uint64_t log_time_read(struct log_time *time, const struct log_time_now *now)
 {
-    return log_clock_read(&time->clock, now->now_us, log_time_wall_ms(now));
+    return log_clock_read(&time->clock, now->now_us, log_time_wall_ms(now, run_on_ms(&time->clock, now->now_us)));
 }
 
 uint64_t log_time_peek(const struct log_time *time, const struct log_time_now *now)
 {
     struct log_clock copy = time->clock;
-    return log_clock_read(&copy, now->now_us, log_time_wall_ms(now));
+    return log_clock_read(&copy, now->now_us, log_time_wall_ms(now, run_on_ms(&copy, now->now_us)));
 }
 
 uint64_t log_time_stamp_wall_ms(const struct log_time *time, uint64_t time_ms, const struct log_time_now *now)
 {
     if (time->asks && time->grade != LOG_TIME_NOTED && time_ms >= time->entry_ms)
         return time->entry_wall_ms + (time_ms - time->entry_ms);
-    return log_time_wall_ms(now);
+    return log_time_wall_ms(now, time_ms);
 }
 
 /* ---- terms */
@@ -72,7 +79,7 @@ static void begin(struct log_time *time, uint64_t entry_ms, uint64_t entry_wall_
     time->entry_wall_ms = entry_wall_ms;
     time->leads = true;
     if (entry_ms == 0 && time->grade == LOG_TIME_NONE) {
-        log_clock_start(&time->clock, log_time_wall_ms(now), now->now_us);
+        log_clock_start(&time->clock, log_time_wall_ms(now, 0), now->now_us);
         time->grade = LOG_TIME_NOTED;  /* there is nothing to continue */
     } else if (time->grade == LOG_TIME_NONE) {
         log_clock_start(&time->clock, entry_ms, now->now_us);

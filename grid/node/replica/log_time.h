@@ -59,8 +59,8 @@ bool log_time_asking(const struct log_time *time, const struct member_clocks *me
 uint64_t log_time_read(struct log_time *time, const struct log_time_now *now);
 /* The same, and changes nothing: for observers. */
 uint64_t log_time_peek(const struct log_time *time, const struct log_time_now *now);
-/* The wall time that log time slews towards. */
-uint64_t log_time_wall_ms(const struct log_time_now *now);
+/* The wall time that log time slews towards; `near_ms`: log time, 0 when there is none yet. */
+uint64_t log_time_wall_ms(const struct log_time_now *now, uint64_t near_ms);
 /* The wall time that an entry with the log time `time_ms` carries: the same, unless this leader is not sure of its log time.
  * Then its stamps keep the distance of the last entry's, so that an outage still counts if this leader dies unsure. */
 uint64_t log_time_stamp_wall_ms(const struct log_time *time, uint64_t time_ms, const struct log_time_now *now);

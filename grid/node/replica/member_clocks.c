@@ -43,13 +43,19 @@ static uint32_t collect(const struct member_clocks *clocks, uint32_t members, ui
     return count;
 }
 
-uint64_t member_clocks_wall_ms(const struct member_clocks *clocks, uint64_t now_us, uint64_t wall_ms)
+static uint64_t distance(uint64_t one, uint64_t other)
+{
+    return one > other ? one - other : other - one;
+}
+
+uint64_t member_clocks_wall_ms(const struct member_clocks *clocks, uint64_t near_ms, uint64_t now_us, uint64_t wall_ms)
 {
     uint64_t times_ms[REPLICAS_MAX];
     if (clocks->known == 0)
         return wall_ms;
     uint32_t count = collect(clocks, clocks->known, now_us, wall_ms, times_ms);
-    return times_ms[(count - 1) / 2];
+    uint64_t later = times_ms[(count - 1) / 2], earlier = times_ms[count / 2];
+    return near_ms != 0 && distance(earlier, near_ms) < distance(later, near_ms) ? earlier : later;
 }
 
 bool member_clocks_confirmed_ms(const struct member_clocks *clocks, uint32_t asked, uint64_t now_us, uint64_t wall_ms,

@@ -21,8 +21,9 @@ void member_clocks_init(struct member_clocks *clocks, uint32_t count, uint32_t s
 /* The wall clock of another member shows `wall_ms` at the own monotonic time `now_us`. */
 void member_clocks_hear(struct member_clocks *clocks, uint32_t position, uint64_t wall_ms, uint64_t now_us);
 uint32_t member_clocks_count(const struct member_clocks *clocks);   /* that are known, the own one included */
-/* The median of all clocks that are known, the own one included; the later of the two in the middle. */
-uint64_t member_clocks_wall_ms(const struct member_clocks *clocks, uint64_t now_us, uint64_t wall_ms);
+/* The median of all clocks that are known, the own one included. Of two in the middle the one that is nearer to `near_ms`, log time, which
+ * has followed the right ones until now; the later one when that is 0, not known. */
+uint64_t member_clocks_wall_ms(const struct member_clocks *clocks, uint64_t near_ms, uint64_t now_us, uint64_t wall_ms);
 /* The latest time that a majority of all members confirms: each clock of a majority shows at least that. Asks the members
  * in the set `asked` and this one. With exactly a majority it is the smallest of theirs, with all members the median.
  * False: fewer than a majority are known. */
