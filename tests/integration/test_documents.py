@@ -15,7 +15,7 @@ from fixture import Programs, Tap, cluster, run
 
 PROGRAMS = Programs(sys.argv)
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
-NOT_RUN = ("./tools/up", "./tools/down", "./tools/test", "tools/packages", "grid-sim", "build/bin/grid-sim", "meson", "ninja")
+NOT_RUN = ("./tools/up", "./tools/down", "./tools/test", "tools/package", "tools/packages", "sudo", "sudoedit", "grid-sim", "build/bin/grid-sim", "meson", "ninja")
 INLINE = re.compile(r"`((?:\./tools/|tools/|build/bin/|gridctl )[^`]*)`")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 SEPARATORS = ("|", "&&", "||", ";")
