@@ -25,26 +25,6 @@ struct pending_call { struct grid_client *client; struct grid_call call; };
 
 /* ---- small things */
 
-struct grid_bytes grid_text(const char *text)
-{
-    return (struct grid_bytes){text, strlen(text)};
-}
-
-struct grid_key grid_key_text(const char *key)
-{
-    return (struct grid_key){.key = grid_text(key)};
-}
-
-struct bytes face_bytes(struct grid_bytes bytes)
-{
-    return bytes_of(bytes.data, bytes.size);
-}
-
-struct grid_bytes face_public(struct bytes bytes)
-{
-    return (struct grid_bytes){bytes.data, bytes.size};
-}
-
 struct client *face_core(struct grid_client *client)
 {
     return client->core;
@@ -66,66 +46,6 @@ bool face_forked(struct grid_client *client)
 
 /* ---- replies */
 
-static const struct grid_node_status *node_status_of(struct arena *arena, const struct node_status *from)
-{
-    struct grid_node_status *status = arena_zero(arena, sizeof *status);
-    *status = (struct grid_node_status){
-        .node = from->node.value, .address = arena_text(arena, from->client_address),
-        .state = arena_text(arena, from->state), .version = arena_text(arena, from->version),
-        .leaders = from->leaders, .replicas = from->replicas, .uptime_ms = from->uptime_ms,
-        .log_disk_bytes = from->log_disk_bytes, .log_memory_bytes = from->log_memory_bytes,
-        .reads = from->reads, .level = from->level, .level_max = from->level_max};
-    return status;
-}
-
-static const struct grid_partition_status *partitions_of(struct arena *arena, const struct admin_response *admin)
-{
-    struct grid_partition_status *partitions = arena_zero(arena, (admin->partitions_count + 1) * sizeof *partitions);
-    for (size_t i = 0; i < admin->partitions_count; i++) {
-        const struct partition_status *from = &admin->partitions[i];
-        partitions[i] = (struct grid_partition_status){
-            .partition = from->partition, .role = arena_text(arena, from->role), .leader = from->leader,
-            .term = from->term, .commit_index = from->commit_index, .applied_index = from->applied_index,
-            .last_index = from->last_index, .entries = from->entries, .sessions = from->sessions,
-            .outbox_pending = from->outbox_pending, .log_time_ms = from->log_time_ms, .digest = from->digest,
-            .timers = from->timers, .activities = from->activities, .commands = from->commands,
-            .flows_started = from->flows_started, .flows_ended = from->flows_ended,
-            .level = from->level};
-    }
-    return partitions;
-}
-
-static const struct grid_entry *entries_of(struct arena *arena, const struct response *response)
-{
-    struct grid_entry *entries = arena_zero(arena, (response->entries_count + 1) * sizeof *entries);
-    for (size_t i = 0; i < response->entries_count; i++) {
-        const struct map_entry *from = &response->entries[i];
-        entries[i] = (struct grid_entry){face_public(from->key), face_public(from->affinity),
-                                         face_public(from->value), from->version};
-    }
-    return entries;
-}
-
-void face_reply(struct grid_client *client, const struct client_result *result, struct grid_reply *ret_reply)
-{
-    const struct response *response = result->response;
-    struct arena *arena = &client->arena;
-    arena_reset(arena);
-    *ret_reply = (struct grid_reply){
-        .outcome = (enum grid_outcome)result->err, .note = result->note, .found = response->found,
-        .value = face_public(response->value), .version = response->version, .count = response->count,
-        .entries = entries_of(arena, response), .entries_count = response->entries_count, .more = response->more,
-        .refusal_code = response->refusal_code, .refusal = arena_text(arena, response->refusal),
-        .event_id = arena_text(arena, response->event_id), .sequence = response->sequence, .ttl_ms = response->ttl_ms};
-    face_map_reply(arena, result, ret_reply);
-    if (result->admin != NULL && result->admin->has_status)
-        ret_reply->status = node_status_of(arena, &result->admin->status);
-    if (result->admin != NULL) {
-        ret_reply->partitions = partitions_of(arena, result->admin);
-        ret_reply->partitions_count = result->admin->partitions_count;
-    }
-}
-
 void face_answer(struct grid_client *client, const struct grid_call *call, const struct grid_reply *reply)
 {
     client->answering++;
@@ -139,7 +59,7 @@ static void answered(void *context, const struct client_result *result)
     struct grid_client *client = pending->client;
     struct grid_call call = pending->call;
     struct grid_reply reply;
-    face_reply(client, result, &reply);
+    face_reply(&client->arena, result, &reply);
     memory_free(pending);
     face_answer(client, &call, &reply);
 }
@@ -155,46 +75,10 @@ struct client_call face_call(struct grid_client *client, const struct grid_call 
 
 /* ---- calls */
 
-struct client_key face_key(const struct grid_key *key)
-{
-    return (struct client_key){face_bytes(key->key), face_bytes(key->affinity)};
-}
-
 void grid_client_ready(struct grid_client *client, const struct grid_call *call)
 {
     struct client_call inner = face_call(client, call);
     client_ready(client->core, &inner);
-}
-
-void grid_client_set(struct grid_client *client, const char *map, const struct grid_key *key, struct grid_bytes value,
-                     const struct grid_call *call)
-{
-    grid_client_operate(client, map, &(struct grid_operation){.kind = GRID_SET, .key = *key, .value = value}, call);
-}
-
-void grid_client_get(struct grid_client *client, const char *map, const struct grid_key *key,
-                     const struct grid_call *call)
-{
-    struct client_call inner = face_call(client, call);
-    struct client_key inner_key = face_key(key);
-    client_map_get(client->core, bytes_of_text(map), &inner_key, &inner);
-}
-
-void grid_client_remove(struct grid_client *client, const char *map, const struct grid_key *key,
-                        const struct grid_call *call)
-{
-    grid_client_operate(client, map, &(struct grid_operation){.kind = GRID_REMOVE, .key = *key}, call);
-}
-
-void grid_client_size(struct grid_client *client, const char *map, const struct grid_call *call)
-{
-    struct client_call inner = face_call(client, call);
-    client_map_size(client->core, bytes_of_text(map), &inner);
-}
-
-struct bytes face_optional(const char *text)
-{
-    return text != NULL ? bytes_of_text(text) : BYTES_NONE;
 }
 
 void grid_client_command(struct grid_client *client, const struct grid_command *command, const struct grid_call *call)

@@ -9,20 +9,18 @@ struct client *face_core(struct grid_client *client);
 struct arena *face_arena(struct grid_client *client);
 /* This process is a child of the one that opened the client: calls that are made from now on say so. */
 bool face_forked(struct grid_client *client);
-/* The reply of a result, in the client's arena: valid until the next one. */
-void face_reply(struct grid_client *client, const struct client_result *result, struct grid_reply *ret_reply);
 /* Runs the application's callback; it may close the client or the scan. */
 void face_answer(struct grid_client *client, const struct grid_call *call, const struct grid_reply *reply);
+/* The core's call that runs the application's, and frees itself then. */
+struct client_call face_call(struct grid_client *client, const struct grid_call *call);
+
+/* face_values.c */
 struct bytes face_bytes(struct grid_bytes bytes);
 struct grid_bytes face_public(struct bytes bytes);
 struct bytes face_optional(const char *text);              /* NULL: empty */
 struct client_key face_key(const struct grid_key *key);
-/* The core's call that runs the application's, and frees itself then. */
-struct client_call face_call(struct grid_client *client, const struct grid_call *call);
-
-/* face_maps.c */
 struct idempotency face_idempotency(const struct grid_idempotency *from);     /* NULL: none */
-/* What is special to maps and journals, in the arena. */
-void face_map_reply(struct arena *arena, const struct client_result *result, struct grid_reply *reply);
+/* The reply of a result, in the arena, which it empties first: valid until the next one. */
+void face_reply(struct arena *arena, const struct client_result *result, struct grid_reply *ret_reply);
 
 #endif

@@ -25,119 +25,6 @@ SAME(CHECK_VERSION);
 _Static_assert(GRID_TTL_NONE == MAP_TTL_NONE, "no ttl");
 _Static_assert((int)GRID_ADDED == (int)JOURNAL_ADDED && (int)GRID_CLEARED == (int)JOURNAL_CLEARED, "kinds of records");
 
-/* ---- replies */
-
-static const struct grid_map_info *info_of(struct arena *arena, const struct client_result *result)
-{
-    const struct map_info *from = result->response->info;
-    struct grid_map_info *info = arena_zero(arena, sizeof *info);
-    const struct journal_settings *journal = &from->settings.journal;
-    *info = (struct grid_map_info){
-        .exists = from->exists, .settings_version = from->settings_version,
-        .partitions_configured = (uint32_t)result->response->count, .entries = from->entries, .bytes = from->bytes,
-        .expiring = from->expiring, .sets = from->sets, .removes = from->removes, .expirations = from->expirations,
-        .journal_records = from->journal_next - from->journal_oldest, .journal_bytes = from->journal_bytes,
-        .settings = {.ttl_ms = from->settings.ttl_ms, .entries_max = from->settings.entries_max,
-                     .bytes_max = from->settings.bytes_max, .journal = journal->enabled,
-                     .journal_old_values = journal->old_values, .journal_entries_max = journal->entries_max,
-                     .journal_bytes_max = journal->bytes_max, .journal_age_max_ms = journal->age_max_ms}};
-    return info;
-}
-
-static const struct grid_map_summary *maps_of(struct arena *arena, const struct response *response)
-{
-    struct grid_map_summary *maps = arena_zero(arena, response->maps_count * sizeof *maps);
-    for (size_t i = 0; i < response->maps_count; i++) {
-        const struct map_summary *from = &response->maps[i];
-        maps[i] = (struct grid_map_summary){.name = arena_text(arena, from->name), .entries = from->entries,
-                                            .bytes = from->bytes, .settings_version = from->settings_version,
-                                            .journal = from->journal};
-    }
-    return maps;
-}
-
-static void page_of(struct arena *arena, const struct client_result *result, struct grid_reply *reply)
-{
-    const struct journal_page *page = result->response->journal;
-    struct grid_journal_record *records = arena_zero(arena, (page->records_count + 1) * sizeof *records);
-    for (size_t i = 0; i < page->records_count; i++) {
-        const struct journal_record *from = &page->records[i];
-        records[i] = (struct grid_journal_record){
-            .sequence = from->sequence, .kind = (enum grid_journal_kind)from->kind, .key = face_public(from->key),
-            .affinity = face_public(from->affinity), .value = face_public(from->value),
-            .old_value = face_public(from->old_value), .has_old_value = from->has_old_value, .version = from->version,
-            .log_time_ms = from->log_time_ms, .ttl_ms = from->ttl_ms};
-    }
-    reply->records = records;
-    reply->records_count = page->records_count;
-    reply->dropped_from = page->dropped_from;
-    reply->dropped_to = page->dropped_to;
-    reply->partition = result->partition;
-}
-
-static const enum grid_outcome *outcomes_of(struct arena *arena, const struct client_result *result)
-{
-    enum grid_outcome *outcomes = arena_zero(arena, (result->outcomes_count + 1) * sizeof *outcomes);
-    for (size_t i = 0; i < result->outcomes_count; i++)
-        outcomes[i] = (enum grid_outcome)result->outcomes[i];
-    return outcomes;
-}
-
-static const struct grid_result_of_one *results_of(struct arena *arena, const struct response *response)
-{
-    struct grid_result_of_one *results = arena_zero(arena, (response->results_count + 1) * sizeof *results);
-    for (size_t i = 0; i < response->results_count; i++)
-        results[i] = (struct grid_result_of_one){response->results[i].found, response->results[i].version};
-    return results;
-}
-
-void face_map_reply(struct arena *arena, const struct client_result *result, struct grid_reply *reply)
-{
-    const struct response *response = result->response;
-    reply->failed = (size_t)response->count;
-    if (response->info != NULL)
-        reply->info = info_of(arena, result);
-    if (response->maps_count > 0) {
-        reply->maps = maps_of(arena, response);
-        reply->maps_count = response->maps_count;
-    }
-    if (response->journal != NULL)
-        page_of(arena, result, reply);
-    if (result->outcomes_count > 0) {
-        reply->outcomes = outcomes_of(arena, result);
-        reply->outcomes_count = result->outcomes_count;
-    }
-    if (response->results_count > 0) {
-        reply->results = results_of(arena, response);
-        reply->results_count = response->results_count;
-    }
-}
-
-/* ---- idempotency keys */
-
-struct idempotency face_idempotency(const struct grid_idempotency *from)
-{
-    if (from == NULL)
-        return (struct idempotency){0};
-    return (struct idempotency){.tenant = face_optional(from->tenant), .route = face_optional(from->route),
-                                .key = face_optional(from->key), .request_hash = face_bytes(from->request_hash)};
-}
-
-void grid_derived_id(const struct grid_idempotency *idempotency, char ret_id[33])
-{
-    static const char digits[] = "0123456789abcdef";
-    struct idempotency from = face_idempotency(idempotency);
-    struct buffer text = {0};
-    buffer_append_sized(&text, from.tenant);
-    buffer_append_sized(&text, from.route);
-    buffer_append(&text, from.key);
-    uint64_t halves[2] = {hash_xxh3(buffer_bytes(&text), 1), hash_xxh3(buffer_bytes(&text), 2)};
-    for (int i = 0; i < 32; i++)
-        ret_id[i] = digits[halves[i / 16] >> (60 - 4 * (i % 16)) & 15];
-    ret_id[32] = 0;
-    buffer_close(&text);
-}
-
 /* ---- operations */
 
 static struct map_command operation_of(const char *map, const struct grid_operation *from)
@@ -155,6 +42,32 @@ void grid_client_operate(struct grid_client *client, const char *map, const stru
     struct command command = {.kind = COMMAND_MAP, .map = operation_of(map, operation),
                               .idempotency = face_idempotency(call->idempotency)};
     client_command(face_core(client), &command, &inner);
+}
+
+void grid_client_set(struct grid_client *client, const char *map, const struct grid_key *key, struct grid_bytes value,
+                     const struct grid_call *call)
+{
+    grid_client_operate(client, map, &(struct grid_operation){.kind = GRID_SET, .key = *key, .value = value}, call);
+}
+
+void grid_client_get(struct grid_client *client, const char *map, const struct grid_key *key,
+                     const struct grid_call *call)
+{
+    struct client_call inner = face_call(client, call);
+    struct client_key inner_key = face_key(key);
+    client_map_get(face_core(client), bytes_of_text(map), &inner_key, &inner);
+}
+
+void grid_client_remove(struct grid_client *client, const char *map, const struct grid_key *key,
+                        const struct grid_call *call)
+{
+    grid_client_operate(client, map, &(struct grid_operation){.kind = GRID_REMOVE, .key = *key}, call);
+}
+
+void grid_client_size(struct grid_client *client, const char *map, const struct grid_call *call)
+{
+    struct client_call inner = face_call(client, call);
+    client_map_size(face_core(client), bytes_of_text(map), &inner);
 }
 
 void grid_client_compare_and_set(struct grid_client *client, const char *map, const struct grid_entry *entry,

@@ -45,7 +45,7 @@ static void finish(struct grid_scan *scan, const struct client_result *result)
     struct grid_call call = scan->call;
     struct grid_reply reply;
     scan->call = (struct grid_call){0};
-    face_reply(scan->client, result, &reply);
+    face_reply(face_arena(scan->client), result, &reply);
     reply.more = result->err == GRID_ERR_OK && !scan->ended;
     face_answer(scan->client, &call, &reply);
 }

@@ -100,6 +100,7 @@ enum grid_err uv_dry_ledger_check(const char *path, char **ret_note);
 enum grid_err uv_ledger_open(uv_loop_t *loop, const char *path, struct uv_ledger **ret_ledger, char **ret_note);
 struct sink *uv_ledger_sink(struct uv_ledger *ledger);
 void uv_ledger_free(struct uv_ledger *ledger);
+/* The caller frees it. */
 char *uv_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -1,8 +1,5 @@
 #include "grid/uv/uv_node_io.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
 #include "grid/uv/uv_internal.h"
@@ -12,16 +9,6 @@ struct more {
     struct uv_ledger *ledger;
     bool has_storage, dry;
 };
-
-char *uv_note(const char *format, ...)
-{
-    char text[1024];
-    va_list arguments;
-    va_start(arguments, format);
-    int size = vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    return memory_copy(text, size < (int)sizeof text ? (size_t)size + 1 : sizeof text);
-}
 
 static void free_more(void *context)
 {

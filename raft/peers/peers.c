@@ -25,14 +25,6 @@ enum {
     SILENT_BEATS = 8,
 };
 
-struct member *peers_find(const struct peers *peers, struct node_id id)
-{
-    for (size_t i = 0; i < peers->members_count; i++)
-        if (node_id_equal(peers->members[i].address.id, id))
-            return &peers->members[i];
-    return NULL;
-}
-
 bool peers_holds(const struct peers *peers)
 {
     size_t strangers = 0;
@@ -505,12 +497,6 @@ void peers_on_meeting(struct peers *peers, const struct peers_meetings *meetings
 {
     REQUIRE(peers->meetings.meet == NULL && meetings->meet != NULL && meetings->introduce != NULL);
     peers->meetings = *meetings;
-}
-
-bool peers_up(const struct peers *peers, struct node_id peer)
-{
-    const struct member *member = peers_find(peers, peer);
-    return member != NULL && member->up != NULL;
 }
 
 struct buffer *peers_output(struct peers *peers, struct node_id peer)

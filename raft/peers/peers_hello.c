@@ -241,23 +241,3 @@ void peers_hello_refused(struct peers *peers, struct member *dialed, const struc
     else
         LOG_WARN(peers->logger, "peers", "a connection to the peer port is refused: %s (%s)", verdict->note, refusal_names[verdict->refusal]);
 }
-
-/* ---- for the layers above */
-
-bool peers_feature(const struct peers *peers, struct node_id peer, enum wire_feature feature)
-{
-    const struct member *member = peers_find(peers, peer);
-    return member != NULL && member->up != NULL && feature_in(member->said.features, feature);
-}
-
-uint64_t peers_incarnation(const struct peers *peers, struct node_id peer)
-{
-    const struct member *member = peers_find(peers, peer);
-    return member == NULL ? 0 : member->said.incarnation;
-}
-
-const char *peers_version(const struct peers *peers, struct node_id peer)
-{
-    const struct member *member = peers_find(peers, peer);
-    return member == NULL ? "" : member->said.version;
-}

@@ -97,7 +97,7 @@ struct peers {
     unsigned silent_beats;
 };
 
-/* peers.c */
+/* peers_members.c. NULL: none has this id. */
 struct member *peers_find(const struct peers *peers, struct node_id id);
 
 /* peers_hello.c. `note` says what differs and what to do. */

@@ -2,6 +2,7 @@
 #ifndef GRID_PARTITION_MAPS_MAPS_INTERNAL_H
 #define GRID_PARTITION_MAPS_MAPS_INTERNAL_H
 
+#include "grid/base/check.h"
 #include "grid/base/limits.h"
 #include "grid/journal/journal.h"
 #include "grid/partition/maps/maps.h"
@@ -49,10 +50,18 @@ struct table_key { size_t size; uint8_t data[2 + 2 * KEY_BYTES_MAX]; };
 struct bytes table_key_make(struct table_key *made, struct bytes key, struct bytes affinity);
 void table_key_split(struct bytes made, struct bytes *ret_key, struct bytes *ret_affinity);
 
-struct map_row *map_row_get(const struct maps *maps, struct map_id id);
+static inline struct map_row *map_row_get(const struct maps *maps, struct map_id id)
+{
+    REQUIRE(id.value >= 1 && id.value <= maps->count);
+    return &maps->rows[id.value - 1];
+}
+
+/* map_rows.c */
 void map_row_refresh(struct maps *maps);                   /* after an index or a journal came or went: plain, timed */
 void map_trash_add(struct maps *maps, struct map_trash trash);
 void map_trash_close(struct map_trash *trash);
+
+/* map_names.c */
 void map_number_give(struct maps *maps, struct map_id id); /* what it held is freed */
 
 /* ---- map_entries.c: one entry, as of now */
