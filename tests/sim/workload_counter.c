@@ -428,7 +428,8 @@ static void on_fatal(void *context, enum grid_err err, const char *what)
 /* Small, so that segments are closed in a short run; where all disks fill up (full_disks.h) the reserve must do for elections of all groups. */
 static uint64_t segment_bytes(const struct counter *counter)
 {
-    return counter->run->options->seed % 4 == 3 ? 4 * MIB : MIB;
+    uint64_t roomy = counter->run->partitions > 32 ? counter->run->partitions * MIB / 8 : 4 * MIB;
+    return counter->run->options->seed % 4 == 3 ? roomy : MIB;
 }
 
 static uint64_t incarnation_of(const struct counter_node *node)
