@@ -182,6 +182,13 @@ static void on_durable(void *context, uint64_t lsn)
     group_io_durable(&set->host, lsn);
 }
 
+static void on_segment_begun(void *context, uint64_t segment_end)
+{
+    struct group_set *set = context;
+    if (!set->failed && !set->closing)
+        rejoin_segment_begun(set, segment_end);
+}
+
 static void on_wal_failed(void *context, enum grid_err err, const char *what)
 {
     struct group_set *set = context;
@@ -347,6 +354,7 @@ static enum grid_err open_wal(struct group_set *set, const struct group_set_opti
         .floor = options->manifest == NULL ? (struct wal_floor){0, 0} : manifest_content(options->manifest)->floor,
         .sync = options->sync,
         .durable = on_durable,
+        .segment_begun = options->manifest == NULL ? NULL : on_segment_begun,
         .failed = on_wal_failed,
         .context = set,
     };

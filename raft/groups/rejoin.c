@@ -122,6 +122,10 @@ static void on_saved(void *context, uint64_t number)
         peer->welcome = 0;
         peers_welcome(set->peers, set->members[i]);
     }
+    if (set->rejoin.segment_save == 0 || set->rejoin.segment_save > number || set->failed || set->closing)
+        return;
+    set->rejoin.segment_save = 0;
+    wal_segment_known(set->wal, set->rejoin.segment_end);
 }
 
 static void on_failed(void *context)
@@ -174,16 +178,33 @@ static bool on_position(void *context, struct node_id from, const struct frame *
     return true;
 }
 
-/* Lazily, but for the first flush of a segment: a lost file is to be missed. */
+static void raise_floor(struct group_set *set)
+{
+    struct rejoin *rejoin = &set->rejoin;
+    struct wal_floor *floor = &manifest_content(rejoin->manifest)->floor;
+    uint64_t synced = wal_synced(set->wal);
+    if (synced <= floor->position || synced <= rejoin->recovered)
+        return;
+    *floor = (struct wal_floor){.epoch = wal_epoch(set->wal), .position = synced};
+    rejoin->dirty = true;
+}
+
+/* What is acknowledged out of a segment is missed when its file is lost. */
+void rejoin_segment_begun(struct group_set *set, uint64_t segment_end)
+{
+    struct rejoin *rejoin = &set->rejoin;
+    HOLDS(rejoin->manifest != NULL);
+    raise_floor(set);
+    rejoin->segment_save = manifest_save(rejoin->manifest);
+    rejoin->segment_end = segment_end;
+}
+
+/* Lazily, but for the first flush of a segment (with durability "os" nobody waits for it). */
 static void save_positions(struct group_set *set)
 {
     struct rejoin *rejoin = &set->rejoin;
-    struct manifest_content *content = manifest_content(rejoin->manifest);
-    uint64_t synced = wal_synced(set->wal), now_ms = clock_now_ms(set->io->clock);
-    if (synced > content->floor.position && synced > rejoin->recovered) {
-        content->floor = (struct wal_floor){.epoch = wal_epoch(set->wal), .position = synced};
-        rejoin->dirty = true;
-    }
+    uint64_t now_ms = clock_now_ms(set->io->clock);
+    raise_floor(set);
     bool segment = rejoin->segment_saved != wal_segment(set->wal);
     if (!rejoin->dirty || (!segment && now_ms - rejoin->saved_ms < SAVE_EVERY_MS))
         return;

@@ -52,6 +52,7 @@ struct rejoin {
     uint32_t left;                         /* groups that are not whole */
     uint64_t recovered;                    /* where the log ended when it was opened */
     uint64_t segment_saved, saved_ms, said_ms;
+    uint64_t segment_save, segment_end;    /* save of the manifest for which the log waits, 0: none; and the segment that it asked for */
     bool dirty;                            /* the manifest would say something new */
     bool sync;                             /* durability fsync */
     uint64_t first_save;                   /* number of the first manifest of this start; 0: not yet asked for */
@@ -65,6 +66,8 @@ void rejoin_register(struct group_set *set);
 /* As a group is made. */
 void rejoin_group_init(struct group *group);
 void rejoin_tick(struct group_set *set);
+/* wal_options.segment_begun; only with a manifest. */
+void rejoin_segment_begun(struct group_set *set, uint64_t segment_end);
 void rejoin_link(struct group_set *set, struct node_id peer, bool up);
 /* A member's answer to a row of FRAME_CONFIRM that this node asked for itself. */
 void rejoin_confirmed(struct group *group, size_t member, struct confirm_row row);

@@ -61,6 +61,8 @@ struct wal {
     size_t epochs_count;
     uint64_t end;                             /* lsn of the last record appended */
     uint64_t durable;
+    uint64_t written;                         /* lsn that counts as durable as soon as its segment is known */
+    uint64_t begun, known;                    /* ends of segments: the newest of which was told, and the newest that is known */
     uint64_t synced;                          /* end of the last flush that was synced; what headers state */
     uint64_t chain_end;                       /* where the next flush begins */
     uint64_t limit;                           /* end of the segment in which chain_end lies (or which it ends) */
@@ -276,6 +278,32 @@ static bool wants_space(const struct wal *wal)
            !wal->segments.full;
 }
 
+/* Last in its caller: the listener may close the log. */
+static void report(struct wal *wal)
+{
+    bool known = wal->options.segment_begun == NULL || !wal->options.sync || wal->known >= wal->begun;
+    if (wal->failed || !known || wal->written <= wal->durable)
+        return;
+    wal->durable = wal->written;
+    wal->options.durable(wal->options.context, wal->durable);
+}
+
+static void tell_segment(struct wal *wal, uint64_t position)
+{
+    uint64_t end = wal_segments_end(&wal->segments, position);
+    if (end <= wal->begun || wal->options.segment_begun == NULL || !wal->options.sync)
+        return;
+    wal->begun = end;
+    wal->options.segment_begun(wal->options.context, end);
+}
+
+void wal_segment_known(struct wal *wal, uint64_t segment_end)
+{
+    REQUIRE(segment_end <= wal->begun);
+    wal->known = segment_end > wal->known ? segment_end : wal->known;
+    report(wal);
+}
+
 static void on_written(void *context, enum grid_err err)
 {
     struct wal_flush *flush = context;
@@ -292,7 +320,8 @@ static void on_written(void *context, enum grid_err err)
         fail(wal, err, "writing the log failed");
         return;
     }
-    uint64_t end = flush->end;
+    uint64_t position = flush->position;
+    wal->written = flush->end > wal->written ? flush->end : wal->written;
     if (flush->write.sync)
         wal->synced = flush->position + flush->bytes.size;
     if (wal->metrics.duration != NULL)
@@ -301,11 +330,9 @@ static void on_written(void *context, enum grid_err err)
     if (wal->queue_first != NULL || wants_space(wal))
         clock_defer(wal->options.clock, &wal->kick);
     HOLDS(wal_holds(wal));
-    if (wal->failed || end <= wal->durable)
-        return;
-    wal->durable = end;
-    /* Last: the listener may close the log. */
-    wal->options.durable(wal->options.context, end);
+    if (!wal->failed)
+        tell_segment(wal, position);
+    report(wal);
 }
 
 static void seal(struct wal *wal, struct wal_flush *flush, const struct wal_segment *segment)

@@ -53,6 +53,9 @@ struct wal_options {
     uint64_t segment_bytes;                 /* 0: 64 MiB; a multiple of 4 KiB, at least 16 KiB and the largest record */
     bool sync;                              /* false: durability "os": entries are written, not synced; META is always synced */
     void (*durable)(void *context, uint64_t lsn);    /* everything up to lsn may be relied on; it grew; may append */
+    /* The first flush of this opening in a segment is on the disk for good. Nothing in the segment counts as durable before the second place
+     * knows of it and wal_segment_known says so. May not close the log. NULL, or without `sync`: nobody is asked. */
+    void (*segment_begun)(void *context, uint64_t segment_end);
     void (*failed)(void *context, enum grid_err err, const char *what);
     void *context;
 };
@@ -89,6 +92,8 @@ uint64_t wal_synced(const struct wal *wal);
 uint64_t wal_epoch(const struct wal *wal);                        /* of this opening */
 uint64_t wal_epoch_end(const struct wal *wal, uint64_t epoch);    /* where an earlier opening's flushes end; 0: this log has none of it */
 uint64_t wal_segment(const struct wal *wal);                      /* where the segment begins that is written to */
+/* The answer to segment_begun: the floor of the next start lies in this segment. May call `durable`. */
+void wal_segment_known(struct wal *wal, uint64_t segment_end);
 uint64_t wal_end(const struct wal *wal);                          /* lsn of everything appended so far */
 uint64_t wal_disk_bytes(const struct wal *wal);                   /* of live segments, as used: without what is prepared ahead */
 bool wal_holds(const struct wal *wal);

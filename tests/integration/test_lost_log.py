@@ -13,10 +13,12 @@ from hostile import PATIENCE, wait_until
 
 PROGRAMS = Programs(sys.argv)
 KEYS, WHOLE_SECONDS = 40, 60
+# What nodes 1 and 2 acknowledge while node 3 is down: more than three files of the log.
+WRITES, VALUE_BYTES, SEGMENT_BYTES = 240, 60000, 4 * 1024 * 1024
 
 
-def load(nodes, first, count):
-    text = "".join('{"key":"k%d","value":"v"}\n' % i for i in range(first, first + count))
+def load(nodes, first, count, value="v"):
+    text = "".join('{"key":"k%d","value":"%s"}\n' % (i, value) for i in range(first, first + count))
     status, _, error = run([PROGRAMS.path("gridctl"), "map", "load", "--map", "kept", "--file", "-", "-e", nodes.endpoints()], text=text)
     assert status == 0, error
 
@@ -38,6 +40,11 @@ def remembered(nodes, node, peer):
         content = file.read()
     rows = [struct.unpack_from("<IIQQQ", content, copy + 576 + 32 * i) for copy in (0, 4096) for i in range(7)]
     return max((position for known, _, _, _, position in rows if known == peer), default=0)
+
+
+def says(nodes, node, text):
+    with open(nodes.path(f"node-{node}.log"), encoding="utf-8") as log:
+        return text in log.read()
 
 
 def start_that_ends(nodes, node, *flags):
@@ -134,11 +141,7 @@ def waits(tap, nodes):
     shutil.rmtree(nodes.path("node-2"))
     os.remove(nodes.path("node-2.log"))
     nodes.start([2], rejoin=True)
-
-    def says():
-        with open(nodes.path("node-2.log"), encoding="utf-8") as log:
-            return "waits for node 1 (not linked)" in log.read()
-    tap.check("its log says which partition waits for whom", wait_until(says))
+    tap.check("its log says which partition waits for whom", wait_until(lambda: says(nodes, 2, "waits for node 1 (not linked)")))
     wait_until(lambda: nodes.http(2, "/metrics", 5)[0] == 200)
     tap.check("it stays rejoining", metric(nodes, 2, "gridiron_rejoining_partitions") == 8)
     nodes.start([1])
@@ -211,6 +214,69 @@ def lost_and_found(tap):
             tap.attempt(part.__name__, lambda: part(tap, nodes))
 
 
+def holds_records(path):
+    """A file that was only made ready ahead is zero."""
+    with open(path, "rb") as file:
+        return any(file.read(64))
+
+
+def segments(nodes, node):
+    """Of the node's log, oldest first; what lies ready behind them is removed."""
+    folder = nodes.path(f"node-{node}")
+    paths = [os.path.join(folder, name) for name in sorted(os.listdir(folder)) if name.startswith("wal-")]
+    used = [path for path in paths if holds_records(path)]
+    for path in paths[len(used):]:
+        os.remove(path)
+    return used
+
+
+def all_deleted(paths):
+    for path in paths:
+        os.remove(path)
+
+
+def last_two_deleted(paths):
+    all_deleted(paths[-2:])
+
+
+def last_replaced(paths):
+    shutil.copy(paths[-2], paths[-1])
+
+
+def lost_by_the_only_witness(tap, nodes, damage, first):
+    """Nodes 1 and 2 acknowledge, both die, and node 2 loses what it had: it and node 3 are a majority that knows nothing of it."""
+    name, expected = damage.__name__.replace("_", " "), first + WRITES
+    nodes.stop([3])
+    nodes.wait_ready([1, 2])
+    load(nodes, first, WRITES, "v" * VALUE_BYTES)
+    nodes.kill([1, 2])
+    paths = segments(nodes, 2)
+    assert len(paths) >= 3, paths
+    damage(paths)
+    nodes.start([3])
+    status, error = start_that_ends(nodes, 2)
+    tap.check(f"{name}: node 2 does not start, and says what to do", status == 1 and "durable log is missing" in error and "--rejoin" in error,
+              f"{status}: {error}")
+    os.remove(nodes.path("node-2.log"))
+    nodes.start([2], rejoin=True)
+    wait_until(lambda: says(nodes, 2, "waits for node 1 (not linked)"))
+    led = [metric(nodes, node, "gridiron_partitions_led") for node in (2, 3)]
+    tap.check(f"{name}: with node 3 it elects nobody", metric(nodes, 2, "gridiron_rejoining_partitions") == 8 and led == [0, 0], f"{led} led")
+    nodes.start([1])
+    wait_whole(nodes, nodes.ids())
+    found = size(nodes)
+    tap.check(f"{name}: every acknowledged key is there", found == expected, f"{found} keys of {expected}")
+    tap.run(f"{name}: and on nodes 2 and 3 alone", lambda: holds_everything(nodes, 1, expected))
+
+
+def two_of_three(tap):
+    with cluster(PROGRAMS, nodes=3, partitions=8, settings=[f"log.segment_bytes={SEGMENT_BYTES}"]) as nodes:
+        nodes.start(nodes.ids())
+        wait_whole(nodes, nodes.ids())
+        for number, damage in enumerate((all_deleted, last_two_deleted, last_replaced)):
+            lost_by_the_only_witness(tap, nodes, damage, number * WRITES)
+
+
 def disks(tap):
     done = subprocess.run([os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "replace_disks"), "--rounds", "2", "--build",
                            PROGRAMS.bin], capture_output=True, encoding="utf-8", timeout=280, check=False)
@@ -220,7 +286,7 @@ def disks(tap):
 
 def main():
     tap = Tap()
-    for part in (lost_and_found, grown_apart, alone, disks):
+    for part in (lost_and_found, grown_apart, two_of_three, alone, disks):
         tap.attempt(part.__name__, lambda: part(tap))
     return tap.end()
 

@@ -169,6 +169,59 @@ Test(wal, goes_on_in_the_next_segment_when_one_is_full)
     state_release(&state);
 }
 
+static uint64_t begun;
+
+static void note_begun(void *context, uint64_t segment_end)
+{
+    cr_assert_eq(context, fixture.options.context);
+    cr_assert_gt(segment_end, begun);
+    begun = segment_end;
+}
+
+/* Else its file could be lost with what was acknowledged out of it, and nothing would say so. */
+Test(wal, counts_nothing_in_a_segment_as_durable_before_a_second_place_knows_of_it)
+{
+    begun = 0;
+    fixture.options.segment_begun = note_begun;
+    open_settled();
+    cr_assert_eq(begun, FIXTURE_SEGMENT_BYTES, "the opening flush is in it");
+    uint64_t lsn = fixture_append(&fixture, 0, 1, "first");
+    fixture_settle(&fixture);
+    cr_assert_eq(wal_durable(fixture.wal), 0u);
+    cr_assert_geq(wal_synced(fixture.wal), lsn, "the floor can say what is there");
+    wal_segment_known(fixture.wal, begun);
+    cr_assert_eq(fixture.durable, lsn);
+    /* In the same segment nobody waits any more; in the next one again. */
+    uint64_t index = 2, inside = 0;
+    for (; begun == FIXTURE_SEGMENT_BYTES; index++) {
+        cr_assert_eq(fixture.durable, wal_end(fixture.wal));
+        inside = wal_end(fixture.wal);
+        lsn = fixture_append_sized(&fixture, 0, index, 3000);
+        fixture_settle(&fixture);
+    }
+    cr_assert_eq(begun, 2u * FIXTURE_SEGMENT_BYTES);
+    cr_assert_gt(inside, FIXTURE_SEGMENT_BYTES / 2);
+    cr_assert_eq(fixture.durable, inside);
+    lsn = fixture_append(&fixture, 0, index, "waits too");
+    fixture_settle(&fixture);
+    wal_segment_known(fixture.wal, FIXTURE_SEGMENT_BYTES);
+    cr_assert_eq(fixture.durable, inside, "that is the one before");
+    wal_segment_known(fixture.wal, begun);
+    cr_assert_eq(fixture.durable, lsn);
+}
+
+Test(wal, with_durability_os_waits_for_no_second_place)
+{
+    begun = 0;
+    fixture.options.segment_begun = note_begun;
+    fixture.options.sync = false;
+    open_settled();
+    uint64_t lsn = fixture_append(&fixture, 0, 1, "first");
+    fixture_settle(&fixture);
+    cr_assert_eq(fixture.durable, lsn);
+    cr_assert_eq(begun, 0u);
+}
+
 Test(wal, never_lets_a_record_span_segments)
 {
     open_settled();
