@@ -7,6 +7,21 @@
 #include "grid/base/version.h"
 #include "grid/node/process/config.h"
 
+static void take_set(struct arguments *arguments, const char *assignment, struct argp_state *state)
+{
+    if (arguments->sets_count == SETS_MAX)
+        argp_error(state, "more than %d settings on the command line", SETS_MAX);
+    arguments->sets[arguments->sets_count++] = assignment;
+}
+
+/* An option that stands for a setting. */
+static void take_as_set(struct arguments *arguments, const char *name, const char *value, char assignment[ASSIGNMENT_BYTES], struct argp_state *state)
+{
+    if (snprintf(assignment, ASSIGNMENT_BYTES, "%s=%s", name, value) >= ASSIGNMENT_BYTES)
+        argp_error(state, "--%s: too long", name);
+    take_set(arguments, assignment, state);
+}
+
 static error_t parse(int key, char *value, struct argp_state *state)
 {
     struct arguments *arguments = state->input;
@@ -15,16 +30,13 @@ static error_t parse(int key, char *value, struct argp_state *state)
         arguments->file = value;
         return 0;
     case 'n':
-    case 'd': {
-        char *assignment = arguments->assignments[key == 'd'];
-        if (snprintf(assignment, sizeof arguments->assignments[0], "%s=%s", key == 'n' ? "node" : "data", value) >= (int)sizeof arguments->assignments[0])
-            argp_error(state, "--data: too long");
-        value = assignment;
-    } /* fall through */
+        take_as_set(arguments, "node", value, arguments->node_set, state);
+        return 0;
+    case 'd':
+        take_as_set(arguments, "data", value, arguments->data_set, state);
+        return 0;
     case 's':
-        if (arguments->sets_count == SETS_MAX)
-            argp_error(state, "more than %d settings on the command line", SETS_MAX);
-        arguments->sets[arguments->sets_count++] = value;
+        take_set(arguments, value, state);
         return 0;
     case 'r':
         arguments->rejoin = true;

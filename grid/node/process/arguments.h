@@ -6,13 +6,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_UPGRADE = 3, SETS_MAX = 64 };
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_UPGRADE = 3, SETS_MAX = 64, ASSIGNMENT_BYTES = 600 };
 
 struct arguments {
     const char *file;
     const char *sets[SETS_MAX];
     size_t sets_count;
-    char assignments[2][600];          /* what --node and --data stand for */
+    char node_set[ASSIGNMENT_BYTES], data_set[ASSIGNMENT_BYTES]; /* what --node and --data stand for */
     bool check, rejoin;
 };
 
