@@ -1,6 +1,6 @@
 /* Fuzz target of the reader of JSON: whatever the text, it is refused with a reason, or becomes a tree whose values stand
  * in the text where they say. Jansson must come to the same verdict, but for what it cannot hold: numbers beyond 64 bits,
- * NUL in names, and other bounds of nesting. */
+ * NUL in names, other bounds of nesting; and a NUL byte, which it takes for the end of the text. */
 #include <jansson.h>
 #include <string.h>
 
@@ -41,9 +41,11 @@ static void compare(struct bytes text, bool good, const char *reason)
     const size_t flags = JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
     json_t *other = json_loadb(text.size > 0 ? (const char *)text.data : "", text.size, flags, &error);
     enum json_error_code code = other == NULL ? json_error_code(&error) : json_error_unknown;
-    bool comparable = code != json_error_numeric_overflow && code != json_error_stack_overflow &&
+    bool has_nul = text.size > 0 && memchr(text.data, 0, text.size) != NULL;
+    bool comparable = !has_nul && code != json_error_numeric_overflow && code != json_error_stack_overflow &&
                       code != json_error_null_byte_in_key && (good || strstr(reason, "nested too deeply") == NULL);
     ENSURE(!comparable || (other != NULL) == good);
+    ENSURE(!has_nul || !good);
     json_decref(other);
 }
 

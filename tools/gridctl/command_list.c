@@ -158,7 +158,7 @@ const struct command_row COMMANDS[] = {
     {"map", "size", "", 0, 0, "Counts the entries of a map.", map_options, "map size --map things", map_size},
     {"map", "scan", "", 0, 0, "Shows entries of a map, in the order of the partitions.", scan_options,
      "map scan --map things --limit 0 -o json\nmap scan --prefix user-", map_scan},
-    {"map", "load", "", 0, 0, "Writes many entries, one {\"key\":...,\"value\":...} a line.", load_options,
+    {"map", "load", "", 0, 0, "Writes many entries, one {\"key\":...,\"value\":...} a line; affinity and ttlMs may stand beside them.", load_options,
      "map load --file entries.ndjson --map things\nmap load --file - < entries.ndjson", map_load},
     {"journal", "tail", "", 0, 0, "Shows the changes of a map whose journal is on.", tail_options,
      "journal tail --map things --from newest --follow\njournal tail --map things --from 2026-01-31T12:00:00Z -o json",
