@@ -5,6 +5,9 @@
 
 #include <stdint.h>
 
+/* Lines of an order. Past it: VALIDATION_ERROR. */
+enum { ORDER_LINES_MAX = 100 };
+
 enum account_command {                     /* ServiceCommand.type */
     ACCOUNT_CREATE_CUSTOMER = 1,
     ACCOUNT_UPDATE_CUSTOMER = 2,
@@ -63,6 +66,10 @@ enum payment_event {
     PAYMENT_REFUND_FAILED = 6,
     PAYMENT_PAYMENT_POSTPONED = 7,
 };
+
+/* What the payment provider is asked for (service_activity.kind), with a ProviderRequest. Done: the body names the
+ * transaction, a text. Refused: the note says why. */
+enum payment_activity { PAYMENT_ACTIVITY_CHARGE = 1, PAYMENT_ACTIVITY_REFUND = 2 };
 
 enum saga_command {                        /* all internal */
     SAGA_START_SAGA = 1,

@@ -49,7 +49,7 @@ void service_disarm(struct service_reaction *reaction, uint32_t number)
 
 void service_start(struct service_reaction *reaction, const struct service_activity *activity)
 {
-    REQUIRE(activity->key.size != 0 && activity->amount_minor > 0);
+    REQUIRE(activity->kind != 0 && activity->key.size != 0 && activity->request != NULL);
     REQUIRE(reaction->activities_count < sizeof reaction->activities / sizeof reaction->activities[0]);
     reaction->activities[reaction->activities_count++] = *activity;
 }

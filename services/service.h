@@ -19,6 +19,7 @@
 #ifndef SERVICES_SERVICE_H
 #define SERVICES_SERVICE_H
 
+#include "grid/base/activity.h"
 #include "grid/base/arena.h"
 #include "grid/base/bytes.h"
 #include "grid/wire/messages/message.h"
@@ -87,18 +88,13 @@ struct service_message {
     uint32_t reply_service; struct bytes reply_key; /* SERVICE_NONE: to the sender; else a neighbour under its affinity */
 };
 
-/* The numbers of grid/io/sink.h, which a service may not see. */
-enum service_operation { SERVICE_CHARGE = 1, SERVICE_REFUND = 2 };
-/* POSTPONED is no end: the destination is not asked for a while, and the activity's result is still to come. */
-enum service_outcome { SERVICE_CAPTURED = 1, SERVICE_DECLINED = 2, SERVICE_POSTPONED = 3 };
-
 struct service_timer { uint32_t number; uint64_t due_ms; };        /* due 0: disarm */
 
+/* An effect outside the grid, run by the sink of this service (grid/io/sink.h): at least once, until there is an answer. */
 struct service_activity {
-    uint32_t number;                       /* chosen by the service, comes back with the result */
-    enum service_operation operation;
-    struct bytes key, order, currency;     /* key: idempotency key, fixed for ever by this call */
-    int64_t amount_minor;
+    uint32_t kind;                         /* chosen by the service, from 1; comes back with the result */
+    struct bytes key;                      /* idempotency key, fixed for ever by this call */
+    const void *request;                   /* a message that the sink understands */
 };
 
 struct service_reaction {
@@ -110,7 +106,9 @@ struct service_reaction {
 
 /* What comes back to an aggregate. */
 struct service_answer { uint64_t reference; uint32_t code; };      /* code 0: done */
-struct service_result { uint32_t number; enum service_outcome outcome; struct bytes transaction, reason; };
+/* POSTPONED is no end: the result is still to come. `body` is the sink's answer as it came from outside, to be checked;
+ * `note` says why it was refused, a text of at most OUTSIDE_TEXT_BYTES_MAX bytes. */
+struct service_result { uint32_t kind; enum activity_outcome outcome; struct bytes body, note; };
 
 void service_emit(struct service_decision *decision, uint32_t type, const void *body);
 /* Refuses; the reason is borrowed text (arena or constant). */

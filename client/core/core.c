@@ -126,7 +126,7 @@ static struct request *new_command(struct client *client, const struct command *
     checked = complete;
     /* What is not allowed anywhere need not travel; numbers of the session come later. */
     checked.session = checked.sequence = 1;
-    *ret_err = message_check_command(&checked, UINT32_MAX, ret_note);
+    *ret_err = message_check_command(&checked, ret_note);
     if (*ret_err == GRID_ERR_OK)
         command_encode(&complete, &request->body);
     return request;

@@ -48,6 +48,16 @@ void buffer_truncate(struct buffer *buffer, size_t size)
     buffer->size = size;
 }
 
+struct bytes bytes_cut_text(struct bytes text, size_t size_max)
+{
+    if (text.size <= size_max)
+        return text;
+    size_t size = size_max;
+    while (size != 0 && (text.data[size] & 0xC0) == 0x80)
+        size--;
+    return bytes_of(text.data, size);
+}
+
 void buffer_consume(struct buffer *buffer, size_t size)
 {
     REQUIRE(size <= buffer->size);

@@ -17,6 +17,7 @@ struct bytes { const uint8_t *data; size_t size; };
 
 static inline struct bytes bytes_of(const void *data, size_t size);
 static inline struct bytes bytes_of_text(const char *text); /* without the closing zero; borrows */
+struct bytes bytes_cut_text(struct bytes text, size_t size_max); /* of UTF-8 at most so much, cut between characters; borrows */
 static inline bool bytes_equal(struct bytes a, struct bytes b);
 int bytes_compare(struct bytes a, struct bytes b);        /* <0, 0, >0; as unsigned, shorter first */
 

@@ -84,8 +84,8 @@ enum {
     IDEMPOTENCY_ANSWER_BYTES_MAX = 64 * 1024,
     /* Objects and arrays of JSON within each other, as people and programs hand it to an edge. Past it: not JSON. */
     JSON_NESTING_MAX = 256,
-    /* Lines of an order. Past it: VALIDATION_ERROR. */
-    ORDER_LINES_MAX = 100,
+    /* Bytes of a destination's answer to an activity. Past it: taken for no answer, and it is asked again. */
+    ACTIVITY_ANSWER_BYTES_MAX = 1024 * 1024,
     /* Timers that one tick entry fires (R14). */
     TICK_TIMERS_MAX = 256,
     /* Bytes that wait to be sent to one peer; entries stop well below it. Past it the link ends and begins anew. */
@@ -97,8 +97,9 @@ enum {
 #define LOG_DISK_BYTES_DEFAULT (4ull << 30)   /* past it new client commands get LOG_FULL */
 #define JOURNAL_BYTES_MOST (16ull << 30)      /* that a journal may be configured to; past it INVALID */
 #define TTL_MS_MAX (100ull * 366 * 24 * 3600 * 1000) /* a hundred years; past it INVALID */
-/* Messages, activities and timers that a partition's sagas have waiting or may still cause. A message takes some hundred
- * bytes, so this bounds what a destination that is away for long can cost. Past it new orders get BUSY and a time to wait. */
+/* Messages, activities and timers that a partition's flows have waiting or may still cause. A message takes some hundred
+ * bytes, so this bounds what a destination that is away for long can cost. Past it commands that begin a flow get BUSY and a
+ * time to wait. */
 #define ADMISSION_LOAD_DEFAULT 65536ull
 #define LOG_MEMORY_BYTES_DEFAULT (1ull << 30) /* bytes of entries in memory a node, likewise */
 
@@ -106,6 +107,7 @@ _Static_assert(2 * VALUE_BYTES_MAX + 4 * KEY_BYTES_MAX < COMMAND_BYTES_MAX, "an 
 _Static_assert(BATCH_BYTES_MAX + BATCH_OPERATIONS_MAX * (MAP_NAME_BYTES_MAX + 64) + 4 * KEY_BYTES_MAX < COMMAND_BYTES_MAX,
                "a batch fits a command");
 _Static_assert(VALUE_BYTES_MAX + 4 * KEY_BYTES_MAX < COMMAND_BYTES_MAX, "a service's command fits a command");
+_Static_assert(ACTIVITY_ANSWER_BYTES_MAX + 4 * KEY_BYTES_MAX < COMMAND_BYTES_MAX, "the result of an activity fits a command");
 _Static_assert(COMMAND_BYTES_MAX + ENTRY_BYTES_AIM + 1024 < ENTRY_BYTES_MAX, "what is packed before it and one command fit an entry");
 _Static_assert(COMMAND_BYTES_MAX < FRAME_BODY_BYTES_MAX, "a command fits a frame");
 _Static_assert(ENTRY_BYTES_MAX + 2 * LOG_SEGMENT_BYTES_STEP < LOG_SEGMENT_BYTES_LEAST, "one entry and its headers fit a file of the log");

@@ -1,6 +1,7 @@
 #include "grid/delivery/activity_runner.h"
 
 #include "grid/base/check.h"
+#include "grid/base/limits.h"
 #include "grid/base/memory.h"
 #include "grid/wire/messages/message.h"
 
@@ -8,7 +9,8 @@ struct running {
     struct activity_runner *runner;
     struct running *next;
     uint64_t id;
-    struct payment_request request;
+    struct destination *destination;
+    struct sink_request request;
     struct timer retry;
     uint64_t delay_us;
     bool again;                        /* it was asked before */
@@ -25,7 +27,7 @@ struct activity_runner {
 
 struct activity_runner *activity_runner_open(const struct activity_runner_options *options)
 {
-    REQUIRE(options->clock && options->sink && options->answered);
+    REQUIRE(options->clock && options->answered);
     struct activity_runner *runner = memory_zero(1, sizeof *runner);
     runner->options = *options;
     return runner;
@@ -35,12 +37,12 @@ static void running_free(struct running *running)
 {
     struct activity_runner_options *options = &running->runner->options;
     if (running->asking) {
-        options->sink->payment_cancel(options->sink, &running->request);
-        if (options->breaker)
-            breaker_forget(options->breaker);
+        struct destination *destination = running->destination;
+        destination->sink->cancel(destination->sink, &running->request);
+        breaker_forget(&destination->breaker);
     }
     clock_timer_stop(options->clock, &running->retry);
-    struct bytes owned[] = {running->request.key, running->request.order, running->request.currency};
+    struct bytes owned[] = {running->request.key, running->request.request};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
         memory_free((void *)(uintptr_t)owned[i].data);
     memory_free(running);
@@ -60,11 +62,11 @@ static void ask(void *context)
 {
     struct running *running = context;
     struct activity_runner_options *options = &running->runner->options;
-    struct sink *sink = options->sink;
+    struct destination *destination = running->destination;
     REQUIRE(!running->asking);
     uint64_t now_us = clock_now_us(options->clock);
-    if (options->breaker && !breaker_allow(options->breaker, now_us)) {
-        uint64_t wait_us = breaker_retry_us(options->breaker, now_us);
+    if (!destination->unguarded && !breaker_allow(&destination->breaker, now_us)) {
+        uint64_t wait_us = breaker_retry_us(&destination->breaker, now_us);
         clock_timer_start(options->clock, &running->retry, wait_us + prng_range(options->jitter, 0, ACTIVITY_RETRY_FIRST_US));
         if (!running->postponed && options->postponed)
             options->postponed(options->context, running->id);
@@ -72,15 +74,15 @@ static void ask(void *context)
         return;
     }
     running->asking = true;
-    sink->payment(sink, &running->request);
+    destination->sink->run(destination->sink, &running->request);
 }
 
 static void count_attempt(struct running *running, bool answered)
 {
-    struct activity_retries *retries = running->runner->options.retries;
-    if (retries != NULL && running->again && answered)
+    struct activity_retries *retries = &running->destination->retries;
+    if (running->again && answered)
         retries->answered++;
-    else if (retries != NULL && running->again)
+    else if (running->again)
         retries->unanswered++;
     running->again = true;
 }
@@ -94,17 +96,17 @@ static void ask_later(struct running *running)
     runner->retries++;
 }
 
-static void answered(void *context, enum grid_err err, enum payment_outcome outcome, struct bytes transaction, struct bytes reason)
+static void answered(void *context, enum grid_err err, enum activity_outcome outcome, struct bytes body, struct bytes note)
 {
     struct running *running = context;
     struct activity_runner *runner = running->runner;
     REQUIRE(running->asking);
     running->asking = false;
-    count_attempt(running, err == GRID_ERR_OK);
-    if (runner->options.breaker)
-        breaker_report(runner->options.breaker, err == GRID_ERR_OK, clock_now_us(runner->options.clock));
-    if (err == GRID_ERR_OK) {
-        runner->options.answered(runner->options.context, running->id, outcome, transaction, reason);
+    bool good = err == GRID_ERR_OK && body.size <= ACTIVITY_ANSWER_BYTES_MAX && note.size <= ACTIVITY_ANSWER_BYTES_MAX - body.size;
+    count_attempt(running, good);
+    breaker_report(&running->destination->breaker, good, clock_now_us(runner->options.clock));
+    if (good) {
+        runner->options.answered(runner->options.context, running->id, outcome, body, note);
         return;
     }
     ask_later(running);
@@ -115,18 +117,30 @@ static struct bytes copy(struct bytes bytes)
     return bytes_of(memory_copy(bytes.data, bytes.size), bytes.size);
 }
 
+static struct destination *destination_of(const struct activity_runner_options *options, uint32_t service)
+{
+    for (size_t i = 0; i < options->destinations_count; i++)
+        if (options->destinations[i].sink->service == service)
+            return &options->destinations[i];
+    return NULL;
+}
+
 bool activity_runner_start(struct activity_runner *runner, const struct activity *activity)
 {
     for (struct running *known = runner->first; known; known = known->next)
         if (known->id == activity->id)
             return true;
+    struct destination *destination = destination_of(&runner->options, activity->service);
+    if (destination == NULL)
+        return true;
     if (runner->count == ACTIVITIES_RUNNING_MAX)
         return false;
     struct running *running = memory_zero(1, sizeof *running);
     *running = (struct running){
-        .runner = runner, .next = runner->first, .id = activity->id, .delay_us = ACTIVITY_RETRY_FIRST_US,
-        .request = {.operation = activity->operation, .key = copy(activity->key), .order = copy(activity->order),
-                    .amount_minor = activity->amount_minor, .currency = copy(activity->currency), .done = answered},
+        .runner = runner, .next = runner->first, .destination = destination, .id = activity->id,
+        .delay_us = ACTIVITY_RETRY_FIRST_US,
+        .request = {.service = activity->service, .kind = activity->kind, .key = copy(activity->key),
+                    .request = copy(activity->request), .done = answered},
         .retry = {.fire = ask}};
     running->request.context = running;
     running->retry.context = running;

@@ -1,10 +1,10 @@
 /* Runs a partition's activities while this node leads it (D8, R5, R9).
  *
- * Every unfinished activity is asked at the sink with its key from the log, at least once, until a definite answer
- * comes; the answer is handed back to be proposed as a command. No answer, a timeout or an unavailable provider is never
- * a decline: it is asked again with the same key, after 500 ms doubling to 8 s, with jitter; while the provider's breaker
- * is open it waits for that, and is never lost. Leadership lost: calls are cancelled; the next leader asks again. Single
- * threaded. */
+ * Every unfinished activity is asked at the sink of its service with its key from the log, at least once, until a definite
+ * answer comes; the answer is handed back to be proposed as a command. No answer, a timeout or an unavailable destination is
+ * never a refusal: it is asked again with the same key, after 500 ms doubling to 8 s, with jitter; while the breaker of the
+ * destination is open it waits for that, and is never lost. Leadership lost: calls are cancelled; the next leader asks again.
+ * Single threaded. */
 #ifndef GRID_DELIVERY_ACTIVITY_RUNNER_H
 #define GRID_DELIVERY_ACTIVITY_RUNNER_H
 
@@ -18,9 +18,8 @@ enum { ACTIVITIES_RUNNING_MAX = 256, ACTIVITY_RETRY_FIRST_US = 500 * 1000, ACTIV
 
 struct activity {                      /* borrowed by activity_runner_start, copied inside */
     uint64_t id;
-    enum payment_operation operation;
-    struct bytes key, order, currency;
-    int64_t amount_minor;
+    uint32_t service, kind;
+    struct bytes key, request;
 };
 
 struct activity_runner;
@@ -28,14 +27,21 @@ struct activity_runner;
 /* Attempts that were not the first of their activity. */
 struct activity_retries { uint64_t answered, unanswered; };
 
+/* Where the activities of one service are run: its sink, and what all runners of a node know of it. */
+struct destination {
+    struct sink *sink;                 /* borrowed */
+    struct breaker breaker;
+    bool unguarded;                    /* the breaker is not asked */
+    struct activity_retries retries;
+};
+
 struct activity_runner_options {
     struct clock *clock;
-    struct sink *sink;
+    struct destination *destinations;  /* shared by the node's runners; borrowed */
+    size_t destinations_count;
     struct prng *jitter;               /* borrowed */
-    struct activity_retries *retries;  /* counted here; borrowed; NULL: nobody counts */
-    struct breaker *breaker;           /* of the provider, shared by the node's runners; borrowed; NULL: none */
     /* An answer; the activity stays known until activity_runner_finish. */
-    void (*answered)(void *context, uint64_t id, enum payment_outcome outcome, struct bytes transaction, struct bytes reason);
+    void (*answered)(void *context, uint64_t id, enum activity_outcome outcome, struct bytes body, struct bytes note);
     /* The breaker holds this one back for the first time; NULL: nobody asks. May be called from activity_runner_start. */
     void (*postponed)(void *context, uint64_t id);
     void *context;
@@ -43,7 +49,8 @@ struct activity_runner_options {
 
 struct activity_runner *activity_runner_open(const struct activity_runner_options *options);
 void activity_runner_close(struct activity_runner *runner);        /* cancels everything */
-/* Starts an activity unless it is known already. False: ACTIVITIES_RUNNING_MAX run; offer it again later. */
+/* Starts an activity unless it is known already. One of a service without a destination here is passed over: it waits for a
+ * leader that has one. False: ACTIVITIES_RUNNING_MAX run; offer it again later. */
 bool activity_runner_start(struct activity_runner *runner, const struct activity *activity);
 /* Its result is in the log: forget it. */
 void activity_runner_finish(struct activity_runner *runner, uint64_t id);

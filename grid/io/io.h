@@ -13,7 +13,8 @@ struct io {
     struct transport *transport;
     struct storage *storage;
     struct entropy *entropy;
-    struct sink *sink;                 /* may be NULL where no activities run */
+    struct sink *const *sinks;         /* one per destination of activities; none where no activities run */
+    size_t sinks_count;
 };
 
 #endif

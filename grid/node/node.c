@@ -193,11 +193,20 @@ static enum grid_err open_log(struct node *node, char **ret_note)
     return err;
 }
 
+static void open_destinations(struct node *node)
+{
+    node->destinations_count = node->io->sinks_count;
+    node->destinations = memory_zero(node->destinations_count, sizeof *node->destinations);
+    for (size_t i = 0; i < node->destinations_count; i++)
+        node->destinations[i].sink = node->io->sinks[i];
+}
+
 static void open_pipelines(struct node *node)
 {
     const struct node_settings *settings = node->settings;
     node->shared = (struct replica_shared){
-        .io = node->io, .logger = node->logger, .prng = &node->prng, .breaker = &node->breaker, .retries = &node->retries,
+        .io = node->io, .logger = node->logger, .prng = &node->prng, 
+        .destinations = node->destinations, .destinations_count = node->destinations_count,
         .counters = &node->counters, .observer = &node->observer, .groups = node->groups,
         .partition_reads = &node->partition_reads, .partition_scratch = node->partition_scratch = partition_scratch_open(),
         .self = settings->self, .cluster_uuid = node->identity.cluster_uuid, .partitions = node->partitions,
@@ -209,7 +218,7 @@ static void open_pipelines(struct node *node)
         .role_changed = on_role_changed, .admit = levels_admit, .fatal = on_fatal};
     node->replicas = memory_zero(node->partitions, sizeof *node->replicas);
     for (uint32_t i = 0; i < node->partitions; i++)
-        node->replicas[i] = replica_open(&node->shared, (struct partition_id){i}, registry_builtin());
+        node->replicas[i] = replica_open(&node->shared, (struct partition_id){i}, node->services);
 }
 
 static enum grid_err validate(const struct node_settings *settings, char **ret_note)
@@ -253,6 +262,7 @@ enum grid_err node_open(const struct node_options *options, struct node **ret_no
     node->logger = options->logger;
     node->metrics = options->metrics;
     node->settings = options->settings;
+    node->services = options->services;
     node->rejoin = options->rejoin;
     node->fatal = options->fatal;
     node->context = options->context;
@@ -274,6 +284,7 @@ enum grid_err node_open(const struct node_options *options, struct node **ret_no
     err = open_log(node, ret_note);
     if (err == GRID_ERR_OK) {
         time_exchange_init(node);
+        open_destinations(node);
         open_pipelines(node);
         links_open(node);
         time_exchange_open(node);
@@ -312,6 +323,7 @@ void node_close(struct node *node)
     clock_undefer(node->io->clock, &node->leaders_changed);
     clients_close(node);
     memory_free(node->replicas);
+    memory_free(node->destinations);
     partition_map_close(&node->map);
     health_close(&node->health);
     buffer_close(&node->scratch);

@@ -17,12 +17,14 @@
 struct node;
 struct partition;
 struct group;
+struct service_registry;
 
 struct node_options {
     struct io *io;
     struct logger *logger;
     struct metric_registry *metrics;
     const struct node_settings *settings;      /* borrowed until node_close */
+    const struct service_registry *services;   /* borrowed until node_close; NULL: none */
     /* The directory holds neither identity nor log, and the node is known to the others: it takes everything from them before it
      * takes part again. An interrupted rejoining goes on without being asked for. */
     bool rejoin;

@@ -82,6 +82,7 @@ struct node {
     struct logger *logger;
     struct metric_registry *metrics;
     const struct node_settings *settings;
+    const struct service_registry *services;
     void (*fatal)(void *context, enum grid_err err, const char *what);
     void *context;
     bool failed, started;              /* started: node_open has succeeded with the groups */
@@ -93,8 +94,8 @@ struct node {
     uint64_t features;                 /* that this node has on both ports */
     enum compress_mode compression;
     struct prng prng;
-    struct breaker breaker;            /* of the payment provider */
-    struct activity_retries retries;   /* of calls to it */
+    struct destination *destinations;  /* where activities are run: one per sink */
+    size_t destinations_count;
     struct group_set *groups;
     struct peers *peers;
     struct replica **replicas;

@@ -158,13 +158,25 @@ static void gauge(struct node *node, const char *name, const char *help, uint64_
 }
 
 /* One series per state, 1 for the present one, so that a panel can show it without a legend of numbers. */
-static void expose_breaker(struct node *node)
+static void expose_breaker(struct node *node, const struct destination *destination)
 {
-    static const char *const labels[] = {"name=\"payment\",state=\"closed\"", "name=\"payment\",state=\"open\"",
-                                         "name=\"payment\",state=\"half_open\""};
-    for (int state = BREAKER_CLOSED; state <= BREAKER_HALF_OPEN; state++)
-        metric_gauge_add(node->metrics, "circuit_breaker_state", "1 for the present state of a destination's breaker.",
-                         labels[state])->value = (int)node->breaker.state == state;
+    static const char *const states[] = {"closed", "open", "half_open"};
+    char labels[96];
+    for (int state = BREAKER_CLOSED; state <= BREAKER_HALF_OPEN; state++) {
+        snprintf(labels, sizeof labels, "name=\"%.48s\",state=\"%s\"", destination->sink->name, states[state]);
+        metric_gauge_add(node->metrics, "circuit_breaker_state", "1 for the present state of a destination's breaker.", labels)->value =
+            (int)destination->breaker.state == state;
+    }
+}
+
+static void expose_retries(struct node *node, const struct destination *destination)
+{
+    static const char name[] = "retry_attempts_total", help[] = "Calls of a destination that repeated an earlier one.";
+    char labels[96];
+    snprintf(labels, sizeof labels, "name=\"%.48s\",outcome=\"answered\"", destination->sink->name);
+    metric_counter_add(node->metrics, name, help, labels)->value = destination->retries.answered;
+    snprintf(labels, sizeof labels, "name=\"%.48s\",outcome=\"unanswered\"", destination->sink->name);
+    metric_counter_add(node->metrics, name, help, labels)->value = destination->retries.unanswered;
 }
 
 static void expose_state(struct node *node)
@@ -189,13 +201,6 @@ static void expose_packed(struct node *node, const char *labels, struct packer_c
     metric_counter_add(node->metrics, "gridiron_packed_frames_total", "Frames that were sent packed with LZ4.", labels)->value = packed.frames;
     metric_counter_add(node->metrics, "gridiron_packed_plain_bytes_total", "Bytes of their bodies before packing.", labels)->value = packed.plain;
     metric_counter_add(node->metrics, "gridiron_packed_sent_bytes_total", "Bytes of their bodies as sent.", labels)->value = packed.sent;
-}
-
-static void expose_retries(struct node *node)
-{
-    static const char name[] = "retry_attempts_total", help[] = "Calls of the payment provider that repeated an earlier one.";
-    metric_counter_add(node->metrics, name, help, "name=\"payment\",outcome=\"answered\"")->value = node->retries.answered;
-    metric_counter_add(node->metrics, name, help, "name=\"payment\",outcome=\"unanswered\"")->value = node->retries.unanswered;
 }
 
 /* What this node's memory holds of all replicas, and of what it leads: the sum over all nodes is then the cluster's. */
@@ -277,8 +282,10 @@ void status_refresh(struct node *node)
     gauge(node, "gridiron_admission_load_max", "The most that one partition may have waiting, reserved and under way.", node->shared.load_max);
     expose_packed(node, "port=\"peer\"", peers_packed(node->peers));
     expose_packed(node, "port=\"client\"", node->clients.packed);
-    expose_breaker(node);
-    expose_retries(node);
+    for (size_t i = 0; i < node->destinations_count; i++) {
+        expose_breaker(node, &node->destinations[i]);
+        expose_retries(node, &node->destinations[i]);
+    }
     observer_refresh(&node->observer);
     node->clients.connected->value = (int64_t)node->clients.open;
 }

@@ -231,7 +231,7 @@ static void apply_client(struct partition *partition, const struct command *comm
 {
     struct response response = {0};
     const char *text;
-    response.err = message_check_command(command, UINT32_MAX, &text);
+    response.err = message_check_command(command, &text);
     if (response.err != GRID_ERR_OK) {
         response.note = bytes_of_text(text);
     } else if (command->kind == COMMAND_OPEN_SESSION) {

@@ -86,9 +86,8 @@ uint64_t partition_outbox_version(const struct partition *partition);
 
 struct partition_activity {
     uint64_t id;
-    uint32_t operation;                /* enum payment_operation */
-    struct bytes key, order, currency;
-    int64_t amount_minor;
+    uint32_t service, kind;            /* whose, and its own number for it */
+    struct bytes key, request;         /* idempotency key; what to do, in the service's form */
 };
 /* First unfinished activity with id > after; false: none. Borrowed until the next apply. */
 bool partition_activity_next(const struct partition *partition, uint64_t after, struct partition_activity *ret_activity);

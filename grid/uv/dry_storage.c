@@ -166,25 +166,3 @@ enum grid_err uv_dry_storage_init(struct uv_storage *storage, const char *direct
     uv_storage_free(storage);
     return GRID_ERR_IO;
 }
-
-/* The directory that holds the file of this path. */
-static void parent_of(const char *path, struct buffer *out)
-{
-    const char *slash = strrchr(path, '/');
-    buffer_append(out, slash == NULL ? bytes_of_text(".") : bytes_of(path, slash == path ? 1 : (size_t)(slash - path)));
-    buffer_append_u8(out, 0);
-}
-
-enum grid_err uv_dry_ledger_check(const char *path, char **ret_note)
-{
-    struct buffer parent = {0};
-    parent_of(path, &parent);
-    int fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC);
-    bool good = fd >= 0 || (errno == ENOENT && faccessat(AT_FDCWD, (const char *)parent.data, W_OK | X_OK, AT_EACCESS) == 0);
-    if (!good)
-        *ret_note = uv_note("payment ledger %s: %s", path, strerror(errno));
-    if (fd >= 0)
-        close(fd);
-    buffer_close(&parent);
-    return good ? GRID_ERR_OK : GRID_ERR_IO;
-}

@@ -54,8 +54,6 @@ struct uv_storage {
     bool emptied;                      /* dry: looks as if there were nothing */
 };
 
-struct uv_ledger;
-
 struct uv_io {
     struct io io;
     struct uv_clock clock;
@@ -96,10 +94,6 @@ void uv_storage_free(struct uv_storage *storage);
 enum grid_err uv_storage_list(struct storage *base, void (*each)(void *context, const char *name), void *context);
 /* The same directory for reading alone: what would be written goes nowhere, what would be refused is refused (dry_storage.c). */
 enum grid_err uv_dry_storage_init(struct uv_storage *storage, const char *directory, char **ret_note);
-enum grid_err uv_dry_ledger_check(const char *path, char **ret_note);
-enum grid_err uv_ledger_open(uv_loop_t *loop, const char *path, struct uv_ledger **ret_ledger, char **ret_note);
-struct sink *uv_ledger_sink(struct uv_ledger *ledger);
-void uv_ledger_free(struct uv_ledger *ledger);
 /* The caller frees it. */
 char *uv_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

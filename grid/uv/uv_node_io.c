@@ -6,7 +6,6 @@
 
 struct more {
     struct uv_storage storage;
-    struct uv_ledger *ledger;
     bool has_storage, dry;
 };
 
@@ -15,8 +14,6 @@ static void free_more(void *context)
     struct more *more = context;
     if (more->has_storage)
         uv_storage_free(&more->storage);
-    if (more->ledger)
-        uv_ledger_free(more->ledger);
     memory_free(more);
 }
 
@@ -28,10 +25,6 @@ static enum grid_err open_more(const struct uv_node_io_options *options, struct 
                            : uv_storage_init(&more->storage, options->loop, options->directory, ret_note);
         more->has_storage = err == GRID_ERR_OK;
     }
-    if (err == GRID_ERR_OK && options->ledger && options->dry)
-        err = uv_dry_ledger_check(options->ledger, ret_note);
-    else if (err == GRID_ERR_OK && options->ledger)
-        err = uv_ledger_open(options->loop, options->ledger, &more->ledger, ret_note);
     return err;
 }
 
@@ -49,7 +42,6 @@ enum grid_err uv_node_io_open(const struct uv_node_io_options *options, struct u
     uv_io->transport.tcp_only = options->tcp_only;
     uv_io->transport.silent = options->dry;
     uv_io->io.storage = more->has_storage ? &more->storage.base : NULL;
-    uv_io->io.sink = more->ledger ? uv_ledger_sink(more->ledger) : NULL;
     uv_io->free_more = free_more;
     uv_io->more = more;
     *ret_io = uv_io;

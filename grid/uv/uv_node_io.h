@@ -1,4 +1,4 @@
-/* What a node has besides clock, transport and entropy: a storage, and the built-in payment provider.
+/* What a node has besides clock, transport and entropy: a storage.
  *
  * Opens a struct uv_io with all of it, which is used and closed as uv_io.h says. Clients do not link this part. */
 #ifndef GRID_UV_UV_NODE_IO_H
@@ -6,12 +6,11 @@
 
 #include "grid/uv/uv_io.h"
 
-/* `directory` holds the files of the storage and must exist; NULL: no storage. `ledger` is the file of the
- * built-in payment provider, shared by all nodes of a machine; NULL: no sink. Errors: IO, with a note for people
+/* `directory` holds the files of the storage and must exist; NULL: no storage. Errors: IO, with a note for people
  * (memory_free). */
 struct uv_node_io_options {
     uv_loop_t *loop;
-    const char *directory, *ledger;
+    const char *directory;
     bool tcp_only;                     /* no Unix sockets beside loopback addresses that are listened on */
     bool dry;                          /* looks whether all could be opened: nothing is written, made or dialled. For a node that is
                                         * opened and closed without running the loop in between */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "grid/base/check.h"
+#include "grid/wire/protobuf_wire.h"
 #include "service/order/v1/order.pb-c.h"
 #include "service/payment/v1/payment.pb-c.h"
 #include "service/saga/v1/saga.pb-c.h"
@@ -13,7 +14,8 @@
 #define FAILED PAYMENT__V1__PAYMENT_STATUS__PAYMENT_STATUS_FAILED
 #define REFUNDED PAYMENT__V1__PAYMENT_STATUS__PAYMENT_STATUS_REFUNDED
 
-enum { ACTIVITY_CHARGE = 1, ACTIVITY_REFUND = 2 };
+/* Bytes kept of a text of the provider. The rest is cut off. */
+enum { PROVIDER_TEXT_BYTES_MAX = 400 };
 
 /* ---- decide: charge */
 
@@ -172,23 +174,30 @@ static void postpone(const struct service_call *call, const Payment__V1__Payment
     service_emit(decision, PAYMENT_PAYMENT_POSTPONED, event);
 }
 
+/* The provider's name for what it did. It comes from outside: what is no text is not kept. */
+static char *transaction_of(const struct service_call *call, const struct service_result *result)
+{
+    struct bytes body = bytes_cut_text(result->body, PROVIDER_TEXT_BYTES_MAX);
+    return arena_text(call->arena, wire_text_valid(body) ? body : BYTES_NONE);
+}
+
 static void charge_answered(const struct service_call *call, const Payment__V1__Payment *payment,
                             const struct service_result *result, struct service_decision *decision)
 {
     if (payment->status != PENDING)
         return;
-    if (result->outcome == SERVICE_POSTPONED) {
+    if (result->outcome == ACTIVITY_POSTPONED) {
         postpone(call, payment, decision);
         return;
     }
-    if (result->outcome == SERVICE_CAPTURED) {
+    if (result->outcome == ACTIVITY_DONE) {
         Payment__V1__PaymentProcessed *event = arena_alloc(call->arena, sizeof *event);
         payment__v1__payment_processed__init(event);
         event->order_id = payment->order_id;
         event->customer_id = payment->customer_id;
         event->amount_minor = payment->amount_minor;
         event->currency = payment->currency;
-        event->transaction_id = arena_text(call->arena, result->transaction);
+        event->transaction_id = transaction_of(call, result);
         event->method = payment->method;
         service_emit(decision, PAYMENT_PAYMENT_PROCESSED, event);
         return;
@@ -200,23 +209,23 @@ static void charge_answered(const struct service_call *call, const Payment__V1__
     event->amount_minor = payment->amount_minor;
     event->currency = payment->currency;
     event->method = payment->method;
-    event->failure_reason = arena_text(call->arena, result->reason);
+    event->failure_reason = arena_text(call->arena, result->note);
     service_emit(decision, PAYMENT_PAYMENT_FAILED, event);
 }
 
 static void refund_answered(const struct service_call *call, const Payment__V1__Payment *payment,
                             const struct service_result *result, struct service_decision *decision)
 {
-    if (payment->refund_pending_minor == 0 || result->outcome == SERVICE_POSTPONED)
+    if (payment->refund_pending_minor == 0 || result->outcome == ACTIVITY_POSTPONED)
         return;
-    if (result->outcome == SERVICE_CAPTURED) {
+    if (result->outcome == ACTIVITY_DONE) {
         Payment__V1__PaymentRefunded *event = arena_alloc(call->arena, sizeof *event);
         payment__v1__payment_refunded__init(event);
         event->order_id = payment->order_id;
         event->amount_minor = payment->refund_pending_minor;
         event->currency = payment->currency;
         event->reason = payment->refund_reason;
-        event->refund_transaction_id = arena_text(call->arena, result->transaction);
+        event->refund_transaction_id = transaction_of(call, result);
         service_emit(decision, PAYMENT_PAYMENT_REFUNDED, event);
         return;
     }
@@ -225,7 +234,7 @@ static void refund_answered(const struct service_call *call, const Payment__V1__
     event->order_id = payment->order_id;
     event->amount_minor = payment->refund_pending_minor;
     event->currency = payment->currency;
-    event->failure_reason = arena_text(call->arena, result->reason);
+    event->failure_reason = arena_text(call->arena, result->note);
     service_emit(decision, PAYMENT_REFUND_FAILED, event);
 }
 
@@ -234,9 +243,9 @@ static void decide_result(const struct service_call *call, const struct service_
 {
     if (state->view == NULL)
         return;
-    if (result->number == ACTIVITY_CHARGE)
+    if (result->kind == PAYMENT_ACTIVITY_CHARGE)
         charge_answered(call, state->view, result, decision);
-    else if (result->number == ACTIVITY_REFUND)
+    else if (result->kind == PAYMENT_ACTIVITY_REFUND)
         refund_answered(call, state->view, result, decision);
 }
 
@@ -321,26 +330,29 @@ static void tell_saga(const struct service_call *call, const Payment__V1__Paymen
                                                      .body = settled});
 }
 
+static void ask_provider(const struct service_call *call, const Payment__V1__Payment *payment, enum payment_activity kind,
+                         int64_t amount_minor, const char *key, struct service_reaction *reaction)
+{
+    Payment__V1__ProviderRequest *request = arena_alloc(call->arena, sizeof *request);
+    payment__v1__provider_request__init(request);
+    request->order_id = payment->order_id;
+    request->amount_minor = amount_minor;
+    request->currency = payment->currency;
+    service_start(reaction, &(struct service_activity){.kind = kind, .key = bytes_of_text(key), .request = request});
+}
+
 static void react(const struct service_call *call, const struct service_state *state, uint32_t type, const void *body,
                   struct service_reaction *reaction)
 {
     const Payment__V1__Payment *payment = state->view;
-    struct service_activity activity = {.order = bytes_of_text(payment->order_id),
-                                        .currency = bytes_of_text(payment->currency)};
     switch ((enum payment_event)type) {
     case PAYMENT_PAYMENT_REQUESTED:
-        activity.number = ACTIVITY_CHARGE;
-        activity.operation = SERVICE_CHARGE;
-        activity.amount_minor = payment->amount_minor;
-        activity.key = bytes_of_text(((const Payment__V1__PaymentRequested *)body)->idempotency_key);
-        service_start(reaction, &activity);
+        ask_provider(call, payment, PAYMENT_ACTIVITY_CHARGE, payment->amount_minor,
+                     ((const Payment__V1__PaymentRequested *)body)->idempotency_key, reaction);
         break;
     case PAYMENT_REFUND_REQUESTED:
-        activity.number = ACTIVITY_REFUND;
-        activity.operation = SERVICE_REFUND;
-        activity.amount_minor = payment->refund_pending_minor;
-        activity.key = bytes_of_text(((const Payment__V1__RefundRequested *)body)->idempotency_key);
-        service_start(reaction, &activity);
+        ask_provider(call, payment, PAYMENT_ACTIVITY_REFUND, payment->refund_pending_minor,
+                     ((const Payment__V1__RefundRequested *)body)->idempotency_key, reaction);
         break;
     case PAYMENT_PAYMENT_PROCESSED:
         tell_saga(call, payment, SAGA__V1__SETTLEMENT__SETTLEMENT_CAPTURED, reaction);

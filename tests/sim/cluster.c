@@ -8,6 +8,7 @@
 #include "grid/base/limits.h"
 #include "grid/base/memory.h"
 #include "raft/group.h"
+#include "services/registry.h"
 #include "tests/sim/time_oracle.h"
 #include "tests/sim/versions.h"
 
@@ -194,7 +195,7 @@ static void on_open(void *context, struct host *host)
         cluster->log_times[(size_t)(member - cluster->members) * cluster->run->partitions + i] = 0;
     }
     enum grid_err err = node_open(&(struct node_options){.io = host_io(host), .logger = world_logger(cluster->world),
-                                                         .metrics = member->metrics, .settings = &member->settings, .rejoin = host_rejoins(host),
+                                                         .metrics = member->metrics, .settings = &member->settings, .services = registry_builtin(), .rejoin = host_rejoins(host),
                                                          .fatal = on_fatal, .context = member}, &member->node, &note);
     bool begun = false;
     host_io(host)->storage->list(host_io(host)->storage, see_identity, &begun);

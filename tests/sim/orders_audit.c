@@ -102,12 +102,12 @@ static void check_ledger_of(struct audit *audit, const char *order_id, bool conf
     unsigned captures = 0;
     for (size_t i = 0; i < provider_count(audit->shop->world); i++) {
         const struct payment_record *record = provider_get(audit->shop->world, i);
-        if (!bytes_equal(record->order, bytes_of_text(order_id)) || record->outcome != PAYMENT_CAPTURED) {
+        if (!bytes_equal(record->order, bytes_of_text(order_id)) || record->outcome != ACTIVITY_DONE) {
             continue;
         }
-        captures += record->operation == PAYMENT_CHARGE;
-        captured += record->operation == PAYMENT_CHARGE ? record->amount_minor : 0;
-        refunded += record->operation == PAYMENT_REFUND ? record->amount_minor : 0;
+        captures += record->kind == PAYMENT_ACTIVITY_CHARGE;
+        captured += record->kind == PAYMENT_ACTIVITY_CHARGE ? record->amount_minor : 0;
+        refunded += record->kind == PAYMENT_ACTIVITY_REFUND ? record->amount_minor : 0;
     }
     audit->captured_minor += captured;
     audit->refunded_minor += refunded;

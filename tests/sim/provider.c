@@ -4,11 +4,14 @@
 #include "grid/base/check.h"
 #include "grid/base/hash.h"
 #include "grid/base/memory.h"
+#include "service/payment/v1/payment.pb-c.h"
+#include "services/message.h"
+#include "services/service_list.h"
 #include "tests/sim/sim_internal.h"
 
 /* Latencies of the provider. */
 enum { CALL_LOW_US = 1000, CALL_HIGH_US = 60000, CALL_SLOW_US = 4000000,
-       OUTAGE_BEGIN_US = 20000000, OUTAGE_END_US = 95000000, TIMEOUT_LOW_US = 1000000, TIMEOUT_HIGH_US = 5000000 };
+       OUTAGE_BEGIN_US = 20000000, OUTAGE_END_US = 95000000, TIMEOUT_LOW_US = 1000000, TIMEOUT_HIGH_US = 5000000, ARENA_BYTES = 512 };
 
 struct row {
     struct payment_record record;
@@ -98,7 +101,7 @@ static const struct row *ledger_perform(struct ledger *ledger, const struct paym
     *row = (struct row){.record = *asked};
     row->text = record_own(&row->record);
     row->record.asked = 1;
-    row->record.outcome = asked->amount_minor > PAYMENT_AMOUNT_MAX ? PAYMENT_DECLINED : PAYMENT_CAPTURED;
+    row->record.outcome = asked->amount_minor > PAYMENT_AMOUNT_MAX ? ACTIVITY_REFUSED : ACTIVITY_DONE;
     snprintf(row->transaction, sizeof row->transaction, "tx-%zu", ledger->count);
     *slot = (uint32_t)ledger->count;
     return row;
@@ -110,13 +113,13 @@ struct call {
     struct world *world;
     struct host *host;
     uint64_t incarnation;
-    struct payment_request *request;       /* NULL once cancelled */
+    struct sink_request *request;       /* NULL once cancelled */
     struct payment_record asked;           /* views into `text` */
     uint8_t *text;
     bool effect;
     uint64_t answer_us;                    /* after the effect */
     enum grid_err err;
-    enum payment_outcome outcome;
+    enum activity_outcome outcome;
     char transaction[32];
 };
 
@@ -130,12 +133,12 @@ static void call_free(void *context)
 static void run_answer(struct world *world, void *context)
 {
     struct call *call = context;
-    struct payment_request *request = call->request;
+    struct sink_request *request = call->request;
     world_trace_event(world, TRACE_PAYMENT, call->host->number, (uint64_t)call->err);
     if (request) {
         request->internal = NULL;
-        bool captured = call->err == GRID_ERR_OK && call->outcome == PAYMENT_CAPTURED;
-        bool declined = call->err == GRID_ERR_OK && call->outcome == PAYMENT_DECLINED;
+        bool captured = call->err == GRID_ERR_OK && call->outcome == ACTIVITY_DONE;
+        bool declined = call->err == GRID_ERR_OK && call->outcome == ACTIVITY_REFUSED;
         request->done(request->context, call->err, call->outcome,
                       captured ? bytes_of_text(call->transaction) : BYTES_NONE,
                       declined ? bytes_of_text("amount above the limit") : BYTES_NONE);
@@ -157,7 +160,7 @@ static void run_effect(struct world *world, void *context)
     struct call *call = context;
     if (call->effect) {
         const struct row *row = ledger_perform(world->ledger, &call->asked);
-        call->outcome = says_neither(world, row) ? (enum payment_outcome)0 : row->record.outcome;
+        call->outcome = says_neither(world, row) ? (enum activity_outcome)0 : row->record.outcome;
         memcpy(call->transaction, row->transaction, sizeof call->transaction);
         if (row->record.asked > 1) {
             SOMETIMES(world, "a payment is asked for again");
@@ -206,7 +209,17 @@ static uint64_t call_fate(struct world *world, struct call *call)
     return world_draw(world, CONCERN_PROVIDER, CALL_LOW_US, high_us);
 }
 
-static void payment(struct sink *sink, struct payment_request *request)
+/* What the payment service asks, in its own form. */
+static struct payment_record record_of(const struct sink_request *request, struct arena *arena)
+{
+    const Payment__V1__ProviderRequest *asked = message_unpack(&payment__v1__provider_request__descriptor, request->request, arena);
+    REQUIRE(request->service == SERVICE_NUMBER_payment && asked != NULL);
+    return (struct payment_record){.kind = (enum payment_activity)request->kind, .key = request->key,
+                                   .order = bytes_of_text(asked->order_id), .currency = bytes_of_text(asked->currency),
+                                   .amount_minor = asked->amount_minor};
+}
+
+static void run(struct sink *sink, struct sink_request *request)
 {
     struct host *host = ((struct sim_sink *)sink)->host;
     struct world *world = host->world;
@@ -219,18 +232,18 @@ static void payment(struct sink *sink, struct payment_request *request)
     call->host = host;
     call->incarnation = host->incarnation;
     call->request = request;
-    call->asked = (struct payment_record){.operation = request->operation, .amount_minor = request->amount_minor};
-    call->asked.key = request->key;
-    call->asked.order = request->order;
-    call->asked.currency = request->currency;
+    struct arena arena;
+    arena_init(&arena, ARENA_BYTES);
+    call->asked = record_of(request, &arena);
     call->text = record_own(&call->asked);
+    arena_close(&arena);
     request->internal = call;
     world->totals.payments++;
     struct event event = {.run = run_effect, .discard = call_free, .context = call};
     world_push(world, &event, call_fate(world, call));
 }
 
-static void payment_cancel(struct sink *sink, struct payment_request *request)
+static void cancel(struct sink *sink, struct sink_request *request)
 {
     struct host *host = ((struct sim_sink *)sink)->host;
     struct call *call = request->internal;
@@ -242,7 +255,8 @@ static void payment_cancel(struct sink *sink, struct payment_request *request)
 
 void sim_sink_init(struct sim_sink *sink, struct host *host)
 {
-    sink->sink = (struct sink){payment, payment_cancel};
+    sink->sink = (struct sink){.name = "payment", .service = SERVICE_NUMBER_payment, .run = run, .cancel = cancel};
+    sink->list = &sink->sink;
     sink->host = host;
 }
 

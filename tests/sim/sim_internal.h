@@ -49,7 +49,7 @@ struct sim_disk {
     uint64_t slow_until_us, failed_us;
 };
 
-struct sim_sink { struct sink sink; struct host *host; };
+struct sim_sink { struct sink sink; struct sink *list; struct host *host; };
 
 struct listener {
     struct host *host;

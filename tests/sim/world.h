@@ -18,6 +18,7 @@
 #include "grid/base/log.h"
 #include "grid/base/prng.h"
 #include "grid/io/io.h"
+#include "services/commands.h"
 
 struct world;
 struct host;
@@ -227,10 +228,10 @@ void trap_spring(struct host *host);
 
 /* ---- payment provider (tests/sim/provider.c) ---- */
 struct payment_record {
-    enum payment_operation operation;
+    enum payment_activity kind;
     struct bytes key, order, currency;                 /* borrowed from the world */
     int64_t amount_minor;
-    enum payment_outcome outcome;
+    enum activity_outcome outcome;
     uint64_t asked;                                    /* calls that carried this key */
 };
 #define PAYMENT_AMOUNT_MAX 1000000                     /* above it the provider declines */

@@ -41,7 +41,7 @@ OFFENDERS = {
     "assert": [("tests/support/a.c", "void f(void)\n{\n    assert(1);\n}\n", 3)],
     "heap": [("raft/a.c", "void *f(void)\n{\n    return malloc(1);\n}\n", 3), ("tests/a.c", "void f(void *a)\n{\n    free(a);\n}\n", 3)],
     "raft-heap": [("grid/node/a.c", "void *f(void)\n{\n    return raft_malloc(1);\n}\n", 3)],
-    "environment": [("grid/node/process/main.c", "char *f(void)\n{\n    return getenv(a);\n}\n", 3)],
+    "environment": [("grid/node/process/program.c", "char *f(void)\n{\n    return getenv(a);\n}\n", 3)],
     "clock": [("grid/partition/a.c", "long f(void)\n{\n    return time(0);\n}\n", 3),
               ("grid/node/a.c", "void f(void)\n{\n    clock_gettime(a, b);\n}\n", 3)],
     "sleep": [("tests/integration/a.c", "void f(void)\n{\n    usleep(1);\n}\n", 3)],

@@ -6,10 +6,10 @@
 #include "grid/base/hash.h"
 #include "grid/base/memory.h"
 #include "grid/base/prng.h"
-#include "grid/io/sink.h"
 #include "grid/partition/entry.h"
 #include "grid/store/table.h"
 #include "grid/wire/messages/message_check.h"
+#include "service/payment/v1/payment.pb-c.h"
 #include "services/commands.h"
 #include "services/message.h"
 
@@ -308,13 +308,16 @@ static const struct business_charge *perform(struct harness *harness, const stru
     uint8_t number[4];
     put_u32(number, (uint32_t)harness->ledger_count);
     table_set(harness->ledger_keys, activity->key, bytes_of(number, sizeof number), 0);
+    const Payment__V1__ProviderRequest *asked = message_unpack(&payment__v1__provider_request__descriptor, activity->request,
+                                                               &harness->arena);
+    REQUIRE(activity->service == SERVICE_NUMBER_payment && asked != NULL);
+    bool refund = activity->kind == PAYMENT_ACTIVITY_REFUND;
     struct business_charge *charge = &harness->ledger[harness->ledger_count++];
     *charge = (struct business_charge){.key = arena_copy(&harness->arena, activity->key),
-                                       .order = arena_copy(&harness->arena, activity->order),
-                                       .amount_minor = activity->amount_minor,
-                                       .refund = activity->operation == PAYMENT_REFUND,
-                                       .accepted = activity->operation == PAYMENT_REFUND ||
-                                                   activity->amount_minor <= DECLINED_ABOVE_MINOR};
+                                       .order = bytes_of_text(asked->order_id),
+                                       .amount_minor = asked->amount_minor,
+                                       .refund = refund,
+                                       .accepted = refund || asked->amount_minor <= DECLINED_ABOVE_MINOR};
     return charge;
 }
 
@@ -330,9 +333,9 @@ static void ask_provider(struct harness *harness, uint32_t partition, const stru
     struct command command = {
         .kind = COMMAND_ACTIVITY_RESULT,
         .activity_result = {.activity = activity->id,
-                            .outcome = charge->accepted ? PAYMENT_CAPTURED : PAYMENT_DECLINED,
-                            .transaction = charge->accepted ? bytes_of_text("tx") : BYTES_NONE,
-                            .reason = charge->accepted ? BYTES_NONE : bytes_of_text("amount above the limit")}};
+                            .outcome = charge->accepted ? ACTIVITY_DONE : ACTIVITY_REFUSED,
+                            .body = charge->accepted ? bytes_of_text("tx") : BYTES_NONE,
+                            .note = charge->accepted ? BYTES_NONE : bytes_of_text("amount above the limit")}};
     for (uint32_t copies = chance(harness, harness->options.provider_repeated_ppm) ? 2 : 1; copies != 0; copies--)
         propose_later(harness, partition, &command, harness->now_ms + delay(harness, harness->options.provider_ms_max));
 }

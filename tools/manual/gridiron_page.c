@@ -1,6 +1,7 @@
 /* Prints gridiron(8), from the tables of options and settings. Run by the build. */
 #include "grid/node/process/arguments.h"
 #include "grid/node/process/config.h"
+#include "services/host/parts.h"
 #include "tools/manual/roff.h"
 
 static void put_options(struct buffer *out)
@@ -24,6 +25,13 @@ static void put_setting(void *context, const char *name, const char *meaning)
 int main(void)
 {
     struct buffer out = {0};
+    struct config config;
+    struct config_more more[CONFIG_MORE_MAX];
+    struct program_parts parts = host_parts();
+    for (size_t i = 0; i < parts.destinations_count; i++)
+        more[i] = (struct config_more){parts.destinations[i].setting, parts.destinations[i].meaning};
+    config_defaults(&config);
+    config_add(&config, more, parts.destinations_count);
     roff_begin(&out, "GRIDIRON", "8", "gridiron", "a node of a Gridiron cluster");
     roff_section(&out, "SYNOPSIS");
     roff_paragraph(&out, "gridiron --config FILE [options]");
@@ -35,7 +43,7 @@ int main(void)
     roff_section(&out, "SETTINGS");
     roff_paragraph(&out, "In the file they are nested by the dots. An environment variable GRIDIRON_ with the name in upper case and '_' for the dots "
                          "counts more than the file, and --set NAME=VALUE counts more than both.");
-    config_each(put_setting, &out);
+    config_each(&config, put_setting, &out);
     roff_section(&out, "EXIT STATUS");
     roff_term(&out, "0", NULL, "stopped in order");
     roff_term(&out, "1", NULL, "failed, or cannot start here and now");

@@ -206,7 +206,11 @@ static bool on_command(struct client *client, const struct frame *frame)
     }
     enum grid_err err = levels_check(node, frame->partition, &command, frame->body, &note);
     if (err == GRID_ERR_OK)
-        err = message_check_command(&command, (uint32_t)registry_builtin()->count, &note);
+        err = message_check_command(&command, &note);
+    if (err == GRID_ERR_OK && command.kind == COMMAND_SERVICE && registry_find(node->services, command.service.service) == NULL) {
+        err = GRID_ERR_NOT_SUPPORTED;
+        note = "service: unknown number";
+    }
     if (err == GRID_ERR_OK && command_misrouted(node, frame, &command)) {
         err = GRID_ERR_INVALID;
         note = "partition: not the one of the key's affinity";
@@ -216,7 +220,7 @@ static bool on_command(struct client *client, const struct frame *frame)
         return true;
     }
     struct waiter waiter = waiter_of(client, frame);
-    uint32_t needs = command.kind != COMMAND_SERVICE ? 0 : admission_worst_case(registry_builtin(), &command, &node->clients.arena);
+    uint32_t needs = command.kind != COMMAND_SERVICE ? 0 : admission_worst_case(node->services, &command, &node->clients.arena);
     replica_command(node->replicas[frame->partition], frame->body, needs, &waiter);
     return true;
 }

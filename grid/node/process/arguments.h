@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct config;
+
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_UPGRADE = 3, SETS_MAX = 64, ASSIGNMENT_BYTES = 600 };
 
 struct arguments {
@@ -14,6 +16,7 @@ struct arguments {
     size_t sets_count;
     char node_set[ASSIGNMENT_BYTES], data_set[ASSIGNMENT_BYTES]; /* what --node and --data stand for */
     bool check, rejoin;
+    const struct config *config;       /* for --help: all settings; set before parsing */
 };
 
 /* Closed by a row of zeros. */

@@ -45,13 +45,12 @@ static const struct setting settings[] = {
     {"compression", SETTING_TEXT, FIELD(node.compression), 0, 0, " auto on off ", "LZ4 for large frames: auto: on connections to other machines; on: on all; off: none, sent or taken"},
     {"loopback", SETTING_TEXT, FIELD(loopback), 0, 0, " unix tcp ", "unix: programs of this machine reach a loopback address over a Unix socket"},
     {"scheduling", SETTING_TEXT, FIELD(scheduling), 0, 0, " adaptive normal batch ", "batch: more under load, slow beside busy programs; adaptive: batch while there is much to do"},
-    {"payment.ledger", SETTING_TEXT, FIELD(payment_ledger), 0, 0, NULL, "file of the built-in payment provider; empty: none"},
     {"log.level", SETTING_TEXT, FIELD(log_level), 0, 0, " debug info warn error ", "lines below it are dropped"},
     {"log.format", SETTING_TEXT, FIELD(log_format), 0, 0, " text json ", "of the lines on standard error"},
     {"log.disk_bytes", SETTING_NUMBER64, FIELD(node.log_disk_bytes_max), LOG_DISK_BYTES_LEAST, 1ull << 44, NULL, "replicated log on disk; past it new commands get LOG_FULL; at least log.segment_bytes, and 8192 for each partition"},
     {"log.memory_bytes", SETTING_NUMBER64, FIELD(node.log_memory_bytes_max), LOG_MEMORY_BYTES_LEAST, 1ull << 44, NULL, "log entries in memory; past it likewise; at least 4096 for each partition"},
     {"log.segment_bytes", SETTING_PAGES64, FIELD(node.segment_bytes), LOG_SEGMENT_BYTES_LEAST, LOG_SEGMENT_BYTES_MOST, NULL, "size of one log file, a multiple of 4096"},
-    {"admission.load", SETTING_NUMBER64, FIELD(node.admission_load_max), 1, 1ull << 32, NULL, "messages and activities that the sagas of one partition may have waiting or to come; past it new orders get BUSY"},
+    {"admission.load", SETTING_NUMBER64, FIELD(node.admission_load_max), 1, 1ull << 32, NULL, "messages and activities that the flows of one partition, for example sagas, may have waiting or to come; past it commands that begin one get BUSY"},
     {"level.max", SETTING_NUMBER32, FIELD(node.level_max), LEVEL_FIRST, LEVEL_LAST, NULL, "for tests: behave as a version that supports feature levels up to it"},
     {"raft.election_timeout_ms", SETTING_NUMBER32, FIELD(node.election_timeout_ms), 50, 600000, NULL, "without a leader for this long a node stands for election"},
     {"raft.heartbeat_ms", SETTING_NUMBER32, FIELD(node.heartbeat_ms), 10, 60000, NULL, "at most a fifth of the election timeout"},
@@ -59,6 +58,7 @@ static const struct setting settings[] = {
 
 enum {
     SETTINGS = sizeof settings / sizeof settings[0],
+    SETTINGS_MOST = SETTINGS + CONFIG_MORE_MAX,
     PATH_MAX_ = 128,
     FILE_NAME_SHOWN = 300,             /* of a longer file name its end is shown, so that line and column always are */
     ORIGIN_MAX = FILE_NAME_SHOWN + 64,
@@ -91,12 +91,38 @@ void config_defaults(struct config *config)
     config->node.admission_load_max = ADMISSION_LOAD_DEFAULT;
 }
 
-static const struct setting *setting_find(const char *path)
+void config_add(struct config *config, const struct config_more *more, size_t count)
 {
-    for (size_t i = 0; i < SETTINGS; i++)
-        if (strcmp(settings[i].path, path) == 0)
-            return &settings[i];
-    return NULL;
+    REQUIRE(count <= CONFIG_MORE_MAX);
+    config->more = more;
+    config->more_count = count;
+}
+
+/* ---- all settings: those of the table, then those of others */
+
+static size_t setting_count(const struct config *config)
+{
+    return SETTINGS + config->more_count;
+}
+
+static struct setting setting_get(const struct config *config, size_t place)
+{
+    if (place < SETTINGS)
+        return settings[place];
+    REQUIRE(place - SETTINGS < config->more_count);
+    const struct config_more *more = &config->more[place - SETTINGS];
+    return (struct setting){.path = more->path, .type = SETTING_TEXT, .size = CONFIG_MORE_BYTES_MAX + 1, .meaning = more->meaning,
+                            .offset = offsetof(struct config, more_values) + (place - SETTINGS) * (CONFIG_MORE_BYTES_MAX + 1)};
+}
+
+static bool setting_find(const struct config *config, const char *path, size_t *ret_place)
+{
+    for (size_t i = 0; i < setting_count(config); i++)
+        if (strcmp(setting_get(config, i).path, path) == 0) {
+            *ret_place = i;
+            return true;
+        }
+    return false;
 }
 
 /* ---- one scalar */
@@ -201,7 +227,7 @@ static enum grid_err set_scalar(struct config *config, const struct setting *set
 
 /* ---- the file */
 
-struct yaml_source { yaml_document_t *document; const char *name; struct config *config; char **ret_note; bool seen[SETTINGS]; };
+struct yaml_source { yaml_document_t *document; const char *name; struct config *config; char **ret_note; bool seen[SETTINGS_MOST]; };
 
 static const char *shown_name(const char *name)
 {
@@ -315,31 +341,35 @@ static enum grid_err read_members(const struct yaml_source *source, const yaml_n
     return GRID_ERR_OK;
 }
 
-static bool is_section(const char *path)
+static bool is_section(const struct config *config, const char *path)
 {
     size_t size = strlen(path);
-    for (size_t i = 0; i < SETTINGS; i++)
-        if (strncmp(settings[i].path, path, size) == 0 && settings[i].path[size] == '.')
+    for (size_t i = 0; i < setting_count(config); i++) {
+        const char *known = setting_get(config, i).path;
+        if (strncmp(known, path, size) == 0 && known[size] == '.')
             return true;
+    }
     return false;
 }
 
 static enum grid_err read_value(struct yaml_source *source, const char *path, const yaml_node_t *key, const yaml_node_t *value)
 {
     char origin[ORIGIN_MAX];
-    const struct setting *setting = setting_find(path);
-    if (!setting && is_section(path))
+    size_t place = 0;
+    bool known = setting_find(source->config, path, &place);
+    if (!known && is_section(source->config, path))
         return yaml_error(source, value, path, "expected settings below it as name: value");
-    if (!setting)
+    if (!known)
         return yaml_error(source, key, "unknown setting", path);
-    if (source->seen[setting - settings])
+    if (source->seen[place])
         return yaml_error(source, key, "set twice", path);
-    source->seen[setting - settings] = true;
-    if (setting->type == SETTING_MEMBERS)
+    source->seen[place] = true;
+    struct setting setting = setting_get(source->config, place);
+    if (setting.type == SETTING_MEMBERS)
         return read_members(source, value);
     if (value->type != YAML_SCALAR_NODE || has_zero(value))
         return yaml_error(source, value, path, "expected a single value");
-    return set_scalar(source->config, setting, origin_of(source, value, origin), scalar_text(value), source->ret_note);
+    return set_scalar(source->config, &setting, origin_of(source, value, origin), scalar_text(value), source->ret_note);
 }
 
 typedef enum grid_err (*pair_fn)(struct yaml_source *source, const char *path, const yaml_node_t *key, const yaml_node_t *value);
@@ -362,7 +392,7 @@ static enum grid_err read_pairs(struct yaml_source *source, const yaml_node_t *m
 /* Settings are at most two levels deep. */
 static enum grid_err read_top(struct yaml_source *source, const char *path, const yaml_node_t *key, const yaml_node_t *value)
 {
-    if (is_section(path) && value->type == YAML_MAPPING_NODE)
+    if (is_section(source->config, path) && value->type == YAML_MAPPING_NODE)
         return read_pairs(source, value, path, read_value);
     return read_value(source, path, key, value);
 }
@@ -466,12 +496,13 @@ enum grid_err config_assign(struct config *config, const char *origin, const cha
     }
     memcpy(path, assignment, (size_t)(equals - assignment));
     path[equals - assignment] = 0;
-    const struct setting *setting = setting_find(path);
-    if (!setting) {
+    size_t place = 0;
+    if (!setting_find(config, path, &place)) {
         *ret_note = note("%s: unknown setting \"%s\"; --help lists them all", origin, path);
         return GRID_ERR_INVALID;
     }
-    return set_scalar(config, setting, origin, equals + 1, ret_note);
+    struct setting setting = setting_get(config, place);
+    return set_scalar(config, &setting, origin, equals + 1, ret_note);
 }
 
 static void variable_of(const struct setting *setting, char name[PATH_MAX_])
@@ -483,14 +514,15 @@ static void variable_of(const struct setting *setting, char name[PATH_MAX_])
 
 enum grid_err config_read_environment(struct config *config, const char *const *environment, char **ret_note)
 {
-    for (size_t i = 0; i < SETTINGS; i++) {
+    for (size_t i = 0; i < setting_count(config); i++) {
         char name[PATH_MAX_];
-        variable_of(&settings[i], name);
+        struct setting setting = setting_get(config, i);
+        variable_of(&setting, name);
         for (const char *const *at = environment; *at; at++) {
             size_t size = strlen(name);
             if (strncmp(*at, name, size) != 0 || (*at)[size] != '=')
                 continue;
-            enum grid_err err = set_scalar(config, &settings[i], name, *at + size + 1, ret_note);
+            enum grid_err err = set_scalar(config, &setting, name, *at + size + 1, ret_note);
             if (err != GRID_ERR_OK)
                 return err;
         }
@@ -577,16 +609,16 @@ enum grid_err config_check(const struct config *config, char **ret_note)
     return *ret_note ? GRID_ERR_INVALID : GRID_ERR_OK;
 }
 
-void config_each(void (*each)(void *context, const char *name, const char *meaning), void *context)
+void config_each(const struct config *config, void (*each)(void *context, const char *name, const char *meaning), void *context)
 {
-    for (size_t i = 0; i < SETTINGS; i++) {
-        const struct setting *setting = &settings[i];
+    for (size_t i = 0; i < setting_count(config); i++) {
+        struct setting setting = setting_get(config, i);
         struct buffer text = {0};
-        buffer_append_format(&text, "%s%s%s", setting->meaning, setting->choices ? "; one of" : "", setting->choices ? setting->choices : "");
-        if (setting->high != 0)
-            buffer_append_format(&text, "; %llu to %llu", (unsigned long long)setting->low, (unsigned long long)setting->high);
+        buffer_append_format(&text, "%s%s%s", setting.meaning, setting.choices ? "; one of" : "", setting.choices ? setting.choices : "");
+        if (setting.high != 0)
+            buffer_append_format(&text, "; %llu to %llu", (unsigned long long)setting.low, (unsigned long long)setting.high);
         buffer_append_u8(&text, 0);
-        each(context, setting->path, (const char *)text.data);
+        each(context, setting.path, (const char *)text.data);
         buffer_close(&text);
     }
 }
@@ -596,7 +628,7 @@ static void list_one(void *context, const char *name, const char *meaning)
     buffer_append_format(context, "  %-26s %s\n", name, meaning);
 }
 
-void config_list(struct buffer *out)
+void config_list(const struct config *config, struct buffer *out)
 {
-    config_each(list_one, out);
+    config_each(config, list_one, out);
 }

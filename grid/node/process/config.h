@@ -13,17 +13,25 @@
 #include "grid/base/log.h"
 #include "grid/node/process/settings.h"
 
+/* A setting that does not belong to the grid but to what a program adds to it: a text. */
+struct config_more { const char *path, *meaning; };
+enum { CONFIG_MORE_MAX = 8, CONFIG_MORE_BYTES_MAX = 511 };
+
 struct config {
     struct node_settings node;
     char data[512];                    /* data directory */
     char metrics_address[128];         /* "host:port" of /metrics and /health; empty: off */
-    char payment_ledger[512];          /* file of the built-in payment provider; empty: none */
     char log_level[16], log_format[16];
     char scheduling[16];               /* adaptive, normal or batch: grid/node/process/scheduling.h */
     char loopback[8];                  /* unix: Unix sockets stand beside loopback addresses; tcp: not */
+    const struct config_more *more;    /* settings of others, and their values by place */
+    size_t more_count;
+    char more_values[CONFIG_MORE_MAX][CONFIG_MORE_BYTES_MAX + 1];
 };
 
 void config_defaults(struct config *config);
+/* Settings of others, known from then on as if they were the grid's own; all empty. Borrows. */
+void config_add(struct config *config, const struct config_more *more, size_t count);
 /* Each returns OK, or INVALID/IO with a note (memory_free) for people. */
 enum grid_err config_read_file(struct config *config, const char *path, char **ret_note);
 enum grid_err config_read_text(struct config *config, const char *name, struct bytes text, char **ret_note);
@@ -33,7 +41,7 @@ enum grid_err config_assign(struct config *config, const char *origin, const cha
 /* Checks what only the whole can tell: nothing is missing, this node is a member, their number is odd, … */
 enum grid_err config_check(const struct config *config, char **ret_note);
 /* Every setting with its meaning and what is allowed. */
-void config_each(void (*each)(void *context, const char *name, const char *meaning), void *context);
-void config_list(struct buffer *out);  /* every setting with its meaning, for --help */
+void config_each(const struct config *config, void (*each)(void *context, const char *name, const char *meaning), void *context);
+void config_list(const struct config *config, struct buffer *out);     /* every setting with its meaning, for --help */
 
 #endif

@@ -404,17 +404,17 @@ static void outbox_stopped(void *context, const struct outbox_link *link, uint64
     replica->shared->link_stopped(replica->shared->context, replica->id.value, link, applied);
 }
 
-static void activity_answered(void *context, uint64_t id, enum payment_outcome outcome, struct bytes transaction, struct bytes reason)
+static void activity_answered(void *context, uint64_t id, enum activity_outcome outcome, struct bytes body, struct bytes note)
 {
     struct replica *replica = context;
     if (!replica->leads)
         return;
     replica->shared->counters->activities_answered->value++;
-    struct activity_result_command result = {id, (uint32_t)outcome, transaction, reason};
+    struct activity_result_command result = {id, (uint32_t)outcome, body, note};
     pack_own(replica, &(struct command){.kind = COMMAND_ACTIVITY_RESULT, .activity_result = result}, WAITER_ACTIVITY, id);
 }
 
-/* So that people see why a charge takes so long; the activity itself goes on. */
+/* So that people see why it takes so long; the activity itself goes on. */
 static void activity_postponed(void *context, uint64_t id)
 {
     struct replica *replica = context;
@@ -429,17 +429,15 @@ static void run_activities(struct replica *replica)
 {
     struct partition_activity next;
     replica->activities_left = false;
-    if (!replica->shared->io->sink)
+    if (replica->shared->destinations_count == 0)
         return;
     while (partition_activity_next(replica->partition, replica->activity_seen, &next)) {
         if (!replica->runner)
             replica->runner = activity_runner_open(&(struct activity_runner_options){
-                .clock = replica->shared->io->clock, .sink = replica->shared->io->sink,
-                .jitter = replica->shared->prng, .breaker = replica->shared->breaker,
-                .retries = replica->shared->retries,
+                .clock = replica->shared->io->clock, .jitter = replica->shared->prng,
+                .destinations = replica->shared->destinations, .destinations_count = replica->shared->destinations_count,
                 .answered = activity_answered, .postponed = activity_postponed, .context = replica});
-        struct activity activity = {.id = next.id, .operation = (enum payment_operation)next.operation, .key = next.key,
-                                    .order = next.order, .currency = next.currency, .amount_minor = next.amount_minor};
+        struct activity activity = {.id = next.id, .service = next.service, .kind = next.kind, .key = next.key, .request = next.request};
         if (!activity_runner_start(replica->runner, &activity)) {
             replica->activities_left = true;
             return;

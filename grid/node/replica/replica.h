@@ -41,8 +41,8 @@ struct replica_shared {
     struct io *io;
     struct logger *logger;
     struct prng *prng;
-    struct breaker *breaker;           /* of the payment provider */
-    struct activity_retries *retries;  /* of calls to it */
+    struct destination *destinations;  /* where activities are run */
+    size_t destinations_count;
     struct replica_counters *counters;
     struct observer *observer;
     struct group_set *groups;

@@ -6,13 +6,12 @@
 #include "grid/base/hash.h"
 #include "grid/base/memory.h"
 
-enum { TEXTS = 10 };
+enum { TEXTS = 9 };
 
 /* One allocation, with the texts behind it in the order of `texts_of`. */
 struct started {
     uint64_t id;
-    uint32_t service, number, operation;
-    int64_t amount_minor;
+    uint32_t service, kind;
     size_t sizes[TEXTS], total;
     uint8_t texts[];
 };
@@ -43,8 +42,7 @@ static void texts_of(struct activity_record *record, struct bytes **ret_texts)
     struct bytes *texts[TEXTS] = {&record->key,
                                   &record->affinity,
                                   &record->token,
-                                  &record->order,
-                                  &record->currency,
+                                  &record->request,
                                   &record->trace.correlation_id,
                                   &record->trace.causation_id,
                                   &record->trace.flow_id,
@@ -57,9 +55,7 @@ static void texts_of(struct activity_record *record, struct bytes **ret_texts)
 static struct activity_record record_of(const struct started *activity)
 {
     struct activity_record record = {.service = activity->service,
-                                     .number = activity->number,
-                                     .operation = activity->operation,
-                                     .amount_minor = activity->amount_minor};
+                                     .kind = activity->kind};
     struct bytes *texts[TEXTS];
     texts_of(&record, texts);
     size_t at = 0;
@@ -82,9 +78,7 @@ uint64_t activities_start(struct activities *activities, const struct activity_r
     struct started *activity = memory_alloc(sizeof *activity + total);
     *activity = (struct started){.id = ++activities->ids,
                                  .service = record->service,
-                                 .number = record->number,
-                                 .operation = record->operation,
-                                 .amount_minor = record->amount_minor,
+                                 .kind = record->kind,
                                  .total = total};
     size_t at = 0;
     for (size_t i = 0; i < TEXTS; i++) {
@@ -158,11 +152,10 @@ bool activities_next(const struct activities *activities, uint64_t after, struct
     const struct started *activity = activities->list[place];
     struct activity_record record = record_of(activity);
     *ret_activity = (struct partition_activity){.id = activity->id,
-                                                .operation = record.operation,
+                                                .service = record.service,
+                                                .kind = record.kind,
                                                 .key = record.token,
-                                                .order = record.order,
-                                                .currency = record.currency,
-                                                .amount_minor = record.amount_minor};
+                                                .request = record.request};
     return true;
 }
 
@@ -171,12 +164,10 @@ uint64_t activities_digest(const struct activities *activities)
     uint64_t digest = activities->ids;
     for (size_t i = 0; i < activities->count; i++) {
         const struct started *activity = activities->list[i];
-        uint8_t head[28];
+        uint8_t head[16];
         put_u64(head, activity->id);
         put_u32(head + 8, activity->service);
-        put_u32(head + 12, activity->number);
-        put_u32(head + 16, activity->operation);
-        put_u64(head + 20, (uint64_t)activity->amount_minor);
+        put_u32(head + 12, activity->kind);
         digest = hash_xxh3(bytes_of(activity->texts, activity->total), hash_xxh3(bytes_of(head, sizeof head), digest));
     }
     return digest;

@@ -8,18 +8,13 @@
 #include "grid/base/arena.h"
 #include "grid/partition/partition.h"
 
-/* Outcome of an ActivityResult beside those of enum payment_outcome: the destination is not asked for a while, the
- * activity goes on. */
-enum { ACTIVITY_POSTPONED = 3 };
-
 struct activities;
 
 /* Who asked, and for what. */
 struct activity_record {
-    uint32_t service, number, operation;   /* operation: enum payment_operation */
+    uint32_t service, kind;                /* kind: the service's own number for it */
     struct bytes key, affinity;            /* of the aggregate */
-    struct bytes token, order, currency;   /* token: idempotency key */
-    int64_t amount_minor;
+    struct bytes token, request;           /* token: idempotency key; request: what to do, opaque here */
     struct trace_context trace;
     struct bytes principal;                /* on whose behalf; empty: nobody's */
 };

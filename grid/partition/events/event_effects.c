@@ -1,18 +1,11 @@
 #include "grid/base/check.h"
 #include "grid/base/hash.h"
 #include "grid/base/limits.h"
-#include "grid/io/sink.h"
 #include "grid/partition/deferred/activities.h"
 #include "grid/partition/events/events_internal.h"
 #include "grid/partition/links/outbox.h"
 #include "grid/partition/deferred/timers.h"
 #include "grid/wire/messages/message_check.h"
-
-_Static_assert((int)SERVICE_CHARGE == (int)PAYMENT_CHARGE && (int)SERVICE_REFUND == (int)PAYMENT_REFUND,
-               "one numbering");
-_Static_assert((int)SERVICE_CAPTURED == (int)PAYMENT_CAPTURED && (int)SERVICE_DECLINED == (int)PAYMENT_DECLINED &&
-                   (int)SERVICE_POSTPONED == ACTIVITY_POSTPONED,
-               "one numbering");
 
 /* ---- messages */
 
@@ -122,17 +115,14 @@ static void set_timer(struct work *work, const struct work_item *item, const str
 }
 
 static void start_activity(struct work *work, const struct work_item *item, const struct service_call *call,
-                           const struct service_activity *activity)
+                           const struct service_activity *activity, struct bytes request)
 {
     struct activity_record record = {.service = item->service->number,
-                                     .number = activity->number,
-                                     .operation = (uint32_t)activity->operation,
+                                     .kind = activity->kind,
                                      .key = item->key,
                                      .affinity = item->affinity,
                                      .token = activity->key,
-                                     .order = activity->order,
-                                     .currency = activity->currency,
-                                     .amount_minor = activity->amount_minor,
+                                     .request = request,
                                      .trace = call->trace,
                                      .principal = item->principal};
     record.trace.causation_id = call->event_id;
@@ -148,5 +138,5 @@ void event_effects_react(struct work *work, const struct work_item *item, const 
     for (size_t i = 0; i < event->timers_count; i++)
         set_timer(work, item, &event->timers[i]);
     for (size_t i = 0; i < event->activities_count; i++)
-        start_activity(work, item, &event->call, &event->activities[i]);
+        start_activity(work, item, &event->call, &event->activities[i], event->requests[i]);
 }

@@ -3,7 +3,6 @@
 #include "grid/base/check.h"
 #include "grid/base/limits.h"
 #include "grid/base/memory.h"
-#include "grid/io/sink.h"
 #include "grid/partition/deferred/activities.h"
 #include "grid/partition/events/events_internal.h"
 #include "grid/partition/links/inbox.h"
@@ -181,23 +180,12 @@ void event_pipeline_acknowledge(struct partition *partition, const struct acknow
 
 /* ---- activities and timers */
 
-/* Cut between characters, so that what is stored stays text. */
-static struct bytes cut(struct bytes text)
-{
-    if (text.size <= OUTSIDE_TEXT_BYTES_MAX)
-        return text;
-    size_t size = OUTSIDE_TEXT_BYTES_MAX;
-    while (size != 0 && (text.data[size] & 0xC0) == 0x80)
-        size--;
-    return bytes_of(text.data, size);
-}
-
 void event_pipeline_activity_result(struct partition *partition, const struct activity_result_command *result,
                                     struct response *response)
 {
     REQUIRE(partition != NULL && result != NULL);
     struct activity_record record;
-    if (result->outcome != PAYMENT_CAPTURED && result->outcome != PAYMENT_DECLINED && result->outcome != ACTIVITY_POSTPONED) {
+    if (result->outcome != ACTIVITY_DONE && result->outcome != ACTIVITY_REFUSED && result->outcome != ACTIVITY_POSTPONED) {
         response->err = GRID_ERR_INVALID; /* not a definite answer: the activity goes on asking */
         return;
     }
@@ -216,10 +204,10 @@ void event_pipeline_activity_result(struct partition *partition, const struct ac
                              .affinity = record.affinity,
                              .trace = record.trace,
                              .principal = record.principal,
-                             .result = {.number = record.number,
-                                        .outcome = (enum service_outcome)result->outcome,
-                                        .transaction = cut(result->transaction),
-                                        .reason = cut(result->reason)}};
+                             .result = {.kind = record.kind,
+                                        .outcome = (enum activity_outcome)result->outcome,
+                                        .body = result->body,
+                                        .note = bytes_cut_text(result->note, OUTSIDE_TEXT_BYTES_MAX)}};
     event_work_run(&work, &item, &outcome);
     forget_old(partition);
 }

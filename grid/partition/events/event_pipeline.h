@@ -23,7 +23,7 @@ enum {
     RETENTION_BUDGET = 64,
     /* Bytes of one text of a client's trace context; it is copied into every event that follows. Past it: INVALID. */
     TRACE_BYTES_MAX = 256,
-    /* Bytes kept of a text that came from outside the grid, for example why a provider declined. The rest is cut off. */
+    /* Bytes kept of a text that came from outside the grid, for example why a destination refused. The rest is cut off. */
     OUTSIDE_TEXT_BYTES_MAX = 400,
 };
 

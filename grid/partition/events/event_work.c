@@ -202,7 +202,11 @@ static void stage_reaction(struct work *work, const struct service_reaction *rea
     struct bytes *bodies = arena_alloc(work->arena, reaction->messages_count * sizeof *bodies);
     for (size_t i = 0; i < reaction->messages_count; i++)
         bodies[i] = message_pack_arena(reaction->messages[i].body, work->arena);
+    struct bytes *requests = arena_alloc(work->arena, reaction->activities_count * sizeof *requests);
+    for (size_t i = 0; i < reaction->activities_count; i++)
+        requests[i] = message_pack_arena(reaction->activities[i].request, work->arena);
     staged->bodies = bodies;
+    staged->requests = requests;
     staged->messages_count = reaction->messages_count;
     staged->messages = kept(work, reaction->messages, reaction->messages_count * sizeof reaction->messages[0]);
     staged->timers_count = reaction->timers_count;
@@ -241,6 +245,9 @@ static bool fits(const struct staged_event *staged)
 {
     for (size_t i = 0; i < staged->messages_count; i++)
         if (staged->bodies[i].size > STORED_BYTES_MAX)
+            return false;
+    for (size_t i = 0; i < staged->activities_count; i++)
+        if (staged->requests[i].size > STORED_BYTES_MAX)
             return false;
     return staged->record.size <= STORED_BYTES_MAX;
 }

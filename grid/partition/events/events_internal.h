@@ -79,6 +79,7 @@ struct staged_event {
     const struct bytes *bodies;            /* packed, of the messages */
     const struct service_timer *timers; size_t timers_count;
     const struct service_activity *activities; size_t activities_count;
+    const struct bytes *requests;          /* packed, of the activities */
     struct service_notice notice;
 };
 

@@ -136,7 +136,7 @@ struct link_message {
 
 struct deliver_command { uint32_t source, incarnation, destination; const struct link_message *messages; size_t messages_count; };
 struct acknowledge_command { uint32_t destination, incarnation; uint64_t sequence; };
-struct activity_result_command { uint64_t activity; uint32_t outcome; struct bytes transaction, reason; };
+struct activity_result_command { uint64_t activity; uint32_t outcome; struct bytes body, note; };   /* enum activity_outcome */
 struct genesis_command {
     struct bytes cluster;
     uint32_t partitions;

@@ -186,11 +186,10 @@ static enum grid_err check_idempotency(const struct command *command, const char
     return GRID_ERR_OK;
 }
 
-static enum grid_err check_service_command(const struct service_command *service, uint32_t services_max,
-                                           const char **ret_text)
+static enum grid_err check_service_command(const struct service_command *service, const char **ret_text)
 {
-    if (service->service == 0 || service->service > services_max)
-        return refuse(GRID_ERR_NOT_SUPPORTED, "service: unknown number", ret_text);
+    if (service->service == 0)
+        return refuse(GRID_ERR_NOT_SUPPORTED, "service: a number is required", ret_text);
     if (service->type == 0)
         return refuse(GRID_ERR_INVALID, "type: a command number is required", ret_text);
     if (service->body.size > VALUE_BYTES_MAX)
@@ -219,7 +218,7 @@ static enum grid_err check_origin(const struct command *command, const char **re
     return check_idempotency(command, ret_text);
 }
 
-enum grid_err message_check_command(const struct command *command, uint32_t services_max, const char **ret_text)
+enum grid_err message_check_command(const struct command *command, const char **ret_text)
 {
     *ret_text = "";
     if (command->kind >= COMMAND_GENESIS && command->kind <= COMMAND_TICK)
@@ -238,7 +237,7 @@ enum grid_err message_check_command(const struct command *command, uint32_t serv
     case COMMAND_DROP: return check_drop(command->drop.map, ret_text);
     case COMMAND_CONFIGURE: return check_configure(&command->configure, ret_text);
     case COMMAND_RAISE_LEVEL: return check_level(command->raise_level.level, ret_text);
-    case COMMAND_SERVICE: return check_service_command(&command->service, services_max, ret_text);
+    case COMMAND_SERVICE: return check_service_command(&command->service, ret_text);
     case COMMAND_GENESIS:
     case COMMAND_DELIVER:
     case COMMAND_ACKNOWLEDGE:

@@ -99,8 +99,8 @@ static enum grid_err activity_result_decode(struct bytes in, struct activity_res
         switch (reader.field) {
         case 1: result.activity = wire_u64(&reader); break;
         case 2: result.outcome = wire_u32(&reader); break;
-        case 3: result.transaction = wire_text(&reader); break;
-        case 4: result.reason = wire_text(&reader); break;
+        case 3: result.body = wire_bytes(&reader); break;
+        case 4: result.note = wire_text(&reader); break;
         default: wire_unknown(&reader);
         }
     }
@@ -165,8 +165,8 @@ static void body_encode(const struct command *command, struct buffer *out)
     case COMMAND_ACTIVITY_RESULT:
         wire_put_u64(out, 1, command->activity_result.activity);
         wire_put_u64(out, 2, command->activity_result.outcome);
-        wire_put_bytes(out, 3, command->activity_result.transaction);
-        wire_put_bytes(out, 4, command->activity_result.reason);
+        wire_put_bytes(out, 3, command->activity_result.body);
+        wire_put_bytes(out, 4, command->activity_result.note);
         break;
     case COMMAND_TICK: break;
     default: UNREACHABLE("a command of no kind");

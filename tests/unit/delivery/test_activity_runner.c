@@ -1,5 +1,6 @@
 #include <criterion/criterion.h>
 
+#include "grid/base/limits.h"
 #include "grid/base/memory.h"
 #include "grid/delivery/activity_runner.h"
 #include "tests/support/fake_clock.h"
@@ -9,7 +10,7 @@ enum { CALLS_MAX = 512 };
 /* A provider that answers when the test says so. */
 struct fake_provider {
     struct sink sink;
-    struct payment_request *waiting[CALLS_MAX];
+    struct sink_request *waiting[CALLS_MAX];
     size_t waiting_count, calls, cancels;
     char last_key[64];
 };
@@ -18,18 +19,17 @@ struct scene {
     struct fake_clock clock;
     struct fake_provider provider;
     struct prng prng;
-    struct breaker breaker;
-    struct activity_retries retries;
+    struct destination destination;
     struct activity_runner *runner;
     uint64_t answered_id;
     size_t answered_count;
     uint64_t postponed_id;
     size_t postponed_count;
-    enum payment_outcome outcome;
-    char transaction[32], reason[32];
+    enum activity_outcome outcome;
+    char body[32], note[32];
 };
 
-static void payment(struct sink *sink, struct payment_request *request)
+static void run(struct sink *sink, struct sink_request *request)
 {
     struct fake_provider *provider = (struct fake_provider *)sink;
     provider->waiting[provider->waiting_count++] = request;
@@ -39,7 +39,7 @@ static void payment(struct sink *sink, struct payment_request *request)
     provider->last_key[request->key.size] = 0;
 }
 
-static void payment_cancel(struct sink *sink, struct payment_request *request)
+static void cancel(struct sink *sink, struct sink_request *request)
 {
     struct fake_provider *provider = (struct fake_provider *)sink;
     provider->cancels++;
@@ -57,25 +57,26 @@ static void on_postponed(void *context, uint64_t id)
     ((struct scene *)context)->postponed_count++;
 }
 
-static void on_answered(void *context, uint64_t id, enum payment_outcome outcome, struct bytes transaction, struct bytes reason)
+static void on_answered(void *context, uint64_t id, enum activity_outcome outcome, struct bytes body, struct bytes note)
 {
     struct scene *scene = context;
     scene->answered_id = id;
     scene->answered_count++;
     scene->outcome = outcome;
-    memcpy(scene->transaction, transaction.data, transaction.size);
-    scene->transaction[transaction.size] = 0;
-    memcpy(scene->reason, reason.data, reason.size);
-    scene->reason[reason.size] = 0;
+    memcpy(scene->body, body.data, body.size);
+    scene->body[body.size] = 0;
+    memcpy(scene->note, note.data, note.size);
+    scene->note[note.size] = 0;
 }
 
 static void scene_open_with(struct scene *scene, bool breaker)
 {
-    *scene = (struct scene){.provider = {.sink = {payment, payment_cancel}}};
+    *scene = (struct scene){.provider = {.sink = {.name = "shop", .service = 4, .run = run, .cancel = cancel}}};
+    scene->destination = (struct destination){.sink = &scene->provider.sink, .unguarded = !breaker};
     fake_clock_init(&scene->clock);
     prng_init(&scene->prng, 1);
     scene->runner = activity_runner_open(&(struct activity_runner_options){
-        .clock = &scene->clock.clock, .sink = &scene->provider.sink, .jitter = &scene->prng, .retries = &scene->retries, .breaker = breaker ? &scene->breaker : NULL,
+        .clock = &scene->clock.clock, .destinations = &scene->destination, .destinations_count = 1, .jitter = &scene->prng,
         .answered = on_answered, .postponed = on_postponed, .context = scene});
 }
 
@@ -91,22 +92,26 @@ static void scene_close(struct scene *scene)
     fake_clock_close(&scene->clock);
 }
 
-static bool start(struct scene *scene, uint64_t id, const char *key)
+static bool start_of(struct scene *scene, uint64_t id, uint32_t service, const char *key)
 {
     /* Gone right after the call: the runner keeps copies. */
     char *shortlived = memory_copy(key, strlen(key) + 1);
     bool started = activity_runner_start(scene->runner, &(struct activity){
-        .id = id, .operation = PAYMENT_CHARGE, .key = bytes_of_text(shortlived), .order = bytes_of_text("o-1"),
-        .currency = bytes_of_text("EUR"), .amount_minor = 4200});
+        .id = id, .service = service, .kind = 2, .key = bytes_of_text(shortlived), .request = bytes_of_text("what to do")});
     memset(shortlived, '#', strlen(key));
     memory_free(shortlived);
     return started;
 }
 
-static void reply(struct scene *scene, enum grid_err err, enum payment_outcome outcome)
+static bool start(struct scene *scene, uint64_t id, const char *key)
+{
+    return start_of(scene, id, 4, key);
+}
+
+static void reply(struct scene *scene, enum grid_err err, enum activity_outcome outcome)
 {
     cr_assert_gt(scene->provider.waiting_count, 0);
-    struct payment_request *request = scene->provider.waiting[0];
+    struct sink_request *request = scene->provider.waiting[0];
     scene->provider.waiting[0] = scene->provider.waiting[--scene->provider.waiting_count];
     request->done(request->context, err, outcome, bytes_of_text("tx-1"), bytes_of_text("because"));
 }
@@ -117,12 +122,10 @@ Test(activity_runner, asks_at_once_with_everything_that_the_log_says)
     scene_open(&scene);
     cr_assert(start(&scene, 7, "s1.charge"));
     cr_assert_eq(scene.provider.calls, 1);
-    const struct payment_request *request = scene.provider.waiting[0];
-    cr_assert_eq(request->operation, PAYMENT_CHARGE);
-    cr_assert_eq(request->amount_minor, 4200);
+    const struct sink_request *request = scene.provider.waiting[0];
+    cr_assert(request->service == 4 && request->kind == 2);
     cr_assert(bytes_equal(request->key, bytes_of_text("s1.charge")));
-    cr_assert(bytes_equal(request->order, bytes_of_text("o-1")));
-    cr_assert(bytes_equal(request->currency, bytes_of_text("EUR")));
+    cr_assert(bytes_equal(request->request, bytes_of_text("what to do")));
     scene_close(&scene);
 }
 
@@ -131,12 +134,12 @@ Test(activity_runner, hands_a_definite_answer_back_once_and_waits_for_the_log)
     struct scene scene;
     scene_open(&scene);
     start(&scene, 7, "s1.charge");
-    reply(&scene, GRID_ERR_OK, PAYMENT_DECLINED);
+    reply(&scene, GRID_ERR_OK, ACTIVITY_REFUSED);
     cr_assert_eq(scene.answered_count, 1);
     cr_assert_eq(scene.answered_id, 7);
-    cr_assert_eq(scene.outcome, PAYMENT_DECLINED);
-    cr_assert_str_eq(scene.transaction, "tx-1");
-    cr_assert_str_eq(scene.reason, "because");
+    cr_assert_eq(scene.outcome, ACTIVITY_REFUSED);
+    cr_assert_str_eq(scene.body, "tx-1");
+    cr_assert_str_eq(scene.note, "because");
     fake_clock_advance(&scene.clock, 60ull * 1000 * 1000);
     cr_assert_eq(scene.provider.calls, 1, "answered is answered");
     cr_assert_eq(activity_runner_count(scene.runner), 1);
@@ -156,7 +159,7 @@ Test(activity_runner, asks_again_with_the_same_key_until_there_is_an_answer)
     start(&scene, 7, "s1.charge");
     uint64_t delay_us = ACTIVITY_RETRY_FIRST_US;
     for (size_t attempt = 1; attempt <= 8; attempt++) {
-        reply(&scene, attempt % 2 ? GRID_ERR_UNAVAILABLE : GRID_ERR_TIMEOUT, PAYMENT_DECLINED);
+        reply(&scene, attempt % 2 ? GRID_ERR_UNAVAILABLE : GRID_ERR_TIMEOUT, ACTIVITY_REFUSED);
         cr_assert_eq(scene.answered_count, 0);
         fake_clock_advance(&scene.clock, delay_us - 1);
         cr_assert_eq(scene.provider.calls, attempt, "not before its time");
@@ -167,11 +170,11 @@ Test(activity_runner, asks_again_with_the_same_key_until_there_is_an_answer)
     }
     cr_assert_eq(delay_us, ACTIVITY_RETRY_LAST_US);
     cr_assert_eq(activity_runner_retries(scene.runner), 8);
-    cr_assert(scene.retries.unanswered == 7 && scene.retries.answered == 0, "the first attempt repeats nothing");
-    reply(&scene, GRID_ERR_OK, PAYMENT_CAPTURED);
-    cr_assert(scene.retries.unanswered == 7 && scene.retries.answered == 1);
+    cr_assert(scene.destination.retries.unanswered == 7 && scene.destination.retries.answered == 0, "the first attempt repeats nothing");
+    reply(&scene, GRID_ERR_OK, ACTIVITY_DONE);
+    cr_assert(scene.destination.retries.unanswered == 7 && scene.destination.retries.answered == 1);
     cr_assert_eq(scene.answered_count, 1);
-    cr_assert_eq(scene.outcome, PAYMENT_CAPTURED);
+    cr_assert_eq(scene.outcome, ACTIVITY_DONE);
     scene_close(&scene);
 }
 
@@ -183,7 +186,7 @@ Test(activity_runner, asks_again_with_the_same_key_when_its_result_was_refused)
     start(&scene, 7, "s1.charge");
     uint64_t delay_us = ACTIVITY_RETRY_FIRST_US;
     for (size_t attempt = 1; attempt <= 3; attempt++) {
-        reply(&scene, GRID_ERR_OK, (enum payment_outcome)9);
+        reply(&scene, GRID_ERR_OK, (enum activity_outcome)9);
         cr_assert_eq(scene.answered_count, attempt);
         activity_runner_repeat(scene.runner, 7);
         cr_assert_eq(scene.provider.calls, attempt, "not at once");
@@ -195,7 +198,7 @@ Test(activity_runner, asks_again_with_the_same_key_when_its_result_was_refused)
     activity_runner_repeat(scene.runner, 7);
     cr_assert_eq(scene.provider.calls, 4, "it is asked already");
     activity_runner_repeat(scene.runner, 8);
-    reply(&scene, GRID_ERR_OK, PAYMENT_CAPTURED);
+    reply(&scene, GRID_ERR_OK, ACTIVITY_DONE);
     activity_runner_finish(scene.runner, 7);
     cr_assert_eq(activity_runner_count(scene.runner), 0);
     activity_runner_repeat(scene.runner, 7);
@@ -210,7 +213,7 @@ Test(activity_runner, spreads_the_retries_of_many)
     for (uint64_t id = 1; id <= MANY; id++)
         start(&scene, id, "key");
     while (scene.provider.waiting_count > 0)
-        reply(&scene, GRID_ERR_UNAVAILABLE, PAYMENT_DECLINED);
+        reply(&scene, GRID_ERR_UNAVAILABLE, ACTIVITY_REFUSED);
     fake_clock_advance(&scene.clock, ACTIVITY_RETRY_FIRST_US + ACTIVITY_RETRY_FIRST_US / 8);
     cr_assert_gt(scene.provider.calls, MANY + 5);
     cr_assert_lt(scene.provider.calls, 2 * MANY - 5);
@@ -250,7 +253,7 @@ Test(activity_runner, the_end_of_leadership_cancels_calls_and_retries)
     struct scene scene;
     scene_open(&scene);
     start(&scene, 1, "a");
-    reply(&scene, GRID_ERR_UNAVAILABLE, PAYMENT_DECLINED);
+    reply(&scene, GRID_ERR_UNAVAILABLE, ACTIVITY_REFUSED);
     start(&scene, 2, "b");
     activity_runner_close(scene.runner);
     scene.runner = NULL;
@@ -279,10 +282,40 @@ Test(activity_runner, waits_while_the_breaker_is_open_and_loses_nothing)
     cr_assert_eq(scene.provider.calls, calls + BREAKER_TRIALS, "then as many as there are trials");
     while (scene.answered_count < BREAKER_CALLS_MIN + 1) {
         while (scene.provider.waiting_count > 0)
-            reply(&scene, GRID_ERR_OK, PAYMENT_CAPTURED);
+            reply(&scene, GRID_ERR_OK, ACTIVITY_DONE);
         fake_clock_advance(&scene.clock, 1000 * 1000);
         cr_assert_lt(scene.provider.calls, 100);
     }
-    cr_assert_eq(scene.breaker.state, BREAKER_CLOSED);
+    cr_assert_eq(scene.destination.breaker.state, BREAKER_CLOSED);
+    scene_close(&scene);
+}
+
+Test(activity_runner, passes_over_what_has_no_destination_here)
+{
+    struct scene scene;
+    scene_open(&scene);
+    cr_assert(start_of(&scene, 1, 5, "key"));
+    cr_assert(scene.provider.calls == 0 && activity_runner_count(scene.runner) == 0);
+    cr_assert(start(&scene, 2, "key"));
+    cr_assert_eq(scene.provider.calls, 1);
+    scene_close(&scene);
+}
+
+/* It would not fit the log; what an effect does is asked for again. */
+Test(activity_runner, takes_an_answer_that_is_too_large_for_none)
+{
+    struct scene scene;
+    scene_open(&scene);
+    start(&scene, 1, "key");
+    struct sink_request *request = scene.provider.waiting[0];
+    scene.provider.waiting_count = 0;
+    void *large = memory_zero(1, ACTIVITY_ANSWER_BYTES_MAX + 1);
+    request->done(request->context, GRID_ERR_OK, ACTIVITY_DONE, bytes_of(large, ACTIVITY_ANSWER_BYTES_MAX + 1), BYTES_NONE);
+    memory_free(large);
+    cr_assert_eq(scene.answered_count, 0);
+    fake_clock_advance(&scene.clock, 2 * ACTIVITY_RETRY_FIRST_US);
+    cr_assert_eq(scene.provider.calls, 2);
+    reply(&scene, GRID_ERR_OK, ACTIVITY_DONE);
+    cr_assert_eq(scene.answered_count, 1);
     scene_close(&scene);
 }

@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 #include "grid/base/limits.h"
-#include "grid/io/sink.h"
 #include "grid/wire/messages/message.h"
 #include "services/order/order.h"
 #include "tests/unit/services/shop.h"
@@ -323,16 +322,16 @@ Test(order_saga, works_in_one_partition_as_in_many)
 }
 
 /* Proposes the result of the only activity of a partition. */
-static void settle_activity(struct harness *harness, const char *order_id, enum payment_operation operation,
-                            enum payment_outcome outcome)
+static void settle_activity(struct harness *harness, const char *order_id, enum payment_activity kind,
+                            enum activity_outcome outcome)
 {
     uint32_t home = harness_partition_of(harness, order_id);
     struct partition_activity activity;
     cr_assert(partition_activity_next(harness_partition(harness, home), 0, &activity));
-    cr_assert_eq(activity.operation, operation);
+    cr_assert_eq(activity.kind, kind);
     struct command result = {
         .kind = COMMAND_ACTIVITY_RESULT,
-        .activity_result = {.activity = activity.id, .outcome = outcome, .reason = bytes_of_text("no such account")}};
+        .activity_result = {.activity = activity.id, .outcome = outcome, .note = bytes_of_text("no such account")}};
     cr_assert(harness_propose(harness, home, &result).found);
 }
 
@@ -344,8 +343,8 @@ Test(order_saga, is_parked_for_a_person_when_the_refund_is_refused)
     shop_order(harness, "o1", "ada", lines, 1);
     harness_run(harness, 1000);
     cr_assert_eq(shop_cancel(harness, "o1").err, GRID_ERR_OK);
-    settle_activity(harness, "o1", PAYMENT_CHARGE, PAYMENT_CAPTURED);
-    settle_activity(harness, "o1", PAYMENT_REFUND, PAYMENT_DECLINED);
+    settle_activity(harness, "o1", PAYMENT_ACTIVITY_CHARGE, ACTIVITY_DONE);
+    settle_activity(harness, "o1", PAYMENT_ACTIVITY_REFUND, ACTIVITY_REFUSED);
     const Saga__V1__Saga *saga = shop_read_saga(harness, "o1");
     cr_assert_eq(saga->status, SAGA__V1__SAGA_STATUS__SAGA_STATUS_FAILED);
     cr_assert_str_eq(saga->failure_reason, "cancelled: changed my mind; the refund was refused: no such account");
@@ -425,9 +424,9 @@ Test(order_saga, leaves_a_parked_order_to_be_confirmed_by_hand)
     harness_provider_down(harness, true);
     shop_order(harness, "o1", "ada", lines, 1);
     harness_run(harness, 61000);
-    settle_activity(harness, "o1", PAYMENT_CHARGE, PAYMENT_CAPTURED);
+    settle_activity(harness, "o1", PAYMENT_ACTIVITY_CHARGE, ACTIVITY_DONE);
     cr_assert_eq(shop_confirm(harness, "o1").refusal_code, REFUSAL_PAYMENT_NOT_CAPTURED);
-    settle_activity(harness, "o1", PAYMENT_REFUND, PAYMENT_DECLINED);
+    settle_activity(harness, "o1", PAYMENT_ACTIVITY_REFUND, ACTIVITY_REFUSED);
     cr_assert_eq(shop_read_saga(harness, "o1")->status, SAGA__V1__SAGA_STATUS__SAGA_STATUS_FAILED);
     cr_assert_eq(shop_cancel(harness, "o1").refusal_code, REFUSAL_INVALID_ORDER_STATE);
     cr_assert_eq(shop_confirm(harness, "o1").err, GRID_ERR_OK);
@@ -446,7 +445,7 @@ static struct response postpone(struct harness *harness, const char *order)
 {
     uint32_t number = harness_partition_of(harness, order);
     struct partition_activity activity;
-    struct command command = {.kind = COMMAND_ACTIVITY_RESULT, .activity_result = {.outcome = SERVICE_POSTPONED}};
+    struct command command = {.kind = COMMAND_ACTIVITY_RESULT, .activity_result = {.outcome = ACTIVITY_POSTPONED}};
     cr_assert(partition_activity_next(harness_partition(harness, number), 0, &activity));
     command.activity_result.activity = activity.id;
     return harness_propose(harness, number, &command);

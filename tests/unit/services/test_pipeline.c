@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "grid/base/limits.h"
-#include "grid/io/sink.h"
 #include "services/inventory/inventory.h"
+#include "services/message.h"
 #include "tests/unit/services/shop.h"
 
 static const struct harness_options plain = {.seed = 9, .second_replica = true};
@@ -383,7 +383,11 @@ Test(pipeline, ignores_a_second_result_and_one_that_says_nothing)
     struct partition_activity activity;
     cr_assert(partition_activity_next(harness_partition(harness, home), 0, &activity));
     cr_assert(bytes_equal(activity.key, bytes_of_text("o1.s1.3")));
-    cr_assert_eq(activity.amount_minor, 2200);
+    struct arena arena;
+    arena_init(&arena, 512);
+    const Payment__V1__ProviderRequest *asked = message_unpack(&payment__v1__provider_request__descriptor, activity.request, &arena);
+    cr_assert_eq(asked->amount_minor, 2200);
+    arena_close(&arena);
     struct command result = {.kind = COMMAND_ACTIVITY_RESULT,
                              .activity_result = {.activity = activity.id, .outcome = 0}};
     cr_assert_eq(harness_propose(harness, home, &result).err, GRID_ERR_INVALID);
@@ -391,9 +395,9 @@ Test(pipeline, ignores_a_second_result_and_one_that_says_nothing)
     char reason[2000];
     memset(reason, 'r', sizeof reason);
     result.activity_result = (struct activity_result_command){
-        .activity = activity.id, .outcome = PAYMENT_DECLINED, .reason = bytes_of(reason, sizeof reason)};
+        .activity = activity.id, .outcome = ACTIVITY_REFUSED, .note = bytes_of(reason, sizeof reason)};
     cr_assert(harness_propose(harness, home, &result).found);
-    result.activity_result.outcome = PAYMENT_CAPTURED;
+    result.activity_result.outcome = ACTIVITY_DONE;
     cr_assert_not(harness_propose(harness, home, &result).found);
     cr_assert_eq(shop_read_payment(harness, "o1")->status, PAYMENT__V1__PAYMENT_STATUS__PAYMENT_STATUS_FAILED);
     cr_assert(harness_settle(harness, 10000));

@@ -1,11 +1,14 @@
 #include <criterion/criterion.h>
 
+#include "service/payment/v1/payment.pb-c.h"
+#include "services/service_list.h"
 #include "tests/sim/world.h"
 
 struct caller {
     struct world *world;
     struct host *host;
-    struct payment_request request;
+    struct sink_request request;
+    uint8_t asked[64];
     unsigned answered, captured, declined, failed;
     char transaction[32];
 };
@@ -16,16 +19,16 @@ static void on_open(void *context, struct host *host)
     (void)host;
 }
 
-static void on_done(void *context, enum grid_err err, enum payment_outcome outcome, struct bytes transaction, struct bytes reason)
+static void on_done(void *context, enum grid_err err, enum activity_outcome outcome, struct bytes body, struct bytes note)
 {
     struct caller *caller = context;
     caller->answered++;
     caller->failed += err != GRID_ERR_OK;
     if (err == GRID_ERR_OK) {
-        caller->captured += outcome == PAYMENT_CAPTURED;
-        caller->declined += outcome == PAYMENT_DECLINED;
-        cr_assert((outcome == PAYMENT_CAPTURED) == (transaction.size > 0));
-        cr_assert((outcome == PAYMENT_DECLINED) == (reason.size > 0));
+        caller->captured += outcome == ACTIVITY_DONE;
+        caller->declined += outcome == ACTIVITY_REFUSED;
+        cr_assert((outcome == ACTIVITY_DONE) == (body.size > 0));
+        cr_assert((outcome == ACTIVITY_REFUSED) == (note.size > 0));
     }
 }
 
@@ -33,8 +36,8 @@ static void run_pay(struct world *world, void *context)
 {
     (void)world;
     struct caller *caller = context;
-    struct sink *sink = host_io(caller->host)->sink;
-    sink->payment(sink, &caller->request);
+    struct sink *sink = host_io(caller->host)->sinks[0];
+    sink->run(sink, &caller->request);
 }
 
 static void caller_open(struct caller *caller, uint64_t seed, uint64_t faults)
@@ -50,10 +53,22 @@ static void caller_open(struct caller *caller, uint64_t seed, uint64_t faults)
     }
 }
 
+static void charge_of(struct caller *caller, const char *key, int64_t amount)
+{
+    Payment__V1__ProviderRequest asked;
+    payment__v1__provider_request__init(&asked);
+    asked.order_id = (char *)(uintptr_t)"order-1";
+    asked.amount_minor = amount;
+    asked.currency = (char *)(uintptr_t)"EUR";
+    size_t size = payment__v1__provider_request__pack(&asked, caller->asked);
+    caller->request = (struct sink_request){.service = SERVICE_NUMBER_payment, .kind = PAYMENT_ACTIVITY_CHARGE,
+                                            .key = bytes_of_text(key), .request = bytes_of(caller->asked, size),
+                                            .done = on_done, .context = caller};
+}
+
 static void pay(struct caller *caller, const char *key, int64_t amount)
 {
-    caller->request = (struct payment_request){.operation = PAYMENT_CHARGE, .key = bytes_of_text(key), .amount_minor = amount,
-        .order = bytes_of_text("order-1"), .currency = bytes_of_text("EUR"), .done = on_done, .context = caller};
+    charge_of(caller, key, amount);
     host_at(caller->host, 0, run_pay, caller);
     world_run(caller->world, world_now_us(caller->world) + 20000000);
 }
@@ -88,8 +103,7 @@ Test(provider, keeps_an_effect_whose_caller_died_or_turned_away)
 {
     struct caller caller;
     caller_open(&caller, 3, 0);
-    caller.request = (struct payment_request){.operation = PAYMENT_CHARGE, .key = bytes_of_text("k"), .amount_minor = 5,
-        .order = BYTES_NONE, .currency = bytes_of_text("EUR"), .done = on_done, .context = &caller};
+    charge_of(&caller, "k", 5);
     host_at(caller.host, 0, run_pay, &caller);
     world_run(caller.world, 1);
     host_crash(caller.host, CRASH_POWER);
@@ -99,8 +113,8 @@ Test(provider, keeps_an_effect_whose_caller_died_or_turned_away)
     cr_assert_eq(provider_count(caller.world), 1);
     host_at(caller.host, 0, run_pay, &caller);
     world_run(caller.world, world_now_us(caller.world));
-    struct sink *sink = host_io(caller.host)->sink;
-    sink->payment_cancel(sink, &caller.request);
+    struct sink *sink = host_io(caller.host)->sinks[0];
+    sink->cancel(sink, &caller.request);
     world_run(caller.world, 40000000);
     cr_assert_eq(caller.answered, 0);
     cr_assert_eq(provider_get(caller.world, 0)->asked, 2);

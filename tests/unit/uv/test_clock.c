@@ -59,7 +59,7 @@ static void step_ready(struct step *step)
 Test(uv_clock, fires_timers_in_the_order_of_their_time_and_never_early)
 {
     struct scene scene = {0};
-    uv_fixture_open(&scene.fixture, NULL, NULL);
+    uv_fixture_open(&scene.fixture, NULL);
     struct clock *clock = scene.fixture.io->clock;
     struct step steps[] = {step_of(&scene, 'z'), step_of(&scene, 'a'), step_of(&scene, 'b'), step_of(&scene, 'c')};
     static const uint64_t delays_us[] = {20300, 0, 1500, 1500};
@@ -78,7 +78,7 @@ Test(uv_clock, fires_timers_in_the_order_of_their_time_and_never_early)
 Test(uv_clock, an_earlier_timer_overtakes_and_a_stopped_one_never_fires)
 {
     struct scene scene = {0};
-    uv_fixture_open(&scene.fixture, NULL, NULL);
+    uv_fixture_open(&scene.fixture, NULL);
     struct clock *clock = scene.fixture.io->clock;
     struct step hour = step_of(&scene, 'h'), stopped = step_of(&scene, 's'), soon = step_of(&scene, 'z');
     step_ready(&hour);
@@ -98,7 +98,7 @@ Test(uv_clock, an_earlier_timer_overtakes_and_a_stopped_one_never_fires)
 Test(uv_clock, a_timer_may_start_the_next)
 {
     struct scene scene = {0};
-    uv_fixture_open(&scene.fixture, NULL, NULL);
+    uv_fixture_open(&scene.fixture, NULL);
     struct step a = step_of(&scene, 'a'), b = step_of(&scene, 'b'), z = step_of(&scene, 'z');
     step_ready(&a);
     step_ready(&b);
@@ -114,7 +114,7 @@ Test(uv_clock, a_timer_may_start_the_next)
 Test(uv_clock, deferred_work_runs_once_in_order_at_the_end_of_the_iteration)
 {
     struct scene scene = {0};
-    uv_fixture_open(&scene.fixture, NULL, NULL);
+    uv_fixture_open(&scene.fixture, NULL);
     struct clock *clock = scene.fixture.io->clock;
     struct step a = step_of(&scene, 'a'), b = step_of(&scene, 'b'), c = step_of(&scene, 'c'), d = step_of(&scene, 'd');
     struct step z = step_of(&scene, 'z');
@@ -141,7 +141,7 @@ Test(uv_clock, deferred_work_runs_once_in_order_at_the_end_of_the_iteration)
 Test(uv_clock, reads_times_that_make_sense)
 {
     struct uv_fixture fixture;
-    uv_fixture_open(&fixture, NULL, NULL);
+    uv_fixture_open(&fixture, NULL);
     uint64_t last = clock_now_us(fixture.io->clock);
     for (int i = 0; i < 10000; i++) {
         uint64_t now = clock_now_us(fixture.io->clock);

@@ -9,7 +9,7 @@
 static void leave_files(struct uv_fixture *fixture, const char *folder)
 {
     struct file *file;
-    uv_fixture_open(fixture, folder, NULL);
+    uv_fixture_open(fixture, folder);
     struct storage *storage = fixture->io->storage;
     cr_assert_eq(storage->put(storage, "small", bytes_of_text("content")), GRID_ERR_OK);
     cr_assert_eq(storage->open(storage, "large", true, &file), GRID_ERR_OK);
@@ -63,7 +63,7 @@ Test(dry, reads_what_is_there_and_changes_nothing)
     storage->close(storage, file);
     close_dry(&loop, io);
 
-    uv_fixture_open(&real, folder, NULL);
+    uv_fixture_open(&real, folder);
     storage = real.io->storage;
     storage->list(storage, collect, &names);
     cr_assert(bytes_equal(buffer_bytes(&names), bytes_of_text("large small ")));

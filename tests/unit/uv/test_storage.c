@@ -23,7 +23,7 @@ static void scene_open(struct scene *scene)
 {
     *scene = (struct scene){0};
     uv_folder_make(scene->folder);
-    uv_fixture_open(&scene->fixture, scene->folder, NULL);
+    uv_fixture_open(&scene->fixture, scene->folder);
     scene->storage = scene->fixture.io->storage;
 }
 
@@ -320,7 +320,7 @@ Test(uv_storage, two_never_share_a_directory)
     uv_loop_close(&loop);
     uv_fixture_close(&scene.fixture);
     /* The lock went with its holder. */
-    uv_fixture_open(&scene.fixture, scene.folder, NULL);
+    uv_fixture_open(&scene.fixture, scene.folder);
     scene_close(&scene);
 }
 
@@ -339,7 +339,7 @@ Test(uv_storage, makes_the_directory_and_says_why_it_cannot)
     memory_free(note);
     snprintf(path, sizeof path, "%s/data", scene.folder);
     struct uv_fixture inner;
-    uv_fixture_open(&inner, path, NULL);
+    uv_fixture_open(&inner, path);
     struct stat status;
     cr_assert_eq(stat(path, &status), 0);
     cr_assert(S_ISDIR(status.st_mode));

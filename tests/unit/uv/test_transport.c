@@ -519,7 +519,7 @@ Test(uv_transport, one_that_waits_for_room_may_end_others_that_wait)
 {
     struct crowd crowd = {0};
     struct transport *transport;
-    uv_fixture_open(&crowd.scene.fixture, NULL, NULL);
+    uv_fixture_open(&crowd.scene.fixture, NULL);
     transport = crowd.scene.fixture.io->transport;
     uv_free_address(crowd.scene.address);
     cr_assert_eq(transport_listen(transport, crowd.scene.address, crowd_accept, &crowd, &crowd.scene.listener), GRID_ERR_OK);

@@ -32,9 +32,9 @@ static void before_sleep(uv_prepare_t *watch)
         uv_stop(&fixture->loop);
 }
 
-void uv_fixture_open(struct uv_fixture *fixture, const char *directory, const char *ledger)
+void uv_fixture_open(struct uv_fixture *fixture, const char *directory)
 {
-    uv_fixture_open_options(fixture, (struct uv_node_io_options){.directory = directory, .ledger = ledger});
+    uv_fixture_open_options(fixture, (struct uv_node_io_options){.directory = directory});
 }
 
 void uv_fixture_open_options(struct uv_fixture *fixture, struct uv_node_io_options options)

@@ -16,8 +16,8 @@ struct uv_fixture {
     size_t least;
 };
 
-/* Both may be NULL. */
-void uv_fixture_open(struct uv_fixture *fixture, const char *directory, const char *ledger);
+/* The directory may be NULL. */
+void uv_fixture_open(struct uv_fixture *fixture, const char *directory);
 void uv_fixture_open_options(struct uv_fixture *fixture, struct uv_node_io_options options); /* its loop is the fixture's */
 void uv_fixture_close(struct uv_fixture *fixture);
 /* Runs the loop until *flag; fails the test after 30 s. */

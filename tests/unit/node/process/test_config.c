@@ -12,6 +12,15 @@
     "  - {id: 2, client: \"127.0.0.1:7410\", peer: \"127.0.0.1:7411\"}\n" \
     "  - {id: 3, client: \"127.0.0.1:7420\", peer: \"127.0.0.1:7421\"}\n"
 
+/* What a program adds to the settings of the grid. */
+static const struct config_more more[] = {{"payment.ledger", "file of the built-in payment provider; empty: none"}};
+
+static void defaults(struct config *config)
+{
+    config_defaults(config);
+    config_add(config, more, 1);
+}
+
 static enum grid_err read_text(struct config *config, const char *text, char **ret_note)
 {
     return config_read_text(config, "node.yaml", bytes_of_text(text), ret_note);
@@ -22,7 +31,7 @@ static void refuses_bytes(struct bytes text, const char *expected)
 {
     struct config config;
     char *note = NULL;
-    config_defaults(&config);
+    defaults(&config);
     cr_assert_eq(config_read_text(&config, "node.yaml", text, &note), GRID_ERR_INVALID, "accepted: %.*s", (int)text.size,
                  (const char *)text.data);
     cr_assert_str_eq(note, expected);
@@ -37,7 +46,7 @@ static void refuses(const char *text, const char *expected)
 static void accepts(struct config *config, const char *text)
 {
     char *note = NULL;
-    config_defaults(config);
+    defaults(config);
     enum grid_err err = read_text(config, text, &note);
     cr_assert_eq(err, GRID_ERR_OK, "%s", note);
 }
@@ -63,7 +72,7 @@ Test(config, reads_every_setting)
     cr_assert_str_eq(node_settings_client_listen(&config.node), "0.0.0.0:7410");
     cr_assert_str_eq(node_settings_peer_listen(&config.node), "[::]:7411");
     cr_assert_str_eq(config.metrics_address, "127.0.0.1:7412");
-    cr_assert_str_eq(config.payment_ledger, "payments.ndjson");
+    cr_assert_str_eq(config.more_values[0], "payments.ndjson");
     cr_assert_str_eq(config.log_level, "debug");
     cr_assert_str_eq(config.log_format, "json");
     cr_assert_eq(config.node.log_disk_bytes_max, 8388608);
@@ -291,7 +300,7 @@ Test(config, shows_the_position_behind_a_very_long_file_name)
     char name[2001], *note = NULL;
     memset(name, 'n', sizeof name - 1);
     name[sizeof name - 1] = 0;
-    config_defaults(&config);
+    defaults(&config);
     cr_assert_eq(config_read_text(&config, name, bytes_of_text("node: x\n"), &note), GRID_ERR_INVALID);
     cr_assert_not_null(strstr(note, "nnn:1:7: node: "));
     memory_free(note);
@@ -305,7 +314,7 @@ Test(config, reads_a_file_and_names_it)
     cr_assert_geq(descriptor, 0);
     cr_assert_eq(write(descriptor, "cluster: shop\nnode: x\n", 22), 22);
     close(descriptor);
-    config_defaults(&config);
+    defaults(&config);
     cr_assert_eq(config_read_file(&config, path, &note), GRID_ERR_INVALID);
     snprintf(expected, sizeof expected, "%s:2:7: node: \"x\" is not a whole number from 1 to 64", path);
     cr_assert_str_eq(note, expected);
@@ -349,7 +358,7 @@ Test(config, names_the_variable_that_is_wrong)
         struct config config;
         const char *const environment[] = {wrong[i][0], NULL};
         char *note = NULL;
-        config_defaults(&config);
+        defaults(&config);
         cr_assert_eq(config_read_environment(&config, environment, &note), GRID_ERR_INVALID);
         cr_assert_str_eq(note, wrong[i][1]);
         memory_free(note);
@@ -360,11 +369,11 @@ Test(config, assigns_from_the_command_line)
 {
     struct config config;
     char *note = NULL;
-    config_defaults(&config);
+    defaults(&config);
     cr_assert_eq(config_assign(&config, "command line", "payment.ledger=a=b", &note), GRID_ERR_OK);
-    cr_assert_str_eq(config.payment_ledger, "a=b");
+    cr_assert_str_eq(config.more_values[0], "a=b");
     cr_assert_eq(config_assign(&config, "command line", "payment.ledger=", &note), GRID_ERR_OK);
-    cr_assert_str_eq(config.payment_ledger, "");
+    cr_assert_str_eq(config.more_values[0], "");
     cr_assert_eq(config_assign(&config, "command line", "durability=os", &note), GRID_ERR_OK);
     cr_assert_not(config.node.sync);
     cr_assert_str_eq(config.loopback, "unix");
@@ -387,7 +396,7 @@ Test(config, names_the_flag_that_is_wrong)
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         struct config config;
         char *note = NULL;
-        config_defaults(&config);
+        defaults(&config);
         cr_assert_eq(config_assign(&config, "command line", wrong[i][0], &note), GRID_ERR_INVALID);
         cr_assert_str_eq(note, wrong[i][1]);
         memory_free(note);
@@ -467,11 +476,14 @@ Test(config, accepts_the_ends_that_go_together)
 Test(config, explains_every_setting)
 {
     struct buffer out = {0};
-    config_list(&out);
+    struct config config;
+    defaults(&config);
+    config_list(&config, &out);
     buffer_append_u8(&out, 0);
     const char *text = (const char *)out.data;
     cr_assert_not_null(strstr(text, "  raft.heartbeat_ms "));
     cr_assert_not_null(strstr(text, "; one of fsync os "));
+    cr_assert_not_null(strstr(text, "  payment.ledger             file of the built-in payment provider; empty: none\n"));
     cr_assert_not_null(strstr(text, "  members "));
     cr_assert_not_null(strstr(text, "a multiple of 4096; 4194304 to 268435456\n"));
     cr_assert_not_null(strstr(text, "at least log.segment_bytes, and 8192 for each partition; 4194304 to 17592186044416\n"));

@@ -148,8 +148,8 @@ Test(message, node_commands_carry_every_field)
 
     read = through(&(struct command){.kind = COMMAND_ACTIVITY_RESULT, .activity_result = {1, 2, B("t"), B("r")}}, &out);
     cr_expect(read->activity_result->activity == 1 && read->activity_result->outcome == 2);
-    cr_expect_str_eq(read->activity_result->transaction, "t");
-    cr_expect_str_eq(read->activity_result->reason, "r");
+    cr_expect(read->activity_result->body.len == 1 && read->activity_result->body.data[0] == 't');
+    cr_expect_str_eq(read->activity_result->note, "r");
     grid__v1__command__free_unpacked(read, NULL);
 
     struct command genesis = {.kind = COMMAND_GENESIS,

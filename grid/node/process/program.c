@@ -1,10 +1,11 @@
-/* The gridiron program: configuration, logging, signals, one loop, one node. */
+#include "grid/node/process/program.h"
+
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <uv.h>
 
+#include "grid/base/check.h"
 #include "grid/base/memory.h"
 #include "grid/base/standard_streams.h"
 #include "grid/node/process/arguments.h"
@@ -20,6 +21,10 @@
 extern char **environ;
 
 struct program {
+    const struct program_parts *parts;
+    struct config_more settings[CONFIG_MORE_MAX];      /* of the destinations */
+    struct sink *sinks[CONFIG_MORE_MAX];               /* by place of the destination; NULL: not on this node */
+    struct sink *io_sinks[CONFIG_MORE_MAX];            /* those that are */
     struct config config;
     struct logger logger;
     uv_loop_t loop;
@@ -82,7 +87,6 @@ static void write_line(struct logger *logger, enum log_level level, const char *
 static int read_config(struct program *program, const struct arguments *arguments)
 {
     char *note = NULL;
-    config_defaults(&program->config);
     enum grid_err err = arguments->file ? config_read_file(&program->config, arguments->file, &note) : GRID_ERR_OK;
     if (err == GRID_ERR_OK)
         err = config_read_environment(&program->config, (const char *const *)environ, &note);
@@ -220,11 +224,31 @@ static enum grid_err give_up(struct program *program, char **ret_note)
     return err;
 }
 
+static enum grid_err open_destinations(struct program *program, char **ret_note)
+{
+    struct io *io = uv_io_io(program->uv_io);
+    size_t count = 0;
+    for (size_t i = 0; i < program->parts->destinations_count; i++) {
+        const struct program_destination *destination = &program->parts->destinations[i];
+        const char *value = program->config.more_values[i];
+        if (value[0] == 0)
+            continue;
+        enum grid_err err = program->checking ? destination->check(value, ret_note)
+                                              : destination->open(&program->loop, value, &program->sinks[i], ret_note);
+        if (err != GRID_ERR_OK)
+            return err;
+        if (!program->checking)
+            program->io_sinks[count++] = program->sinks[i];
+    }
+    io->sinks = program->io_sinks;
+    io->sinks_count = count;
+    return GRID_ERR_OK;
+}
+
 static enum grid_err open_all(struct program *program, char **ret_note)
 {
     const struct config *config = &program->config;
     struct uv_node_io_options io = {.loop = &program->loop, .directory = config->data,
-                               .ledger = config->payment_ledger[0] ? config->payment_ledger : NULL,
                                .tcp_only = strcmp(config->loopback, "tcp") == 0, .dry = program->checking};
     enum grid_err err = share_descriptors(program, ret_note);
     if (err == GRID_ERR_OK)
@@ -233,9 +257,12 @@ static enum grid_err open_all(struct program *program, char **ret_note)
         err = uv_node_io_open(&io, &program->uv_io, ret_note);
     if (err == GRID_ERR_OK && program->rejoin)
         err = give_up(program, ret_note);
+    if (err == GRID_ERR_OK)
+        err = open_destinations(program, ret_note);
     if (err != GRID_ERR_OK)
         return err;
-    struct node_options node = {.rejoin = program->rejoin, .io = uv_io_io(program->uv_io), .logger = &program->logger, .metrics = program->metrics,
+    struct node_options node = {.rejoin = program->rejoin, .io = uv_io_io(program->uv_io), .logger = &program->logger,
+                                .metrics = program->metrics, .services = program->parts->services,
                                 .settings = &config->node, .fatal = on_fatal, .context = program};
     err = node_open(&node, &program->node, ret_note);
     if (err == GRID_ERR_CORRUPT || err == GRID_ERR_MISMATCH)
@@ -264,6 +291,9 @@ static void close_all(struct program *program)
         http_free(program->http);
     if (program->uv_io)
         uv_io_free(program->uv_io);
+    for (size_t i = 0; i < program->parts->destinations_count; i++)
+        if (program->sinks[i])
+            program->parts->destinations[i].close(program->sinks[i]);
     metric_registry_close(program->metrics);
     uv_loop_close(&program->loop);
 }
@@ -331,12 +361,23 @@ static int run(struct program *program)
     return program->exit_code;
 }
 
-int main(int count, char **values)
+static void begin_config(struct program *program)
+{
+    const struct program_parts *parts = program->parts;
+    REQUIRE(parts->destinations_count <= CONFIG_MORE_MAX);
+    for (size_t i = 0; i < parts->destinations_count; i++)
+        program->settings[i] = (struct config_more){parts->destinations[i].setting, parts->destinations[i].meaning};
+    config_defaults(&program->config);
+    config_add(&program->config, program->settings, parts->destinations_count);
+}
+
+int program_main(int count, char **values, const struct program_parts *parts)
 {
     if (!standard_streams_open())
         return EXIT_FAILED;
-    struct program program = {0};
-    struct arguments arguments = {0};
+    struct program program = {.parts = parts};
+    begin_config(&program);
+    struct arguments arguments = {.config = &program.config};
     if (!arguments_parse(&arguments, count, values))
         return EXIT_USAGE;
     int exit_code = read_config(&program, &arguments);

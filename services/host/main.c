@@ -1,0 +1,8 @@
+/* The gridiron program: a node of the grid with the built-in services and the built-in payment provider. */
+#include "services/host/parts.h"
+
+int main(int count, char **values)
+{
+    struct program_parts parts = host_parts();
+    return program_main(count, values, &parts);
+}

@@ -1,0 +1,9 @@
+/* What the gridiron program adds to a node of the grid: the built-in services and where their activities are run. */
+#ifndef SERVICES_HOST_PARTS_H
+#define SERVICES_HOST_PARTS_H
+
+#include "grid/node/process/program.h"
+
+struct program_parts host_parts(void);
+
+#endif
