@@ -28,6 +28,15 @@ const struct service *registry_find(const struct service_registry *registry, uin
     return NULL;
 }
 
+size_t registry_place(const struct service_registry *registry, const struct service *service)
+{
+    size_t place = 0;
+    while (place < registry->count && registry->services[place] != service)
+        place++;
+    REQUIRE(place < registry->count);
+    return place;
+}
+
 const struct service *registry_find_name(const struct service_registry *registry, struct bytes name)
 {
     for (size_t i = 0; registry != NULL && i < registry->count; i++)

@@ -9,6 +9,7 @@ struct service_registry { const struct service *const *services; size_t count; }
 /* The built-in services of service_list.h. Never freed. */
 const struct service_registry *registry_builtin(void);
 const struct service *registry_find(const struct service_registry *registry, uint32_t number);      /* may be absent */
+size_t registry_place(const struct service_registry *registry, const struct service *service);        /* it must be there */
 const struct service *registry_find_name(const struct service_registry *registry, struct bytes name);
 const struct service_command_kind *registry_command(const struct service *service, uint32_t type);  /* may be absent */
 const struct service_event_kind *registry_event(const struct service *service, uint32_t type);      /* may be absent */

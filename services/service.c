@@ -54,6 +54,12 @@ void service_start(struct service_reaction *reaction, const struct service_activ
     reaction->activities[reaction->activities_count++] = *activity;
 }
 
+void service_sample(struct service_notice *notice, const struct service_sample *sample)
+{
+    REQUIRE(notice != NULL && notice->samples_count < NOTICE_SAMPLES_MAX && sample->metric < SERVICE_METRICS_MAX);
+    notice->samples[notice->samples_count++] = *sample;
+}
+
 const char *refusal_name(uint32_t code)
 {
     switch (code) {

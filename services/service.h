@@ -126,20 +126,39 @@ enum service_affinity {
     SERVICE_AFFINITY_PREFIX,               /* its key is <affinity>.<letter><number>, for example <order_id>.p1 */
 };
 
-/* What an event means to those who count and time: metrics. Nothing replicated reads it, but every replica finds the same.
- * Texts are constants of the service or texts of the view that no client chose freely: they become labels. */
-enum service_saga_end { SAGA_GOES_ON, SAGA_ENDED_COMPLETED, SAGA_ENDED_COMPENSATED, SAGA_ENDED_TIMED_OUT, SAGA_ENDED_FAILED };
+/* ---- what a service counts: metrics. Nothing replicated reads them, but every replica finds the same. */
 
-enum { NOTICE_STEPS_MAX = 8 };
+enum { METRIC_LABELS_MAX = 4, SERVICE_METRICS_MAX = 16, NOTICE_SAMPLES_MAX = 24 };
 
-struct service_notice {
-    const char *saga_type, *saga_mode;     /* set with anything of a saga */
-    bool saga_started, undoing_began;
-    enum service_saga_end saga_end;
-    uint64_t saga_ms, undoing_ms;          /* with the end: since its start, since its undoing began, in log time */
-    struct { const char *name; bool failed; uint64_t ms; } steps[NOTICE_STEPS_MAX]; size_t steps_count; /* that ended */
-    int64_t revenue_minor; const char *currency; /* sold; 0: nothing */
+enum service_metric_kind {
+    SERVICE_COUNTER,                       /* grows */
+    SERVICE_GAUGE,                         /* goes up and down by what events say; without labels */
+    SERVICE_HISTOGRAM,                     /* of durations in ms of log time */
 };
+
+/* Values of the labels, in the order of their names. Constants of the service, or texts of the view that no client chose
+ * freely; what is beyond 32 sets of values in one metric is shown as "other". */
+struct service_labels { const char *values[METRIC_LABELS_MAX]; };
+
+struct service_metric {
+    enum service_metric_kind kind;
+    bool alone;                            /* values under other labels cannot be added: beyond 32 sets nothing is shown */
+    const char *name, *help;               /* names follow Prometheus and are unique over all services */
+    const char *labels[METRIC_LABELS_MAX]; /* names; unused ones are NULL */
+    const struct service_labels *expected; size_t expected_count;  /* there from the beginning, with zeros */
+};
+
+/* One value of the service's metric number `metric`; `decimals` digits of it stand behind the point (counters). */
+struct service_sample { uint32_t metric, decimals; int64_t value; struct service_labels labels; };
+
+/* What an event means to those who count and time. */
+struct service_notice {
+    uint32_t flows_started, flows_ended;
+    size_t samples_count;
+    struct service_sample samples[NOTICE_SAMPLES_MAX];
+};
+
+void service_sample(struct service_notice *notice, const struct service_sample *sample);
 
 struct service_command_kind {
     uint32_t type;                         /* from 1, never reused */
@@ -193,6 +212,7 @@ struct service {
     /* Of what worst_case counted, what an aggregate in this state may still cause. What is sent counts elsewhere: it must
      * not be here any more. NULL: nothing. */
     uint32_t (*still_needs)(const void *view);
+    const struct service_metric *metrics; size_t metrics_count;
     /* Says what an event means to those who watch; the state is as evolve left it. NULL: nothing. */
     void (*notice)(const struct service_call *call, const struct service_state *state, uint32_t type, const void *event,
                    struct service_notice *notice);

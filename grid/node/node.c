@@ -280,7 +280,7 @@ enum grid_err node_open(const struct node_options *options, struct node **ret_no
     arena_init(&node->arena, 64 * 1024);
     status_register(node);
     levels_open(node);
-    observer_init(&node->observer, node->io->clock, node->metrics);
+    observer_init(&node->observer, node->io->clock, node->metrics, node->services);
     err = open_log(node, ret_note);
     if (err == GRID_ERR_OK) {
         time_exchange_init(node);
@@ -324,6 +324,7 @@ void node_close(struct node *node)
     clients_close(node);
     memory_free(node->replicas);
     memory_free(node->destinations);
+    observer_close(&node->observer);
     partition_map_close(&node->map);
     health_close(&node->health);
     buffer_close(&node->scratch);

@@ -4,6 +4,7 @@
 #include "grid/base/memory.h"
 #include "grid/base/version.h"
 #include "grid/node/node_internal.h"
+#include "services/registry.h"
 
 static const char *const role_names[] = {[GROUP_FOLLOWER] = "follower", [GROUP_CANDIDATE] = "candidate",
                                          [GROUP_LEADER] = "leader", [GROUP_READY] = "leader"};
@@ -52,8 +53,8 @@ static struct partition_status partition_status(const struct node *node, uint32_
         .leader = group.leader.value, .entries = stats.entries, .sessions = stats.sessions,
         .outbox_pending = stats.outbox_pending, .log_time_ms = partition_log_time_ms(partition),
         .digest = partition_digest(partition), .timers = stats.timers, .activities = stats.activities,
-        .level = partition_level(partition), .commands = stats.commands, .flows_started = stats.sagas_started,
-        .flows_ended = stats.sagas_completed + stats.sagas_compensated + stats.sagas_timed_out + stats.sagas_failed};
+        .level = partition_level(partition), .commands = stats.commands, .flows_started = stats.flows_started,
+        .flows_ended = stats.flows_ended};
 }
 
 void status_answer(struct node *node, enum admin_kind kind, struct buffer *out)
@@ -219,12 +220,6 @@ static void add(struct partition_stats *sum, const struct partition_stats *stats
     sum->journal_bytes += stats->journal_bytes;
     sum->idempotency_keys += stats->idempotency_keys;
     sum->malformed_entries += stats->malformed_entries;
-    sum->sagas_started += stats->sagas_started;
-    sum->sagas_completed += stats->sagas_completed;
-    sum->sagas_compensated += stats->sagas_compensated;
-    sum->sagas_timed_out += stats->sagas_timed_out;
-    sum->sagas_failed += stats->sagas_failed;
-    sum->sagas_undoing += stats->sagas_undoing;
 }
 
 static struct sums sum_up(const struct node *node)
@@ -242,16 +237,29 @@ static struct sums sum_up(const struct node *node)
 
 static void expose_led(struct node *node, const struct partition_stats *led)
 {
-    uint64_t ended = led->sagas_completed + led->sagas_compensated + led->sagas_timed_out + led->sagas_failed;
     gauge(node, "outbox_pending", "Messages not yet acknowledged by their destination, of partitions that this node leads.",
           led->outbox_pending);
     gauge(node, "gridiron_timers", "Timers in the log, likewise.", led->timers);
     gauge(node, "gridiron_activities", "Unfinished activities, likewise.", led->activities);
-    gauge(node, "gridiron_admission_reserved", "Messages and activities that admitted sagas may still cause, likewise.", led->reserved);
+    gauge(node, "gridiron_admission_reserved", "Messages and activities that admitted flows may still cause, likewise.", led->reserved);
     gauge(node, "gridiron_admission_load", "Messages and activities that wait, and those reserved, likewise.",
           led->reserved + led->outbox_pending + led->activities);
-    gauge(node, "sagas_active", "Sagas that have not ended, likewise.", led->sagas_started - ended);
-    gauge(node, "sagas_compensating", "Sagas that are being undone, likewise.", led->sagas_undoing);
+}
+
+/* Gauges of services: levels of the partitions that this node leads. */
+static void expose_services(struct node *node)
+{
+    for (size_t i = 0; node->services != NULL && i < node->services->count; i++) {
+        const struct service *service = node->services->services[i];
+        for (size_t metric = 0; metric < service->metrics_count; metric++) {
+            int64_t level = 0;
+            for (uint32_t k = 0; service->metrics[metric].kind == SERVICE_GAUGE && k < node->partitions; k++)
+                if (replica_leads(node->replicas[k]))
+                    level += partition_metric(replica_partition(node->replicas[k]), service, metric);
+            if (service->metrics[metric].kind == SERVICE_GAUGE)
+                metric_gauge_add(node->metrics, service->metrics[metric].name, service->metrics[metric].help, NULL)->value = level;
+        }
+    }
 }
 
 static void expose_hosted(struct node *node, const struct partition_stats *hosted)
@@ -269,6 +277,7 @@ void status_refresh(struct node *node)
 {
     struct sums sums = sum_up(node);
     expose_led(node, &sums.led);
+    expose_services(node);
     gauge(node, "outbox_links_stopped", "Links that stand still because of a gap that cannot be filled, likewise.", sums.links_stopped);
     expose_hosted(node, &sums.hosted);
     gauge(node, "gridiron_partitions_led", "Partitions that this node leads.", partition_map_led_by(&node->map, node->settings->self));

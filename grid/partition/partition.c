@@ -485,6 +485,12 @@ const struct partition_counts *partition_counts(const struct partition *partitio
     return &partition->counts;
 }
 
+int64_t partition_metric(const struct partition *partition, const struct service *service, size_t metric)
+{
+    REQUIRE(metric < service->metrics_count);
+    return event_pipeline_sums(partition->pipeline, service)[metric];
+}
+
 void partition_observe(struct partition *partition, const struct partition_observer *observer)
 {
     REQUIRE(observer == NULL || observer->notice != NULL);
@@ -504,9 +510,7 @@ struct partition_stats partition_stats(const struct partition *partition)
         .commands = counts->commands, .events = counts->events, .refusals = counts->refusals,
         .duplicates = counts->duplicates, .keys_new = counts->keys_new, .keys_repeated = counts->keys_repeated,
         .keys_not_kept = counts->keys_not_kept, .keys_mismatched = counts->keys_mismatched,
-        .sagas_started = counts->sagas_started, .sagas_completed = counts->sagas_completed,
-        .sagas_compensated = counts->sagas_compensated, .sagas_timed_out = counts->sagas_timed_out,
-        .sagas_failed = counts->sagas_failed, .sagas_undoing = counts->undoings_begun - counts->undoings_ended};
+        .flows_started = counts->flows_started, .flows_ended = counts->flows_ended};
     stats.entries = partition->born ? maps_entries(partition->maps) : 0;
     stats.bytes = partition->born ? maps_bytes(partition->maps) : 0;
     if (partition->born)

@@ -104,11 +104,15 @@ struct partition_counts {
     uint64_t received, refused, unprocessable, published, views_updated;
     /* Messages to other partitions: written, acknowledged by them; and messages of others that could not be handled here. */
     uint64_t outbox_written, outbox_delivered, outbox_failed;
-    uint64_t sagas_started, sagas_completed, sagas_compensated, sagas_timed_out, sagas_failed;
-    uint64_t undoings_begun, undoings_ended;   /* of sagas */
-    uint64_t steps_completed, steps_failed;    /* of sagas */
+    uint64_t flows_started, flows_ended;
 };
 const struct partition_counts *partition_counts(const struct partition *partition);
+
+struct service;
+struct service_notice;
+/* Sum of what a service has counted in its metric number `metric` (services/service.h), over all labels: of a gauge its
+ * level, of a histogram the count. Since the first entry, likewise equal on all replicas. */
+int64_t partition_metric(const struct partition *partition, const struct service *service, size_t metric);
 
 /* Stages of what services do with one command or message (spec/services.md section 4). */
 enum partition_stage {
@@ -123,14 +127,13 @@ enum partition_stage {
     PARTITION_STAGES,
 };
 
-struct service_notice;
-
 /* Somebody who watches what is applied. The partition tells and never asks: nothing of what is replicated can depend on
  * whether anybody listens. */
 struct partition_observer {
     void *context;
     void (*stage)(void *context, enum partition_stage ended);              /* NULL: time is not taken */
-    void (*notice)(void *context, const struct service_notice *notice);    /* of events that mean something; not NULL */
+    /* Of events that mean something; not NULL. */
+    void (*notice)(void *context, const struct service *service, const struct service_notice *notice);
 };
 /* Borrowed until the next call; NULL: nobody watches. */
 void partition_observe(struct partition *partition, const struct partition_observer *observer);
@@ -142,7 +145,7 @@ struct partition_stats {
     /* Of partition_counts. */
     uint64_t commands, events, refusals, duplicates;
     uint64_t keys_new, keys_repeated, keys_not_kept, keys_mismatched;
-    uint64_t sagas_started, sagas_completed, sagas_compensated, sagas_timed_out, sagas_failed, sagas_undoing;
+    uint64_t flows_started, flows_ended;
 };
 struct partition_stats partition_stats(const struct partition *partition);
 void partition_holds(const struct partition *partition);

@@ -424,6 +424,13 @@ static uint32_t confirmation_worst_case(const void *command)
     return ORDER_LINES_MAX;
 }
 
+enum order_metric { METRIC_REVENUE };
+
+static const struct service_metric metrics[] = {
+    [METRIC_REVENUE] = {.kind = SERVICE_COUNTER, .alone = true, .name = "order_revenue_total",
+                        .help = "Totals of confirmed orders, in units of their currency.", .labels = {"currency"}},
+};
+
 static void take_notice(const struct service_call *call, const struct service_state *state, uint32_t type, const void *event,
                    struct service_notice *notice)
 {
@@ -432,8 +439,8 @@ static void take_notice(const struct service_call *call, const struct service_st
     (void)event;
     if (type != ORDER_ORDER_CONFIRMED)
         return;
-    notice->revenue_minor = order->total_minor;
-    notice->currency = order->currency;
+    service_sample(notice, &(struct service_sample){.metric = METRIC_REVENUE, .value = order->total_minor,
+                                                    .decimals = money_digits(order->currency), .labels = {{order->currency}}});
 }
 
 static void holds(const struct service_state *state)
@@ -489,6 +496,8 @@ const struct service order_service = {
     .decide = decide,
     .evolve = evolve,
     .react = react,
+    .metrics = metrics,
+    .metrics_count = sizeof metrics / sizeof metrics[0],
     .notice = take_notice,
     .holds = holds,
 };

@@ -732,6 +732,8 @@ const struct service saga_service = {
     .evolve = evolve,
     .react = react,
     .still_needs = saga_still_needs,
+    .metrics = saga_metrics,
+    .metrics_count = SAGA_METRICS,
     .notice = saga_notice,
     .holds = holds,
 };

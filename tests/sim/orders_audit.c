@@ -245,7 +245,7 @@ uint64_t shop_sagas_open(const struct shop *shop, const struct cluster *cluster)
     for (uint32_t i = 0; i < shop->run->partitions; i++) {
         const struct partition *partition = cluster_partition(cluster, i);
         struct partition_stats stats = partition ? partition_stats(partition) : (struct partition_stats){0};
-        open += stats.sagas_started - stats.sagas_completed - stats.sagas_compensated - stats.sagas_timed_out - stats.sagas_failed;
+        open += stats.flows_started - stats.flows_ended;
     }
     return open;
 }

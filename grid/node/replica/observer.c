@@ -1,11 +1,8 @@
 #include "grid/node/replica/observer.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "grid/base/check.h"
-#include "services/money.h"
-#include "services/service.h"
 
 static const char *const stage_names[PARTITION_STAGES] = {
     [PARTITION_STAGE_SOURCE] = "stage=\"source\"",     [PARTITION_STAGE_DECIDE] = "stage=\"decide\"",
@@ -13,37 +10,6 @@ static const char *const stage_names[PARTITION_STAGES] = {
     [PARTITION_STAGE_VIEW] = "stage=\"update_view\"",  [PARTITION_STAGE_PUBLISH] = "stage=\"publish\"",
     [PARTITION_STAGE_COMPLETE] = "stage=\"complete\"",
 };
-
-/* ---- label sets that are known only when they are seen */
-
-/* The metric of a label set; NULL: not seen before. */
-static void *label_find(const struct observer_labels *labels, const char *text)
-{
-    for (size_t i = 0; i < labels->count; i++)
-        if (strcmp(labels->list[i].text, text) == 0)
-            return labels->list[i].metric;
-    return NULL;
-}
-
-static void *label_add(struct observer_labels *labels, const char *text, void *metric)
-{
-    REQUIRE(labels->count < OBSERVER_LABELS_MAX && strlen(text) < sizeof labels->list[0].text);
-    struct observer_label *label = &labels->list[labels->count++];
-    memcpy(label->text, text, strlen(text) + 1);
-    label->metric = metric;
-    return metric;
-}
-
-static struct metric_histogram *histogram_of(struct observer *observer, struct observer_labels *labels, const char *name,
-                                             const char *help, const char *text)
-{
-    struct metric_histogram *found = label_find(labels, text);
-    if (found != NULL)
-        return found;
-    if (labels->count == OBSERVER_LABELS_MAX)
-        return metric_histogram_add(observer->metrics, name, help, "type=\"other\"");
-    return label_add(labels, text, metric_histogram_add(observer->metrics, name, help, text));
-}
 
 /* ---- what partitions tell */
 
@@ -56,71 +22,9 @@ static void on_stage(void *context, enum partition_stage ended)
     observer->mark_us = now_us;
 }
 
-static struct metric_histogram *saga_end_us(struct observer *observer, const struct service_notice *notice)
+static void on_notice(void *context, const struct service *service, const struct service_notice *notice)
 {
-    static const char *const outcomes[] = {
-        [SAGA_ENDED_COMPLETED] = "completed", [SAGA_ENDED_COMPENSATED] = "compensated",
-        [SAGA_ENDED_TIMED_OUT] = "timed_out", [SAGA_ENDED_FAILED] = "failed"};
-    char text[96];
-    snprintf(text, sizeof text, "type=\"%.24s\",mode=\"%.24s\",outcome=\"%s\"", notice->saga_type, notice->saga_mode,
-             outcomes[notice->saga_end]);
-    return histogram_of(observer, &observer->saga_ends, "saga_duration_seconds", "Log time from the start of a saga to its end.", text);
-}
-
-static struct metric_histogram *undoing_us(struct observer *observer, const struct service_notice *notice)
-{
-    char text[96];
-    snprintf(text, sizeof text, "type=\"%.24s\",mode=\"%.24s\"", notice->saga_type, notice->saga_mode);
-    return histogram_of(observer, &observer->undoings, "saga_compensation_duration_seconds",
-                        "Log time from the beginning of a saga's undoing to its end.", text);
-}
-
-static void observe_saga_end(struct observer *observer, const struct service_notice *notice)
-{
-    metric_observe_us(saga_end_us(observer, notice), notice->saga_ms * 1000);
-    if (notice->saga_end != SAGA_ENDED_COMPLETED)
-        metric_observe_us(undoing_us(observer, notice), notice->undoing_ms * 1000);
-}
-
-/* There from the beginning, with zeros: a rate of what does not exist yet is nothing, not 0. */
-static void expect_sagas(struct observer *observer)
-{
-    struct service_notice expected = {.saga_type = SERVICE_SAGA_TYPE, .saga_mode = "choreographed"};
-    (void)undoing_us(observer, &expected);
-    for (int end = SAGA_ENDED_COMPLETED; end <= SAGA_ENDED_FAILED; end++) {
-        expected.saga_end = (enum service_saga_end)end;
-        (void)saga_end_us(observer, &expected);
-    }
-}
-
-static void observe_revenue(struct observer *observer, const struct service_notice *notice)
-{
-    static const char name[] = "order_revenue_total", help[] = "Totals of confirmed orders, in units of their currency.";
-    char text[96];
-    snprintf(text, sizeof text, "currency=\"%.3s\"", notice->currency);
-    struct metric_counter *counter = label_find(&observer->revenue, text);
-    if (counter == NULL && observer->revenue.count == OBSERVER_LABELS_MAX)
-        return; /* sums of different currencies would mean nothing */
-    if (counter == NULL)
-        counter = label_add(&observer->revenue, text, metric_counter_add(observer->metrics, name, help, text));
-    counter->decimals = money_digits(notice->currency);
-    counter->value += (uint64_t)notice->revenue_minor;
-}
-
-static void on_notice(void *context, const struct service_notice *notice)
-{
-    struct observer *observer = context;
-    char text[96];
-    for (size_t i = 0; i < notice->steps_count; i++) {
-        snprintf(text, sizeof text, "type=\"%.24s\",step=\"%.24s\"", notice->saga_type, notice->steps[i].name);
-        metric_observe_us(histogram_of(observer, &observer->steps, "saga_step_duration_seconds",
-                                       "Log time from the beginning of a saga's step to its end.", text),
-                          notice->steps[i].ms * 1000);
-    }
-    if (notice->saga_end != SAGA_GOES_ON)
-        observe_saga_end(observer, notice);
-    if (notice->currency != NULL && notice->revenue_minor > 0)
-        observe_revenue(observer, notice);
+    service_metrics_observe(((struct observer *)context)->services, service, notice);
 }
 
 /* ---- life */
@@ -131,10 +35,11 @@ static struct metric_histogram *stage(struct metric_registry *metrics, const cha
                                 "Time that one read of a client (check) or one log entry (all others) spent in a stage.", labels);
 }
 
-void observer_init(struct observer *observer, struct clock *clock, struct metric_registry *metrics)
+void observer_init(struct observer *observer, struct clock *clock, struct metric_registry *metrics,
+                   const struct service_registry *services)
 {
     REQUIRE(clock != NULL && metrics != NULL);
-    *observer = (struct observer){.clock = clock, .metrics = metrics};
+    *observer = (struct observer){.clock = clock, .metrics = metrics, .services = service_metrics_open(services, metrics)};
     observer->watching = (struct partition_observer){.context = observer, .notice = on_notice};
     observer->timing = (struct partition_observer){.context = observer, .notice = on_notice, .stage = on_stage};
     observer->check_us = stage(metrics, "stage=\"check\"");
@@ -146,8 +51,12 @@ void observer_init(struct observer *observer, struct clock *clock, struct metric
         observer->stages_us[i] = stage(metrics, stage_names[i]);
     observer->end_to_end_us = metric_histogram_add(metrics, "eventsourcing_pipeline_latency_end_to_end_seconds",
                                                    "From the arrival of a client's service command to its answer.", NULL);
-    expect_sagas(observer);
     observer_refresh(observer);
+}
+
+void observer_close(struct observer *observer)
+{
+    service_metrics_close(observer->services);
 }
 
 /* ---- what the node tells */
@@ -247,18 +156,6 @@ static void refresh_events(struct observer *observer)
     total(observer, "eventsourcing_pipeline_views_updated_total", NULL, "Views written.", counts->views_updated);
 }
 
-static void refresh_sagas(struct observer *observer)
-{
-    const struct partition_counts *counts = &observer->counts;
-    total(observer, "saga_started_total", NULL, "Sagas started.", counts->sagas_started);
-    total(observer, "saga_completed_total", NULL, "Sagas completed.", counts->sagas_completed);
-    total(observer, "saga_compensated_total", NULL, "Sagas undone.", counts->sagas_compensated);
-    total(observer, "saga_timedout_total", NULL, "Sagas undone because their deadline passed.", counts->sagas_timed_out);
-    total(observer, "saga_failed_total", NULL, "Sagas whose undoing was refused: each waits for a person.", counts->sagas_failed);
-    total(observer, "saga_steps_completed_total", NULL, "Steps of sagas that were done.", counts->steps_completed);
-    total(observer, "saga_steps_failed_total", NULL, "Steps of sagas that failed.", counts->steps_failed);
-}
-
 static void refresh_links(struct observer *observer)
 {
     const struct partition_counts *counts = &observer->counts;
@@ -278,6 +175,5 @@ static void refresh_links(struct observer *observer)
 void observer_refresh(struct observer *observer)
 {
     refresh_events(observer);
-    refresh_sagas(observer);
     refresh_links(observer);
 }

@@ -12,22 +12,19 @@
 
 #include "grid/base/metric.h"
 #include "grid/io/clock.h"
+#include "grid/node/replica/service_metrics.h"
 #include "grid/partition/partition.h"
 
 enum {
     OBSERVER_SAMPLE = 16,
-    OBSERVER_LABELS_MAX = 32,          /* distinct label sets of one metric; what comes later counts as "other" */
 };
-
-struct observer_label { char text[96]; void *metric; };
-struct observer_labels { struct observer_label list[OBSERVER_LABELS_MAX]; size_t count; };
 
 struct observer {
     struct clock *clock;
     struct metric_registry *metrics;
     struct metric_histogram *check_us, *queue_us, *replicate_us, *apply_us, *answer_us, *end_to_end_us;
     struct metric_histogram *stages_us[PARTITION_STAGES];
-    struct observer_labels saga_ends, steps, undoings, revenue;
+    struct service_metrics *services;              /* what events of services mean */
     struct partition_observer watching, timing;    /* without and with the stages */
     struct partition_counts counts;                /* of entries that this node proposed */
     uint32_t reads, entries;                       /* of which one in OBSERVER_SAMPLE is timed */
@@ -37,7 +34,10 @@ struct observer {
     struct partition_counts before;
 };
 
-void observer_init(struct observer *observer, struct clock *clock, struct metric_registry *metrics);
+/* Borrows all; `services` may be NULL: none. */
+void observer_init(struct observer *observer, struct clock *clock, struct metric_registry *metrics,
+                   const struct service_registry *services);
+void observer_close(struct observer *observer);
 
 /* One read of a client's bytes, until its frames are cut, decoded, checked and packed. Returns 0 when it is not timed. */
 uint64_t observer_read_begin(struct observer *observer);

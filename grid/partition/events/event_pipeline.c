@@ -17,8 +17,10 @@ struct event_pipeline *event_pipeline_open(const struct service_registry *servic
 {
     struct event_pipeline *pipeline = memory_zero(1, sizeof *pipeline);
     pipeline->services = services;
-    if (services != NULL)
+    if (services != NULL) {
         pipeline->map_ids = memory_zero(services->count, sizeof *pipeline->map_ids);
+        pipeline->sums = memory_zero(services->count, sizeof *pipeline->sums);
+    }
     pipeline->completions = retention_open(COMPLETIONS_MAX);
     pipeline->parts = retention_open(0);
     return pipeline;
@@ -31,6 +33,7 @@ void event_pipeline_close(struct event_pipeline *pipeline)
     retention_close(pipeline->completions);
     retention_close(pipeline->parts);
     memory_free(pipeline->map_ids);
+    memory_free(pipeline->sums);
     memory_free(pipeline);
 }
 
@@ -44,6 +47,11 @@ void event_pipeline_born(struct partition *partition)
 uint64_t event_pipeline_digest(const struct event_pipeline *pipeline)
 {
     return retention_digest(pipeline->completions) * 31 + retention_digest(pipeline->parts);
+}
+
+int64_t *event_pipeline_sums(const struct event_pipeline *pipeline, const struct service *service)
+{
+    return pipeline->sums[registry_place(pipeline->services, service)];
 }
 
 void event_pipeline_holds(const struct event_pipeline *pipeline)

@@ -34,6 +34,8 @@ struct event_pipeline *event_pipeline_open(const struct service_registry *servic
 void event_pipeline_born(struct partition *partition);
 void event_pipeline_close(struct event_pipeline *pipeline);
 uint64_t event_pipeline_digest(const struct event_pipeline *pipeline);
+/* Sums of what a service counted, by number of its metric. */
+int64_t *event_pipeline_sums(const struct event_pipeline *pipeline, const struct service *service);
 void event_pipeline_holds(const struct event_pipeline *pipeline);
 
 #endif

@@ -8,18 +8,9 @@
 
 _Static_assert(2 * SERVICE_KEY_BYTES_MAX + 64 < KEY_BYTES_MAX, "derived keys fit");
 
-static size_t place_of(const struct event_pipeline *pipeline, const struct service *service)
-{
-    size_t place = 0;
-    while (place < pipeline->services->count && pipeline->services->services[place] != service)
-        place++;
-    REQUIRE(place < pipeline->services->count);
-    return place;
-}
-
 static struct map_id map_of(const struct work *work, const struct service *service, uint32_t which)
 {
-    struct map_id id = work->pipeline->map_ids[place_of(work->pipeline, service)][which];
+    struct map_id id = work->pipeline->map_ids[registry_place(work->pipeline->services, service)][which];
     REQUIRE(id.value != 0);
     return id;
 }

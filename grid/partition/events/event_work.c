@@ -136,32 +136,21 @@ static enum grid_err decide(struct work *work, struct handling *handling)
     return GRID_ERR_OK;
 }
 
-static void count(struct partition_counts *counts, const struct service_notice *notice)
+/* Counted on every replica, told to who watches this one. */
+static void tell(struct partition *partition, const struct service *service, const struct service_notice *notice)
 {
-    switch (notice->saga_end) {
-    case SAGA_GOES_ON: break;
-    case SAGA_ENDED_COMPLETED: counts->sagas_completed++; break;
-    case SAGA_ENDED_COMPENSATED: counts->sagas_compensated++; break;
-    case SAGA_ENDED_TIMED_OUT: counts->sagas_timed_out++; break;
-    case SAGA_ENDED_FAILED: counts->sagas_failed++; break;
-    }
-    counts->sagas_started += notice->saga_started;
-    counts->undoings_begun += notice->undoing_began;
-    counts->undoings_ended += notice->saga_end != SAGA_GOES_ON && notice->saga_end != SAGA_ENDED_COMPLETED;
-    for (size_t i = 0; i < notice->steps_count; i++) {
-        counts->steps_failed += notice->steps[i].failed;
-        counts->steps_completed += !notice->steps[i].failed;
-    }
-}
-
-/* Counted on every replica, told to whoever watches this one. */
-static void tell(struct partition *partition, const struct service_notice *notice)
-{
-    if (notice->saga_type == NULL && notice->currency == NULL)
+    partition->counts.flows_started += notice->flows_started;
+    partition->counts.flows_ended += notice->flows_ended;
+    if (notice->samples_count == 0)
         return;
-    count(&partition->counts, notice);
+    int64_t *sums = event_pipeline_sums(partition->pipeline, service);
+    for (size_t i = 0; i < notice->samples_count; i++) {
+        const struct service_sample *sample = &notice->samples[i];
+        HOLDS(sample->metric < service->metrics_count);
+        sums[sample->metric] += service->metrics[sample->metric].kind == SERVICE_HISTOGRAM ? 1 : sample->value;
+    }
     if (partition->observer != NULL)
-        partition->observer->notice(partition->observer->context, notice);
+        partition->observer->notice(partition->observer->context, service, notice);
 }
 
 static struct bytes encode_event(struct work *work, const struct handling *handling,
@@ -228,7 +217,7 @@ static void stage_event(struct work *work, struct handling *handling, const stru
     ended(work, PARTITION_STAGE_ENRICH);
     service->evolve(&handling->call, &handling->state, event->type, event->body);
     event_store_set_sequence(service, handling->state.view, handling->call.sequence);
-    ret_staged->notice = (struct service_notice){0};
+    ret_staged->notice.samples_count = ret_staged->notice.flows_started = ret_staged->notice.flows_ended = 0;
     if (service->notice != NULL)
         service->notice(&handling->call, &handling->state, event->type, event->body, &ret_staged->notice);
     ended(work, PARTITION_STAGE_VIEW);
@@ -318,7 +307,7 @@ static void apply_events(struct work *work, struct handling *handling)
         event_store_append(work, handling->item, &staged[i]);
         ended(work, PARTITION_STAGE_PERSIST);
         event_effects_react(work, handling->item, &staged[i]);
-        tell(work->partition, &staged[i].notice);
+        tell(work->partition, handling->item->service, &staged[i].notice);
         ended(work, PARTITION_STAGE_PUBLISH);
     }
     work->partition->counts.published += decision->events_count;

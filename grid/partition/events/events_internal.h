@@ -19,6 +19,7 @@ enum { MAP_EVENTS, MAP_VIEW, MAP_COMPLETIONS, MAP_PARTS, MAPS_PER_SERVICE };
 struct event_pipeline {
     const struct service_registry *services;
     struct map_id (*map_ids)[MAPS_PER_SERVICE];    /* by place in the registry */
+    int64_t (*sums)[SERVICE_METRICS_MAX];          /* of what services counted, likewise */
     struct retention *completions, *parts;
     struct service_reaction reaction;              /* of the event at hand; only its used part is kept */
 };

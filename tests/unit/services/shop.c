@@ -1,6 +1,8 @@
 #include "tests/unit/services/shop.h"
 
+#include <criterion/criterion.h>
 #include <stdio.h>
+#include <string.h>
 
 struct response shop_customer(struct harness *harness, const char *id)
 {
@@ -97,4 +99,15 @@ const Payment__V1__Payment *shop_read_payment(struct harness *harness, const cha
     char id[80];
     snprintf(id, sizeof id, "%s.p1", order_id);
     return harness_read(harness, "payment.view", id, order_id, &payment__v1__payment__descriptor);
+}
+
+int64_t shop_metric(const struct partition *partition, const char *name)
+{
+    const struct service_registry *services = registry_builtin();
+    for (size_t i = 0; i < services->count; i++)
+        for (size_t k = 0; k < services->services[i]->metrics_count; k++)
+            if (strcmp(services->services[i]->metrics[k].name, name) == 0)
+                return partition_metric(partition, services->services[i], k);
+    cr_assert_fail("no service has the metric %s", name);
+    return 0;
 }

@@ -27,5 +27,7 @@ const Inventory__V1__Product *shop_read_product(struct harness *harness, const c
 const Order__V1__Order *shop_read_order(struct harness *harness, const char *id);
 const Saga__V1__Saga *shop_read_saga(struct harness *harness, const char *order_id);
 const Payment__V1__Payment *shop_read_payment(struct harness *harness, const char *order_id);
+/* Of any service, by its name: what partition_metric says. */
+int64_t shop_metric(const struct partition *partition, const char *name);
 
 #endif

@@ -349,7 +349,7 @@ Test(order_saga, is_parked_for_a_person_when_the_refund_is_refused)
     cr_assert_eq(saga->status, SAGA__V1__SAGA_STATUS__SAGA_STATUS_FAILED);
     cr_assert_str_eq(saga->failure_reason, "cancelled: changed my mind; the refund was refused: no such account");
     cr_assert_eq(shop_read_payment(harness, "o1")->status, PAYMENT__V1__PAYMENT_STATUS__PAYMENT_STATUS_CAPTURED);
-    cr_assert_eq(partition_stats(harness_partition(harness, harness_partition_of(harness, "o1"))).sagas_failed, 1);
+    cr_assert_eq(shop_metric(harness_partition(harness, harness_partition_of(harness, "o1")), "saga_failed_total"), 1);
     harness_close(harness);
 }
 

@@ -7,19 +7,21 @@
 
 enum { NOTICES_MAX = 64, STAGES_MAX = 256 };
 
+struct told { const struct service *service; struct service_notice notice; };
+
 struct watcher {
     struct partition_observer observer;
-    struct service_notice notices[NOTICES_MAX];
+    struct told notices[NOTICES_MAX];
     size_t count;
     enum partition_stage stages[STAGES_MAX];
     size_t stages_count;
 };
 
-static void on_notice(void *context, const struct service_notice *notice)
+static void on_notice(void *context, const struct service *service, const struct service_notice *notice)
 {
     struct watcher *watcher = context;
     cr_assert_lt(watcher->count, NOTICES_MAX);
-    watcher->notices[watcher->count++] = *notice;
+    watcher->notices[watcher->count++] = (struct told){service, *notice};
 }
 
 static void on_stage(void *context, enum partition_stage ended)
@@ -49,62 +51,69 @@ static struct partition *home(struct harness *harness, const char *order)
     return harness_partition(harness, harness_partition_of(harness, order));
 }
 
-static const struct service_notice *end_of(const struct watcher *watcher)
+/* Sum of what was told of a metric; `ret_last` may be NULL, else it gets the last sample. */
+static int64_t told(const struct watcher *watcher, const char *name, struct service_sample *ret_last)
 {
+    int64_t sum = 0;
     for (size_t i = 0; i < watcher->count; i++)
-        if (watcher->notices[i].saga_end != SAGA_GOES_ON)
-            return &watcher->notices[i];
-    return NULL;
+        for (size_t k = 0; k < watcher->notices[i].notice.samples_count; k++) {
+            const struct service_sample *sample = &watcher->notices[i].notice.samples[k];
+            if (strcmp(watcher->notices[i].service->metrics[sample->metric].name, name) != 0)
+                continue;
+            sum += sample->value;
+            if (ret_last != NULL)
+                *ret_last = *sample;
+        }
+    return sum;
 }
 
 Test(watching, tells_of_a_saga_that_completes_and_of_what_was_sold)
 {
     struct watcher watcher = {0};
+    struct service_sample end = {0}, sold = {0};
     struct harness *harness = shop(&watcher, false);
     shop_order(harness, "o1", "c1", lines, LINES);
     cr_assert(harness_settle(harness, 10000));
-    const struct service_notice *end = end_of(&watcher);
+    const struct partition *at = home(harness, "o1");
     const Saga__V1__Saga *saga = shop_read_saga(harness, "o1");
-    cr_assert_eq(end->saga_end, SAGA_ENDED_COMPLETED);
-    cr_assert_str_eq(end->saga_type, "OrderFulfillment");
-    cr_assert_str_eq(end->saga_mode, "choreographed");
-    cr_assert(end->saga_ms > 0 && end->saga_ms == saga->ended_log_ms - saga->started_log_ms);
-    cr_assert(watcher.notices[0].saga_started && watcher.notices[0].steps_count == 1);
-    int64_t sold = 0;
-    uint64_t steps_ms = 0, steps = 0;
-    for (size_t i = 0; i < watcher.count; i++) {
-        sold += watcher.notices[i].revenue_minor;
-        for (size_t k = 0; k < watcher.notices[i].steps_count; k++, steps++)
-            steps_ms += watcher.notices[i].steps[k].ms;
-    }
-    cr_assert_eq(sold, saga->total_minor);
-    cr_assert_eq(steps, 4);
-    cr_assert_eq(steps_ms, end->saga_ms, "one step follows the other");
-    const struct partition_counts *counts = partition_counts(home(harness, "o1"));
-    cr_assert(counts->sagas_started == 1 && counts->sagas_completed == 1 && counts->steps_completed == 4 && counts->steps_failed == 0);
-    cr_assert(counts->undoings_begun == 0 && counts->undoings_ended == 0);
+    int64_t duration_ms = (int64_t)(saga->ended_log_ms - saga->started_log_ms);
+    cr_assert_eq(told(&watcher, "saga_duration_seconds", &end), duration_ms);
+    cr_assert_gt(duration_ms, 0);
+    cr_assert_str_eq(end.labels.values[0], "OrderFulfillment");
+    cr_assert_str_eq(end.labels.values[1], "choreographed");
+    cr_assert_str_eq(end.labels.values[2], "completed");
+    cr_assert_eq(told(&watcher, "order_revenue_total", &sold), saga->total_minor);
+    cr_assert(sold.decimals == 2 && strcmp(sold.labels.values[0], saga->currency) == 0);
+    cr_assert_eq(told(&watcher, "saga_step_duration_seconds", NULL), duration_ms, "one step follows the other");
+    cr_assert(told(&watcher, "saga_steps_completed_total", NULL) == 4 && told(&watcher, "saga_steps_failed_total", NULL) == 0);
+    cr_assert(told(&watcher, "saga_started_total", NULL) == 1 && told(&watcher, "saga_completed_total", NULL) == 1);
+    cr_assert(shop_metric(at, "saga_started_total") == 1 && shop_metric(at, "saga_completed_total") == 1);
+    cr_assert(shop_metric(at, "saga_step_duration_seconds") == 4 && shop_metric(at, "saga_steps_completed_total") == 4);
+    cr_assert(shop_metric(at, "sagas_active") == 0 && shop_metric(at, "sagas_compensating") == 0);
+    cr_assert(partition_counts(at)->flows_started == 1 && partition_counts(at)->flows_ended == 1);
     harness_close(harness);
 }
 
 Test(watching, tells_of_a_saga_that_is_undone_while_it_is)
 {
     struct watcher watcher = {0};
+    struct service_sample end = {0};
     struct harness *harness = shop(&watcher, false);
     struct shop_line greedy[] = {lines[0], {"p3", 6, 100}};
     harness_hold(harness, SERVICE_NUMBER_inventory, INVENTORY_RELEASE_STOCK);
     shop_order(harness, "o1", "c1", greedy, 2);
     harness_run(harness, 500);
-    struct partition_stats stats = partition_stats(home(harness, "o1"));
-    cr_assert(stats.sagas_undoing == 1 && stats.sagas_compensated == 0);
+    const struct partition *at = home(harness, "o1");
+    cr_assert(shop_metric(at, "sagas_compensating") == 1 && shop_metric(at, "sagas_active") == 1);
+    cr_assert_eq(shop_metric(at, "saga_compensated_total"), 0);
     harness_hold(harness, 0, 0);
     cr_assert(harness_settle(harness, 10000));
-    stats = partition_stats(home(harness, "o1"));
-    cr_assert(stats.sagas_undoing == 0 && stats.sagas_compensated == 1 && stats.sagas_completed == 0);
-    const struct service_notice *end = end_of(&watcher);
-    cr_assert_eq(end->saga_end, SAGA_ENDED_COMPENSATED);
-    cr_assert(end->undoing_ms >= 400 && end->undoing_ms <= end->saga_ms);
-    const struct partition_counts *counts = partition_counts(home(harness, "o1"));
-    cr_assert(counts->steps_failed == 1 && counts->steps_completed == 1);
+    cr_assert(shop_metric(at, "sagas_compensating") == 0 && shop_metric(at, "sagas_active") == 0);
+    cr_assert(shop_metric(at, "saga_compensated_total") == 1 && shop_metric(at, "saga_completed_total") == 0);
+    cr_assert(told(&watcher, "saga_duration_seconds", &end) >= told(&watcher, "saga_compensation_duration_seconds", NULL));
+    cr_assert_str_eq(end.labels.values[2], "compensated");
+    cr_assert_geq(told(&watcher, "saga_compensation_duration_seconds", NULL), 400);
+    cr_assert(shop_metric(at, "saga_steps_failed_total") == 1 && shop_metric(at, "saga_steps_completed_total") == 1);
     harness_close(harness);
 }
 
@@ -144,7 +153,7 @@ static void late_charge(struct harness *harness)
     harness_provider_down(harness, true);
     shop_order(harness, "o1", "c1", lines, LINES);
     harness_run(harness, 70000);
-    cr_assert_eq(partition_stats(home(harness, "o1")).sagas_undoing, 1);
+    cr_assert_eq(shop_metric(home(harness, "o1"), "sagas_compensating"), 1);
     cr_assert_eq(partition_stats(home(harness, "o1")).reserved, LINES + 1, "the releases and the refund");
     harness_provider_down(harness, false);
 }
@@ -155,8 +164,8 @@ Test(watching, reserves_the_releases_and_the_refund_until_they_are_sent)
     struct harness *harness = shop(&watcher, false);
     late_charge(harness);
     never_more_than(harness, WORST_CASE, 100);
-    cr_assert_eq(end_of(&watcher)->saga_end, SAGA_ENDED_TIMED_OUT);
-    cr_assert(end_of(&watcher)->saga_ms >= 70000);
+    cr_assert_eq(told(&watcher, "saga_timedout_total", NULL), 1);
+    cr_assert_geq(told(&watcher, "saga_duration_seconds", NULL), 70000);
     harness_close(harness);
 }
 
@@ -168,7 +177,7 @@ Test(watching, a_refused_order_reserves_nothing)
     cr_assert_eq(response.err, GRID_ERR_REFUSED);
     cr_assert_eq(partition_load(home(harness, "o1")), 0);
     const struct partition_counts *counts = partition_counts(home(harness, "o1"));
-    cr_assert(counts->submitted_failed == 1 && counts->refused == 1 && counts->sagas_started == 0);
+    cr_assert(counts->submitted_failed == 1 && counts->refused == 1 && counts->flows_started == 0);
     harness_close(harness);
 }
 

@@ -8,8 +8,6 @@
 #include "services/registry.h"
 #include "tests/support/fake_clock.h"
 
-enum { EXPECTED_ENDS = 4 };            /* label sets that are there from the beginning */
-
 struct scene {
     struct fake_clock clock;
     struct metric_registry *metrics;
@@ -22,13 +20,14 @@ static void scene_open(struct scene *scene)
     *scene = (struct scene){.metrics = metric_registry_open()};
     fake_clock_init(&scene->clock);
     fake_clock_advance(&scene->clock, 1000);
-    observer_init(&scene->observer, &scene->clock.clock, scene->metrics);
+    observer_init(&scene->observer, &scene->clock.clock, scene->metrics, registry_builtin());
     scene->partition = partition_open(&(struct partition_options){.services = registry_builtin()});
 }
 
 static void scene_close(struct scene *scene)
 {
     partition_close(scene->partition);
+    observer_close(&scene->observer);
     metric_registry_close(scene->metrics);
 }
 
@@ -166,60 +165,5 @@ Test(observer, times_one_read_of_sixteen)
         observer_read_end(&scene.observer, begun_us);
     }
     cr_assert(scene.observer.check_us->count == 1 && scene.observer.check_us->sum_us == 7);
-    scene_close(&scene);
-}
-
-static void notice(struct scene *scene, const struct service_notice *notice)
-{
-    scene->observer.watching.notice(scene->observer.watching.context, notice);
-}
-
-Test(observer, keeps_sagas_apart_by_type_mode_and_outcome)
-{
-    struct scene scene;
-    scene_open(&scene);
-    struct service_notice end = {.saga_type = "T", .saga_mode = "m", .saga_end = SAGA_ENDED_COMPLETED, .saga_ms = 3};
-    notice(&scene, &end);
-    end.saga_end = SAGA_ENDED_TIMED_OUT;
-    end.undoing_ms = 2;
-    notice(&scene, &end);
-    notice(&scene, &end);
-    const char *labels = "type=\"T\",mode=\"m\",outcome=\"timed_out\"";
-    const struct metric_histogram *found = metric_histogram_add(scene.metrics, "saga_duration_seconds", "", labels);
-    cr_assert(found->count == 2 && found->sum_us == 6000);
-    found = metric_histogram_add(scene.metrics, "saga_compensation_duration_seconds", "", "type=\"T\",mode=\"m\"");
-    cr_assert(found->count == 2 && found->sum_us == 4000, "one that completed was not undone");
-    scene_close(&scene);
-}
-
-Test(observer, adds_revenue_up_by_currency_in_its_units)
-{
-    struct scene scene;
-    scene_open(&scene);
-    notice(&scene, &(struct service_notice){.currency = "EUR", .revenue_minor = 12990});
-    notice(&scene, &(struct service_notice){.currency = "JPY", .revenue_minor = 500});
-    notice(&scene, &(struct service_notice){.currency = "EUR", .revenue_minor = 15});
-    struct buffer out = {0};
-    metric_expose(scene.metrics, &out);
-    buffer_append_u8(&out, 0);
-    cr_assert_not_null(strstr((const char *)out.data, "\norder_revenue_total{currency=\"EUR\"} 130.05\n"));
-    cr_assert_not_null(strstr((const char *)out.data, "\norder_revenue_total{currency=\"JPY\"} 500\n"));
-    buffer_close(&out);
-    scene_close(&scene);
-}
-
-/* Labels come from what clients write: memory must not grow with them. */
-Test(observer, knows_a_bounded_number_of_labels)
-{
-    struct scene scene;
-    scene_open(&scene);
-    for (int i = 0; i < 3 * OBSERVER_LABELS_MAX; i++) {
-        char currency[4] = {'A', (char)('A' + i % 26), (char)('A' + i / 26), 0}, type[16];
-        snprintf(type, sizeof type, "T%d", i);
-        notice(&scene, &(struct service_notice){.currency = currency, .revenue_minor = 1});
-        notice(&scene, &(struct service_notice){.saga_type = type, .saga_mode = "m", .saga_end = SAGA_ENDED_COMPLETED});
-    }
-    cr_assert_eq(scene.observer.revenue.count, OBSERVER_LABELS_MAX);
-    cr_assert_eq(metric_histogram_add(scene.metrics, "saga_duration_seconds", "", "type=\"other\"")->count, 2 * OBSERVER_LABELS_MAX + EXPECTED_ENDS);
     scene_close(&scene);
 }

@@ -1,0 +1,24 @@
+/* What services count (the metrics of their tables), as labelled metrics of a node.
+ *
+ * Counters and histograms are added to as events tell of them; gauges are levels of partitions, which status.c reads.
+ * Bounded: a metric has at most SERVICE_METRIC_LABELS_MAX sets of label values; what comes later is counted under "other"
+ * for every label, or, when the metric is `alone`, not shown. Allocates for a set that was not seen before and else never.
+ * Borrows the registries. Single threaded. */
+#ifndef GRID_NODE_REPLICA_SERVICE_METRICS_H
+#define GRID_NODE_REPLICA_SERVICE_METRICS_H
+
+#include "grid/base/metric.h"
+
+struct service;
+struct service_notice;
+struct service_registry;
+struct service_metrics;
+
+enum { SERVICE_METRIC_LABELS_MAX = 32 };
+
+/* `services` may be NULL: none. */
+struct service_metrics *service_metrics_open(const struct service_registry *services, struct metric_registry *metrics);
+void service_metrics_close(struct service_metrics *metrics);
+void service_metrics_observe(struct service_metrics *metrics, const struct service *service, const struct service_notice *notice);
+
+#endif
