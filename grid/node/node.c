@@ -205,7 +205,7 @@ static void open_pipelines(struct node *node)
 {
     const struct node_settings *settings = node->settings;
     node->shared = (struct replica_shared){
-        .io = node->io, .logger = node->logger, .prng = &node->prng, 
+        .io = node->io, .logger = node->logger, .prng = &node->prng,
         .destinations = node->destinations, .destinations_count = node->destinations_count,
         .counters = &node->counters, .observer = &node->observer, .groups = node->groups,
         .partition_reads = &node->partition_reads, .partition_scratch = node->partition_scratch = partition_scratch_open(),
