@@ -51,7 +51,7 @@ enum grid_outcome {
     GRID_OUTCOME_TOO_LARGE = 9,
     GRID_OUTCOME_RESULT_NOT_KEPT = 11,     /* applied; only the answer is gone */
     GRID_OUTCOME_NOT_SUPPORTED = 12,
-    /* Too much in flight here, or no room for a new saga at its partition until the deadline passed: a write that finds none
+    /* Too much in flight here, or no room for a new flow at its partition until the deadline passed: a write that finds none
      * is repeated when the node said. Meanwhile later writes may overtake it. */
     GRID_OUTCOME_BUSY = 13,
     GRID_OUTCOME_MALFORMED = 17,

@@ -25,7 +25,7 @@ struct request {
     enum request_kind kind;
     struct request_list *list;
     struct request *before, *next;
-    uint64_t order;                        /* of submission, within the client */
+    uint64_t turn;                         /* of submission, within the client */
     uint32_t slot;                         /* in client->slots */
     uint32_t partition;                    /* meaningful once it stands in a partition or is sent */
     bool has_partition;                    /* the caller named it; else it follows from affinity */
@@ -134,7 +134,7 @@ struct client {
     struct deferred flush;
     struct slot *slots;
     uint32_t slots_count, slots_capacity, slots_free;
-    uint64_t orders;
+    uint64_t turns;
     size_t pending, own;                   /* requests without an outcome; of them REQUEST_SESSION */
     struct request *spare;                 /* ended ones, with their buffers */
     size_t spare_count;

@@ -45,8 +45,8 @@ void request_list_insert(struct request_list *list, struct request *request)
 {
     struct request *at = NULL;
     /* What comes back usually comes back in order: at the end. */
-    if (list->last != NULL && list->last->order > request->order)
-        for (at = list->first; at->order < request->order; at = at->next)
+    if (list->last != NULL && list->last->turn > request->turn)
+        for (at = list->first; at->turn < request->turn; at = at->next)
             HOLDS(at->next != NULL);
     insert_before(list, request, at);
 }
@@ -191,7 +191,7 @@ struct request *request_new(struct client *client, enum request_kind kind, const
     struct request *request = take(client);
     request->client = client;
     request->kind = kind;
-    request->order = ++client->orders;
+    request->turn = ++client->turns;
     request->slot = slot_take(client, request);
     request->retry.is_write = kind == REQUEST_COMMAND;
     request->call = *call;

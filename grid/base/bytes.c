@@ -10,9 +10,9 @@ enum { CAPACITY_FIRST = 64 };
 int bytes_compare(struct bytes a, struct bytes b)
 {
     size_t common = a.size < b.size ? a.size : b.size;
-    int order = common == 0 ? 0 : memcmp(a.data, b.data, common);
-    if (order != 0)
-        return order;
+    int difference = common == 0 ? 0 : memcmp(a.data, b.data, common);
+    if (difference != 0)
+        return difference;
     return (a.size > b.size) - (a.size < b.size);
 }
 

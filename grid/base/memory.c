@@ -7,8 +7,8 @@
 
 #include "grid/base/check.h"
 
-/* Up to here the heap has a stock at hand for each size, which its own way to zeroed memory goes past. */
-enum { STOCKED_BYTES = 1024 };
+/* Up to here the heap has pieces at hand for each size, which its own way to zeroed memory goes past. */
+enum { POOLED_BYTES = 1024 };
 
 __attribute__((noreturn, cold)) static void memory_ended(size_t size)
 {
@@ -29,7 +29,7 @@ void *memory_zero(size_t count, size_t size)
 {
     if (count == 0 || size == 0)
         count = size = 1;
-    bool small = count <= STOCKED_BYTES / size;
+    bool small = count <= POOLED_BYTES / size;
     void *memory = small ? malloc(count * size) : calloc(count, size);
     if (memory != NULL)
         return small ? memset(memory, 0, count * size) : memory;

@@ -7,7 +7,7 @@ enum { CAPACITY_FIRST = 16 };
 
 static bool before(const struct timer *a, const struct timer *b)
 {
-    return a->due_us != b->due_us ? a->due_us < b->due_us : a->order < b->order;
+    return a->due_us != b->due_us ? a->due_us < b->due_us : a->turn < b->turn;
 }
 
 bool timer_queue_holds(const struct timer_queue *queue)
@@ -71,7 +71,7 @@ void timer_queue_close(struct timer_queue *queue)
 void timer_queue_add(struct timer_queue *queue, struct timer *timer, uint64_t due_us)
 {
     timer->due_us = due_us;
-    timer->order = ++queue->orders;
+    timer->turn = ++queue->turns;
     if (timer_active(timer)) {
         REQUIRE(timer->slot <= queue->count && queue->heap[timer->slot - 1] == timer);
         sift(queue, timer->slot - 1, timer);

@@ -11,11 +11,11 @@
 struct timer {
     void (*fire)(void *context);
     void *context;
-    uint64_t due_us, order;
+    uint64_t due_us, turn;
     size_t slot;                       /* 1 + position in the heap; 0 while stopped */
 };
 
-struct timer_queue { struct timer **heap; size_t count, capacity; uint64_t orders; };
+struct timer_queue { struct timer **heap; size_t count, capacity; uint64_t turns; };
 
 void timer_queue_close(struct timer_queue *queue);                                     /* frees; timers become stopped */
 void timer_queue_add(struct timer_queue *queue, struct timer *timer, uint64_t due_us); /* re-arms if it is running */

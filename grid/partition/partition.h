@@ -76,7 +76,7 @@ size_t partition_outbox_read(const struct partition *partition, uint32_t destina
                              void (*each)(void *context, uint64_t sequence, struct bytes message), void *context);
 uint32_t partition_inbox_incarnation(const struct partition *partition, uint32_t source);
 uint64_t partition_inbox_last(const struct partition *partition, uint32_t source);   /* last applied; 0: none */
-/* Messages and activities under way and those that admitted sagas may still cause: what admission bounds (R6). */
+/* Messages and activities under way and those that admitted flows may still cause: what admission bounds (R6). */
 uint64_t partition_load(const struct partition *partition);
 uint32_t partition_incarnation(const struct partition *partition);
 /* Grows with every change of the outbox, so that the sender need not look when nothing happened. */

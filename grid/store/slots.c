@@ -171,9 +171,9 @@ uint32_t slots_seek(const struct slots *slots, const struct place *place, bool *
         uint64_t slot = slot_read(slots, position);
         if (slot == 0)
             return position;
-        int order = compare(slots, slot, place, tag);
-        if (order >= 0) {
-            *ret_found = order == 0;
+        int difference = compare(slots, slot, place, tag);
+        if (difference >= 0) {
+            *ret_found = difference == 0;
             return position;
         }
     }

@@ -120,8 +120,8 @@ static void fire_timers(struct world *world, void *context)
         return; /* a wake-up that an earlier one replaced */
     }
     clock->wake_us = UINT64_MAX;
-    uint64_t now = now_us(&clock->clock), orders = clock->timers.orders;
-    while (clock->timers.count > 0 && clock->timers.heap[0]->due_us <= now && clock->timers.heap[0]->order <= orders) {
+    uint64_t now = now_us(&clock->clock), orders = clock->timers.turns;
+    while (clock->timers.count > 0 && clock->timers.heap[0]->due_us <= now && clock->timers.heap[0]->turn <= orders) {
         struct timer *timer = timer_queue_pop(&clock->timers, now);
         timer->fire(timer->context);
     }

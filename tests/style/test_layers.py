@@ -25,6 +25,7 @@ FORBIDDEN = [
     ("grid/uv/a.c", "grid/node/node.h"),
     ("grid/node/a.c", "client/grid_client.h"),
     ("grid/node/a.c", "tests/support/fake.h"),
+    ("grid/node/a.c", "services/saga/saga.h"),
     ("services/order/order.c", "services/inventory/inventory.h"),
     ("services/order/order.c", "grid/io/clock.h"),
     ("services/order/order.c", "grid/partition/partition.h"),
@@ -59,6 +60,57 @@ PERMITTED = [
     ("tests/sim/world.c", "tests/support/fake.h"),
     ("build/a.c", "grid/unheard_of/a.h"),
 ]
+
+# (file, line): a word of the shop in an identifier or a text
+BUSINESS = [
+    ("grid/partition/a.c", "static int saga_count;"),
+    ("grid/partition/a.c", "struct saga { int id; };"),
+    ("grid/node/a.c", "uint64_t sagas_started;"),
+    ("grid/node/a.c", "enum { SAGA_ENDED = 1 };"),
+    ("grid/node/a.c", "int sagaEnded;"),
+    ("grid/delivery/a.h", "struct payment_request *request;"),
+    ("grid/delivery/a.h", "void (*payment)(void);"),
+    ("grid/io/a.h", "struct bytes order, currency;"),
+    ("grid/io/a.h", "struct bytes order_id;"),
+    ("grid/io/a.h", "struct bytes new_order;"),
+    ("grid/base/a.h", "enum { ORDER_LINES_MAX = 100 };"),
+    ("grid/base/a.c", "int orders;"),
+    ("grid/uv/a.c", "const char *text = \"payment ledger %s\";"),
+    ("grid/node/a.c", "const char *text = \"past it new orders get BUSY\";"),
+    ("grid/node/a.c", "const char *text = \"the order id is too long\";"),
+    ("grid/node/a.c", "const char *text = \"in order lines\";"),
+    ("grid/node/a.c", "const char *text = \"moneyDigits\";"),
+    ("grid/node/a.c", "int stock_of_product; /* a comment */"),
+    ("raft/a.c", "int customers;"),
+    ("client/a.c", "int64_t currencies;"),
+    ("client/a.c", "int url = 0; /* x */ int refund;"),
+    ("proto/grid/v1/a.proto", "  string saga_id = 3;"),
+    ("proto/grid/v1/a.proto", "  OrderLine line = 3;"),
+]
+GENERAL = [
+    ("grid/partition/a.c", "/* sagas, orders, payments and money */ static int flows;"),
+    ("grid/partition/a.c", "// an order of a customer"),
+    ("grid/base/a.c", "#define byte_order 1"),
+    ("grid/base/a.c", "int relaxed = memory_order_relaxed;"),
+    ("grid/base/a.c", "int border, recorder, ordered, reorder, moneyless;"),
+    ("grid/base/a.c", "uint32_t standing_order; int order_by;"),
+    ("grid/node/a.c", "const char *text = \"stopped in order, exit code %d, ordered by time\";"),
+    ("grid/node/a.c", "const char *text = \"messages out of order\";"),
+    ("grid/node/a.c", "const char letter = '\"'; /* \" order */"),
+    ("services/a.c", "int order_id, saga, payment;"),
+    ("proto/service/order/v1/a.proto", "  string order_id = 1;"),
+    ("tests/sim/a.c", "int order_id;"),
+]
+
+
+def words(path, line):
+    """What tools/layers says of a tree with this line in it."""
+    with tempfile.TemporaryDirectory() as root:
+        for name, text in ((path, line), ("grid/base/z.c", "int z;")):
+            os.makedirs(os.path.dirname(os.path.join(root, name)), exist_ok=True)
+            with open(os.path.join(root, name), "w", encoding="utf-8") as file:
+                file.write(f"/* a comment\n */\n{text}\n")
+        return subprocess.run([sys.executable, sys.argv[1], "--root", root], stdout=subprocess.PIPE, encoding="utf-8", check=False)
 
 
 CALLEE = "#include \"grid/store/b.h\"\nint b_get(void)\n{\n    return a_get();\n}\n"
@@ -156,6 +208,16 @@ def layers(rows):
         return subprocess.run([sys.executable, sys.argv[1], "--root", root], stdout=subprocess.PIPE, encoding="utf-8", check=False)
 
 
+def check_words(tap):
+    for path, line in BUSINESS:
+        run = words(path, line)
+        found = re.search(r"^" + re.escape(path) + r":3: the core knows no business", run.stdout, re.MULTILINE)
+        tap.check(f"{path} may not say {line}", found is not None and run.returncode == 1, run.stdout)
+    for path, line in GENERAL:
+        run = words(path, line)
+        tap.check(f"{path} may say {line}", run.returncode == 0, run.stdout)
+
+
 def main():
     tap = Tap()
     for path, include in FORBIDDEN:
@@ -168,6 +230,7 @@ def main():
     check_circles(tap)
     check_rooms(tap)
     check_private(tap)
+    check_words(tap)
     tap.check("an empty tree is not a success", layers([]).returncode == 1)
     return tap.end()
 

@@ -50,7 +50,7 @@ static const struct setting settings[] = {
     {"log.disk_bytes", SETTING_NUMBER64, FIELD(node.log_disk_bytes_max), LOG_DISK_BYTES_LEAST, 1ull << 44, NULL, "replicated log on disk; past it new commands get LOG_FULL; at least log.segment_bytes, and 8192 for each partition"},
     {"log.memory_bytes", SETTING_NUMBER64, FIELD(node.log_memory_bytes_max), LOG_MEMORY_BYTES_LEAST, 1ull << 44, NULL, "log entries in memory; past it likewise; at least 4096 for each partition"},
     {"log.segment_bytes", SETTING_PAGES64, FIELD(node.segment_bytes), LOG_SEGMENT_BYTES_LEAST, LOG_SEGMENT_BYTES_MOST, NULL, "size of one log file, a multiple of 4096"},
-    {"admission.load", SETTING_NUMBER64, FIELD(node.admission_load_max), 1, 1ull << 32, NULL, "messages and activities that the flows of one partition, for example sagas, may have waiting or to come; past it commands that begin one get BUSY"},
+    {"admission.load", SETTING_NUMBER64, FIELD(node.admission_load_max), 1, 1ull << 32, NULL, "messages and activities that the flows of one partition may have waiting or to come; past it commands that begin one get BUSY"},
     {"level.max", SETTING_NUMBER32, FIELD(node.level_max), LEVEL_FIRST, LEVEL_LAST, NULL, "for tests: behave as a version that supports feature levels up to it"},
     {"raft.election_timeout_ms", SETTING_NUMBER32, FIELD(node.election_timeout_ms), 50, 600000, NULL, "without a leader for this long a node stands for election"},
     {"raft.heartbeat_ms", SETTING_NUMBER32, FIELD(node.heartbeat_ms), 10, 60000, NULL, "at most a fifth of the election timeout"},

@@ -1,6 +1,6 @@
 /* Admission: whether a client's command may enter a partition (R6, ADR 0010).
  *
- * A command that begins a saga makes work for long after its answer: messages to other partitions, activities, timers.
+ * A command that begins a flow (for example a saga) makes work for long after its answer: messages to other partitions, activities, timers.
  * Services say how much at the most (worst_case), and of an aggregate, how much of that may still come (still_needs);
  * the partition adds the latter up, so that what is reserved follows from its state alone, on every replica. The leader
  * adds what it has packed and not yet seen applied. A command that asks for room is admitted while
@@ -8,7 +8,7 @@
  *     waiting messages and activities + reserved + under way + its own worst case <= load_max
  *
  * or when there is nothing else, so that the largest one gets through too. What follows from admitted commands, what other
- * partitions send, and whatever asks for no room (cancellations, refunds, maps) is never refused here (I19).
+ * partitions send, and whatever asks for no room (undoing, maps) is never refused here (I19).
  *
  * A new leader begins with nothing under way: what its predecessor proposed is applied before it serves. Pure; single
  * threaded. */

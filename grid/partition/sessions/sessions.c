@@ -8,15 +8,15 @@
 #include "grid/partition/sessions/session_results.h"
 
 /* Two queues of the same sessions: by their end, and by their last use. */
-enum order { BY_END, BY_USE, ORDERS };
+enum queue { BY_END, BY_USE, QUEUES };
 
 struct session {
     /* What every write touches comes first. */
     uint64_t used_ms, used_number;                 /* last use: when, and which of all uses it was */
     struct session_results results;
     uint64_t id, idle_ms;
-    uint64_t queued[ORDERS];                       /* place in each heap: not behind the true one */
-    size_t heap_at[ORDERS];
+    uint64_t queued[QUEUES];                       /* place in each heap: not behind the true one */
+    size_t heap_at[QUEUES];
 };
 
 /* Open addressing, at most half full. */
@@ -25,7 +25,7 @@ struct session_row { uint64_t id; struct session *session; };
 struct sessions {
     struct session_row *rows;
     unsigned rows_bits;                            /* 2^rows_bits rows; 0: none */
-    struct session **heaps[ORDERS];                /* by (queued, id); as many as sessions */
+    struct session **heaps[QUEUES];                /* by (queued, id); as many as sessions */
     size_t count, heaps_capacity;
     uint64_t uses;
     struct session *admitted;                      /* by the last request; NULL: none, or ended since */
@@ -36,9 +36,9 @@ static uint64_t due_ms(const struct session *session)
     return session->used_ms + session->idle_ms;
 }
 
-static uint64_t key_of(const struct session *session, enum order order)
+static uint64_t key_of(const struct session *session, enum queue queue)
 {
-    return order == BY_END ? due_ms(session) : session->used_number;
+    return queue == BY_END ? due_ms(session) : session->used_number;
 }
 
 static void use(struct sessions *sessions, struct session *session, uint64_t now_ms)
@@ -49,78 +49,78 @@ static void use(struct sessions *sessions, struct session *session, uint64_t now
 
 /* ---- heaps */
 
-static bool stands_before(const struct session *a, const struct session *b, enum order order)
+static bool stands_before(const struct session *a, const struct session *b, enum queue queue)
 {
-    return a->queued[order] != b->queued[order] ? a->queued[order] < b->queued[order] : a->id < b->id;
+    return a->queued[queue] != b->queued[queue] ? a->queued[queue] < b->queued[queue] : a->id < b->id;
 }
 
-static void heap_put(struct sessions *sessions, enum order order, size_t at, struct session *session)
+static void heap_put(struct sessions *sessions, enum queue queue, size_t at, struct session *session)
 {
-    sessions->heaps[order][at] = session;
-    session->heap_at[order] = at;
+    sessions->heaps[queue][at] = session;
+    session->heap_at[queue] = at;
 }
 
-static void heap_up(struct sessions *sessions, enum order order, struct session *session)
+static void heap_up(struct sessions *sessions, enum queue queue, struct session *session)
 {
-    struct session **heap = sessions->heaps[order];
-    size_t at = session->heap_at[order];
-    for (; at > 0 && stands_before(session, heap[(at - 1) / 2], order); at = (at - 1) / 2)
-        heap_put(sessions, order, at, heap[(at - 1) / 2]);
-    heap_put(sessions, order, at, session);
+    struct session **heap = sessions->heaps[queue];
+    size_t at = session->heap_at[queue];
+    for (; at > 0 && stands_before(session, heap[(at - 1) / 2], queue); at = (at - 1) / 2)
+        heap_put(sessions, queue, at, heap[(at - 1) / 2]);
+    heap_put(sessions, queue, at, session);
 }
 
-static void heap_down(struct sessions *sessions, enum order order, struct session *session)
+static void heap_down(struct sessions *sessions, enum queue queue, struct session *session)
 {
-    struct session **heap = sessions->heaps[order];
-    size_t at = session->heap_at[order];
+    struct session **heap = sessions->heaps[queue];
+    size_t at = session->heap_at[queue];
     for (size_t child; (child = 2 * at + 1) < sessions->count; at = child) {
-        if (child + 1 < sessions->count && stands_before(heap[child + 1], heap[child], order))
+        if (child + 1 < sessions->count && stands_before(heap[child + 1], heap[child], queue))
             child++;
-        if (!stands_before(heap[child], session, order))
+        if (!stands_before(heap[child], session, queue))
             break;
-        heap_put(sessions, order, at, heap[child]);
+        heap_put(sessions, queue, at, heap[child]);
     }
-    heap_put(sessions, order, at, session);
+    heap_put(sessions, queue, at, session);
 }
 
 static void heaps_add(struct sessions *sessions, struct session *session)
 {
     if (sessions->count == sessions->heaps_capacity) {
         sessions->heaps_capacity = sessions->heaps_capacity * 2 + 8;
-        for (unsigned i = 0; i < ORDERS; i++)
+        for (unsigned i = 0; i < QUEUES; i++)
             sessions->heaps[i] = memory_resize(sessions->heaps[i], sessions->heaps_capacity * sizeof(struct session *));
     }
     size_t at = sessions->count++;
-    for (unsigned i = 0; i < ORDERS; i++) {
-        session->queued[i] = key_of(session, (enum order)i);
-        heap_put(sessions, (enum order)i, at, session);
-        heap_up(sessions, (enum order)i, session);
+    for (unsigned i = 0; i < QUEUES; i++) {
+        session->queued[i] = key_of(session, (enum queue)i);
+        heap_put(sessions, (enum queue)i, at, session);
+        heap_up(sessions, (enum queue)i, session);
     }
 }
 
 static void heaps_remove(struct sessions *sessions, struct session *session)
 {
     sessions->count--;
-    for (unsigned i = 0; i < ORDERS; i++) {
+    for (unsigned i = 0; i < QUEUES; i++) {
         struct session *last = sessions->heaps[i][sessions->count];
         if (last == session)
             continue;
-        heap_put(sessions, (enum order)i, session->heap_at[i], last);
-        heap_up(sessions, (enum order)i, last);
-        heap_down(sessions, (enum order)i, last);
+        heap_put(sessions, (enum queue)i, session->heap_at[i], last);
+        heap_up(sessions, (enum queue)i, last);
+        heap_down(sessions, (enum queue)i, last);
     }
 }
 
 /* The first of all. A use only moves a session back, so its place is corrected when it comes to the front: that costs
  * no more than doing it with each use, and mostly nothing. */
-static struct session *heap_front(struct sessions *sessions, enum order order)
+static struct session *heap_front(struct sessions *sessions, enum queue queue)
 {
     REQUIRE(sessions->count > 0);
-    struct session *front = sessions->heaps[order][0];
-    while (front->queued[order] != key_of(front, order)) {
-        front->queued[order] = key_of(front, order);
-        heap_down(sessions, order, front);
-        front = sessions->heaps[order][0];
+    struct session *front = sessions->heaps[queue][0];
+    while (front->queued[queue] != key_of(front, queue)) {
+        front->queued[queue] = key_of(front, queue);
+        heap_down(sessions, queue, front);
+        front = sessions->heaps[queue][0];
     }
     return front;
 }
@@ -200,7 +200,7 @@ void sessions_close(struct sessions *sessions)
         return;
     for (size_t i = 0; i < sessions->count; i++)
         session_free(sessions->heaps[BY_END][i]);
-    for (unsigned i = 0; i < ORDERS; i++)
+    for (unsigned i = 0; i < QUEUES; i++)
         memory_free(sessions->heaps[i]);
     memory_free(sessions->rows);
     memory_free(sessions);
@@ -343,11 +343,11 @@ void sessions_holds(const struct sessions *sessions)
     for (size_t i = 0; i < rows; i++)
         filled += sessions->rows[i].session != NULL;
     HOLDS(filled == sessions->count);
-    for (unsigned order = 0; order < ORDERS; order++)
+    for (unsigned queue = 0; queue < QUEUES; queue++)
         for (size_t i = 0; i < sessions->count; i++) {
-            struct session *const *heap = sessions->heaps[order];
-            HOLDS(heap[i]->heap_at[order] == i && heap[i]->queued[order] <= key_of(heap[i], (enum order)order));
-            HOLDS(i == 0 || !stands_before(heap[i], heap[(i - 1) / 2], (enum order)order));
+            struct session *const *heap = sessions->heaps[queue];
+            HOLDS(heap[i]->heap_at[queue] == i && heap[i]->queued[queue] <= key_of(heap[i], (enum queue)queue));
+            HOLDS(i == 0 || !stands_before(heap[i], heap[(i - 1) / 2], (enum queue)queue));
         }
     for (size_t i = 0; i < sessions->count; i++) {
         const struct session *session = sessions->heaps[BY_END][i];
