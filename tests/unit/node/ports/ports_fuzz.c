@@ -14,6 +14,7 @@
 #include "grid/wire/frame.h"
 #include "grid/wire/messages/message.h"
 #include "grid/wire/negotiate.h"
+#include "services/registry.h"
 #include "tests/sim/world.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -41,7 +42,7 @@ static void on_open(void *context, struct host *host)
     char *note = NULL;
     member->metrics = metric_registry_open();
     struct node_options options = {.io = host_io(host), .logger = world_logger(member->world), .metrics = member->metrics,
-                                   .settings = &member->settings, .fatal = on_fatal, .context = member};
+                                   .settings = &member->settings, .services = registry_builtin(), .fatal = on_fatal, .context = member};
     ENSURE(node_open(&options, &member->node, &note) == GRID_ERR_OK);
 }
 
