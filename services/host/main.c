@@ -1,5 +1,5 @@
 /* The gridiron program: a node of the grid with the built-in services and the built-in payment provider. */
-#include "services/host/parts.h"
+#include "services/host/host.h"
 
 int main(int count, char **values)
 {

@@ -1,7 +1,7 @@
 /* Prints gridiron(8), from the tables of options and settings. Run by the build. */
 #include "grid/node/process/arguments.h"
 #include "grid/node/process/config.h"
-#include "services/host/parts.h"
+#include "services/host/host.h"
 #include "tools/manual/roff.h"
 
 static void put_options(struct buffer *out)

@@ -1,6 +1,6 @@
 /* What the gridiron program adds to a node of the grid: the built-in services and where their activities are run. */
-#ifndef SERVICES_HOST_PARTS_H
-#define SERVICES_HOST_PARTS_H
+#ifndef SERVICES_HOST_HOST_H
+#define SERVICES_HOST_HOST_H
 
 #include "grid/node/process/program.h"
 

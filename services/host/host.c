@@ -1,4 +1,4 @@
-#include "services/host/parts.h"
+#include "services/host/host.h"
 
 #include "services/host/ledger.h"
 #include "services/registry.h"
