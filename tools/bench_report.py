@@ -15,31 +15,32 @@ COLUMNS = ["Row", "Operation", "Load", "ops/s", "p50 ms", "p99 ms", "p99.9 ms", 
 
 HEAD = """# Baseline
 
-Written by `./tools/bench`; each row says when, and with which commit of Gridiron (+: and changes on top of it). Numbers are for comparison on one machine,
-not for what a cluster of several machines does: three processes of each system and the load share its processors. Rows that
-were measured twice, half an hour and some changes apart, differed by up to a third, those that wait for the disk most.
+`./tools/bench` writes this page. Each row names its date and the commit of Gridiron (+: with uncommitted changes). Gridiron is built with the build
+type `release`. The numbers compare systems on one machine, where three processes of each system and the load share the
+processors; a cluster of several machines has other numbers. Rows that were measured twice, half an hour and some changes apart,
+differed by up to a third; rows that wait for the disk differed most.
 
 ## Machine
 
 {facts}
 
-## How each system was asked
+## How each system was measured
 
-- **gridiron**: three nodes, 128 partitions, replication factor 3, `durability: fsync` (acknowledged after a majority has
-  synced), reads linearizable. Each row from a fresh cluster with `log.disk_bytes` and `log.memory_bytes` raised. Load:
-  `gridctl bench map` and `gridctl bench orders`; connections x operations under way on each; 100,000 keys (one
-  client alone: 10,000), values of 100 bytes. A saga is complete when its order is confirmed or cancelled; 1,000 products, none preferred. "half" rows are open
-  loops: latency counts from when an operation was meant to start.
-- **gridiron-tcp**: the same with `loopback: tcp`, which is what the others below use; `gridiron` itself talks over Unix sockets
-  when the other end is on the same machine.
+- **gridiron**: three nodes, 128 partitions, replication factor 3, `durability: fsync` (a write is acknowledged after a majority has
+  synced it), linearizable reads. Each row starts with a fresh cluster with raised `log.disk_bytes` and `log.memory_bytes`. Load:
+  `gridctl bench map` and `gridctl bench orders`; connections x operations in flight on each; 100,000 keys (one
+  client: 10,000), values of 100 bytes. A saga is complete when its order is confirmed or cancelled; 1,000 products, chosen evenly. "half" rows are
+  open loops: the latency of an operation counts from its planned start.
+- **gridiron-tcp**: the same with `loopback: tcp`; the other systems use TCP, too. `gridiron` uses Unix sockets between programs on the same
+  machine.
 - **etcd**: three members with their own data directories, default settings (every entry synced before it is acknowledged,
-  linearizable reads). Load: `h2load`, a C program for HTTP/2, sends gRPC `Put` and `Range` to the leader. Its limits: the same
-  request each time, so one key (values of 100 bytes); no open loop; nothing checks an answer but its HTTP status, so the
-  revision is held against the count of puts.
+  linearizable reads). Load: `h2load`, a C program for HTTP/2, sends gRPC `Put` and `Range` to the leader. Its limits: it repeats one
+  request, so there is one key (values of 100 bytes); it has no open loop; it checks only the HTTP status of an answer, so `./tools/bench`
+  compares the revision with the number of puts.
 - **redis-always**, **redis-everysec**: one primary, two replicas, append-only file on all three with `appendfsync always` or
-  `everysec`. Load: `redis-benchmark`, with pipelines for "x 16": 16 commands leave together, and the next 16 when all are
-  answered. **Its acknowledgement does not wait for replicas**: a primary that dies takes what it alone had with it, so no
-  row of Redis promises what Gridiron and etcd do. `WAIT` after each write would, and redis-benchmark cannot send it.
+  `everysec`. Load: `redis-benchmark`, with pipelines for "x 16": it sends 16 commands together, and the next 16 when all are
+  answered. **Redis acknowledges without waiting for replicas**: writes that only the primary has are lost when it dies, so no
+  row of Redis promises what Gridiron and etcd promise. `WAIT` after each write would promise it, but redis-benchmark cannot send it.
 
 ## Results
 
