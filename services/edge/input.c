@@ -23,6 +23,15 @@ static char *text_or_empty(struct fields *fields, const char *name)
     return fields_text(fields, name, arena_text(fields->arena, BYTES_NONE));
 }
 
+/* An id that was given must name something; NULL: none was. */
+static char *given_id(struct fields *fields, const char *name)
+{
+    char *id = fields_text(fields, name, NULL);
+    if (id != NULL && id[0] == 0)
+        fields_fail(fields, name, "must not be empty; leave it out to get one");
+    return id;
+}
+
 static char *currency(struct fields *fields, const char *name)
 {
     char *text = fields_required_text(fields, name);
@@ -69,7 +78,7 @@ bool input_customer(struct bytes text, struct arena *arena, struct input_command
     Account__V1__CreateCustomer customer;
     account__v1__create_customer__init(&customer);
     fields_begin(&fields, text, arena);
-    *ret_command = (struct input_command){.id = fields_text(&fields, "customerId", NULL),
+    *ret_command = (struct input_command){.id = given_id(&fields, "customerId"),
                                           .service = SERVICE_NUMBER_account,
                                           .type = ACCOUNT_CREATE_CUSTOMER};
     customer.email = fields_required_text(&fields, "email");
@@ -88,7 +97,7 @@ bool input_product(struct bytes text, struct arena *arena, struct input_command 
     Inventory__V1__CreateProduct product;
     inventory__v1__create_product__init(&product);
     fields_begin(&fields, text, arena);
-    *ret_command = (struct input_command){.id = fields_text(&fields, "productId", NULL),
+    *ret_command = (struct input_command){.id = given_id(&fields, "productId"),
                                           .service = SERVICE_NUMBER_inventory,
                                           .type = INVENTORY_CREATE_PRODUCT};
     product.sku = fields_required_text(&fields, "sku");
@@ -138,7 +147,7 @@ bool input_order(struct bytes text, struct arena *arena, struct input_order *ret
 {
     struct fields fields;
     fields_begin(&fields, text, arena);
-    *ret_order = (struct input_order){.order_id = fields_text(&fields, "orderId", NULL),
+    *ret_order = (struct input_order){.order_id = given_id(&fields, "orderId"),
                                       .customer_id = fields_required_text(&fields, "customerId"),
                                       .shipping_address = text_or_empty(&fields, "shippingAddress")};
     const char *method = fields_required_text(&fields, "paymentMethod"), *mode = fields_text(&fields, "mode", NULL);

@@ -6,7 +6,7 @@
  *   order     orderId?, customerId, lines: [{productId, quantity}], shippingAddress?, paymentMethod, mode?
  *
  * Checked here is what the schema cannot express (types, known words, whole numbers); bounds are the services' to check.
- * An id that is empty counts as given: the service refuses it. Text and messages live in the caller's arena. */
+ * Text and messages live in the caller's arena. */
 #ifndef SERVICES_EDGE_INPUT_H
 #define SERVICES_EDGE_INPUT_H
 

@@ -86,6 +86,7 @@ Test(input, says_what_is_wrong_with_an_order)
     refuses_order("{}", "customerId: is missing");
     refuses_order("{\"customerId\":7}", "customerId: must be text");
     refuses_order("{\"customerId\":\"\"}", "customerId: must not be empty");
+    refuses_order("{\"orderId\":\"\",\"customerId\":\"c\"}", "orderId: must not be empty");
     refuses_order("{\"customerId\":\"a\\u0000b\"}", "customerId: must not contain a NUL");
     refuses_order("{\"customerId\":\"c\"}", "paymentMethod: is missing");
     refuses_order("{\"customerId\":\"c\",\"paymentMethod\":\"SHELLS\"}",

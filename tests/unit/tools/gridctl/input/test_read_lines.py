@@ -165,6 +165,8 @@ def texts(line, *fields):
     for name, field in fields:
         plain = field.rstrip("?=")
         text = business_text(line.get(plain), plain == field)
+        if field.endswith("?") and text == b"":
+            raise Refused("an empty id")
         if text is not None or field.endswith("="):
             read.append((name, text or b""))
     return read
