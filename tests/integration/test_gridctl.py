@@ -60,7 +60,12 @@ def maps(tap, nodes):
     code, out, error = gridctl(PROGRAMS, nodes, "map", "get", "nothing", "--map", "m")
     tap.check("a key that is not there is exit 1", (code, out) == (1, "") and "nothing" in error, error)
     code, _, error = gridctl(PROGRAMS, nodes, "map", "cas", "greeting", "x", "--map", "m", "--version", "99999")
-    tap.check("a version conflict is exit 1", code == 1 and "VERSION_CONFLICT" in error, error)
+    tap.check("a version conflict is exit 1, and names both versions",
+              code == 1 and f"VERSION_CONFLICT: the entry has changed: its version is {version}, not 99999" in error, error)
+    code, _, error = gridctl(PROGRAMS, nodes, "map", "cas", "greeting", "x", "--map", "m", "--version", "0")
+    tap.check("so does one with an entry that should not exist", code == 1 and f"the entry exists: its version is {version}" in error, error)
+    code, _, error = gridctl(PROGRAMS, nodes, "map", "replace", "greeting", "x", "--map", "m", "--if-value", "bye")
+    tap.check("and one with another value", code == 1 and f"the entry has another value; its version is {version}" in error, error)
     code, _, error = gridctl(PROGRAMS, nodes, "map", "cas", "greeting", "bye", "--map", "m", "--version", str(version))
     tap.check("the right version wins", code == 0, error)
     code, _, error = gridctl(PROGRAMS, nodes, "map", "set", "k", "v", "--map", "order.view")

@@ -97,18 +97,47 @@ static void show_cleared(struct ctl *ctl, const struct grid_reply *reply)
 
 /* ---- one operation */
 
+/* An operation, for the message when its condition fails. */
+struct operated { struct map_asked asked; const struct grid_operation *operation; };
+
+/* A failed condition is told with both versions: what the entry has, and what was asked for. */
+static void on_operated(void *context, const struct grid_reply *reply)
+{
+    struct operated *operated = context;
+    const struct grid_operation *operation = operated->operation;
+    struct grid_reply told = *reply;
+    char note[120];
+    if (reply->outcome != GRID_OUTCOME_VERSION_CONFLICT) {
+        map_replied(&operated->asked, reply);
+        return;
+    }
+    bool by_value = operation->kind == GRID_REPLACE_IF_SAME || operation->kind == GRID_REMOVE_IF_SAME;
+    if (by_value)
+        snprintf(note, sizeof note, "the entry has another value; its version is %" PRIu64, reply->version);
+    else if (reply->version == 0)
+        snprintf(note, sizeof note, "the entry does not exist; you expected version %" PRIu64, operation->expected_version);
+    else if (operation->expected_version == 0)
+        snprintf(note, sizeof note, "the entry exists: its version is %" PRIu64, reply->version);
+    else
+        snprintf(note, sizeof note, "the entry has changed: its version is %" PRIu64 ", not %" PRIu64, reply->version,
+                 operation->expected_version);
+    told.note = note;
+    map_replied(&operated->asked, &told);
+}
+
 static int operate(struct ctl *ctl, struct grid_operation *operation, const struct grid_idempotency *idempotency,
                    void (*show)(struct ctl *ctl, const struct grid_reply *reply))
 {
-    struct map_asked asked;
-    struct grid_call call = map_call(ctl, &asked, show);
+    struct operated operated = {.operation = operation};
+    struct grid_call call = map_call(ctl, &operated.asked, show);
+    call.done = on_operated;
     operation->key = map_key(ctl);
     call.idempotency = idempotency;
     int code = ctl_connect(ctl);
     if (code != EXIT_DONE)
         return code;
     grid_client_operate(ctl->client, map_name(ctl), operation, &call);
-    return map_finish(ctl, &asked);
+    return map_finish(ctl, &operated.asked);
 }
 
 /* With the value, the ttl and the idempotency key of the command line. */
