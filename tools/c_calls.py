@@ -104,7 +104,7 @@ class Source:
                 self.used.update(uses(head[head.index("="):]))
         for macro in macros:
             called = re.match(r"\s*(\w+)\(", macro)
-            if called is not None:
+            if called is not None and len(called.group(1)) > 1:      # X of lists is whatever its user defines
                 (self.own if path.endswith(".c") else self.shared).add(called.group(1))
             self.used.update(uses(DEFINE.sub("", macro, count=1)))
 

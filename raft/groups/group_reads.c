@@ -226,10 +226,22 @@ static bool on_confirm(void *context, struct node_id from, const struct frame *f
     return valid;
 }
 
+/* The group is not whole here and asks for itself (rejoin.h): who said that its term is this one. */
+static void count_term(struct group *group, size_t member, struct confirm_row row)
+{
+    if (row.term != guard_term(&group->guard))
+        return;
+    if (group->rejoin.confirmed_term != row.term) {
+        group->rejoin.confirmed_term = row.term;
+        group->rejoin.confirmed = 0;
+    }
+    group->rejoin.confirmed |= UINT32_C(1) << member;
+}
+
 static void count_answer(struct group *group, size_t position, struct confirm_row row)
 {
     if (group->rejoin.step != REJOIN_WHOLE) {
-        rejoin_confirmed(group, position, row);
+        count_term(group, position, row);
         return;
     }
     if (!guard_ready(&group->guard) || row.term != guard_term(&group->guard) || row.sequence > group->read_sequence)

@@ -29,27 +29,6 @@ static void run_fatal(void *context)
     set->fatal(set->context, set->failed_err, set->failed_what);
 }
 
-void group_set_fail(struct group_set *set, enum grid_err err, const char *what)
-{
-    if (set->failed || set->closing)
-        return;
-    set->failed = true;
-    set->failed_err = err;
-    snprintf(set->failed_what, sizeof set->failed_what, "%s", what);
-    clock_timer_stop(set->io->clock, &set->tick_timer);
-    for (uint32_t i = 0; i < set->groups_count; i++)
-        group_reads_fail(&set->groups[i], GRID_ERR_UNAVAILABLE);
-    clock_defer(set->io->clock, &set->fatal_deferred);
-}
-
-size_t group_set_position(const struct group_set *set, struct node_id node)
-{
-    size_t i = 0;
-    while (i < set->members_count && !node_id_equal(set->members[i], node))
-        i++;
-    return i;
-}
-
 /* ---- frames that wait for the disk */
 
 /* What was said meanwhile must not turn up on another connection: see link_ended. */
@@ -59,13 +38,6 @@ static void send_held(void *context, size_t member, struct bytes frame)
     struct buffer *out = peers_output(set->peers, set->members[member]);
     if (out != NULL)
         buffer_append(out, frame);
-}
-
-struct buffer *group_set_hold(struct group_set *set, uint32_t group, struct node_id to, enum held_kind kind, uint64_t lsn)
-{
-    struct held_key key = {group, group_set_position(set, to), kind};
-    REQUIRE(key.member < set->members_count);
-    return held_put(&set->held, key, guard_term(&set->groups[group].guard), lsn);
 }
 
 /* Members that this node can talk to, itself included. */

@@ -86,9 +86,10 @@ void group_init(struct group *group, struct group_set *set, uint32_t number, str
 void group_drop_proposals(struct group *group);
 bool group_admits_log(struct group *group);         /* the machine, the recovered log; before start only */
 
-/* group_set.c: stops everything and reports once, from the loop. */
+/* group_failure.c: stops everything and reports once, from the loop. */
 void group_set_fail(struct group_set *set, enum grid_err err, const char *what);
-/* Position among the members, or their number. */
+
+/* group_members.c. Position among the members, or their number. */
 size_t group_set_position(const struct group_set *set, struct node_id node);
 /* Where a whole frame is written that must not leave before the log is durable up to `lsn` (held_put). */
 struct buffer *group_set_hold(struct group_set *set, uint32_t group, struct node_id to, enum held_kind kind, uint64_t lsn);

@@ -295,17 +295,6 @@ static void go_on(struct group *group)
         become_whole(group);
 }
 
-void rejoin_confirmed(struct group *group, size_t member, struct confirm_row row)
-{
-    if (row.term != guard_term(&group->guard))
-        return;
-    if (group->rejoin.confirmed_term != row.term) {
-        group->rejoin.confirmed_term = row.term;
-        group->rejoin.confirmed = 0;
-    }
-    group->rejoin.confirmed |= UINT32_C(1) << member;
-}
-
 static void ask_terms(struct group_set *set)
 {
     struct buffer rows = {0};

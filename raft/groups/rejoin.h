@@ -69,7 +69,5 @@ void rejoin_tick(struct group_set *set);
 /* wal_options.segment_begun; only with a manifest. */
 void rejoin_segment_begun(struct group_set *set, uint64_t segment_end);
 void rejoin_link(struct group_set *set, struct node_id peer, bool up);
-/* A member's answer to a row of FRAME_CONFIRM that this node asked for itself. */
-void rejoin_confirmed(struct group *group, size_t member, struct confirm_row row);
 
 #endif

@@ -38,11 +38,6 @@ static struct guard *guard_of(struct raft *raft)
     return guard;
 }
 
-bool guard_enabled(const struct guard *guard, enum guard_shim shim)
-{
-    return (guard->options.disabled & UINT64_C(1) << shim) == 0;
-}
-
 bool guard_holds(const struct guard *guard)
 {
     const struct raft *raft = &guard->raft;
@@ -275,8 +270,11 @@ bool guard_members_match(const struct guard *guard, const struct node_id *member
     return count == members_count && found == count;
 }
 
-void guard_before_load(struct guard *guard, const struct wal_group_state *loaded)
+/* ---- what the library's disk and wire report */
+
+static void before_load(void *context, const struct wal_group_state *loaded)
 {
+    struct guard *guard = context;
     uint64_t ids[REPLICAS_MAX];
     if (!guard_enabled(guard, GUARD_S14) || loaded->entries_count == 0)
         return;
@@ -286,6 +284,33 @@ void guard_before_load(struct guard *guard, const struct wal_group_state *loaded
         return;
     guard->io.base.set_term(&guard->io.base, guard->io.term + 1);
     guard->io.base.set_vote(&guard->io.base, ids[0]);
+}
+
+static void append_done(void *context, struct raft_io_append *request, raft_io_append_cb done, uint64_t last_index, int status)
+{
+    struct guard *guard = context;
+    if (status == 0)
+        guard_message_stored(guard, last_index);
+    done(request, status);
+    settle(guard);
+}
+
+static bool outgoing(void *context, struct raft_message *message)
+{
+    return guard_message_leave(context, message);
+}
+
+static void lost(void *context, struct node_id to)
+{
+    guard_message_lost(context, to);
+}
+
+static size_t entry_size(void *context, uint64_t index)
+{
+    const struct guard *guard = context;
+    const struct raft_entry *entry = guard_log_entry(&guard->raft, index);
+    REQUIRE(entry != NULL);
+    return entry->buf.len;
 }
 
 /* ---- life */
@@ -298,7 +323,10 @@ void guard_init(struct guard *guard, const struct guard_options *options, struct
     *guard = (struct guard){.options = *options, .state_told = RAFT_FOLLOWER};
     guard->fsm = (struct raft_fsm){.version = 1, .data = guard, .apply = fsm_apply, .snapshot = fsm_snapshot,
                                    .restore = fsm_restore};
-    group_io_init(&guard->io, host, guard, group, state);
+    struct group_io_events events = {
+        .context = guard, .before_load = before_load, .append_done = append_done, .outgoing = outgoing, .lost = lost,
+        .entry_size = entry_size, .by_number = guard_enabled(guard, GUARD_S6)};
+    group_io_init(&guard->io, host, &events, group, state);
     guard->term_told = guard->io.term;
     char address[24];
     snprintf(address, sizeof address, "%u", options->self.value);
@@ -566,15 +594,6 @@ void guard_transfer(struct guard *guard, struct node_id target)
     settle(guard);
 }
 
-void guard_append_done(struct guard *guard, struct raft_io_append *request, raft_io_append_cb done, uint64_t last_index,
-                       int status)
-{
-    if (status == 0)
-        guard_message_stored(guard, last_index);
-    done(request, status);
-    settle(guard);
-}
-
 /* ---- questions */
 
 enum guard_role guard_role(const struct guard *guard)
@@ -656,11 +675,4 @@ struct node_id guard_leader(const struct guard *guard)
 uint32_t guard_voters(const struct guard *guard)
 {
     return guard_log_voters(&guard->raft);
-}
-
-size_t guard_entry_size(const struct guard *guard, uint64_t index)
-{
-    const struct raft_entry *entry = guard_log_entry(&guard->raft, index);
-    REQUIRE(entry != NULL);
-    return entry->buf.len;
 }

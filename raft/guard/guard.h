@@ -13,29 +13,8 @@
 #include <raft.h>
 
 #include "grid/base/limits.h"
-#include "raft/groups/group_io.h"
-
-/* Bits of group_shims.disabled: shim n is bit n, the variants S1b and S3b are bits 33 and 35. */
-enum guard_shim {
-    GUARD_S1 = 1,
-    GUARD_S2 = 2,
-    GUARD_S3 = 3,
-    GUARD_S4 = 4,
-    GUARD_S5 = 5,
-    GUARD_S6 = 6,
-    GUARD_S7 = 7,
-    GUARD_S9 = 9,
-    GUARD_S10 = 10,
-    GUARD_S12 = 12,
-    GUARD_S13 = 13,
-    GUARD_S14 = 14,
-    GUARD_S17 = 17,
-    GUARD_S21 = 21,
-    GUARD_S23 = 23,
-    GUARD_S24 = 24,
-    GUARD_S1B = 33,
-    GUARD_S3B = 35,
-};
+#include "raft/guard/group_io.h"
+#include "raft/guard/guard_shims.h"
 
 struct guard_events {
     void *context;
@@ -126,12 +105,6 @@ bool guard_caught_up(const struct guard *guard);
 /* Gives this node's vote of the present term to its leader, which has been elected: nobody else gets it. */
 void guard_vote_for_leader(struct guard *guard);
 
-/* From group_io. */
-void guard_before_load(struct guard *guard, const struct wal_group_state *loaded);
-void guard_append_done(struct guard *guard, struct raft_io_append *request, raft_io_append_cb done, uint64_t last_index,
-                       int status);
-/* Corrects a message on its way out; false: it must not leave. */
-bool guard_outgoing(struct guard *guard, struct raft_message *message);
 /* The link to `node` ended, as it does when a process dies. Who followed it follows nobody now, may vote for others, and stands
  * for election after a few heartbeats instead of the election timeout, unless a leader is heard before. Only liveness depends on
  * this: a link can end for many reasons. Returns whether `node` was followed. */
@@ -145,9 +118,6 @@ void guard_links_complete(struct guard *guard);
 /* Another link came up, and with it a majority is linked. Who stood for election in vain, as everybody does during a cut, stands
  * again within a few heartbeats instead of an election timeout. */
 void guard_links_suffice(struct guard *guard);
-/* An AppendEntries to `to` was dropped because there is no link, or too much waits on it. */
-void guard_lost(struct guard *guard, struct node_id to);
-
 enum guard_role { GUARD_FOLLOWER, GUARD_CANDIDATE, GUARD_LEADER };
 enum guard_role guard_role(const struct guard *guard);
 /* Leader whose own barrier is committed and applied. */
@@ -165,8 +135,6 @@ uint64_t guard_applied_index(const struct guard *guard);
 uint64_t guard_last_index(const struct guard *guard);
 struct node_id guard_leader(const struct guard *guard);
 uint32_t guard_voters(const struct guard *guard);
-size_t guard_entry_size(const struct guard *guard, uint64_t index);
-bool guard_enabled(const struct guard *guard, enum guard_shim shim);
 bool guard_holds(const struct guard *guard);
 
 #endif

@@ -313,14 +313,14 @@ static void cut_append(struct guard *guard, uint64_t to, struct raft_append_entr
     guard->cut_first[position] = append->prev_log_index + 1;
 }
 
-void guard_lost(struct guard *guard, struct node_id to)
+void guard_message_lost(struct guard *guard, struct node_id to)
 {
     unsigned position = guard_log_position(&guard->raft, to.value);
     if (position < REPLICAS_MAX)
         guard->lost[position] = true;
 }
 
-bool guard_outgoing(struct guard *guard, struct raft_message *message)
+bool guard_message_leave(struct guard *guard, struct raft_message *message)
 {
     struct raft_request_vote_result *vote = &message->request_vote_result;
     switch (message->type) {

@@ -9,6 +9,10 @@ enum { GUARD_PROGRESS_PROBE = 0, GUARD_PROGRESS_PIPELINE = 1 };
 
 /* Hands a message to the library, corrected, or drops it, or keeps it for later. Takes the entries. */
 void guard_message_deliver(struct guard *guard, struct raft_message *message);
+/* Corrects a message on its way out; false: it must not leave. */
+bool guard_message_leave(struct guard *guard, struct raft_message *message);
+/* An AppendEntries to `to` was dropped because there is no link, or too much waits on it. */
+void guard_message_lost(struct guard *guard, struct node_id to);
 /* Whether answers must wait (S2), and the next of those that waited. */
 bool guard_message_holding(const struct guard *guard);
 void guard_message_release(struct guard *guard);

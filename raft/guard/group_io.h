@@ -6,18 +6,32 @@
  * - append requests complete in order, only when durable, never from inside the call;
  * - send requests complete right after the library returned (group_io_complete_sends), never from inside the call;
  * - answers are never refused: the library frees their entries twice when sending one fails; nor are AppendEntries, which
- *   it would gather again for every proposal while a peer is away (guard_lost).
+ *   it would gather again for every proposal while a peer is away (events.lost).
  *
  * One group_io_host per set, one group_io per group, embedded in its guard. Single threaded. */
-#ifndef RAFT_GROUPS_GROUP_IO_H
-#define RAFT_GROUPS_GROUP_IO_H
+#ifndef RAFT_GUARD_GROUP_IO_H
+#define RAFT_GUARD_GROUP_IO_H
 
 #include <raft.h>
 
 #include "grid/base/ids.h"
 #include "raft/wal/wal.h"
 
-struct guard;
+/* What is corrected on the way between library, disk and wire: by the guard. All given. */
+struct group_io_events {
+    void *context;
+    /* Before the library loads what recovery found. */
+    void (*before_load)(void *context, const struct wal_group_state *loaded);
+    /* An append is durable (status 0) or failed; calls `done`. */
+    void (*append_done)(void *context, struct raft_io_append *request, raft_io_append_cb done, uint64_t last_index, int status);
+    /* Corrects a message on its way out; false: it must not leave. */
+    bool (*outgoing)(void *context, struct raft_message *message);
+    /* An AppendEntries to `to` was dropped because there is no link, or too much waits on it. */
+    void (*lost)(void *context, struct node_id to);
+    /* Bytes of an entry that the library has. */
+    size_t (*entry_size)(void *context, uint64_t index);
+    bool by_number;                            /* S6: the address of an answer may be garbage; only the number is looked at */
+};
 
 enum group_io_link { GROUP_IO_UNKNOWN, GROUP_IO_DOWN, GROUP_IO_UP };
 
@@ -46,7 +60,7 @@ struct group_io_send { struct raft_io_send *request; raft_io_send_cb done; };
 struct group_io {
     struct raft_io base;
     struct group_io_host *host;
-    struct guard *guard;
+    struct group_io_events events;
     uint32_t group;
     struct wal_group_state loaded;             /* until load */
     uint64_t term, vote;
@@ -64,7 +78,7 @@ struct group_io {
 enum { GROUP_IO_ENTRY_BYTES = 96 };
 
 /* Takes `state`. */
-void group_io_init(struct group_io *io, struct group_io_host *host, struct guard *guard, uint32_t group,
+void group_io_init(struct group_io *io, struct group_io_host *host, const struct group_io_events *events, uint32_t group,
                    struct wal_group_state *state);
 /* Frees what is left when the library never ran or has been closed. */
 void group_io_close(struct group_io *io);
@@ -77,7 +91,7 @@ void group_io_each_command(const struct group_io *io, void (*each)(void *context
 bool group_io_may_leave(const struct group_io *io);
 void group_io_complete_sends(struct group_io *io);
 
-/* Completes appends up to `lsn` through guard_append_done. */
+/* Completes appends up to `lsn` through events.append_done. */
 void group_io_durable(struct group_io_host *host, uint64_t lsn);
 /* Completes every append in flight as failed: what the library would see without fail-stop (S10). */
 void group_io_fail(struct group_io_host *host);

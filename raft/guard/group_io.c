@@ -1,11 +1,10 @@
-#include "raft/groups/group_io.h"
+#include "raft/guard/group_io.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
-#include "raft/guard/guard.h"
 
 struct group_append {
     struct group_append *next;
@@ -118,7 +117,7 @@ static int io_truncate(struct raft_io *base, raft_index index)
     struct group_io *io = io_of(base);
     REQUIRE(index >= 1 && index < io->next_index);
     for (uint64_t i = index; i < io->next_index; i++)
-        uncount_bytes(io, entry_cost(guard_entry_size(io->guard, i)));
+        uncount_bytes(io, entry_cost(io->events.entry_size(io->events.context, i)));
     wal_append_truncate(io->host->wal, io->group, index);
     io->next_index = index;
     return 0;
@@ -156,7 +155,7 @@ static int io_load(struct raft_io *base, raft_term *term, raft_id *vote, struct 
 {
     struct group_io *io = io_of(base);
     struct wal_group_state *loaded = &io->loaded;
-    guard_before_load(io->guard, loaded);
+    io->events.before_load(io->events.context, loaded);
     *term = io->term;
     *vote = io->vote;
     *snapshot = NULL;
@@ -224,10 +223,9 @@ static void queue_completion(struct group_io *io, struct raft_io_send *request, 
     io->sends[io->sends_count++] = (struct group_io_send){request, done};
 }
 
-/* S6: the address of an answer may be garbage; only the number is looked at. */
 static struct node_id destination(const struct group_io *io, const struct raft_message *message)
 {
-    if (guard_enabled(io->guard, GUARD_S6))
+    if (io->events.by_number)
         return (struct node_id){message->server_id <= UINT32_MAX ? (uint32_t)message->server_id : 0};
     return (struct node_id){(uint32_t)strtoul(message->server_address, NULL, 10)};
 }
@@ -245,11 +243,11 @@ static int io_send(struct raft_io *base, struct raft_io_send *request, const str
     struct node_id to = destination(io, message);
     enum group_io_link link = io->host->link(io->host->context, to);
     if (link != GROUP_IO_UP && message->type == RAFT_IO_APPEND_ENTRIES)
-        guard_lost(io->guard, to);
+        io->events.lost(io->events.context, to);
     else if (link != GROUP_IO_UP && !is_answer(message))
         return RAFT_NOCONNECTION;
     copy.server_id = to.value;
-    if (link == GROUP_IO_UP && guard_outgoing(io->guard, &copy))
+    if (link == GROUP_IO_UP && io->events.outgoing(io->events.context, &copy))
         io->host->send(io->host->context, io->group, &copy, io->meta_lsn);
     queue_completion(io, request, done);
     return 0;
@@ -365,7 +363,7 @@ static void io_close(struct raft_io *base, raft_io_close_cb done)
 
 /* ---- life */
 
-void group_io_init(struct group_io *io, struct group_io_host *host, struct guard *guard, uint32_t group,
+void group_io_init(struct group_io *io, struct group_io_host *host, const struct group_io_events *events, uint32_t group,
                    struct wal_group_state *state)
 {
     *io = (struct group_io){
@@ -374,7 +372,7 @@ void group_io_init(struct group_io *io, struct group_io_host *host, struct guard
                  .send = io_send, .append = io_append, .truncate = io_truncate, .snapshot_put = io_snapshot_put,
                  .snapshot_get = io_snapshot_get, .time = io_time, .random = io_random},
         .host = host,
-        .guard = guard,
+        .events = *events,
         .group = group,
         .loaded = *state,
         .term = state->term,
@@ -419,7 +417,7 @@ void group_io_durable(struct group_io_host *host, uint64_t lsn)
 {
     while (host->appends_first != NULL && host->appends_first->lsn <= lsn) {
         struct group_append *append = pop_append(host);
-        struct guard *guard = append->io->guard;
+        const struct group_io_events *events = &append->io->events;
         struct raft_io_append *request = append->request;
         raft_io_append_cb done = append->done;
         uint64_t last_index = append->last_index;
@@ -427,7 +425,7 @@ void group_io_durable(struct group_io_host *host, uint64_t lsn)
         /* Written when it was queued, a flush ago: by now the processor has forgotten it. */
         if (host->appends_first != NULL)
             __builtin_prefetch(host->appends_first);
-        guard_append_done(guard, request, done, last_index, 0);
+        events->append_done(events->context, request, done, last_index, 0);
     }
 }
 
@@ -435,7 +433,8 @@ void group_io_fail(struct group_io_host *host)
 {
     while (host->appends_first != NULL) {
         struct group_append *append = pop_append(host);
-        guard_append_done(append->io->guard, append->request, append->done, append->last_index, RAFT_IOERR);
+        const struct group_io_events *events = &append->io->events;
+        events->append_done(events->context, append->request, append->done, append->last_index, RAFT_IOERR);
         raft_free(append);
     }
 }
