@@ -128,6 +128,8 @@ mount --rbind /dev "$1/root/dev"
 mount -t tmpfs none "$1/root/tmp"
 mount -t tmpfs none "$1/root/run"
 cp "$2" "$3" "$1/root/tmp/"
+# The index of all manual pages of the system would be made anew at each step.
+rm -f "$1/root/var/lib/man-db/auto-update"
 python3 -c 'import fcntl, socket, struct; fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sH14x", b"lo", 1))'
 exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
     chroot "$1/root" /usr/bin/python3 "/tmp/$(basename "$2")" inside "/tmp/$(basename "$3")"
