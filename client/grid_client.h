@@ -72,7 +72,8 @@ struct grid_bytes grid_text(const char *text);             /* borrows, without t
 struct grid_key { struct grid_bytes key, affinity; };
 struct grid_key grid_key_text(const char *key);
 
-struct grid_entry { struct grid_bytes key, affinity, value; uint64_t version; };
+/* ttl_ms: what is left of it, from a scan that asked; 0: none. */
+struct grid_entry { struct grid_bytes key, affinity, value; uint64_t version, ttl_ms; };
 
 /* One operation on one entry. Each either does what it says (OK) or names the condition that failed and writes nothing. */
 enum grid_operation_kind {
@@ -213,6 +214,8 @@ struct grid_scan_options {
     struct grid_bytes affinity;                            /* not empty: only entries of this affinity */
     struct grid_bytes key_prefix;                          /* not empty: only keys that begin so */
     uint32_t page;                                         /* entries a page; 0: 1000, at most 1000 */
+    bool ttl;                                              /* entries say how long they last; nodes before 0.1.0 cannot */
+    struct grid_bytes cursor;                              /* not empty: go on where grid_scan_cursor said */
 };
 
 /* ---- asynchronous: on the caller's loop */
@@ -287,6 +290,9 @@ const char *grid_client_cluster(const struct grid_client *client);
 /* Page after page; one call at a time. The client must stay open as long as the scan. */
 struct grid_scan *grid_scan_open(struct grid_client *client, const struct grid_scan_options *options);
 void grid_scan_next(struct grid_scan *scan, const struct grid_call *call);
+/* Where the next page begins, for a later scan of the same map, affinity and prefix; the scan of a cursor of other ones is
+ * INVALID. Opaque bytes, borrowed until the next call on the scan; empty after the last page. */
+struct grid_bytes grid_scan_cursor(struct grid_scan *scan);
 void grid_scan_close(struct grid_scan *scan);                                          /* not while a call is out */
 
 /* Changes of a map, in order per partition, each once; see grid_map_settings.journal. What was dropped before it could be

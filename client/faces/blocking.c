@@ -31,7 +31,7 @@ static const struct grid_entry *keep_entries(struct arena *arena, const struct g
     for (size_t i = 0; i < reply->entries_count; i++) {
         const struct grid_entry *from = &reply->entries[i];
         entries[i] = (struct grid_entry){keep(arena, from->key), keep(arena, from->affinity), keep(arena, from->value),
-                                         from->version};
+                                         from->version, from->ttl_ms};
     }
     return entries;
 }

@@ -99,7 +99,7 @@ static const struct grid_entry *entries_of(struct arena *arena, const struct res
     for (size_t i = 0; i < response->entries_count; i++) {
         const struct map_entry *from = &response->entries[i];
         entries[i] = (struct grid_entry){face_public(from->key), face_public(from->affinity),
-                                         face_public(from->value), from->version};
+                                         face_public(from->value), from->version, from->ttl_ms};
     }
     return entries;
 }

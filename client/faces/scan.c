@@ -3,18 +3,60 @@
 
 #include "client/faces/face.h"
 #include "grid/base/check.h"
+#include "grid/base/hash.h"
 #include "grid/base/memory.h"
 
 struct grid_scan {
     struct grid_client *client;
-    struct buffer map, affinity, key_prefix, cursor_key;
+    struct buffer map, affinity, key_prefix, cursor_key, cursor;
     uint32_t page, partition;
     uint64_t cursor_hash;
     bool placed, ended;                    /* placed: the first partition is known */
+    bool ttl, astray;                      /* astray: the cursor given is not one of this scan */
     struct grid_call call;
 };
 
 static void ask(struct grid_scan *scan);
+
+/* A cursor: u8 format, u64 hash of what is scanned, u32 partition, u64 hash of the last key looked at, that key. */
+enum { CURSOR_FORMAT = 1 };
+#define NOT_PLACED UINT32_MAX               /* a partition: the first page has not been asked for */
+
+static uint64_t scanned_hash(const struct grid_scan *scan)
+{
+    struct buffer all = {0};
+    buffer_append_sized(&all, buffer_bytes(&scan->map));
+    buffer_append_sized(&all, buffer_bytes(&scan->affinity));
+    buffer_append_sized(&all, buffer_bytes(&scan->key_prefix));
+    uint64_t hash = hash_xxh3(buffer_bytes(&all), 0);
+    buffer_close(&all);
+    return hash;
+}
+
+struct grid_bytes grid_scan_cursor(struct grid_scan *scan)
+{
+    buffer_clear(&scan->cursor);
+    if (scan->ended)
+        return (struct grid_bytes){0};
+    buffer_append_u8(&scan->cursor, CURSOR_FORMAT);
+    buffer_append_u64(&scan->cursor, scanned_hash(scan));
+    buffer_append_u32(&scan->cursor, scan->placed ? scan->partition : NOT_PLACED);
+    buffer_append_u64(&scan->cursor, scan->cursor_hash);
+    buffer_append(&scan->cursor, buffer_bytes(&scan->cursor_key));
+    return (struct grid_bytes){scan->cursor.data, scan->cursor.size};
+}
+
+static void go_to(struct grid_scan *scan, struct bytes cursor)
+{
+    struct reader reader = reader_of(cursor);
+    bool good = reader_u8(&reader) == CURSOR_FORMAT && reader_u64(&reader) == scanned_hash(scan);
+    scan->partition = reader_u32(&reader);
+    scan->cursor_hash = reader_u64(&reader);
+    buffer_append(&scan->cursor_key, reader_take(&reader, reader_left(&reader)));
+    scan->astray = !good || reader.failed;
+    scan->placed = scan->partition != NOT_PLACED;
+    scan->partition = scan->placed ? scan->partition : 0;
+}
 
 struct grid_scan *grid_scan_open(struct grid_client *client, const struct grid_scan_options *options)
 {
@@ -25,6 +67,9 @@ struct grid_scan *grid_scan_open(struct grid_client *client, const struct grid_s
     buffer_append_text(&scan->map, options->map);
     buffer_append(&scan->affinity, face_bytes(options->affinity));
     buffer_append(&scan->key_prefix, face_bytes(options->key_prefix));
+    scan->ttl = options->ttl;
+    if (options->cursor.size > 0)
+        go_to(scan, face_bytes(options->cursor));
     return scan;
 }
 
@@ -35,6 +80,7 @@ void grid_scan_close(struct grid_scan *scan)
     buffer_close(&scan->affinity);
     buffer_close(&scan->key_prefix);
     buffer_close(&scan->cursor_key);
+    buffer_close(&scan->cursor);
     memory_free(scan);
 }
 
@@ -94,7 +140,7 @@ static void ask(struct grid_scan *scan)
     struct client *core = face_core(scan->client);
     struct query query = {.kind = QUERY_SCAN, .map = buffer_bytes(&scan->map), .cursor_hash = scan->cursor_hash,
                           .cursor_key = buffer_bytes(&scan->cursor_key), .limit = scan->page,
-                          .affinity = buffer_bytes(&scan->affinity), .key_prefix = buffer_bytes(&scan->key_prefix)};
+                          .affinity = buffer_bytes(&scan->affinity), .key_prefix = buffer_bytes(&scan->key_prefix), .with_ttl = scan->ttl};
     struct client_call call = {.done = on_page, .context = scan, .deadline_ms = scan->call.timeout_ms};
     client_query(core, (struct partition_id){scan->partition}, &query, &call);
 }
@@ -104,6 +150,11 @@ static void on_ready(void *context, const struct client_result *result)
     struct grid_scan *scan = context;
     if (result->err != GRID_ERR_OK) {
         finish(scan, result);
+        return;
+    }
+    if (scan->astray || scan->partition >= client_partitions(face_core(scan->client))) {
+        finish(scan, &(struct client_result){.err = GRID_ERR_INVALID, .response = &NO_PAGE,
+                                             .note = "the cursor is not one of a scan of this map with these filters"});
         return;
     }
     if (!scan->placed && scan->affinity.size > 0)

@@ -6,6 +6,7 @@
 
 #include "grid/base/check.h"
 #include "grid/wire/protobuf_wire.h"
+#include "services/edge/base64.h"
 
 struct json json_to(struct buffer *out, bool indented)
 {
@@ -156,19 +157,9 @@ void json_put_null(struct json *json, const char *name)
 
 void json_put_base64(struct json *json, const char *name, struct bytes value)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     value_begin(json, name);
     buffer_append_u8(json->out, '"');
-    for (size_t i = 0; i < value.size; i += 3) {
-        size_t left = value.size - i;
-        uint32_t group = (uint32_t)value.data[i] << 16;
-        group |= left > 1 ? (uint32_t)value.data[i + 1] << 8 : 0;
-        group |= left > 2 ? (uint32_t)value.data[i + 2] : 0;
-        for (uint32_t digit = 0; digit < 4; digit++) {
-            char c = digits[group >> (18 - 6 * digit) & 0x3f];
-            buffer_append_u8(json->out, (uint8_t)(digit > left ? '=' : c));
-        }
-    }
+    base64_encode(value, json->out);
     buffer_append_u8(json->out, '"');
 }
 

@@ -234,9 +234,9 @@ def completion_bash(tap, folder):
         file.write(out)
     examples = os.path.join(ROOT, "examples", "ord")
     cases = (("gridctl clu", ["cluster"]), ("gridctl cluster ", ["status", "watch"]), ("gridctl map sca", ["scan"]),
-             ("gridctl -o json map ca", ["cas"]), ("gridctl map cas --v", ["--version"]),
-             ("gridctl cluster watch --o", ["--output"]), ("gridctl cluster watch --output ", ["table", "json"]),
-             ("gridctl cluster watch --output=j", ["json"]), ("gridctl -o ", ["table", "json"]),
+             ("gridctl -o json map ca", ["cas"]), ("gridctl map cas --v", ["--value-file", "--version"]),
+             ("gridctl cluster watch --o", ["--output"]), ("gridctl cluster watch --output ", ["table", "json", "ndjson", "yaml"]),
+             ("gridctl cluster watch --output=j", ["json"]), ("gridctl -o ", ["table", "json", "ndjson", "yaml"]),
              ("gridctl bench map --op m", ["mixed"]), ("gridctl journal tail --from ", ["oldest", "newest"]), ("gridctl map get --map ", []), ("gridctl completion ", ["bash", "zsh"]),
              (f"gridctl order submit --file {examples}", [os.path.join(ROOT, "examples", "orders.ndjson")]),
              ("gridctl nonsense ", []))

@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
 """What gridctl prints and returns is the truth: values alone, exit statuses, and nothing lost on the way."""
+import base64
+import json
 import subprocess
 import sys
 
-from fixture import Programs, Tap, cluster, cluster_status, gridctl
+import yaml
+
+from fixture import Programs, Tap, cluster, cluster_status, gridctl, run
 
 PROGRAMS = Programs(sys.argv)
 PARTITIONS = 8
@@ -62,6 +66,140 @@ def files(tap, nodes):
     tap.check("one at the limit is taken", binary(nodes, "map", "set", "k", "--value-file", "-", data=b"x" * 1024 * 1024)[0] == 0)
 
 
+def odd_entries():
+    """Keys, affinities and values that are no text, or text that shows badly."""
+    texts = [b"plain", "grün ☃".encode(), b"\x00\x01", bytes(range(256)), b'{"base64":"AAAA"}', b"\\x1b", b"\x1b[31mred", b"\xff\xfe", b" ", b"\xc2",
+             b'"quoted"', b"12.50", "\u202eright".encode(), b"null", b"line\nline"]
+    return [(texts[i % len(texts)] + str(i).encode(), texts[(i * 7) % len(texts)] if i % 3 == 0 else b"", texts[(i * 4 + 1) % len(texts)] if i % 11 else b"")
+            for i in range(120)]
+
+
+def line_of(key, affinity, value, **more):
+    def field(name, octets):
+        try:
+            return {name: octets.decode()}
+        except UnicodeDecodeError:
+            return {name + "Base64": base64.b64encode(octets).decode()}
+    return json.dumps({**field("key", key), **(field("affinity", affinity) if affinity else {}), **field("value", value), **more})
+
+
+def entries_of(text):
+    def octets(line, name):
+        return base64.b64decode(line[name + "Base64"]) if name + "Base64" in line else line.get(name, "").encode()
+    return {(octets(line, "key"), octets(line, "affinity"), octets(line, "value"), line.get("ttlMs", 0) > 0)
+            for line in map(json.loads, text.splitlines())}
+
+
+def round_trip(tap, nodes):
+    wanted = {(key, affinity, value, len(key) % 2 == 0) for key, affinity, value in odd_entries()}
+    text = "".join(line_of(*each[:3], **({"ttlMs": "10h"} if each[3] else {})) + "\n" for each in wanted)
+    code, out, error = gridctl(PROGRAMS, nodes, "map", "load", "--file", "-", "--map", "from", text=text)
+    tap.check("keys, affinities and values of any bytes are loaded", code == 0 and f"{len(wanted)} accepted" in out, out + error)
+    code, out, error = gridctl(PROGRAMS, nodes, "map", "scan", "--all", "-o", "ndjson", "--map", "from")
+    tap.check("a scan shows all of them, with affinity and ttl", code == 0 and entries_of(out) == wanted and not error, error)
+    code, loaded, error = gridctl(PROGRAMS, nodes, "map", "load", "--file", "-", "--map", "to", text=out)
+    tap.check("and feeds a load unchanged", code == 0, loaded + error)
+    path = nodes.path("export.ndjson")
+    code, _, error = gridctl(PROGRAMS, nodes, "map", "export", "--map", "to", "--file", path)
+    tap.check("an export says how many", code == 0 and f"{len(wanted)} entries of map to exported" in error, error)
+    code, _, error = gridctl(PROGRAMS, nodes, "map", "import", "--map", "again", "--file", path)
+    tap.check("an import reads it", code == 0, error)
+    code, out, _ = gridctl(PROGRAMS, nodes, "map", "export", "--map", "again")
+    tap.check("three times round nothing has changed", code == 0 and entries_of(out) == wanted)
+    longest = max(json.loads(line).get("ttlMs", 0) for line in out.splitlines())
+    tap.check("what is left of the ttl goes along", 9 * 3600 * 1000 < longest <= 10 * 3600 * 1000, str(longest))
+    got = json.loads(binary(nodes, "map", "get", "k", "--map", "f", "-o", "json")[1])
+    tap.check("get has the same encoding", base64.b64decode(got["valueBase64"]) == BINARY, str(got)[:200])
+    code, _, error = gridctl(PROGRAMS, nodes, "map", "export", "--map", "to", "--file", "/no/such/folder/file")
+    tap.check("an export that cannot be written is exit 1", code == 1 and "/no/such/folder" in error, error)
+
+
+def tables(tap, nodes):
+    def ctl(*arguments):
+        return gridctl(PROGRAMS, nodes, "map", *arguments, "--map", "t")
+    ctl("set", "grün", "☃ " * 3, "--affinity", "here")
+    ctl("set", "long", "x" * 5000)
+    ctl("set", "escape", "a\x1b[31m\nb\\x1b\u202e")
+    binary(nodes, "map", "set", "bytes", "--value-file", "-", "--map", "t", data=b"\xff\x00z")
+    _, out, _ = ctl("scan")
+    rows = {line.split()[0]: line for line in out.splitlines()}
+    tap.check("the affinity has a column", out.split()[:4] == ["KEY", "AFFINITY", "VERSION", "VALUE"] and rows["grün"].split()[1] == "here", out)
+    tap.check("UTF-8 is shown as text", "☃ ☃ ☃" in rows["grün"], out)
+    tap.check("long values are cut, with their size", "... (5000 bytes)" in rows["long"] and len(rows["long"]) < 200, out)
+    tap.check("control characters are escaped", r"a\x1b[31m\nb\x1b\u202e" in rows["escape"] and "\x1b" not in out and r"\xff\x00z" in rows["bytes"], out)
+    _, _, error = ctl("get", "no\x1b[31msuch")
+    tap.check("in messages too", r"no\x1b[31msuch" in error and "\x1b" not in error, error)
+
+
+def pages(tap, nodes):
+    text = "".join(f'{{"key":"k{i}","value":"{i}","affinity":"a{i % 3}"}}\n' for i in range(250))
+    gridctl(PROGRAMS, nodes, "map", "load", "--file", "-", "--map", "p", text=text)
+    def scan(*arguments):
+        return gridctl(PROGRAMS, nodes, "map", "scan", "--map", "p", *arguments)
+    code, out, error = scan()
+    tap.check("a scan that shows a part says so", code == 0 and len(out.splitlines()) == 101 and "there is more" in error, error)
+    code, out, error = scan("--limit", "250")
+    tap.check("one that shows all says nothing", code == 0 and len(out.splitlines()) == 251 and error == "", error)
+    tap.check("--all", len(scan("--all")[1].splitlines()) == 251 and len(scan("--limit", "0")[1].splitlines()) == 251)
+    for narrowed, count in (((), 250), (("--affinity", "a1"), 83), (("--prefix", "k1"), 111)):
+        seen, cursor, turns = [], (), 0
+        while turns < 60:
+            code, out, error = scan("--limit", "7", "-o", "ndjson", *narrowed, *cursor)
+            seen += [json.loads(line)["key"] for line in out.splitlines()]
+            turns += 1
+            if not error:
+                break
+            more = json.loads(error)
+            cursor = ("--cursor", more["cursor"])
+        tap.check(f"by 7 with cursors, {' '.join(narrowed) or 'all'}: each once", len(seen) == len(set(seen)) == count and
+                  turns == (count + 6) // 7, f"{len(seen)} {len(set(seen))} {turns}")
+    code, _, error = scan("--cursor", "nonsense")
+    tap.check("a cursor that is none is refused", code == 2 and "--cursor" in error, error)
+    code, _, error = gridctl(PROGRAMS, nodes, "map", "scan", "--map", "v", *cursor)
+    tap.check("so is one of another scan", code == 1 and "cursor" in error, error)
+    code, _, error = scan("--all", "--limit", "3")
+    tap.check("--all and --limit exclude each other", code == 2, error)
+
+
+def formats(tap, nodes):
+    code, out, error = gridctl(PROGRAMS, nodes, "map", "get", "nothing", "-o", "json")
+    shown = json.loads(error)["error"]
+    tap.check("errors are JSON when JSON was asked for", code == 1 and shown["command"] == "map get" and shown["exitStatus"] == 1 and
+              "no such key: nothing" in shown["message"], error)
+    code, _, error = gridctl(PROGRAMS, nodes, "map", "cas", "k", "x", "--version", "77", "--map", "t", "-o", "json")
+    tap.check("with the outcome", json.loads(error)["error"]["outcome"] == "VERSION_CONFLICT", error)
+    code, _, error = gridctl(PROGRAMS, nodes, "map", "get", "-o", "json")
+    tap.check("those of wrong usage too", code == 2 and json.loads(error)["error"]["exitStatus"] == 2, error)
+    code, _, error = gridctl(PROGRAMS, nodes, "map", "fetch", "--output=ndjson")
+    tap.check("whatever is wrong", code == 2 and "fetch" in json.loads(error)["error"]["message"], error)
+    for arguments in (("map", "scan", "--map", "p", "--all"), ("map", "scan", "--map", "from", "--all"), ("cluster", "status"), ("map", "list"),
+                      ("map", "get", "k", "--map", "f")):
+        _, as_json, _ = gridctl(PROGRAMS, nodes, *arguments, "-o", "json")
+        _, as_yaml, _ = gridctl(PROGRAMS, nodes, *arguments, "-o", "yaml")
+        _, as_lines, _ = gridctl(PROGRAMS, nodes, *arguments, "-o", "ndjson")
+        wanted, lines = json.loads(as_json), [json.loads(line) for line in as_lines.splitlines()]
+        for each in wanted + lines if isinstance(wanted, list) and arguments[1] == "scan" else []:
+            each.pop("ttlMs", None), each.pop("version", None)
+        read = yaml.safe_load(as_yaml)
+        for each in read if isinstance(read, list) and arguments[1] == "scan" else []:
+            each.pop("ttlMs", None), each.pop("version", None)
+        tap.check(f"{' '.join(arguments)}: YAML has what JSON has", read == wanted, as_yaml[:500])
+        tap.check(f"{' '.join(arguments)}: lines have it too", lines == (wanted if isinstance(wanted, list) else [wanted]), as_lines[:500])
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        for arguments in (("map", "get", "k", "--map", "f"), ("map", "scan", "--map", "p", "-o", "ndjson"), ("--help",), ("map", "list", "-o", "yaml")):
+            done = subprocess.run([PROGRAMS.path("gridctl"), *arguments, *(() if "--help" in arguments else ("--endpoints", nodes.endpoints()))],
+                                  stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
+            tap.check(f"{' '.join(arguments)} > /dev/full is an error", done.returncode == 1 and b"No space left" in done.stderr, str(done.stderr))
+    code, _, error = gridctl(PROGRAMS, nodes, "map", "set", "k", "-5")
+    tap.check("a value that looks like an option: says how", code == 2 and "gridctl map set ... -- -5" in error, error)
+    tap.check("and so it works", run([PROGRAMS.path("gridctl"), "map", "set", "--map", "t", "k", "--endpoints", nodes.endpoints(), "--", "-5"])[0] == 0 and
+              gridctl(PROGRAMS, nodes, "map", "get", "k", "--map", "t")[1] == "-5\n")
+    code, out, _ = run([PROGRAMS.path("gridctl"), "map", "--help"])
+    tap.check("the help of a group is of that group", code == 0 and out.startswith("usage: gridctl map COMMAND") and "\nmap:\n" in out, out[:100])
+    code, out, _ = run([PROGRAMS.path("gridctl"), "--help"])
+    tap.check("that of all has a header a group", code == 0 and "\nmap:\n  map set" in out and "\nsaga:\n  saga list" in out, out[:300])
+
+
 def health(tap, nodes):
     tap.check("a healthy cluster: exit 0", cluster_status(PROGRAMS, nodes)["healthy"] is True)
     nodes.kill([3])
@@ -74,7 +212,7 @@ def main():
     with cluster(PROGRAMS, nodes=3, partitions=PARTITIONS) as nodes:
         nodes.start(nodes.ids())
         nodes.wait_ready(nodes.ids())
-        for part in (values, files, health):
+        for part in (values, files, round_trip, tables, pages, formats, health):
             tap.attempt(part.__name__, lambda: part(tap, nodes))
     return tap.end()
 

@@ -294,7 +294,7 @@ static void random_query(struct prng *prng, struct arena *arena, struct buffer *
                           .map = random_text(prng, arena), .key = random_bytes(prng, arena),
                           .affinity = random_bytes(prng, arena), .cursor_hash = random_u64(prng),
                           .cursor_key = random_bytes(prng, arena), .limit = random_u32(prng),
-                          .key_prefix = random_bytes(prng, arena), .position = random_u64(prng),
+                          .key_prefix = random_bytes(prng, arena), .with_ttl = half(prng), .position = random_u64(prng),
                           .from = (enum journal_from)prng_range(prng, JOURNAL_OLDEST, JOURNAL_TIME),
                           .wait_ms = random_u64(prng)};
     query_encode(&query, out);
@@ -359,7 +359,7 @@ static void random_response(struct prng *prng, struct arena *arena, struct buffe
     struct map_entry *entries = arena_zero(arena, (response.entries_count + 1) * sizeof *entries);
     for (size_t i = 0; i < response.entries_count; i++)
         entries[i] = (struct map_entry){.key = random_bytes(prng, arena), .affinity = random_bytes(prng, arena),
-                                        .value = random_bytes(prng, arena), .version = random_u64(prng)};
+                                        .value = random_bytes(prng, arena), .version = random_u64(prng), .ttl_ms = random_u64(prng)};
     response.entries = entries;
     response.results = some_results(prng, arena, &response.results_count);
     response.journal = half(prng) ? some_page(prng, arena) : NULL;

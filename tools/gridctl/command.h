@@ -5,12 +5,15 @@
 #ifndef TOOLS_GRIDCTL_COMMAND_H
 #define TOOLS_GRIDCTL_COMMAND_H
 
+#include <stdio.h>
 #include <uv.h>
 
 #include "client/grid_client.h"
 #include "grid/base/bytes.h"
 #include "services/edge/json.h"
 
+/* Results are written as JSON for all but TABLE; NDJSON: the elements of an array as lines. */
+enum output { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_NDJSON, OUTPUT_YAML };
 enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_UNAVAILABLE = 3, EXIT_UNKNOWN = 4 };
 
 #define ENDPOINTS_DEFAULT "127.0.0.1:7400,127.0.0.1:7410,127.0.0.1:7420"
@@ -44,7 +47,12 @@ struct ctl {
     const char *context;                   /* --context; NULL: not given */
     char *endpoints_text;
     uint64_t timeout_ms;
-    bool json, color;
+    bool json, color;                      /* json: for programs, as `output` says */
+    enum output output;
+    uint64_t documents;                    /* that were written as YAML */
+    FILE *file;                            /* where results go; NULL: standard output */
+    const char *file_name;
+    bool unwritten;                        /* a write to standard output failed, which was said */
     uv_loop_t loop;
     struct grid_client *client;            /* NULL until ctl_connect */
     struct buffer out;
@@ -82,13 +90,21 @@ void ctl_close(struct ctl *ctl);
 /* Runs the loop until *done. */
 void ctl_wait(struct ctl *ctl, const bool *done);
 int ctl_exit_code(enum grid_outcome outcome);
-/* Says on standard error what failed; returns the exit code. `what` may be NULL. */
+
+/* ---- results, notes and errors (output.c) */
+/* Says on standard error what failed; returns the exit code. `what` may be NULL. For programs an error is a line of JSON,
+ * {"error": {"command", "outcome"?, "message", "exitStatus"}}. */
 int ctl_failed(const struct ctl *ctl, const char *what, const struct grid_reply *reply);
 int ctl_complain(const struct ctl *ctl, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* Says something beside the result, on standard error; nothing with -o json, which has it in the result. */
 void ctl_note(const struct ctl *ctl, const char *format, ...) __attribute__((format(printf, 2, 3)));
 struct json ctl_json(struct ctl *ctl);     /* writes to ctl->out */
 void ctl_json_end(struct ctl *ctl);        /* closing newline */
+/* `command` and `outcome` may be NULL. */
+void ctl_error_json(struct buffer *out, const struct command_row *command, int code, const char *outcome, struct bytes message);
+/* Writes what stands in ctl->out to standard output, in the format that was asked for. False: it cannot be written, which was
+ * said on standard error. main does so at the end; commands that go on for long do it themselves. */
+bool ctl_flush(struct ctl *ctl);
 
 /* ---- commands */
 int cluster_status(struct ctl *ctl);
@@ -122,6 +138,7 @@ int map_stats(struct ctl *ctl);
 int journal_tail(struct ctl *ctl);
 int map_size(struct ctl *ctl);
 int map_scan(struct ctl *ctl);
+int map_export(struct ctl *ctl);
 int map_load(struct ctl *ctl);
 int customer_create(struct ctl *ctl);
 int customer_get(struct ctl *ctl);

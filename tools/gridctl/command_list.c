@@ -1,11 +1,12 @@
 /* Every command of gridctl. */
 #include "tools/gridctl/bench/bench.h"
 #include "tools/gridctl/command.h"
+#include "tools/gridctl/commands/pager.h"
 
 const struct option_row COMMON_OPTIONS[] = {
     {"endpoints", 'e', "HOST:PORT,...", "nodes to connect to (GRIDIRON_ENDPOINTS; default: the context's, or 127.0.0.1:7400,:7410,:7420)"},
     {"context", 0, "NAME", "a name for endpoints (GRIDIRON_CONTEXT; default: the context in use, see gridctl context)"},
-    {"output", 'o', "table|json", "how results are shown (default table)"},
+    {"output", 'o', "table|json|ndjson|yaml", "how results are shown (default table); ndjson: lists as one object a line"},
     {"timeout", 't', "TIME", "how long one request may take: milliseconds, or 10s, 2m (default 10s)"},
     {"help", 'h', NULL, "this help"},
     {0},
@@ -13,7 +14,6 @@ const struct option_row COMMON_OPTIONS[] = {
 
 #define MAP_OPTION {"map", 'm', "NAME", "the map (default \"default\")"}
 #define AFFINITY_OPTION {"affinity", 'a', "TEXT", "decides the key's partition, and is part of its identity (default: the key)"}
-#define LIMIT_OPTION {"limit", 'n', "N", "at most so many; 0: all (default 100)"}
 #define BULK_OPTIONS                                                                \
     {"file", 'f', "FILE|-", "newline-delimited JSON; - is standard input"},         \
     {"strict", 0, NULL, "start no line after one was rejected"},                 \
@@ -65,19 +65,25 @@ static const struct option_row scan_options[] = {
     MAP_OPTION,
     {"affinity", 'a', "TEXT", "only entries of this affinity"},
     {"prefix", 'p', "TEXT", "only keys that begin with this text"},
-    LIMIT_OPTION,
+    PAGER_OPTIONS,
+    {0}};
+static const struct option_row export_options[] = {
+    MAP_OPTION,
+    {"affinity", 'a', "TEXT", "only entries of this affinity"},
+    {"prefix", 'p', "TEXT", "only keys that begin with this text"},
+    {"file", 'f', "FILE|-", "where the lines go (default -, standard output); a file appears when it is whole"},
     {0}};
 static const struct option_row load_options[] = {MAP_OPTION, BULK_OPTIONS, {0}};
 static const struct option_row create_options[] = {
     BULK_OPTIONS,
     {"new-ids", 0, NULL, "lines without an id get fresh ids (default: ids derived from their bytes, so a repetition creates nothing)"},
     {0}};
-static const struct option_row limit_options[] = {LIMIT_OPTION, {0}};
+static const struct option_row limit_options[] = {PAGER_OPTIONS, {0}};
 static const struct option_row order_list_options[] = {
-    {"status", 's', "pending|confirmed|cancelled", "only orders in this status"}, LIMIT_OPTION, {0}};
+    {"status", 's', "pending|confirmed|cancelled", "only orders in this status"}, PAGER_OPTIONS, {0}};
 static const struct option_row saga_list_options[] = {
     {"status", 's', "started|in_progress|completed|compensating|compensated|failed|timed_out", "only sagas in this status"},
-    LIMIT_OPTION,
+    PAGER_OPTIONS,
     {0}};
 static const struct option_row bench_map_options[] = {
     {"op", 0, "set|get|mixed", "the operation; mixed: half sets, half gets (default set)"},
@@ -157,8 +163,13 @@ const struct command_row COMMANDS[] = {
      map_stats},
     {"map", "size", "", 0, 0, "Counts the entries of a map.", map_options, "map size --map things", map_size},
     {"map", "scan", "", 0, 0, "Shows entries of a map, in the order of the partitions.", scan_options,
-     "map scan --map things --limit 0 -o json\nmap scan --prefix user-", map_scan},
-    {"map", "load", "", 0, 0, "Writes many entries, one {\"key\":...,\"value\":...} a line; affinity and ttlMs are optional fields.", load_options,
+     "map scan --map things --all -o json\nmap scan --prefix user-\nmap scan --map things --all -o ndjson | gridctl map load --map copy --file -",
+     map_scan},
+    {"map", "export", "", 0, 0, "Writes all entries of a map as lines, with what is left of their ttl, for map import.", export_options,
+     "map export --map things --file things.ndjson\nmap export --map things | gzip > things.ndjson.gz", map_export},
+    {"map", "import", "", 0, 0, "Writes the entries of an export, as map load does.", load_options,
+     "map import --map things --file things.ndjson", map_load},
+    {"map", "load", "", 0, 0, "Writes many entries, one {\"key\":...,\"value\":...} a line; affinity and ttlMs may stand beside them.", load_options,
      "map load --file entries.ndjson --map things\nmap load --file - < entries.ndjson", map_load},
     {"journal", "tail", "", 0, 0, "Shows the changes of a map whose journal is on.", tail_options,
      "journal tail --map things --from newest --follow\njournal tail --map things --from 2026-01-31T12:00:00Z -o json",

@@ -13,13 +13,6 @@ static bool wants_color(void)
     return isatty(STDOUT_FILENO) && (no_color == NULL || no_color[0] == 0);
 }
 
-static bool flush_output(struct buffer *out, FILE *to)
-{
-    bool written = out->size == 0 || fwrite(out->data, 1, out->size, to) == out->size;
-    buffer_close(out);
-    return fflush(to) == 0 && written;
-}
-
 int main(int count, char **arguments)
 {
     if (!standard_streams_open())
@@ -30,15 +23,19 @@ int main(int count, char **arguments)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     enum parse_result parsed = parse(&ctl, count, arguments, getenv("GRIDIRON_ENDPOINTS"), &text);
-    int code = parsed == PARSE_HELP ? EXIT_DONE : EXIT_USAGE;
-    if (parsed != PARSE_RUN) {
-        flush_output(&text, parsed == PARSE_HELP ? stdout : stderr);
+    int code = EXIT_DONE;
+    if (parsed == PARSE_USAGE) {
+        code = EXIT_USAGE;
+        fwrite(text.data, 1, text.size, stderr);
+    } else if (parsed == PARSE_HELP) {
+        buffer_append(&ctl.out, buffer_bytes(&text));
     } else {
         code = ctl.command->run(&ctl);
-        if (!flush_output(&ctl.out, stdout) && code == EXIT_DONE)
-            code = EXIT_FAILED;
-        ctl_close(&ctl);
     }
+    if (!ctl_flush(&ctl) && code == EXIT_DONE)
+        code = EXIT_FAILED;
+    ctl_close(&ctl);
+    buffer_close(&ctl.out);
     buffer_close(&text);
     parse_close(&ctl);
     return code;

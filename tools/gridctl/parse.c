@@ -58,12 +58,14 @@ static void help_command(struct buffer *text, const struct command_row *row)
 
 static void help_all(struct buffer *text, const char *group)
 {
-    buffer_append_text(text, "usage: gridctl GROUP COMMAND [arguments] [options]\n\n");
+    buffer_append_format(text, "usage: gridctl %s COMMAND [arguments] [options]\n", group != NULL ? group : "GROUP");
     for (size_t i = 0; i < COMMANDS_COUNT; i++) {
         const struct command_row *row = &COMMANDS[i];
         if (group != NULL && strcmp(group, row->group) != 0)
             continue;
         struct buffer left = {0};
+        if (i == 0 || strcmp(row->group, COMMANDS[i - 1].group) != 0)
+            buffer_append_format(text, "\n%s:\n", row->group);
         buffer_append_format(&left, "%s %s %s", row->group, row->name, row->arguments);
         buffer_append_format(text, "  %-42.*s %s\n", (int)left.size, (const char *)left.data, row->summary);
         buffer_close(&left);
@@ -120,6 +122,11 @@ static enum parse_result no_such_option(struct parser *parser, const struct opti
     size_t count = add_names(COMMON_OPTIONS, names, add_names(own, names, 0));
     const char *name = argument + (argument[1] == '-' ? 2 : 1);
     const char *near = argument[1] == '-' ? nearest_name(bytes_of(name, strcspn(name, "=")), names, count) : NULL;
+    if (near == NULL && parser->ctl->command != NULL && parser->ctl->command->arguments_max > 0 && argument[1] != '-') {
+        buffer_append_format(parser->text, "gridctl: no such option: %s; an argument that begins with a dash stands after --: "
+                             "gridctl %s %s ... -- %s\n", argument, parser->ctl->command->group, parser->ctl->command->name, argument);
+        return hint(parser);
+    }
     if (near == NULL)
         return wrong(parser, "no such option", argument);
     buffer_append_format(parser->text, "gridctl: no such option: %s; did you mean --%s?\n", argument, near);
@@ -264,6 +271,15 @@ bool ctl_take_endpoints(struct ctl *ctl, const char *text)
     return ctl->endpoints_count > 0;
 }
 
+static enum output output_of(const char *name)
+{
+    static const char *const names[] = {[OUTPUT_TABLE] = "table", [OUTPUT_JSON] = "json", [OUTPUT_NDJSON] = "ndjson", [OUTPUT_YAML] = "yaml"};
+    for (size_t i = 0; name != NULL && i < sizeof names / sizeof *names; i++)
+        if (strcasecmp(names[i], name) == 0)
+            return (enum output)i;
+    return OUTPUT_TABLE;
+}
+
 static enum parse_result settle(struct parser *parser, const char *endpoints)
 {
     struct ctl *ctl = parser->ctl;
@@ -273,7 +289,8 @@ static enum parse_result settle(struct parser *parser, const char *endpoints)
     if (ctl->arguments_count > row->arguments_max)
         return wrong(parser, "too many arguments", ctl->arguments[row->arguments_max]);
     const char *output = common(parser, "output"), *timeout = common(parser, "timeout"), *given = common(parser, "endpoints");
-    ctl->json = output != NULL && strcasecmp(output, "json") == 0;
+    ctl->output = output_of(output);
+    ctl->json = ctl->output != OUTPUT_TABLE;
     ctl->timeout_ms = TIMEOUT_MS_DEFAULT;
     if (timeout != NULL && (!duration_parse(bytes_of_text(timeout), &ctl->timeout_ms) || ctl->timeout_ms == 0 ||
                             ctl->timeout_ms > TIMEOUT_MS_MAX))
@@ -287,7 +304,7 @@ static enum parse_result settle(struct parser *parser, const char *endpoints)
     return PARSE_RUN;
 }
 
-enum parse_result parse(struct ctl *ctl, int count, char *const *arguments, const char *endpoints, struct buffer *text)
+static enum parse_result parse_all(struct ctl *ctl, int count, char *const *arguments, const char *endpoints, struct buffer *text)
 {
     struct parser parser = {.ctl = ctl, .text = text};
     const char *group = NULL;
@@ -325,6 +342,39 @@ enum parse_result parse(struct ctl *ctl, int count, char *const *arguments, cons
         return help ? PARSE_HELP : PARSE_USAGE;
     }
     return settle(&parser, endpoints);
+}
+
+/* The format counts for what is wrong before it too. */
+static bool wants_json(int count, char *const *arguments)
+{
+    for (int i = 1; i < count && strcmp(arguments[i], "--") != 0; i++) {
+        bool apart = strcmp(arguments[i], "-o") == 0 || strcmp(arguments[i], "--output") == 0;
+        const char *value = apart ? (i + 1 < count ? arguments[i + 1] : "") : strncmp(arguments[i], "--output=", 9) == 0 ? arguments[i] + 9
+                            : strncmp(arguments[i], "-o", 2) == 0 ? arguments[i] + 2 : "";
+        if (output_of(value) != OUTPUT_TABLE)
+            return true;
+    }
+    return false;
+}
+
+/* "gridctl: what is wrong\ntry: ...\n" as an error for programs. */
+static void text_to_json(const struct ctl *ctl, struct buffer *text)
+{
+    static const char name[] = "gridctl: ";
+    struct buffer line = {0};
+    size_t start = text->size > strlen(name) && memcmp(text->data, name, strlen(name)) == 0 ? strlen(name) : 0;
+    ctl_error_json(&line, ctl->command, EXIT_USAGE, NULL, bytes_of(text->data + start, text->size - start - 1));
+    buffer_append_u8(&line, '\n');
+    buffer_close(text);
+    *text = line;
+}
+
+enum parse_result parse(struct ctl *ctl, int count, char *const *arguments, const char *endpoints, struct buffer *text)
+{
+    enum parse_result result = parse_all(ctl, count, arguments, endpoints, text);
+    if (result == PARSE_USAGE && wants_json(count, arguments))
+        text_to_json(ctl, text);
+    return result;
 }
 
 void parse_close(struct ctl *ctl)

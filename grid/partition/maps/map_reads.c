@@ -65,8 +65,8 @@ static bool passes(const struct query *query, struct bytes key, struct bytes aff
     return query->affinity.size == 0 || bytes_equal(message_affinity(key, affinity), query->affinity);
 }
 
-static void scan(const struct maps *maps, const struct map_row *row, const struct query *query, struct arena *arena,
-                 struct response *response)
+static void scan(const struct maps *maps, const struct map_row *row, const struct query *query, uint64_t time_ms,
+                 struct arena *arena, struct response *response)
 {
     uint32_t limit = limit_of(query);
     struct map_entry *entries = arena_alloc(arena, limit * sizeof *entries);
@@ -85,6 +85,9 @@ static void scan(const struct maps *maps, const struct map_row *row, const struc
         table_key_split(at.key, &entry.key, &entry.affinity);
         if (!passes(query, entry.key, entry.affinity) || map_entry_ended(maps, row, at.key))
             continue;
+        uint64_t due_ms;
+        if (query->with_ttl && row->expiry != NULL && expiry_find(row->expiry, at.key, &due_ms))
+            entry.ttl_ms = left_ms(maps, due_ms, time_ms);
         bytes += at.key.size + at.value.size;
         entries[count++] = entry;
     }
@@ -214,7 +217,7 @@ void maps_query(const struct maps *maps, const struct query *query, uint64_t tim
     case QUERY_GET:
     case QUERY_CONTAINS: get(maps, row, query, time_ms, response); return;
     case QUERY_SIZE: response->count = size_of(maps, row); return;
-    case QUERY_SCAN: scan(maps, row, query, arena, response); return;
+    case QUERY_SCAN: scan(maps, row, query, time_ms, arena, response); return;
     case QUERY_DESCRIBE: response->info = describe(maps, row, arena); return;
     case QUERY_JOURNAL:
         if (row->journal == NULL)

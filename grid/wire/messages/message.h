@@ -207,7 +207,7 @@ struct query {
     struct bytes map, key, affinity;                           /* get, contains */
     uint64_t cursor_hash; struct bytes cursor_key;             /* scan */
     uint32_t limit;                                            /* scan, journal */
-    struct bytes key_prefix;
+    struct bytes key_prefix; bool with_ttl;
     enum journal_from from; uint64_t position, wait_ms;        /* journal */
 };
 
@@ -227,7 +227,7 @@ struct map_info {
 
 struct map_summary { struct bytes name; uint64_t entries, bytes, settings_version; bool journal; };
 
-struct map_entry { struct bytes key, affinity, value; uint64_t version; };
+struct map_entry { struct bytes key, affinity, value; uint64_t version, ttl_ms; };  /* ttl_ms: what is left; 0: none, or not asked for */
 
 struct response {
     enum grid_err err;

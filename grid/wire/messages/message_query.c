@@ -21,6 +21,7 @@ void query_encode(const struct query *query, struct buffer *out)
         wire_put_u64(out, 4, query->limit);
         wire_put_bytes(out, 5, query->affinity);
         wire_put_bytes(out, 6, query->key_prefix);
+        wire_put_bool(out, 7, query->with_ttl);
         break;
     case QUERY_JOURNAL:
         wire_put_u64(out, 2, query->from);
@@ -81,6 +82,7 @@ static enum grid_err scan_decode(struct bytes in, struct query *query)
         case 4: query->limit = wire_u32(&reader); break;
         case 5: query->affinity = wire_bytes(&reader); break;
         case 6: query->key_prefix = wire_bytes(&reader); break;
+        case 7: query->with_ttl = wire_bool(&reader); break;
         default: wire_unknown(&reader);
         }
     }
@@ -126,6 +128,7 @@ static void entry_put(struct buffer *out, const struct map_entry *entry)
     wire_put_bytes(out, 2, entry->affinity);
     wire_put_bytes(out, 3, entry->value);
     wire_put_u64(out, 4, entry->version);
+    wire_put_u64(out, 5, entry->ttl_ms);
     wire_nested_end(out, nested);
 }
 
@@ -139,6 +142,7 @@ static enum grid_err entry_decode(struct bytes in, struct map_entry *ret_entry)
         case 2: entry.affinity = wire_bytes(&reader); break;
         case 3: entry.value = wire_bytes(&reader); break;
         case 4: entry.version = wire_u64(&reader); break;
+        case 5: entry.ttl_ms = wire_u64(&reader); break;
         default: wire_unknown(&reader);
         }
     }

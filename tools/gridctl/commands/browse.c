@@ -9,6 +9,7 @@
 #include "services/edge/views.h"
 #include "tools/gridctl/command.h"
 #include "tools/gridctl/commands/event_table.h"
+#include "tools/gridctl/commands/pager.h"
 #include "tools/gridctl/terminal/table.h"
 
 /* How a domain's views are shown in lists. */
@@ -29,81 +30,64 @@ struct list {
     struct arena arena;
     struct json json;
     struct table_view *table;
-    uint64_t left;
-    bool done, more;
-    int code;
 };
 
-static void list_entry(struct list *list, const struct grid_entry *entry)
-{
-    struct bytes value = bytes_of(entry->value.data, entry->value.size);
-    bool passes = true;
-    arena_reset(&list->arena);
-    if (!list->listing->row(NULL, value, &list->arena, list->filter, &passes)) {
-        list->code = ctl_complain(list->ctl, EXIT_FAILED, "%.*s: its view cannot be read by this version",
-                                  (int)entry->key.size, (const char *)entry->key.data);
-        return;
-    }
-    if (!passes)
-        return;
-    list->left--;
-    if (list->table != NULL)
-        list->listing->row(list->table, value, &list->arena, list->filter, &passes);
-    else
-        view_json(&list->json, list->listing->domain, value, &list->arena, list->listing->fields);
-}
-
-static void on_page(void *context, const struct grid_reply *reply)
+/* One that cannot be read passes, so that it is complained of. */
+static bool list_passes(void *context, const struct grid_entry *entry)
 {
     struct list *list = context;
-    list->done = true;
-    list->more = reply->more;
-    if (reply->outcome != GRID_OUTCOME_OK)
-        list->code = ctl_failed(list->ctl, NULL, reply);
-    for (size_t i = 0; i < reply->entries_count && list->left > 0; i++)
-        list_entry(list, &reply->entries[i]);
+    bool passes = true;
+    arena_reset(&list->arena);
+    return !list->listing->row(NULL, bytes_of(entry->value.data, entry->value.size), &list->arena, list->filter, &passes) || passes;
 }
 
-static void scan_all(struct list *list, const struct grid_scan_options *options)
+static int list_entry(void *context, const struct grid_entry *entry)
 {
-    struct grid_call call = {.done = on_page, .context = list};
-    struct grid_scan *scan = grid_scan_open(list->ctl->client, options);
-    do {
-        list->done = false;
-        grid_scan_next(scan, &call);
-        ctl_wait(list->ctl, &list->done);
-    } while (list->code == EXIT_DONE && list->more && list->left > 0);
-    grid_scan_close(scan);
+    struct list *list = context;
+    struct bytes value = bytes_of(entry->value.data, entry->value.size);
+    bool passes;
+    arena_reset(&list->arena);
+    bool good = list->table != NULL ? list->listing->row(list->table, value, &list->arena, list->filter, &passes)
+                                    : view_json(&list->json, list->listing->domain, value, &list->arena, list->listing->fields);
+    if (!good)
+        return ctl_complain(list->ctl, EXIT_FAILED, "%.*s: its view cannot be read by this version", (int)entry->key.size,
+                            (const char *)entry->key.data);
+    if (list->ctl->output == OUTPUT_NDJSON)
+        ctl_json_end(list->ctl);
+    return EXIT_DONE;
+}
+
+static void list_begin(struct ctl *ctl, void *context)
+{
+    struct list *list = context;
+    list->json = ctl_json(ctl);
+    if (!ctl->json)
+        list->table = table_view_open(ctl, list->listing->headers);
+    else if (ctl->output != OUTPUT_NDJSON)
+        json_put_array_begin(&list->json, NULL);
+}
+
+static void list_end(struct ctl *ctl, void *context)
+{
+    struct list *list = context;
+    if (list->table != NULL) {
+        table_view_close(list->table, ctl);
+    } else if (ctl->output != OUTPUT_NDJSON) {
+        json_put_array_end(&list->json);
+        ctl_json_end(ctl);
+    }
 }
 
 static int list_views(struct ctl *ctl, const struct listing *listing, const char *filter)
 {
     struct list list = {.ctl = ctl, .listing = listing, .filter = filter};
     char map[64];
-    if (!ctl_number(ctl, "limit", 100, UINT64_MAX, &list.left))
-        return EXIT_USAGE;
-    if (list.left == 0)
-        list.left = UINT64_MAX;
-    int code = ctl_connect(ctl);
-    if (code != EXIT_DONE)
-        return code;
     snprintf(map, sizeof map, "%s.view", listing->domain);
     arena_init(&list.arena, 4096);
-    list.json = ctl_json(ctl);
-    if (ctl->json)
-        json_put_array_begin(&list.json, NULL);
-    else
-        list.table = table_view_open(ctl, listing->headers);
-    struct grid_scan_options options = {.map = map};
-    scan_all(&list, &options);
-    if (list.table != NULL)
-        table_view_close(list.table, ctl);
-    if (ctl->json) {
-        json_put_array_end(&list.json);
-        ctl_json_end(ctl);
-    }
+    struct pager_plan plan = {.map = map, .context = &list, .passes = list_passes, .begin = list_begin, .show = list_entry, .end = list_end};
+    int code = pager_run(ctl, &plan);
     arena_close(&list.arena);
-    return list.code;
+    return code;
 }
 
 static bool order_row(struct table_view *table, struct bytes value, struct arena *arena, const char *filter,

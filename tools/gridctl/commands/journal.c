@@ -103,14 +103,6 @@ static void show_dropped(const struct ctl *ctl, struct buffer *out, const struct
                          reply->partition, reply->dropped_from, reply->dropped_to);
 }
 
-/* False: nobody reads it any more. */
-static bool flush(struct buffer *out)
-{
-    bool written = out->size == 0 || fwrite(out->data, 1, out->size, stdout) == out->size;
-    buffer_clear(out);
-    return written && fflush(stdout) == 0;
-}
-
 static void on_page(void *context, const struct grid_reply *reply)
 {
     struct tail *tail = context;
@@ -130,7 +122,7 @@ static void on_page(void *context, const struct grid_reply *reply)
         else
             show_text(out, reply->partition, &reply->records[i]);
     }
-    if (!flush(out) && tail->code == EXIT_DONE)
+    if (!ctl_flush(tail->ctl) && tail->code == EXIT_DONE)
         tail->code = EXIT_FAILED;
 }
 

@@ -23,7 +23,7 @@ void map_print_value(struct ctl *ctl, struct grid_bytes value);
 /* VALUE or what stands in --value-file, from the command line; exactly one of them. `ret_value` borrows from the arguments
  * or from `room`, which the caller closes. An exit code. */
 int map_read_value(struct ctl *ctl, struct buffer *room, struct grid_bytes *ret_value);
-/* Text where it is text; else {"base64": ...}, so that nothing is lost. */
+/* Text where it is text; else in base64 under the name with "Base64" behind it ("keyBase64"), as map load reads it. */
 void map_json_value(struct json *json, const char *name, struct grid_bytes value);
 /* A number of milliseconds, a duration like "10s", or "none"; false, with a message, for anything else. */
 bool map_ttl(const struct ctl *ctl, const char *text, uint64_t *ret_ttl_ms);

@@ -1,7 +1,4 @@
-/* The connection to the cluster, waiting, and what is said about failures. */
-#include <stdarg.h>
-#include <stdio.h>
-
+/* The connection to the cluster, and waiting. */
 #include "grid/base/check.h"
 #include "tools/gridctl/command.h"
 
@@ -89,49 +86,4 @@ int ctl_exit_code(enum grid_outcome outcome)
     case GRID_OUTCOME_FORKED:
     default: return EXIT_FAILED;
     }
-}
-
-int ctl_complain(const struct ctl *ctl, int code, const char *format, ...)
-{
-    va_list arguments;
-    fflush(stdout);
-    fprintf(stderr, "gridctl: ");
-    if (ctl->command != NULL)
-        fprintf(stderr, "%s %s: ", ctl->command->group, ctl->command->name);
-    va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
-    va_end(arguments);
-    fputc('\n', stderr);
-    return code;
-}
-
-void ctl_note(const struct ctl *ctl, const char *format, ...)
-{
-    va_list arguments;
-    if (ctl->json)
-        return;
-    fflush(stdout);
-    va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
-    va_end(arguments);
-    fputc('\n', stderr);
-}
-
-int ctl_failed(const struct ctl *ctl, const char *what, const struct grid_reply *reply)
-{
-    const char *name = reply->outcome == GRID_OUTCOME_REFUSED && reply->refusal != NULL && reply->refusal[0] != 0
-                           ? reply->refusal : grid_outcome_name(reply->outcome);
-    const char *text = reply->note[0] != 0 ? reply->note : grid_outcome_text(reply->outcome);
-    return ctl_complain(ctl, ctl_exit_code(reply->outcome), "%s%s%s: %s", what != NULL ? what : "",
-                        what != NULL ? ": " : "", name, text);
-}
-
-struct json ctl_json(struct ctl *ctl)
-{
-    return json_to(&ctl->out, ctl->color);
-}
-
-void ctl_json_end(struct ctl *ctl)
-{
-    buffer_append_u8(&ctl->out, '\n');
 }

@@ -5,6 +5,7 @@
 #include "grid/base/check.h"
 #include "grid/base/duration.h"
 #include "grid/base/limits.h"
+#include "services/edge/base64.h"
 #include "services/edge/fields.h"
 #include "services/edge/nearest.h"
 
@@ -48,9 +49,31 @@ static struct grid_bytes any_text(struct fields *fields, const char *name, const
     return bytes_out(BYTES_NONE);
 }
 
-static struct grid_bytes stored(const struct json_value *value)
+static struct grid_bytes stored(struct fields *fields, const char *name, const struct json_value *value)
 {
+    (void)fields;
+    (void)name;
     return bytes_out(value->kind == JSON_KIND_STRING ? value->text : value->raw);
+}
+
+/* The bytes of a field that may stand under its name or, in base64, under the name with "Base64" behind it; false: neither is
+ * there. `plain` says what they are under its own name. */
+static bool either(struct fields *fields, const char *name, const char *coded_name,
+                   struct grid_bytes (*plain)(struct fields *fields, const char *name, const struct json_value *value),
+                   struct grid_bytes *ret_bytes)
+{
+    const struct json_value *value = fields_find(fields, name), *coded = fields_find(fields, coded_name);
+    struct buffer decoded = {0};
+    if (value != NULL)
+        *ret_bytes = plain(fields, name, value);
+    if (value != NULL && coded != NULL)
+        fields_fail(fields, coded_name, arena_format(fields->arena, "and %s exclude each other", name));
+    else if (coded != NULL && (coded->kind != JSON_KIND_STRING || !base64_decode(coded->text, &decoded)))
+        fields_fail(fields, coded_name, "must be base64 in quotes");
+    else if (coded != NULL)
+        *ret_bytes = bytes_out(arena_copy(fields->arena, buffer_bytes(&decoded)));
+    buffer_close(&decoded);
+    return value != NULL || coded != NULL;
 }
 
 static uint64_t ttl(struct fields *fields, const char *name, const struct json_value *value)
@@ -79,14 +102,12 @@ static void begin(struct fields *fields, struct bytes line, struct arena *arena,
 
 static void read_key(struct fields *fields, struct map_line *line)
 {
-    const struct json_value *key = fields_get(fields, "key"), *affinity = fields_find(fields, "affinity");
-    line->has_affinity = affinity != NULL;
-    if (key != NULL)
-        line->operation.key.key = any_text(fields, "key", key);
-    if (key != NULL && line->operation.key.key.size == 0)
+    struct grid_key *key = &line->operation.key;
+    if (!either(fields, "key", "keyBase64", any_text, &key->key))
+        (void)fields_get(fields, "key");
+    else if (key->key.size == 0)
         fields_fail(fields, "key", "must not be empty");
-    if (affinity != NULL)
-        line->operation.key.affinity = any_text(fields, "affinity", affinity);
+    line->has_affinity = either(fields, "affinity", "affinityBase64", any_text, &key->affinity);
 }
 
 bool map_line_load(struct bytes text, struct arena *arena, struct map_line *ret_line, const char **ret_reason)
@@ -95,9 +116,9 @@ bool map_line_load(struct bytes text, struct arena *arena, struct map_line *ret_
     begin(&fields, text, arena, ret_line);
     ret_line->operation.kind = GRID_SET;
     read_key(&fields, ret_line);
-    const struct json_value *value = fields_get(&fields, "value"), *lasts = fields_find(&fields, "ttlMs");
-    if (value != NULL)
-        ret_line->operation.value = stored(value);
+    const struct json_value *lasts = fields_find(&fields, "ttlMs");
+    if (!either(&fields, "value", "valueBase64", stored, &ret_line->operation.value))
+        (void)fields_get(&fields, "value");
     if (lasts != NULL)
         ret_line->operation.ttl_ms = ttl(&fields, "ttlMs", lasts);
     return fields_end(&fields, ret_reason);
@@ -147,6 +168,16 @@ static const struct json_value *take(struct fields *fields, const struct rule *r
     return use == UNUSED ? NULL : value;
 }
 
+/* The same for bytes in either form. */
+static void take_bytes(struct fields *fields, const struct rule *rule, const char *name, const char *coded_name, enum use use,
+                       struct grid_bytes *ret_bytes)
+{
+    if (!either(fields, name, coded_name, stored, ret_bytes))
+        (void)take(fields, rule, name, use);
+    else if (rule != NULL && use == UNUSED)
+        fields_fail(fields, name, arena_format(fields->arena, "does not belong to %s", rule->name));
+}
+
 bool map_line_batch(struct bytes text, struct arena *arena, struct map_line *ret_line, const char **ret_reason)
 {
     struct fields fields;
@@ -154,16 +185,13 @@ bool map_line_batch(struct bytes text, struct arena *arena, struct map_line *ret
     begin(&fields, text, arena, ret_line);
     const struct rule *rule = read_rule(&fields);
     read_key(&fields, ret_line);
-    const struct json_value *value = take(&fields, rule, "value", rule != NULL ? rule->value : OPTIONAL);
-    const struct json_value *expected = take(&fields, rule, "expectedValue", rule != NULL ? rule->expected_value : OPTIONAL);
+    take_bytes(&fields, rule, "value", "valueBase64", rule != NULL ? rule->value : OPTIONAL, &operation->value);
+    take_bytes(&fields, rule, "expectedValue", "expectedValueBase64", rule != NULL ? rule->expected_value : OPTIONAL,
+               &operation->expected_value);
     const struct json_value *version = take(&fields, rule, "expectedVersion", rule != NULL ? rule->expected_version : OPTIONAL);
     const struct json_value *lasts = take(&fields, rule, "ttlMs", rule != NULL ? rule->ttl : OPTIONAL);
     if (rule != NULL)
         operation->kind = rule->kind;
-    if (value != NULL)
-        operation->value = stored(value);
-    if (expected != NULL)
-        operation->expected_value = stored(expected);
     if (version != NULL)
         operation->expected_version = (uint64_t)fields_number(&fields, "expectedVersion", rule->version_least, INT64_MAX);
     if (lasts != NULL)

@@ -11,7 +11,8 @@
  *             set-ttl                         ttlMs
  *             check-version                   expectedVersion
  *
- * A value that is text is stored as that text; any other JSON is stored byte for byte as it stands in the line. ttlMs is a
+ * Keys, affinities and values of any bytes stand in base64 under the name with "Base64" behind it: keyBase64, affinityBase64,
+ * valueBase64, expectedValueBase64; so gridctl prints what is not UTF-8. A value that is text is stored as that text; any other JSON is stored byte for byte as it stands in the line. ttlMs is a
  * number of milliseconds, a duration in quotes ("10s", "2h"), or "none".
  *
  * Ownership: what was read lives in the arena and borrows from the line. */

@@ -180,8 +180,9 @@ static bool show(struct watch *watch)
         put_json(watch, survey, &rates);
     else if (rates.elapsed_us > 0)
         put_line(watch, survey, &rates);
-    bool written = watch->live ? screen_draw(&watch->screen, buffer_bytes(out))
-                               : (out->size == 0 || fwrite(out->data, 1, out->size, stdout) == out->size) && fflush(stdout) == 0;
+    if (!watch->live)
+        return ctl_flush(watch->ctl);
+    bool written = screen_draw(&watch->screen, buffer_bytes(out));
     buffer_clear(out);
     return written;
 }

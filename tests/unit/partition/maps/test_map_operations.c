@@ -303,6 +303,25 @@ Test(map_operations, scans_do_not_show_what_has_ended)
     end(&moment);
 }
 
+Test(map_operations, scans_say_how_long_entries_last_when_they_are_asked)
+{
+    struct moment moment = begin();
+    struct arena arena;
+    struct response response = {0};
+    arena_init(&arena, 4096);
+    set_for(&moment, "long", 1000);
+    maps_now(moment.maps, moment.version, moment.log_time_ms + 10);
+    maps_query(moment.maps, &(struct query){.kind = QUERY_SCAN, .map = T("m")}, 0, &arena, &response);
+    cr_expect_eq(response.entries[0].ttl_ms, 0, "clients of before do not know the field");
+    maps_query(moment.maps, &(struct query){.kind = QUERY_SCAN, .map = T("m"), .with_ttl = true}, 0, &arena, &response);
+    cr_expect_eq(response.entries[0].ttl_ms, 990);
+    operate(&moment, MAP_SET, "long", "for ever");
+    maps_query(moment.maps, &(struct query){.kind = QUERY_SCAN, .map = T("m"), .with_ttl = true}, 0, &arena, &response);
+    cr_expect_eq(response.entries[0].ttl_ms, 0);
+    arena_close(&arena);
+    end(&moment);
+}
+
 /* ---- batches */
 
 static struct response batch(struct moment *moment, const struct map_command *operations, size_t count)

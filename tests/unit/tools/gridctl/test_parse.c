@@ -113,7 +113,7 @@ Test(parse, says_what_is_wrong)
     refuses("map get a -x", "no such option: -x");
     refuses("map get a --map", "needs a value: --map");
     refuses("map load --strict=yes", "takes no value");
-    refuses("map get a -o xml", "--output is table or json, not 'xml'");
+    refuses("map get a -o xml", "table, json, ndjson or yaml");
     refuses("map get a --timeout 0", "--timeout");
     refuses("map get a --timeout 5x", "--timeout");
     refuses("map get a --timeout 2h", "up to an hour");
