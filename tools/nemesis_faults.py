@@ -1,5 +1,5 @@
 """What tools/nemesis does to the nodes. Every disturbance is drawn from one random number generator, names what it does in the
-story, and leaves nodes down or paused only as long as it says; heal() brings back whoever is left.
+story, and leaves nodes down or paused only as long as it says; heal() brings back the nodes that are still down.
 
 A disturbance is a method of Tormentor registered with @fault; its docstring's first line is its help text.
 """
@@ -105,7 +105,7 @@ class Tormentor:
         """(node, partition, in words); any node when no leader is known."""
         partition = self.randoms.randrange(self.cluster.shape.partitions)
         node = self.load.leader(partition)
-        spare = self.any_node()  # drawn always, so that chance does not depend on who leads
+        spare = self.any_node()  # always drawn, so that the random sequence does not depend on the leader
         if node == 0:
             return spare, f"node {spare} (nobody was known to lead partition {partition})"
         led = sum(1 for leader in self.load.leaders if leader == node)

@@ -34,7 +34,7 @@ static void give_back(struct connection *connection)
         retry_lost(&request->retry);
         routing_again(request, &(struct attempt_end){0});
     }
-    /* Whoever asks about a node wants to know that it cannot be reached. */
+    /* A request about this node must learn that it cannot be reached. */
     while (connection->waiting.first != NULL)
         request_fail(connection->waiting.first, GRID_ERR_UNAVAILABLE, "the node cannot be reached");
 }

@@ -241,7 +241,7 @@ static void begin(void *context, const struct client_result *result)
         release(journal);
         return;
     }
-    /* Whoever asked may have run out of patience meanwhile, and was told. */
+    /* The call may have reached its deadline meanwhile; then it has its outcome already. */
     if (!journal->waiting)
         return;
     if (result->err != GRID_ERR_OK) {

@@ -1,4 +1,4 @@
-/* Who leads which partition, and the queues that wait for it. */
+/* The leader of each partition, and the queues that wait for it. */
 #include "client/core/core_internal.h"
 
 #include <string.h>

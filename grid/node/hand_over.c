@@ -1,4 +1,4 @@
-/* Leaving in order: whoever stops tells others to lead first, so that nobody has to find out that it is gone. */
+/* Leaving in order: a node that stops first tells others to lead, so that they need not notice its absence. */
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
 #include "grid/node/node_internal.h"

@@ -158,7 +158,7 @@ uint64_t levels_features(const struct node *node);     /* what it tells its peer
 /* Whether the leader of the partition may propose what a client sent; the note is good until the next call. */
 enum grid_err levels_check(struct node *node, uint32_t partition, const struct command *command, struct bytes encoded,
                            const char **ret_note);
-/* A command that could not be decoded: what of it is of a newer version; NULL: it is damaged. Likewise. */
+/* A command that could not be decoded: the part that is of a newer version; NULL: the command is damaged. Likewise. */
 const char *levels_unknown(struct node *node, struct bytes encoded);
 uint32_t levels_lowest(const struct node *node);       /* of the replicas here */
 uint32_t levels_genesis(const struct node *node);      /* of a new partition */

@@ -30,14 +30,14 @@ void entry_add(struct buffer *out, struct bytes command);            /* encoded 
 uint32_t entry_commands(const struct buffer *out);
 void entry_seal(struct buffer *out, uint64_t log_time_ms, uint64_t wall_time_ms);
 
-/* What an entry needs of whoever applies it. */
+/* What an entry needs of the version that applies it. */
 enum entry_newness {
     ENTRY_KNOWN,                       /* nothing that this version lacks; it may be damaged */
     ENTRY_NEWER_FORMAT,                /* need.level: the format version */
     ENTRY_NEWER_LEVEL,                 /* need.level: the level */
     ENTRY_NEWER_FIELD,                 /* need.message, need.field: an unknown kind of command, field or number of a list */
 };
-/* To be asked before an entry is applied, by whoever supports levels up to `level_max`. */
+/* To be asked before an entry is applied, by a version that supports levels up to `level_max`. */
 enum entry_newness entry_newness(struct bytes entry, uint32_t level_max, struct level_need *ret_need);
 /* The same in words, for people: "this entry needs level 3, this version supports up to 2". */
 void entry_newness_text(enum entry_newness newness, const struct level_need *need, uint32_t level_max, struct buffer *out);

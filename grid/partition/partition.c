@@ -226,7 +226,7 @@ static void apply_write(struct partition *partition, const struct command *comma
     encode_answer(partition, &response);
 }
 
-/* Checked at the edge as well, but what is in the log must be harmless whoever wrote it (R8). */
+/* Checked at the edge as well, but what is in the log must be harmless, no matter which node wrote it (R8). */
 static void apply_client(struct partition *partition, const struct command *command)
 {
     struct response response = {0};

@@ -109,7 +109,7 @@ static void run_deferred(struct uv_clock *clock)
 static void end_of_iteration(uv_prepare_t *handle)
 {
     struct uv_clock *clock = handle->data;
-    /* Sending tells of connections that came up or drained, and whoever hears of it may defer more. */
+    /* Sending tells of connections that came up or drained, and their callbacks may defer more. */
     do {
         run_deferred(clock);
         uv_transport_flush(clock->transport);

@@ -32,7 +32,7 @@ struct file {
     void *pages_memory;                /* NULL so far, or memory that holds `pages` */
     uint8_t *pages;                    /* DIRECT_BYTES at an aligned address */
     uv_mutex_t filling;                /* held while the file is being extended */
-    bool fill_failed;                  /* and it cannot be known what of it reached the disk */
+    bool fill_failed;                  /* and it is not known which part of it reached the disk */
     uv_work_t reserve_work;
     uint64_t reserve_bytes;
     bool reserving;

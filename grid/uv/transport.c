@@ -470,7 +470,7 @@ static void listener_handle(struct listener *listener, uv_tcp_t *handle)
     listener->handles++;
 }
 
-/* Whoever holds the name of an address that is ours would be taken for us: then the address is not ours either. */
+/* Clients would take the owner of the socket's name for this node: if another program has the name, the address is not ours either. */
 static enum grid_err listen_local(struct listener *listener, const struct sockaddr *address)
 {
     int fd = -1;

@@ -81,9 +81,9 @@ void uv_transport_init(struct uv_transport *transport, uv_loop_t *loop, bool tcp
 void uv_transport_flush(struct uv_transport *transport);       /* sends what stands in the output buffers */
 void uv_transport_close(struct uv_transport *transport);
 void uv_transport_free(struct uv_transport *transport);
-/* The Unix socket that stands beside a loopback address: connected, or -1 when there is none of this user or root. */
+/* The Unix socket that belongs to a loopback address: connected, or -1 if no such socket of this user or root exists. */
 int uv_local_connect(const struct sockaddr *address);
-/* One to listen on; -1 for an address that is none of loopback. Errors: BUSY, its name is taken; IO. */
+/* One to listen on; -1 for an address that is not a loopback address. Errors: BUSY, its name is taken; IO. */
 enum grid_err uv_local_bind(const struct sockaddr *address, int *ret_fd);
 /* Durable on return, the name in the directory above included. OK when it was there. */
 enum grid_err uv_directory_make(const char *directory, char **ret_note);

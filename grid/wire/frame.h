@@ -38,7 +38,7 @@ enum frame_type {
     FRAME_CONFIRM_ANSWER = 35,
     FRAME_MESSAGES = 36,           /* outbox messages, source partition -> destination partition's leader */
     FRAME_MESSAGES_ANSWER = 37,    /* last applied per source, or what is expected */
-    FRAME_LEADERS = 38,            /* hints of who leads what, and state digests */
+    FRAME_LEADERS = 38,            /* hints about leaders, and state digests */
     FRAME_BEAT = 39,               /* a sign of life, where nothing else was said */
     FRAME_LOG_TIMES = 40,          /* wall clocks, and the log times of what the sender leads (R14) */
     FRAME_POSITION = 41,           /* how far the sender's log is on its disk for good */

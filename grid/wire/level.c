@@ -59,7 +59,7 @@ static const struct field service_fields[] = {[1] = L1, [2] = L1, [3] = L1, [4] 
                                               [6] = {.since = 1, .nested = &trace_shape}};
 SHAPE(service_shape, "ServiceCommand", service_fields);
 
-/* To raise the level is itself of level 1: whoever supports levels at all knows when to stop. */
+/* Raising the level is itself of level 1: every version that supports levels knows when to stop. */
 static const struct field raise_fields[] = {[1] = {.since = 1, .names_level = true}};
 SHAPE(raise_shape, "RaiseLevel", raise_fields);
 

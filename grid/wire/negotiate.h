@@ -18,7 +18,7 @@ struct version_range { uint32_t min, max; };
 #define PEER_PROTOCOLS ((struct version_range){2, 2})
 #define CLIENT_PROTOCOLS ((struct version_range){1, 1})
 
-/* False when there is none in common, or a range that is none (min 0 or above max). */
+/* False if the ranges have no common version, or if one is not a range (min 0 or above max). */
 bool version_negotiate(struct version_range ours, struct version_range theirs, uint32_t *ret_version);
 
 /* A range, or where none was said the one version that was. */

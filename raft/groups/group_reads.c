@@ -186,7 +186,7 @@ void group_reads_tick(struct group_set *set)
 static void answer_row(struct group_set *set, struct node_id from, struct confirm_row row)
 {
     const struct guard *guard = &set->groups[row.group].guard;
-    /* Whoever has forgotten its terms can confirm none. */
+    /* A node that has forgotten its terms cannot confirm a term. */
     if (guard->apart || guard_term(guard) != row.term)
         return;
     if (group_io_may_leave(&guard->io)) {

@@ -458,7 +458,7 @@ void guard_vote_for_leader(struct guard *guard)
     raft->voted_for = guard->heard_from.value;
 }
 
-/* What was said over a link is the word of whoever was at its other end then. */
+/* Messages over a link are from the node that was at its other end at that time. */
 static void forget_heard(struct guard *guard, struct node_id node)
 {
     if (node_id_equal(guard->heard_from, node))
@@ -558,7 +558,7 @@ void guard_tick(struct guard *guard)
     /* S5: entries that are on their way to the disk count neither as had nor as not had. */
     if (guard_enabled(guard, GUARD_S5) && guard->raft.state == RAFT_FOLLOWER && guard->io.appends_count != 0)
         return;
-    /* Whoever has lost state stands for nothing. */
+    /* A node that has lost state does not stand for election. */
     if (guard->apart && guard->raft.state == RAFT_FOLLOWER)
         guard->raft.election_timer_start = guard->io.base.time(&guard->io.base);
     else if (gives_way(guard))

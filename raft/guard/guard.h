@@ -109,7 +109,7 @@ void guard_vote_for_leader(struct guard *guard);
  * for election after a few heartbeats instead of the election timeout, unless a leader is heard before. Only liveness depends on
  * this: a link can end for many reasons. Returns whether `node` was followed. */
 bool guard_link_ended(struct guard *guard, struct node_id node);
-/* There is a new link to `node`. Whoever is at its other end may hold less than what was there before it: as leader nothing
+/* There is a new link to `node`. The node at its other end may hold less than the one before: as leader nothing
  * that `node` acknowledged earlier is counted any more, and it is probed with the next tick (S24). */
 void guard_link_began(struct guard *guard, struct node_id node);
 /* Links to all members are up. Who follows nobody then has heard of a leader within a few heartbeats or, as when all members were

@@ -14,7 +14,7 @@ static void retry(void *context)
     struct wal_segments *segments = context;
     if (segments->error != GRID_ERR_OK)
         return;
-    /* One slice tells whether there is space again; whoever waits then asks for what it needs. */
+    /* One slice tells whether there is space again; a waiting writer then asks for what it needs. */
     segments->full = false;
     enum grid_err err = wal_segments_cover(segments, wal_segments_prepared(segments) + 1);
     if (err != GRID_ERR_NO_SPACE)

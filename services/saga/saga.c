@@ -72,7 +72,7 @@ static enum stage stage_of(const Saga__V1__Saga *saga)
 
 /* ---- decide */
 
-/* A saga's events name it, whoever caused them: a tick and a person know no saga. */
+/* A saga's events name the saga, no matter what caused them: ticks and people do not know the saga. */
 static void sign(const struct service_call *call, const Saga__V1__Saga *saga, struct service_decision *decision)
 {
     decision->flow_id = call->key;

@@ -1,6 +1,6 @@
 /* The order fulfilment saga, choreographed: key <order_id>.s1, affinity order_id. proto/service/saga/v1/saga.proto.
  *
- * The saga joins what the others report and tells whoever is next (spec/services.md section 5):
+ * The saga joins what the others report and asks the next one (spec/services.md section 5):
  *
  *     1 CreateOrder     order      OrderCreated starts the saga; the order has already asked products and customer
  *     2 ReserveStock    inventory  every line reserved and the customer checked

@@ -75,7 +75,7 @@ const char *ctl_option(const struct ctl *ctl, const char *name, const char *othe
 bool ctl_flag(const struct ctl *ctl, const char *name);
 /* Digits alone, up to `most`. */
 bool parse_number(const char *text, uint64_t most, uint64_t *ret_number);
-/* An option's number; false, with a message, when it is none or above `most`. */
+/* An option's number; false, with a message, if it is not a number or is above `most`. */
 bool ctl_number(const struct ctl *ctl, const char *name, uint64_t otherwise, uint64_t most, uint64_t *ret_number);
 /* The same in milliseconds, and in whole seconds; both may be durations like "10s". */
 bool ctl_duration(const struct ctl *ctl, const char *name, uint64_t otherwise, uint64_t most, uint64_t *ret_ms);

@@ -60,7 +60,7 @@ static void client_malformed(struct client *client, size_t reason)
     client_leave(client);
 }
 
-/* Said at most once a sweep: whoever opens connections must not fill the disk with lines. */
+/* Logged at most once a sweep: a client that opens many connections must not fill the disk with log lines. */
 static void client_end(struct client *client, enum client_refusal why)
 {
     struct clients *clients = &client->node->clients;

@@ -26,7 +26,7 @@ void log_clock_raise(struct log_clock *clock, uint64_t time_ms);
 /* Log time now, in ms. */
 uint64_t log_clock_read(struct log_clock *clock, uint64_t now_us, uint64_t wall_ms);
 /* Log time at the wall time `wall_ms`, when it was `time_ms` at the wall time `then_ms`: as a leader's clock would show it
- * that ran all the while. Time that seems to have run backwards is none. */
+ * that ran all the while. A time that has gone backwards counts as 0. */
 uint64_t log_clock_after(uint64_t time_ms, uint64_t then_ms, uint64_t wall_ms);
 
 #endif

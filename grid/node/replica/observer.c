@@ -142,17 +142,17 @@ static void refresh_events(struct observer *observer)
 {
     const struct partition_counts *counts = &observer->counts;
     total(observer, "eventsourcing_events_submitted_total", NULL, "Service commands of clients that were applied.", counts->submitted);
-    total(observer, "eventsourcing_events_failed_total", NULL, "Those of them that were refused or could not be handled.",
+    total(observer, "eventsourcing_events_failed_total", NULL, "Submitted commands that the service refused or this node could not handle.",
           counts->submitted_failed);
     total(observer, "eventsourcing_pipeline_events_received_total", NULL,
           "What came into the event pipeline: commands, answers, timers, results of activities.", counts->received);
-    total(observer, "eventsourcing_pipeline_events_processed_total", NULL, "What of it was accepted.",
+    total(observer, "eventsourcing_pipeline_events_processed_total", NULL, "Accepted input.",
           counts->received - counts->refused - counts->unprocessable);
-    static const char failed[] = "What of it was not: refused by a service, or could not be handled.";
+    static const char failed[] = "Input that a service refused or this node could not handle.";
     total(observer, "eventsourcing_pipeline_events_failed_total", "reason=\"refused\"", failed, counts->refused);
     total(observer, "eventsourcing_pipeline_events_failed_total", "reason=\"unprocessable\"", failed, counts->unprocessable);
     total(observer, "eventsourcing_pipeline_events_published_total", NULL,
-          "Events stored, with their messages to whoever must hear of them.", counts->published);
+          "Events stored, with their messages to other aggregates.", counts->published);
     total(observer, "eventsourcing_pipeline_views_updated_total", NULL, "Views written.", counts->views_updated);
 }
 

@@ -45,7 +45,7 @@ void observer_read_end(struct observer *observer, uint64_t begun_us);
 /* An entry leaves: its first command came at `since_us`. Returns the time when it is one of those that are timed, else 0. */
 uint64_t observer_proposed(struct observer *observer, uint64_t since_us);
 
-/* Around the application of an entry that this node proposed: in this process, whoever committed it. `proposed_us` is what
+/* Around the application of an entry that this node proposed: in this process, even if another leader committed it. `proposed_us` is what
  * observer_proposed returned, 0 also for one that was dropped here and committed by another. */
 void observer_apply_begin(struct observer *observer, struct partition *partition, uint64_t proposed_us);
 /* Returns how many service commands of clients the entry held. */

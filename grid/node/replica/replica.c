@@ -619,7 +619,7 @@ static void proposal_free(struct proposal *proposal)
 void replica_close(struct replica *replica)
 {
     replica->group = NULL;
-    replica->parked.count = 0;        /* whoever waited is gone */
+    replica->parked.count = 0;        /* the clients that waited are gone */
     resign(replica);
     clock_undefer(replica->shared->io->clock, &replica->flush);
     while (replica->idle) {
@@ -713,7 +713,7 @@ void replica_messages(struct replica *replica, struct bytes command, const struc
 {
     struct replica_counters *counters = replica->shared->counters;
     if (!replica->leads || deliver->messages_count == 0)
-        return; /* the sender repeats, to whoever leads by then */
+        return; /* the sender repeats, to the leader of that time */
     uint64_t first = deliver->messages[0].sequence, last = deliver->messages[deliver->messages_count - 1].sequence;
     uint64_t applied = partition_inbox_last(replica->partition, deliver->source);
     uint64_t proposed = inflows_proposed(&replica->inflows, deliver->source), known = proposed > applied ? proposed : applied;

@@ -352,7 +352,7 @@ static void handle_item(struct work *work, const struct work_item *item, struct 
     ended(work, PARTITION_STAGE_COMPLETE);
 }
 
-/* Handles one item and answers whoever waits for it. */
+/* Handles one item and answers the sender that waits for it. */
 static void handle(struct work *work, const struct work_item *item, struct work_outcome *ret_outcome)
 {
     struct partition_counts *counts = &work->partition->counts;

@@ -110,7 +110,7 @@ void event_store_set_sequence(const struct service *service, void *view, uint64_
 
 /* ---- event_effects.c */
 void event_effects_react(struct work *work, const struct work_item *item, const struct staged_event *event);
-/* Answers whoever waits for the item. */
+/* Answers the sender that waits for the item. */
 void event_effects_reply(struct work *work, const struct work_item *item, const struct work_outcome *outcome);
 
 #endif

@@ -89,7 +89,7 @@ static uint64_t most(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
-/* Whoever reads its journal is told that there is none, or, once the name has one again, that records are missing (I25). */
+/* A reader of its journal is told that it does not exist or, once the name has a journal again, that records are missing (I25). */
 static void keep_floors(struct maps *maps, const struct map_row *row)
 {
     maps->settings_floor = most(maps->settings_floor, row->settings_version);

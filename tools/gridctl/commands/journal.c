@@ -109,7 +109,7 @@ static void on_page(void *context, const struct grid_reply *reply)
     struct buffer *out = &tail->ctl->out;
     tail->done = true;
     tail->empty = reply->records_count == 0 && reply->dropped_to == 0;
-    /* Whoever follows outlives a change of leader. */
+    /* `--follow` outlives a change of leader. */
     if (reply->outcome == GRID_OUTCOME_UNAVAILABLE && tail->follows)
         tail->empty = false;
     else if (reply->outcome != GRID_OUTCOME_OK)
