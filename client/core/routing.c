@@ -166,7 +166,7 @@ static void learn(struct route *route, uint32_t asked, const struct attempt_end 
 static void queue_again(struct route *route, struct request *request)
 {
     if (request->kind == REQUEST_SESSION && route->writes.count == 0) {
-        request_fail(request, GRID_ERR_UNAVAILABLE, "nobody waits for the session any more");
+        request_fail(request, GRID_ERR_UNAVAILABLE, "no call waits for the session any more");
         return;
     }
     request_list_remove(request);

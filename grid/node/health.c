@@ -96,7 +96,7 @@ void health_reason(const struct health *health, struct buffer *out)
                              health->partitions, health->full ? "; its disk is full" : "");
         break;
     case HEALTH_REJOINING:
-        buffer_append_text(out, "this node lost its log and does not count until it has caught up with the others");
+        buffer_append_text(out, "this node lost its log; it does not vote or acknowledge until it has caught up with the others");
         break;
     case HEALTH_NO_QUORUM:
         buffer_append_format(out, "%" PRIu32 " of %" PRIu32 " partitions have had no leader for %" PRIu64

@@ -59,7 +59,7 @@ static enum grid_err check_raise(struct node *node, uint32_t level, const char *
         if (node_id_equal(member, node->settings->self))
             continue;
         if (!peers_up(node->peers, member)) {
-            say(levels, "node %" PRIu32 " is not linked, so nobody knows what it supports: start it first", member.value);
+            say(levels, "node %" PRIu32 " is not linked, so the level that it supports is unknown: start it first", member.value);
             return GRID_ERR_NOT_SUPPORTED;
         }
         if (level_of(node, member) < level) {

@@ -301,7 +301,7 @@ static enum grid_err open_peers(struct group_set *set, const struct group_set_op
     set_beats(set, &peers);
     enum grid_err err = peers_open(&peers, &set->peers);
     if (err != GRID_ERR_OK) {
-        *ret_note = note_of("node %u is not among the members, or an id stands twice", options->self.value);
+        *ret_note = note_of("node %u is not among the members, or an id is repeated", options->self.value);
         return err;
     }
     peers_on_frame(set->peers, FRAME_RAFT, on_raft_frame, set);

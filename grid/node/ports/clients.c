@@ -213,7 +213,7 @@ static bool on_command(struct client *client, const struct frame *frame)
     }
     if (err == GRID_ERR_OK && command_misrouted(node, frame, &command)) {
         err = GRID_ERR_INVALID;
-        note = "partition: not the one of the key's affinity";
+        note = "partition: it does not own the key's affinity";
     }
     if (err != GRID_ERR_OK) {
         client_refuse(client, frame, err, note);
@@ -239,7 +239,7 @@ static bool on_query(struct client *client, const struct frame *frame)
     } else if (err == GRID_ERR_OK && (query.kind == QUERY_GET || query.kind == QUERY_CONTAINS) &&
                misrouted(node, frame, query.key, query.affinity)) {
         err = GRID_ERR_INVALID;
-        note = "partition: not the one of the key's affinity";
+        note = "partition: it does not own the key's affinity";
     }
     if (err != GRID_ERR_OK) {
         client_refuse(client, frame, err, note);
@@ -472,7 +472,7 @@ void clients_sweep(struct node *node)
 /* A read may be asked again; a command's answer must not be kept back. */
 static void refuse_read(struct client *client, const struct waiter *waiter, uint32_t partition)
 {
-    struct response response = {.err = GRID_ERR_BUSY, .note = bytes_of_text("too much of this connection is not read yet"),
+    struct response response = {.err = GRID_ERR_BUSY, .note = bytes_of_text("this connection has too many unread answers: read them, then repeat"),
                                 .leader = client->node->settings->self.value};
     struct buffer *scratch = &client->node->clients.scratch;
     client->node->clients.reads_refused->value++;

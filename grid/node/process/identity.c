@@ -286,7 +286,7 @@ static enum grid_err begin(struct storage *storage, const struct identity *ours,
         return err;
     }
     if (has_log) {
-        *ret_note = note_format("%s: missing, while there is a log: put the file of this directory back; without it nobody knows whose log it is",
+        *ret_note = note_format("%s: missing, while there is a log: put the file of this directory back; without it the owner of the log is unknown",
                                 identity_name);
         return GRID_ERR_CORRUPT;
     }

@@ -130,7 +130,7 @@ static void read_context(struct contexts *contexts, struct fields *file, const s
     else if (!endpoints_valid(endpoints))
         fields_fail(file, "contexts", "endpoints are HOST:PORT,HOST:PORT");
     else if (contexts_find(contexts, name) != NULL)
-        fields_fail(file, "contexts", "a name stands there twice");
+        fields_fail(file, "contexts", "a name is repeated");
     else if (!contexts_put(contexts, name, endpoints))
         fields_fail(file, "contexts", "more than 256");
 }
@@ -160,7 +160,7 @@ static bool read_text(struct contexts *contexts, struct bytes text, struct arena
     const char *current = fields_text(&file, "current", NULL);
     read_list(contexts, &file);
     if (file.reason == NULL && current != NULL && contexts_find(contexts, current) == NULL)
-        fields_fail(&file, "current", "names none of the contexts");
+        fields_fail(&file, "current", "is not one of the contexts");
     if (!fields_end(&file, ret_reason)) {
         contexts_close(contexts);
         return false;

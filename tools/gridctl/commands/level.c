@@ -35,11 +35,11 @@ static void advise(struct ctl *ctl, const struct survey *survey)
     uint32_t level = survey_level(survey), supported = survey_level_supported(survey);
     buffer_append_format(&ctl->out, "\ncluster %s: level %" PRIu32 "; ", grid_client_cluster(ctl->client), level);
     if (supported == 0)
-        buffer_append_text(&ctl->out, "not every node answers, so nobody knows what all of them support\n");
+        buffer_append_text(&ctl->out, "not every node answers, so the level that all nodes support is unknown\n");
     else if (supported > level)
         buffer_append_format(&ctl->out, "all nodes support %" PRIu32 ": raise it with gridctl level raise\n", supported);
     else
-        buffer_append_text(&ctl->out, "no higher one is supported by all nodes\n");
+        buffer_append_text(&ctl->out, "all nodes together support no higher level\n");
 }
 
 static void show_table(struct ctl *ctl, const struct survey *survey)
@@ -124,7 +124,7 @@ static int choose(struct ctl *ctl, uint32_t *ret_level)
     int code = survey_take(ctl, &survey);
     *ret_level = highest_supported(&survey);
     if (code == EXIT_DONE && survey_level_supported(&survey) == 0)
-        code = ctl_complain(ctl, EXIT_UNAVAILABLE, "not every node answers, so it is not known what they support: start them first");
+        code = ctl_complain(ctl, EXIT_UNAVAILABLE, "not every node answers, so the level that all nodes support is unknown: start the missing nodes first");
     survey_close(&survey);
     return code;
 }

@@ -264,7 +264,7 @@ int map_clear(struct ctl *ctl)
     struct map_asked asked;
     struct grid_call call = map_call(ctl, &asked, show_cleared);
     if (!ctl_flag(ctl, "yes"))
-        return ctl_complain(ctl, EXIT_USAGE, "removes every entry of map \"%s\"; say --yes", map_name(ctl));
+        return ctl_complain(ctl, EXIT_USAGE, "this removes every entry of map \"%s\"; add --yes to do it", map_name(ctl));
     int code = ctl_connect(ctl);
     if (code != EXIT_DONE)
         return code;

@@ -100,7 +100,7 @@ static int create_all(struct order_load *load, const struct bench_plan *plan)
 static void finish(struct order_load *load, struct order_place *order)
 {
     static const struct grid_reply otherwise = {.outcome = GRID_OUTCOME_REFUSED,
-                                                .note = "a saga ended otherwise than its order was made for"};
+                                                .note = "a saga had another outcome than its order should have"};
     order->busy = false;
     bench_end(&load->bench.places[order - load->places], &otherwise, order->good);
 }

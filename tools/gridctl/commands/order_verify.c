@@ -73,7 +73,7 @@ static int verify_stock(struct order_load *load)
     if (stock.code != EXIT_DONE)
         return stock.code;
     if (stock.products != load->options.products || stock.wrong > 0 || stock.reserved > 0)
-        return ctl_complain(load->ctl, EXIT_FAILED, "%" PRIu64 " of %" PRIu64 " products are there, %" PRIu64
+        return ctl_complain(load->ctl, EXIT_FAILED, "%" PRIu64 " of %" PRIu64 " products exist, %" PRIu64
                             " have units too many or too few, %" PRIu64 " units are still reserved",
                             stock.products, load->options.products, stock.wrong, stock.reserved);
     /* An order whose acceptance is not known may have sold something too. */
@@ -91,7 +91,7 @@ int order_load_verify(struct order_load *load)
         return ctl_complain(load->ctl, EXIT_FAILED, "%" PRIu64 " orders did not end: lost, parked or too slow",
                             load->bench.under_way);
     if (counts->unexpected > 0)
-        return ctl_complain(load->ctl, EXIT_FAILED, "%" PRIu64 " orders ended otherwise than they were made for",
+        return ctl_complain(load->ctl, EXIT_FAILED, "%" PRIu64 " orders had another outcome than they should have",
                             counts->unexpected);
     /* One that ended may have been answered as unknown. */
     if (counts->unknown > 0 ? ended < counts->accepted : ended != counts->accepted)
