@@ -172,7 +172,10 @@ static void look(struct time_oracle *oracle, uint32_t number, size_t member, uin
                 line->incarnations[member] == cluster_incarnation(oracle->cluster, member);
     if (time.grade != LOG_TIME_NOTED) {
         line->estimated = true;
-        line->entry_ms = partition_log_time_ms(node_partition(node, id)); /* its stamps are as good as those before */
+        uint64_t entry_ms = partition_log_time_ms(node_partition(node, id));
+        /* While faults come it may be unsure with few clocks, and what it stamps is late by what it did not know of. */
+        line->trusted = line->trusted && (entry_ms <= line->entry_ms || oracle->healed_us != 0);
+        line->entry_ms = entry_ms;
         line->clocks = 0;
         return;
     }
