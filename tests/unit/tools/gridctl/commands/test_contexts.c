@@ -78,14 +78,14 @@ Test(contexts, a_file_with_anything_else_in_it_is_an_error)
     refuses(&scene, "{\"current\":null}", "contexts");
     refuses(&scene, "{\"contexts\":{}}", "list");
     refuses(&scene, "{\"contexts\":[],\"curent\":\"a\"}", "curent");
-    refuses(&scene, "{\"contexts\":[],\"current\":\"a\"}", "names none");
+    refuses(&scene, "{\"contexts\":[],\"current\":\"a\"}", "is not one of the contexts");
     refuses(&scene, "{\"contexts\":[],\"contexts\":[]}", "contexts");
     refuses(&scene, "{\"contexts\":[{\"name\":\"a\"}]}", "contexts[0].endpoints");
     refuses(&scene, "{\"contexts\":[{\"name\":\"a\",\"endpoints\":\"b:1\",\"tls\":true}]}", "contexts[0].tls");
     refuses(&scene, "{\"contexts\":[{\"name\":\"a\",\"endpoints\":7400}]}", "contexts[0].endpoints");
     refuses(&scene, "{\"contexts\":[{\"name\":\"a\",\"endpoints\":\"b\"}]}", "HOST:PORT");
     refuses(&scene, "{\"contexts\":[{\"name\":\"a b\",\"endpoints\":\"b:1\"}]}", "letters");
-    refuses(&scene, "{\"contexts\":[{\"name\":\"a\",\"endpoints\":\"b:1\"},{\"name\":\"a\",\"endpoints\":\"b:2\"}]}", "twice");
+    refuses(&scene, "{\"contexts\":[{\"name\":\"a\",\"endpoints\":\"b:1\"},{\"name\":\"a\",\"endpoints\":\"b:2\"}]}", "a name is repeated");
     scene_close(&scene);
 }
 
