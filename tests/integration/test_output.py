@@ -2,6 +2,7 @@
 """What gridctl prints and returns is the truth: values alone, exit statuses, and nothing lost on the way."""
 import base64
 import json
+import signal
 import subprocess
 import sys
 
@@ -200,9 +201,45 @@ def formats(tap, nodes):
     tap.check("that of all has a header a group", code == 0 and "\nmap:\n  map set" in out and "\nsaga:\n  saga list" in out, out[:300])
 
 
+def interrupted(tap, nodes):
+    """Ctrl-C while the input goes on: what is done is counted, and a repeat is said to be safe."""
+    done = subprocess.Popen([PROGRAMS.path("gridctl"), "map", "load", "--file", "-", "--map", "i", "--progress", "--endpoints", nodes.endpoints()],
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    done.stdin.write(b'{"key":"a","value":"b"}\n')
+    done.stdin.flush()
+    seen = b""
+    while b"1 entries" not in seen and done.poll() is None:
+        seen += done.stderr.read1()
+    done.send_signal(signal.SIGINT)
+    while b"interrupted" not in seen and done.poll() is None:
+        seen += done.stderr.read1()
+    out, rest = done.communicate(timeout=60)
+    error = seen + rest
+    tap.check("Ctrl-C prints counts and what a repeat does", done.returncode == 1 and b"1 entries submitted: 1 accepted" in out and
+              b"interrupted" in error and b"running it again with the same file is safe" in error, f"{done.returncode} {out} {error}")
+
+
+def left_over(tap, nodes):
+    """Without a quorum: lines that no node takes are no rejected lines, the rest is not tried, and nothing of it is lost."""
+    text = "".join(f'{{"email":"a{i % 2}@b.c","name":"N"}}\n' for i in range(1500))
+    path = nodes.path("left.ndjson")
+    code, out, error = gridctl(PROGRAMS, nodes, "customer", "create", "--file", "-", "--failed-to", path, "--timeout", "1s", "-o", "json", text=text)
+    shown = json.loads(out)
+    tap.check("without a quorum a bulk command stops early", code in (3, 4) and shown["stopped"] and shown["submitted"] < 1500 and
+              shown["rejected"] == 0 and shown["unavailable"] + shown["unknown"] == shown["submitted"], f"{code} {out[:300]} {error[:300]}")
+    with open(path, encoding="utf-8") as file:
+        left = [json.loads(line) for line in file]
+    tap.check("what is left is written, each line with the id that was made for it", len(left) == 1500 and
+              len({each["customerId"] for each in left}) == 1500 and [each["email"] for each in left[:2]] == ["a0@b.c", "a1@b.c"], str(left[:2]))
+    code, out, error = gridctl(PROGRAMS, nodes, "map", "load", "--file", "-", "--timeout", "1s", text='{"key":"k","value":"v"}\n' * 1500)
+    tap.check("and says what a repeat does", code in (3, 4) and "running it again with the same file is safe" in error, out + error)
+
+
 def health(tap, nodes):
     tap.check("a healthy cluster: exit 0", cluster_status(PROGRAMS, nodes)["healthy"] is True)
     nodes.kill([3])
+    nodes.kill([2])
+    left_over(tap, nodes)
     code, out, error = gridctl(PROGRAMS, nodes, "cluster", "status")
     tap.check("one that is not: exit 1, and the table all the same", code == 1 and "not healthy" in out and "down" in out, out + error)
 
@@ -212,7 +249,7 @@ def main():
     with cluster(PROGRAMS, nodes=3, partitions=PARTITIONS) as nodes:
         nodes.start(nodes.ids())
         nodes.wait_ready(nodes.ids())
-        for part in (values, files, round_trip, tables, pages, formats, health):
+        for part in (values, files, round_trip, tables, pages, formats, interrupted, health):
             tap.attempt(part.__name__, lambda: part(tap, nodes))
     return tap.end()
 

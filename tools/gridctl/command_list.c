@@ -16,6 +16,7 @@ const struct option_row COMMON_OPTIONS[] = {
 #define AFFINITY_OPTION {"affinity", 'a', "TEXT", "decides the key's partition, and is part of its identity (default: the key)"}
 #define BULK_OPTIONS                                                                \
     {"file", 'f', "FILE|-", "newline-delimited JSON; - is standard input"},         \
+    {"failed-to", 0, "FILE", "where to write the lines that were unavailable, unknown or not started"}, \
     {"strict", 0, NULL, "start no line after one was rejected"},                 \
     {"progress", 0, NULL, "draw a progress bar on standard error"}
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
+#include "tools/gridctl/commands/bulk_left.h"
 #include "tools/gridctl/input/lines.h"
 
 enum { READ_BYTES = 64 * 1024, BAR_WIDTH = 30, ERRORS_SHOWN = 20 };
@@ -28,6 +30,7 @@ static void ended(struct bulk *bulk)
 void bulk_accept(struct bulk *bulk)
 {
     bulk->accepted++;
+    bulk->lost_in_a_row = 0;
     ended(bulk);
 }
 
@@ -35,6 +38,7 @@ void bulk_find_there(struct bulk *bulk)
 {
     REQUIRE(bulk->creates);
     bulk->already_there++;
+    bulk->lost_in_a_row = 0;
     ended(bulk);
 }
 
@@ -77,13 +81,39 @@ void bulk_reject(struct bulk *bulk, uint64_t line, const char *format, ...)
     ended(bulk);
 }
 
+/* Without a quorum every further line would wait for its deadline too. */
+static void lose(struct bulk *bulk)
+{
+    bulk->stopped = bulk->stopped || ++bulk->lost_in_a_row >= BULK_LOST_MAX;
+    ended(bulk);
+}
+
 void bulk_leave_unknown(struct bulk *bulk, uint64_t line, const char *what_to_do)
 {
     char text[256];
     snprintf(text, sizeof text, "UNKNOWN: it may or may not have been applied; %s", what_to_do);
     keep_error(bulk, line, bytes_of_text(text));
     bulk->unknown++;
-    ended(bulk);
+    lose(bulk);
+}
+
+static void leave_unavailable(struct bulk *bulk, uint64_t line, const char *name, const char *note)
+{
+    char text[512];
+    snprintf(text, sizeof text, "%s: %s; it was not applied", name, note);
+    keep_error(bulk, line, bytes_of_text(text));
+    bulk->unavailable++;
+    lose(bulk);
+}
+
+static bool is_unavailable(enum grid_outcome outcome)
+{
+    return outcome == GRID_OUTCOME_UNAVAILABLE || outcome == GRID_OUTCOME_BUSY || outcome == GRID_OUTCOME_CLOSED;
+}
+
+bool bulk_is_left(enum grid_outcome outcome)
+{
+    return is_unavailable(outcome) || outcome == GRID_OUTCOME_UNKNOWN;
 }
 
 void bulk_finish(struct bulk *bulk, uint64_t line, const struct grid_reply *reply)
@@ -97,7 +127,10 @@ void bulk_finish(struct bulk *bulk, uint64_t line, const struct grid_reply *repl
         const char *name = reply->outcome == GRID_OUTCOME_REFUSED && reply->refusal[0] != 0
                                ? reply->refusal : grid_outcome_name(reply->outcome);
         const char *note = reply->note[0] != 0 ? reply->note : grid_outcome_text(reply->outcome);
-        bulk_reject(bulk, line, "%s: %s", name, note);
+        if (is_unavailable(reply->outcome))
+            leave_unavailable(bulk, line, name, note);
+        else
+            bulk_reject(bulk, line, "%s: %s", name, note);
     }
 }
 
@@ -106,7 +139,7 @@ void bulk_finish(struct bulk *bulk, uint64_t line, const struct grid_reply *repl
 static void draw(struct bulk *bulk, bool last)
 {
     uint64_t now = uv_hrtime();
-    uint64_t ended_lines = bulk->accepted + bulk->already_there + bulk->rejected + bulk->unknown;
+    uint64_t ended_lines = bulk->accepted + bulk->already_there + bulk->rejected + bulk->unavailable + bulk->unknown;
     if (!bulk->progress || (!last && now - bulk->drawn_ns < DRAW_EVERY_NS))
         return;
     bulk->drawn_ns = now;
@@ -145,13 +178,13 @@ static void take_line(struct bulk *bulk, const struct line *line)
     wait_below(bulk, BULK_UNDER_WAY - 1);
 }
 
-/* While nothing can be read the loop must not stand still, or answers would look late. */
+/* While nothing can be read the loop must not stand still, or answers would look late, and Ctrl-C would do nothing. */
 static void wait_readable(struct bulk *bulk, int file)
 {
     struct pollfd poll_row = {.fd = file, .events = POLLIN};
-    while (bulk->under_way > 0 && poll(&poll_row, 1, 0) == 0) {
+    while (!bulk->stopped && poll(&poll_row, 1, 0) <= 0) {
         uv_run(&bulk->ctl->loop, UV_RUN_NOWAIT);
-        poll(&poll_row, 1, 5);
+        poll(&poll_row, 1, bulk->under_way > 0 ? 5 : 50);
         draw(bulk, false);
     }
 }
@@ -173,9 +206,10 @@ static int read_all(struct bulk *bulk, int file)
             take_line(bulk, &line);
     }
     int code = size < 0 ? ctl_complain(bulk->ctl, EXIT_FAILED, "cannot read: %s", strerror(errno)) : EXIT_DONE;
-    lines_close(&lines);
     wait_below(bulk, 0);
-    return code;
+    int writing = bulk->failed_to != NULL ? bulk_write_left(bulk, &lines, file) : EXIT_DONE;
+    lines_close(&lines);
+    return code != EXIT_DONE ? code : writing;
 }
 
 /* How many lines a plain file has; 0 for everything else. */
@@ -232,7 +266,9 @@ static void summary_json(const struct bulk *bulk)
     if (bulk->creates)
         json_put_unsigned(&json, "alreadyThere", bulk->already_there);
     json_put_unsigned(&json, "rejected", bulk->rejected);
+    json_put_unsigned(&json, "unavailable", bulk->unavailable);
     json_put_unsigned(&json, "unknown", bulk->unknown);
+    json_put_bool(&json, "stopped", bulk->stopped);
     json_put_array_begin(&json, "errors");
     for (size_t i = 0; i < bulk->errors_count; i++) {
         json_put_object_begin(&json, NULL);
@@ -272,12 +308,25 @@ static void summary_table(const struct bulk *bulk)
     buffer_append_format(out, "%" PRIu64 " %s submitted: %" PRIu64 " accepted, ", bulk->submitted, bulk->noun, bulk->accepted);
     if (bulk->creates)
         buffer_append_format(out, "%" PRIu64 " already there, ", bulk->already_there);
-    buffer_append_format(out, "%" PRIu64 " rejected, %" PRIu64 " unknown\n", bulk->rejected, bulk->unknown);
+    buffer_append_format(out, "%" PRIu64 " rejected, %" PRIu64 " unavailable, %" PRIu64 " unknown\n", bulk->rejected, bulk->unavailable,
+                         bulk->unknown);
+}
+
+/* Why it ended before the end of its input, and what to do. */
+static void say_stopped(const struct bulk *bulk)
+{
+    const char *why = bulk->interrupted ? "interrupted" : bulk->lost_in_a_row >= BULK_LOST_MAX
+                          ? "no node could take the last lines (see gridctl cluster status)" : "a line was rejected";
+    if (bulk->failed_to != NULL)
+        ctl_note(bulk->ctl, "stopped before the end: %s; %zu lines that may be repeated and %" PRIu64 " that were not started are in %s", why,
+                 bulk->left_count, bulk->not_started, bulk->failed_to);
+    else
+        ctl_note(bulk->ctl, "stopped before the end: %s; %s", why, bulk->repeat);
 }
 
 static int summarize(struct bulk *bulk)
 {
-    HOLDS(bulk->submitted == bulk->accepted + bulk->already_there + bulk->rejected + bulk->unknown);
+    HOLDS(bulk->submitted == bulk->accepted + bulk->already_there + bulk->rejected + bulk->unavailable + bulk->unknown);
     if (bulk->errors_count > 0)
         qsort(bulk->errors, bulk->errors_count, sizeof *bulk->errors, by_line);
     if (bulk->ids_count > 0)
@@ -286,7 +335,45 @@ static int summarize(struct bulk *bulk)
         summary_json(bulk);
     else
         summary_table(bulk);
-    return bulk->unknown > 0 ? EXIT_UNKNOWN : bulk->rejected > 0 ? EXIT_FAILED : EXIT_DONE;
+    if (bulk->stopped)
+        say_stopped(bulk);
+    if (bulk->unknown > 0)
+        return EXIT_UNKNOWN;
+    if (bulk->unavailable > 0)
+        return EXIT_UNAVAILABLE;
+    return bulk->rejected > 0 || bulk->interrupted ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* ---- Ctrl-C */
+
+struct interrupts { uv_signal_t handle; struct bulk *bulk; bool closed; };
+
+/* The first one ends the reading; what is under way is waited for. The second one ends the process, as ever. */
+static void on_interrupt(uv_signal_t *handle, int number)
+{
+    struct bulk *bulk = ((struct interrupts *)handle->data)->bulk;
+    (void)number;
+    bulk->stopped = true;
+    bulk->interrupted = true;
+    ctl_note(bulk->ctl, "interrupted: waiting for %" PRIu64 " lines that are under way; Ctrl-C again ends at once", bulk->under_way);
+    uv_signal_stop(handle);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    ((struct interrupts *)handle->data)->closed = true;
+}
+
+static int read_with_interrupts(struct bulk *bulk, int file)
+{
+    struct interrupts interrupts = {.bulk = bulk};
+    HOLDS(uv_signal_init(&bulk->ctl->loop, &interrupts.handle) == 0);
+    interrupts.handle.data = &interrupts;
+    uv_signal_start(&interrupts.handle, on_interrupt, SIGINT);
+    int code = read_all(bulk, file);
+    uv_close((uv_handle_t *)&interrupts.handle, on_handle_closed);
+    ctl_wait(bulk->ctl, &interrupts.closed);
+    return code;
 }
 
 static void bulk_close(struct bulk *bulk)
@@ -295,6 +382,9 @@ static void bulk_close(struct bulk *bulk)
         memory_free(bulk->errors[i].reason);
     for (size_t i = 0; i < bulk->ids_count; i++)
         memory_free(bulk->ids[i].id);
+    for (size_t i = 0; i < bulk->left_count; i++)
+        buffer_close(&bulk->left[i].text);
+    memory_free(bulk->left);
     memory_free(bulk->errors);
     memory_free(bulk->ids);
 }
@@ -302,6 +392,7 @@ static void bulk_close(struct bulk *bulk)
 int bulk_run(struct ctl *ctl, const struct bulk_plan *plan)
 {
     struct bulk bulk = {.ctl = ctl, .start = plan->start, .context = plan->context, .noun = plan->noun, .creates = plan->creates,
+                        .repeat = plan->repeat, .write_left = plan->write_left, .failed_to = ctl_option(ctl, "failed-to", NULL),
                         .strict = ctl_flag(ctl, "strict"), .began_ns = uv_hrtime()};
     const char *path = ctl_option(ctl, "file", NULL);
     if (path == NULL)
@@ -314,7 +405,7 @@ int bulk_run(struct ctl *ctl, const struct bulk_plan *plan)
     bulk.lines_total = bulk.progress && !is_input ? count_lines(file) : 0;
     int code = ctl_connect(ctl);
     if (code == EXIT_DONE) {
-        int reading = read_all(&bulk, file);
+        int reading = read_with_interrupts(&bulk, file);
         draw(&bulk, true);
         code = summarize(&bulk);
         if (code == EXIT_DONE)

@@ -1,0 +1,12 @@
+/* What a bulk command leaves for another one: the file of --failed-to. */
+#ifndef TOOLS_GRIDCTL_COMMANDS_BULK_LEFT_H
+#define TOOLS_GRIDCTL_COMMANDS_BULK_LEFT_H
+
+#include "tools/gridctl/commands/bulk.h"
+#include "tools/gridctl/input/lines.h"
+
+/* Writes the lines that were kept, in their order, then what `lines` and `file` still have; counts those. No file appears when
+ * nothing is left. An exit code. */
+int bulk_write_left(struct bulk *bulk, struct lines *lines, int file);
+
+#endif
