@@ -128,6 +128,10 @@ def tables(tap, nodes):
     tap.check("UTF-8 is shown as text", "☃ ☃ ☃" in rows["grün"], out)
     tap.check("long values are cut, with their size", "... (5000 bytes)" in rows["long"] and len(rows["long"]) < 200, out)
     tap.check("control characters are escaped", r"a\x1b[31m\nb\x1b\u202e" in rows["escape"] and "\x1b" not in out and r"\xff\x00z" in rows["bytes"], out)
+    ctl("config", "--journal", "on")
+    ctl("set", "red\x1b", "\x1b[31m" + "y" * 5000)
+    _, out, _ = gridctl(PROGRAMS, nodes, "journal", "tail", "--map", "t")
+    tap.check("in a journal too", r"red\x1b = \x1b[31myy" in out and "... (5005 bytes)" in out and "\x1b" not in out, out[:300])
     _, _, error = ctl("get", "no\x1b[31msuch")
     tap.check("in messages too", r"no\x1b[31msuch" in error and "\x1b" not in error, error)
 

@@ -5,8 +5,9 @@
 
 #include "services/edge/timestamp.h"
 #include "tools/gridctl/commands/map.h"
+#include "tools/gridctl/terminal/text.h"
 
-enum { FOLLOW_WAIT_MS = 30000, VALUE_SHOWN_MAX = 200 };
+enum { FOLLOW_WAIT_MS = 30000, SHOWN_MAX = 200 };
 
 struct tail {
     struct ctl *ctl;
@@ -77,13 +78,14 @@ static void show_json(struct buffer *out, uint32_t partition, const struct grid_
 static void show_text(struct buffer *out, uint32_t partition, const struct grid_journal_record *record)
 {
     char at[TIME_TEXT_BYTES];
-    size_t shown = record->value.size < VALUE_SHOWN_MAX ? record->value.size : VALUE_SHOWN_MAX;
     time_format(record->log_time_ms, at);
-    buffer_append_format(out, "%s  %4" PRIu32 "/%-8" PRIu64 " %-7s %.*s", at, partition, record->sequence,
-                         kind_name(record->kind), (int)record->key.size, (const char *)record->key.data);
-    if (record->kind == GRID_ADDED || record->kind == GRID_UPDATED)
-        buffer_append_format(out, " = %.*s%s", (int)shown, (const char *)record->value.data,
-                             shown < record->value.size ? "..." : "");
+    buffer_append_format(out, "%s  %4" PRIu32 "/%-8" PRIu64 " %-7s ", at, partition, record->sequence,
+                         kind_name(record->kind));
+    text_show(out, bytes_of(record->key.data, record->key.size), SHOWN_MAX);
+    if (record->kind == GRID_ADDED || record->kind == GRID_UPDATED) {
+        buffer_append_text(out, " = ");
+        text_show(out, bytes_of(record->value.data, record->value.size), SHOWN_MAX);
+    }
     buffer_append_u8(out, '\n');
 }
 
