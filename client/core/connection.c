@@ -26,19 +26,6 @@ static struct clock *clock_of(const struct connection *connection)
 
 /* ---- the end of a connection */
 
-/* What was sent and not answered goes back into the queues, with its fate open. */
-static void give_back(struct connection *connection)
-{
-    while (connection->sent.first != NULL) {
-        struct request *request = connection->sent.first;
-        retry_lost(&request->retry);
-        routing_again(request, &(struct attempt_end){0});
-    }
-    /* A request about this node must learn that it cannot be reached. */
-    while (connection->waiting.first != NULL)
-        request_fail(connection->waiting.first, GRID_ERR_UNAVAILABLE, "the node cannot be reached");
-}
-
 static void lost(struct connection *connection)
 {
     struct client *client = connection->client;
@@ -49,11 +36,7 @@ static void lost(struct connection *connection)
     connection->let_go = false;
     connection->rest_since_us = 0;
     connection->failures++;
-    give_back(connection);
-    for (uint32_t i = 0; i < client->partitions; i++)
-        if (connection->node != 0 && client->routes[i].leader == connection->node)
-            routing_mark(&client->routes[i]);
-    search_lost(client);
+    client->events->lost(connection);
 }
 
 static void pause_until_retry(struct connection *connection)
@@ -115,174 +98,13 @@ static void on_open(void *context, struct conn *conn)
     frame_end(out, mark);
 }
 
-/* The node said who it is. False: this connection is one too many. */
-static bool take_identity(struct connection *connection, uint32_t node)
-{
-    struct client *client = connection->client;
-    struct connection *present = client->nodes[node];
-    if (connection->node != 0 && connection->node != node && client->nodes[connection->node] == connection)
-        client->nodes[connection->node] = NULL;
-    connection->node = node;
-    if (present != NULL && present != connection && present->state == CONNECTION_READY)
-        return false;
-    client->nodes[node] = connection;
-    return true;
-}
-
-/* The address of a node that is down may have become that of a stranger, whose answers would be lies. */
-static bool is_our_cluster(struct connection *connection, const struct message_welcome *welcome)
-{
-    struct client *client = connection->client;
-    struct uuid theirs = {{0}};
-    if (welcome->cluster_uuid.size == UUID_BYTES)
-        memcpy(theirs.bytes, welcome->cluster_uuid.data, UUID_BYTES);
-    bool by_name = uuid_is_nil(theirs) || uuid_is_nil(client->cluster_uuid);   /* an earlier node */
-    bool same = client->cluster == NULL ||
-                (by_name ? bytes_equal(welcome->cluster, bytes_of_text(client->cluster)) : uuid_equal(theirs, client->cluster_uuid));
-    if (!same)
-        snprintf(client->refusal, sizeof client->refusal, "%s belongs to cluster %.32s (%s), the other nodes to %.32s (%s): correct the endpoints",
-                 connection->address, arena_text(&client->arena, welcome->cluster), uuid_text_of(theirs).text, client->cluster,
-                 uuid_text_of(client->cluster_uuid).text);
-    else if (uuid_is_nil(client->cluster_uuid))
-        client->cluster_uuid = theirs;
-    return same && (client->cluster == NULL || welcome->table.partitions == client->partitions);
-}
-
-static bool on_welcome(struct connection *connection, struct bytes body)
-{
-    struct client *client = connection->client;
-    struct message_welcome welcome;
-    if (connection->state != CONNECTION_OPENING || welcome_decode(body, &client->arena, &welcome) != GRID_ERR_OK)
-        return false;
-    if (welcome.protocol < CLIENT_PROTOCOLS.min || welcome.protocol > CLIENT_PROTOCOLS.max || welcome.node.value == 0 ||
-        welcome.node.value > NODES_MAX || welcome.table.partitions == 0 || welcome.table.partitions > PARTITIONS_MAX)
-        return false;
-    if (!is_our_cluster(connection, &welcome))
-        return false;
-    if (!take_identity(connection, welcome.node.value)) {
-        connection->parting = true;
-        return false;
-    }
-    client->full = NULL;
-    connection->state = CONNECTION_READY;
-    uint64_t features = features_of_names(welcome.features.names, welcome.features.count) & CLIENT_FEATURES;
-    bool packs = packer_wanted(COMPRESS_AUTO, feature_in(features, FEATURE_LZ4), conn_origin(client->io->transport, connection->conn).local);
-    connection->packer = packer_of(packs ? &client->packed : NULL);
-    connection->failures = 0;
-    clock_timer_stop(clock_of(connection), &connection->timer);
-    if (client->cluster == NULL)
-        client->cluster = memory_copy(arena_text(&client->arena, welcome.cluster), welcome.cluster.size + 1);
-    routing_table(connection, &welcome.table);
-    connection_admin(connection);
-    routing_mark_all(client);
-    return true;
-}
-
 /* ---- frames that arrive */
 
-static bool on_table(struct connection *connection, struct bytes body)
-{
-    struct message_table table;
-    if (table_decode(body, &connection->client->arena, &table) != GRID_ERR_OK)
-        return false;
-    if (table.partitions != connection->client->partitions)
-        return false;
-    routing_table(connection, &table);
-    return true;
-}
-
-/* The request that waits for this answer on this connection, or NULL. */
-static struct request *take_answered(struct connection *connection, uint64_t wire_id)
-{
-    struct request *request = request_find(connection->client, wire_id);
-    return request != NULL && request->connection == connection ? request : NULL;
-}
-
-static bool on_response(struct connection *connection, const struct frame *frame)
-{
-    struct response response;
-    if (response_decode(frame->body, &connection->client->arena, &response) != GRID_ERR_OK)
-        return false;
-    connection->let_go = frame->request == 0 && response.err == GRID_ERR_BUSY;
-    connection->unanswered_us = connection->deaths = 0;
-    struct request *request = take_answered(connection, frame->request);
-    if (request != NULL && request->kind != REQUEST_ADMIN) {
-        patience_measure(connection, request);
-        client_answered(request, &response);
-    }
-    return true;
-}
-
-static bool on_admin_response(struct connection *connection, const struct frame *frame)
-{
-    struct client *client = connection->client;
-    struct admin_response admin;
-    static const struct response none;
-    if (admin_response_decode(frame->body, &client->arena, &admin) != GRID_ERR_OK)
-        return false;
-    connection->unanswered_us = 0;
-    struct request *request = take_answered(connection, frame->request);
-    if (request == NULL || request->kind != REQUEST_ADMIN)
-        return true;
-    struct client_result result = {.err = admin.err, .response = &none, .note = arena_text(&client->arena, admin.note),
-                                   .admin = admin.err == GRID_ERR_OK ? &admin : NULL};
-    request_finish(request, &result);
-    return true;
-}
-
-static void note_last(const struct request_list *list, enum grid_err err)
-{
-    for (struct request *each = list->first; each != NULL; each = each->next)
-        each->retry.last = err;
-}
-
-/* Instead of a welcome: the node has no room for us, or speaks no version that we do. Requests that wait for it are told that, when no
- * other node answers in time; others are tried. */
-static void on_refusal(struct connection *connection, struct bytes body)
-{
-    struct client *client = connection->client;
-    struct response response;
-    if (response_decode(body, &client->arena, &response) != GRID_ERR_OK ||
-        (response.err != GRID_ERR_BUSY && response.err != GRID_ERR_NOT_SUPPORTED))
-        return;
-    connection->parting = true;
-    if (response.err == GRID_ERR_BUSY)
-        client->full = connection->address;
-    else
-        snprintf(client->refusal, sizeof client->refusal, "%s: %.160s", connection->address, arena_text(&client->arena, response.note));
-    note_last(&client->early, response.err);
-    for (uint32_t i = 0; i < client->partitions; i++) {
-        const struct route *route = &client->routes[i];
-        if (connection->node == 0 || route->leader != connection->node)
-            continue;
-        note_last(&route->retries, response.err);
-        note_last(&route->writes, response.err);
-        note_last(&route->reads, response.err);
-    }
-}
-
-static bool on_frame(void *context, const struct frame *whole)
+static bool on_frame(void *context, const struct frame *frame)
 {
     struct connection *connection = context;
-    struct client *client = connection->client;
     connection->rest_since_us = 0;
-    struct frame frame = *whole;
-    bool good = false;
-    arena_reset(&client->arena);
-    if (compress_frame_open(&frame, FRAME_BODY_BYTES_MAX, &client->plain) == GRID_ERR_OK) {
-        if (frame.type == FRAME_WELCOME)
-            good = on_welcome(connection, frame.body);
-        else if (connection->state == CONNECTION_OPENING && frame.type == FRAME_RESPONSE)
-            on_refusal(connection, frame.body);
-        else if (connection->state == CONNECTION_READY && frame.type == FRAME_RESPONSE)
-            good = on_response(connection, &frame);
-        else if (connection->state == CONNECTION_READY && frame.type == FRAME_TABLE)
-            good = on_table(connection, frame.body);
-        else if (connection->state == CONNECTION_READY && frame.type == FRAME_ADMIN_RESPONSE)
-            good = on_admin_response(connection, &frame);
-    }
-    connection->bad = !good;
-    return good;
+    return connection->client->events->frame(connection, frame);
 }
 
 static void on_data(void *context, struct conn *conn, struct bytes data)
@@ -388,12 +210,12 @@ static void on_timer(void *context)
         greeting_late(connection);
         break;
     case CONNECTION_READY:
-        patience_over(connection);
+        connection->client->events->due(connection);
         break;
     case CONNECTION_PAUSED:
         connection->state = CONNECTION_IDLE;
         routing_mark_all(connection->client);
-        search_any(connection->client);
+        connection->client->events->idle(connection->client);
         break;
     case CONNECTION_IDLE:
     case CONNECTION_CLOSING:

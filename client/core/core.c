@@ -16,11 +16,6 @@ enum {
 
 /* ---- the end of an iteration: everything that queued leaves */
 
-void client_schedule(struct client *client)
-{
-    clock_defer(client->io->clock, &client->flush);
-}
-
 static void flush(void *context)
 {
     struct client *client = context;
@@ -39,51 +34,6 @@ static void flush(void *context)
 
 /* ---- from the call to the queue */
 
-static void place_admin(struct request *request)
-{
-    struct client *client = request->client;
-    struct connection *connection = request->node <= NODES_MAX ? client->nodes[request->node] : NULL;
-    if (connection == NULL) {
-        request_fail_later(request, GRID_ERR_NOT_FOUND, "no such node in the partition table");
-        return;
-    }
-    if (connection->state == CONNECTION_PAUSED || connection->state == CONNECTION_CLOSING) {
-        request_fail_later(request, GRID_ERR_UNAVAILABLE, "the node cannot be reached");
-        return;
-    }
-    request_list_append(&connection->waiting, request);
-    connection_want(connection);
-    connection_admin(connection);
-}
-
-void client_place(struct request *request)
-{
-    struct client *client = request->client;
-    if (client->partitions == 0) {
-        request_list_append(&client->early, request);
-        return;
-    }
-    if (request->kind == REQUEST_READY) {
-        request_fail_later(request, GRID_ERR_OK, "");
-        return;
-    }
-    if (request->kind == REQUEST_ADMIN) {
-        place_admin(request);
-        return;
-    }
-    if (!request->has_partition) {
-        request->partition = hash_partition(buffer_bytes(&request->affinity), client->partitions).value;
-        buffer_clear(&request->affinity);
-    }
-    if (request->partition >= client->partitions) {
-        request_fail_later(request, GRID_ERR_INVALID, "partition: outside the cluster's partitions");
-        return;
-    }
-    struct route *route = &client->routes[request->partition];
-    request_list_append(request->kind == REQUEST_COMMAND ? &route->writes : &route->reads, request);
-    routing_mark(route);
-}
-
 static void submit(struct request *request, enum grid_err err, const char *note)
 {
     struct client *client = request->client;
@@ -97,7 +47,7 @@ static void submit(struct request *request, enum grid_err err, const char *note)
     if (err != GRID_ERR_OK)
         request_fail_later(request, err, note);
     else
-        client_place(request);
+        routing_place(request);
 }
 
 /* What was asked, so that the same key with anything else can be told apart. */
@@ -254,40 +204,6 @@ void client_ready(struct client *client, const struct client_call *call)
 
 /* ---- answers */
 
-void client_answered(struct request *request, const struct response *response)
-{
-    struct client *client = request->client;
-    struct route *route = &client->routes[request->partition];
-    enum grid_err outcome = response->err;
-    enum retry_verdict verdict = retry_judge(&request->retry, response->err, &outcome);
-    if (verdict == RETRY_DONE) {
-        struct client_result result = {.err = outcome, .response = response,
-                                       .note = arena_text(&client->arena, response->note)};
-        route->hops = route->attempts = route->avoid = 0;
-        if (response->err == GRID_ERR_NO_SESSION && request->sequence > 0)
-            window_session_lost(request);
-        request_finish(request, &result);
-        return;
-    }
-    if (verdict == RETRY_AGAIN && response->retry_after_ms > 0 && request->kind == REQUEST_COMMAND) {
-        client->totals.postponed++;
-        routing_later(request, response->retry_after_ms);
-        return;
-    }
-    if (verdict == RETRY_AGAIN) {
-        route->leaderless_node = request->connection->node;
-        route->leaderless_ms = response->leader == 0 ? response->no_leader_ms : 0;
-        routing_again(request, &(struct attempt_end){.answered = true, .leader = response->leader,
-                                                     .no_leader_ms = response->no_leader_ms});
-        return;
-    }
-    window_session_lost(request);
-    request_forget_attempt(request);
-    request_list_remove(request);
-    request_list_insert(&route->writes, request);
-    routing_mark(route);
-}
-
 /* ---- what is known */
 
 uint32_t client_partitions(const struct client *client)
@@ -366,12 +282,15 @@ void client_holds(const struct client *client)
 
 /* ---- life */
 
+static const struct connection_upcalls upcalls = {.frame = answers_take, .lost = late_lost, .due = late_look, .idle = search_any};
+
 struct client *client_open(struct io *io, const struct client_options *options)
 {
     REQUIRE(options->endpoints_count > 0);
     struct client *client = memory_zero(1, sizeof *client);
     const char *name = options->name != NULL ? options->name : "client";
     client->io = io;
+    client->events = &upcalls;
     client->name = memory_copy(name, strlen(name) + 1);
     client->deadline_us = (options->deadline_ms > 0 ? options->deadline_ms : DEADLINE_MS) * 1000;
     client->attempt_us = (options->attempt_ms > 0 ? options->attempt_ms : ATTEMPT_MS) * 1000;
@@ -417,7 +336,7 @@ static void close_sessions(struct client *client)
         struct route *route = &client->routes[i];
         struct connection *leader = route->leader != 0 ? client->nodes[route->leader] : NULL;
         if (route->session != 0 && route->window_first == NULL && leader != NULL && leader->state == CONNECTION_READY)
-            window_close_session(route, leader);
+            session_close(route, leader);
     }
 }
 

@@ -1,4 +1,5 @@
-/* Inside of the client's core: shared by core.c, connection.c, routing.c, window.c and request.c, patience.c and search.c only. */
+/* Inside of the client's core: shared by the sources of this folder only. Calls go down: core, answers, late,
+ * routing, search, connection, patience, session, request, window, queues; a connection tells upwards through connection_upcalls. */
 #ifndef CLIENT_CORE_CORE_INTERNAL_H
 #define CLIENT_CORE_CORE_INTERNAL_H
 
@@ -104,10 +105,19 @@ struct route {
     struct request *window_first, *window_last;
 };
 
+/* What a connection tells: who deals with it stands above it. */
+struct connection_upcalls {
+    bool (*frame)(struct connection *connection, const struct frame *frame);   /* false: it cannot be trusted */
+    void (*lost)(struct connection *connection);
+    void (*due)(struct connection *connection);    /* READY: the time is over that was asked for */
+    void (*idle)(struct client *client);           /* one may be dialled again */
+};
+
 struct slot { struct request *request; uint32_t generation, next_free; };
 
 struct client {
     struct io *io;
+    const struct connection_upcalls *events;
     struct prng prng;
     char *name;
     uint64_t deadline_us, attempt_us, session_idle_ms;
@@ -156,10 +166,10 @@ uint64_t request_wire_id(struct request *request);                              
 struct request *request_find(struct client *client, uint64_t wire_id);           /* NULL: nobody waits for it */
 void request_forget_attempt(struct request *request);                            /* a late answer finds nobody */
 
-/* core.c */
-void client_schedule(struct client *client);
-void client_place(struct request *request);        /* into the queue of its partition or node */
-void client_answered(struct request *request, const struct response *response);
+/* queues.c */
+void client_schedule(struct client *client);       /* flushes at the end of the iteration */
+void routing_mark(struct route *route);            /* to be pumped then */
+void routing_mark_all(struct client *client);
 
 /* connection.c */
 struct connection *connection_new(struct client *client, const char *address, uint32_t node);
@@ -174,7 +184,17 @@ void connection_admin(struct connection *connection);                           
 void patience_sent(struct connection *connection, const struct request *request);    /* an attempt began */
 void patience_measure(struct connection *connection, const struct request *request); /* and was answered just now */
 bool patience_is_silent(const struct connection *connection);                    /* says nothing since it was asked */
-void patience_over(struct connection *connection);                               /* something may be late */
+uint64_t patience_of_us(const struct connection *connection, const struct request *request);  /* how long an attempt may take */
+uint64_t patience_dead_at_us(const struct connection *connection);               /* when it is given up without an answer */
+bool patience_is_over(const struct connection *connection, uint64_t now_us);     /* with the connection */
+void patience_watch(struct connection *connection, uint64_t due_us);             /* the timer fires then, or earlier */
+
+/* late.c */
+void late_look(struct connection *connection);     /* something may be late */
+void late_lost(struct connection *connection);     /* what was sent there goes back into the queues, with its fate open */
+
+/* answers.c: false: it cannot be trusted */
+bool answers_take(struct connection *connection, const struct frame *frame);
 
 /* search.c */
 void search_any(struct client *client);            /* dials when no node is connected */
@@ -192,20 +212,20 @@ struct attempt_end {
 };
 void routing_init(struct client *client, uint32_t partitions);
 void routing_close(struct client *client);
-void routing_mark(struct route *route);            /* to be pumped at the end of the iteration */
-void routing_mark_all(struct client *client);
+void routing_place(struct request *request);       /* into the queue of its partition or node */
 void routing_pump(struct route *route);
 void routing_table(struct connection *connection, const struct message_table *table);
 void routing_again(struct request *request, const struct attempt_end *end);
 /* The leader had no room for this one and said when to ask again; the others of its partition go on. */
 void routing_later(struct request *request, uint64_t after_ms);
-void routing_resume(void *request);                /* that time is over */
 
 /* window.c */
-bool window_admit(struct route *route, struct request *request); /* false: wait */
+bool window_join(struct route *route, struct request *request);  /* false: it is full */
 void window_leave(struct request *request);
-void window_session_lost(struct request *request);  /* its session is gone, and it surely was not executed */
-void window_session_opened(struct route *route, const struct client_result *result);
-void window_close_session(struct route *route, struct connection *connection);
+
+/* session.c */
+bool session_admit(struct route *route, struct request *request); /* false: wait */
+void session_lost(struct request *request);        /* its session is gone, and it surely was not executed */
+void session_close(struct route *route, struct connection *connection);
 
 #endif

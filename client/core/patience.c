@@ -8,7 +8,6 @@
 #include "grid/base/check.h"
 
 enum {
-    SHORT_US = 250000,                     /* an attempt that got less time says little about its node */
     SILENT_US_MIN = 500000,                /* no connection is given up for less by itself */
     DEPOSED_US = 300000,                   /* nor for less when others say that its node does not lead any more */
     UNANSWERED_ATTEMPTS = 2,               /* a connection without any answer for so long is given up, whatever arrives */
@@ -48,7 +47,7 @@ static uint64_t usual_us(const struct connection *connection)
     return usual > client->attempt_us ? usual : client->attempt_us;
 }
 
-static uint64_t patience_us(const struct connection *connection, const struct request *request)
+uint64_t patience_of_us(const struct connection *connection, const struct request *request)
 {
     uint32_t doublings = request->lates < DOUBLINGS_MAX ? request->lates : DOUBLINGS_MAX;
     return usual_us(connection) << doublings;
@@ -58,7 +57,7 @@ static uint64_t patience_us(const struct connection *connection, const struct re
 
 /* Bytes that never become an answer are no sign of life: a size that was damaged on its way makes one side wait for the
  * rest of a frame that nobody sends, and swallow everything that is said meanwhile. */
-static uint64_t dead_at_us(const struct connection *connection)
+uint64_t patience_dead_at_us(const struct connection *connection)
 {
     uint64_t patience = usual_us(connection);
     bool silent = connection->heard_us <= connection->unanswered_us;
@@ -77,14 +76,14 @@ bool patience_is_silent(const struct connection *connection)
            since_us + DEPOSED_US <= clock_now_us(clock_of(connection));
 }
 
-static bool keeps_the_rest(const struct connection *connection, uint64_t now)
+bool patience_is_over(const struct connection *connection, uint64_t now_us)
 {
-    return connection->rest_since_us != 0 && connection->rest_since_us + REST_US <= now;
+    return patience_dead_at_us(connection) <= now_us || (connection->rest_since_us != 0 && connection->rest_since_us + REST_US <= now_us);
 }
 
 /* ---- time */
 
-static void watch_until(struct connection *connection, uint64_t due_us)
+void patience_watch(struct connection *connection, uint64_t due_us)
 {
     uint64_t now = clock_now_us(clock_of(connection));
     if (timer_active(&connection->timer) && connection->watch_us <= due_us)
@@ -95,58 +94,6 @@ static void watch_until(struct connection *connection, uint64_t due_us)
 
 void patience_sent(struct connection *connection, const struct request *request)
 {
-    uint64_t late_us = request->sent_us + patience_us(connection, request), dead_us = dead_at_us(connection);
-    watch_until(connection, late_us < dead_us ? late_us : dead_us);
-}
-
-/* Those that are too late leave for a list of their own: giving them back calls the application. */
-static uint64_t take_late(struct connection *connection, uint64_t now, struct request_list *late)
-{
-    uint64_t next_us = dead_at_us(connection);
-    for (struct request *each = connection->sent.first, *next; each != NULL; each = next) {
-        uint64_t due_us = each->sent_us + patience_us(connection, each);
-        next = each->next;
-        if (due_us <= now) {
-            request_list_remove(each);
-            request_list_append(late, each);
-        } else if (due_us < next_us) {
-            next_us = due_us;
-        }
-    }
-    return next_us;
-}
-
-/* A node that answers others and not this one cannot serve its partition, and another may. */
-static void give_back_late(struct connection *connection, struct request_list *late)
-{
-    struct client *client = connection->client;
-    while (late->first != NULL) {
-        struct request *request = late->first;
-        bool was_short = patience_us(connection, request) < SHORT_US;
-        request->lates++;
-        retry_lost(&request->retry);
-        if (!was_short)
-            search_others(client);
-        routing_again(request, &(struct attempt_end){.leader = was_short ? connection->node : 0});
-    }
-}
-
-void patience_over(struct connection *connection)
-{
-    struct client *client = connection->client;
-    struct request_list late = {0};
-    uint64_t now = clock_now_us(clock_of(connection));
-    REQUIRE(connection->state == CONNECTION_READY);
-    if (connection->sent.first == NULL)
-        return;
-    if (dead_at_us(connection) <= now || keeps_the_rest(connection, now)) {
-        client->totals.malformed += connection->stream.pending.size > 0;
-        connection->deaths++;
-        connection_give_up(connection);
-        return;
-    }
-    uint64_t next_us = take_late(connection, now, &late);
-    if (connection->sent.first != NULL)
-        watch_until(connection, next_us);
-    give_back_late(connection, &late);
+    uint64_t late_us = request->sent_us + patience_of_us(connection, request), dead_us = patience_dead_at_us(connection);
+    patience_watch(connection, late_us < dead_us ? late_us : dead_us);
 }

@@ -196,7 +196,6 @@ struct request *request_new(struct client *client, enum request_kind kind, const
     request->retry.is_write = kind == REQUEST_COMMAND;
     request->call = *call;
     request->deadline = (struct timer){.fire = deadline_passed, .context = request};
-    request->pause = (struct timer){.fire = routing_resume, .context = request};
     client->pending++;
     /* A session is wanted as long as a write waits for it; those have deadlines of their own. */
     if (kind == REQUEST_SESSION) {

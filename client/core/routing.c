@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "grid/base/check.h"
+#include "grid/base/hash.h"
 #include "grid/base/memory.h"
 
 enum {
@@ -16,25 +17,6 @@ enum {
 
 /* ---- queues */
 
-void routing_mark(struct route *route)
-{
-    if (route->dirty)
-        return;
-    route->dirty = true;
-    route->next_dirty = route->client->dirty;
-    route->client->dirty = route;
-    client_schedule(route->client);
-}
-
-void routing_mark_all(struct client *client)
-{
-    for (uint32_t i = 0; i < client->partitions; i++) {
-        struct route *route = &client->routes[i];
-        if (route->retries.count + route->writes.count + route->reads.count > 0)
-            routing_mark(route);
-    }
-}
-
 static void backoff_over(void *context)
 {
     routing_mark(context);
@@ -45,6 +27,51 @@ static void start_backoff(struct route *route)
     struct client *client = route->client;
     if (!timer_active(&route->backoff))
         clock_timer_start(client->io->clock, &route->backoff, retry_backoff_us(route->attempts++, &client->prng));
+}
+
+static void place_admin(struct request *request)
+{
+    struct client *client = request->client;
+    struct connection *connection = request->node <= NODES_MAX ? client->nodes[request->node] : NULL;
+    if (connection == NULL) {
+        request_fail_later(request, GRID_ERR_NOT_FOUND, "no such node in the partition table");
+        return;
+    }
+    if (connection->state == CONNECTION_PAUSED || connection->state == CONNECTION_CLOSING) {
+        request_fail_later(request, GRID_ERR_UNAVAILABLE, "the node cannot be reached");
+        return;
+    }
+    request_list_append(&connection->waiting, request);
+    connection_want(connection);
+    connection_admin(connection);
+}
+
+void routing_place(struct request *request)
+{
+    struct client *client = request->client;
+    if (client->partitions == 0) {
+        request_list_append(&client->early, request);
+        return;
+    }
+    if (request->kind == REQUEST_READY) {
+        request_fail_later(request, GRID_ERR_OK, "");
+        return;
+    }
+    if (request->kind == REQUEST_ADMIN) {
+        place_admin(request);
+        return;
+    }
+    if (!request->has_partition) {
+        request->partition = hash_partition(buffer_bytes(&request->affinity), client->partitions).value;
+        buffer_clear(&request->affinity);
+    }
+    if (request->partition >= client->partitions) {
+        request_fail_later(request, GRID_ERR_INVALID, "partition: outside the cluster's partitions");
+        return;
+    }
+    struct route *route = &client->routes[request->partition];
+    request_list_append(request->kind == REQUEST_COMMAND ? &route->writes : &route->reads, request);
+    routing_mark(route);
 }
 
 /* ---- where to send */
@@ -97,7 +124,7 @@ static struct request *next_to_send(struct route *route)
 {
     if (route->retries.first != NULL)
         return route->retries.first;
-    if (route->writes.first != NULL && window_admit(route, route->writes.first))
+    if (route->writes.first != NULL && session_admit(route, route->writes.first))
         return route->writes.first;
     return route->reads.first;
 }
@@ -192,6 +219,13 @@ void routing_again(struct request *request, const struct attempt_end *end)
     queue_again(route, request);
 }
 
+static void resume(void *context)
+{
+    struct request *request = context;
+    REQUIRE(request->list == &request->client->paused);
+    queue_again(&request->client->routes[request->partition], request);
+}
+
 void routing_later(struct request *request, uint64_t after_ms)
 {
     struct client *client = request->client;
@@ -200,15 +234,9 @@ void routing_later(struct request *request, uint64_t after_ms)
     request_forget_attempt(request);
     request_list_remove(request);
     request_list_append(&client->paused, request);
+    request->pause = (struct timer){.fire = resume, .context = request};
     /* Those that were refused together do not come back together. */
     clock_timer_start(client->io->clock, &request->pause, prng_range(&client->prng, wait_us, wait_us + wait_us / 2));
-}
-
-void routing_resume(void *context)
-{
-    struct request *request = context;
-    REQUIRE(request->list == &request->client->paused);
-    queue_again(&request->client->routes[request->partition], request);
 }
 
 static void know_member(struct client *client, const struct message_member *member)
@@ -272,7 +300,7 @@ void routing_table(struct connection *connection, const struct message_table *ta
     while (client->early.first != NULL) {
         struct request *request = client->early.first;
         request_list_remove(request);
-        client_place(request);
+        routing_place(request);
     }
 }
 

@@ -10,14 +10,6 @@
 #include "grid/node/node_internal.h"
 #include "services/registry.h"
 
-void node_fail(struct node *node, enum grid_err err, const char *what)
-{
-    if (node->failed)
-        return;
-    node->failed = true;
-    node->fatal(node->context, err, what);
-}
-
 static void on_fatal(void *context, enum grid_err err, const char *what)
 {
     node_fail(context, err, what);

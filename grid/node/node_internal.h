@@ -170,6 +170,7 @@ bool levels_admit(void *context, uint32_t partition, uint64_t index, struct byte
 /* hand_over.c */
 void hand_over_close(struct node *node);
 
+/* failure.c */
 void node_fail(struct node *node, enum grid_err err, const char *what);
 
 #endif
