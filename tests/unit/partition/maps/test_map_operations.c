@@ -310,7 +310,8 @@ Test(map_operations, scans_say_how_long_entries_last_when_they_are_asked)
     struct response response = {0};
     arena_init(&arena, 4096);
     set_for(&moment, "long", 1000);
-    maps_now(moment.maps, moment.version, moment.log_time_ms + 10);
+    moment.log_time_ms += 10;
+    maps_now(moment.maps, moment.version, moment.log_time_ms);
     maps_query(moment.maps, &(struct query){.kind = QUERY_SCAN, .map = T("m")}, 0, &arena, &response);
     cr_expect_eq(response.entries[0].ttl_ms, 0, "clients of before do not know the field");
     maps_query(moment.maps, &(struct query){.kind = QUERY_SCAN, .map = T("m"), .with_ttl = true}, 0, &arena, &response);
