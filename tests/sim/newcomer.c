@@ -84,10 +84,21 @@ static struct host *node_host(struct newcomer *newcomer, uint32_t number)
     return NULL;
 }
 
+/* One that rejoins acknowledges nothing new: without one more, the others of three elect nobody. */
+static bool all_whole(const struct newcomer *newcomer)
+{
+    for (uint32_t i = 0; i < newcomer->run->nodes; i++) {
+        const struct node *node = cluster_node(newcomer->cluster, i);
+        if (node == NULL || !node_rejoined(node))
+            return false;
+    }
+    return true;
+}
+
 static void run_cut(struct world *world, void *context)
 {
     struct newcomer *newcomer = context;
-    if (cluster_unsettled(newcomer->cluster) != NULL) {
+    if (cluster_unsettled(newcomer->cluster) != NULL || !all_whole(newcomer)) {
         host_at(newcomer->host, POLL_US, run_cut, newcomer);
         return;
     }
