@@ -9,7 +9,7 @@
 
 /* Where the record with this key stands among `count` records of `size` bytes or, if there is none, where it belongs: 0 .. count. */
 size_t sorted_row_place(const void *row, size_t count, size_t size, uint32_t key);
-/* The record with this key; NULL: there is none. */
+/* The record with this key; NULL: no record has it. */
 void *sorted_row_find(void *row, size_t count, size_t size, uint32_t key);
 /* Makes room for a record at `place`, moving those behind it; NULL with a capacity of 0 is an empty row. Returns the row, which may
  * have moved; the new record's content is undefined and is the caller's to write before anything else is asked of the row. */

@@ -15,7 +15,7 @@ enum { FIELDS_MAX = 16 };
 
 struct fields {
     struct arena *arena;
-    const struct json_value *object;       /* NULL: there is none, which is the reason */
+    const struct json_value *object;       /* NULL: the value is no object; `reason` says so */
     const char *path;                      /* in front of names */
     const char *known[FIELDS_MAX];
     size_t known_count;

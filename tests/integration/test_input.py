@@ -45,7 +45,7 @@ def batches(tap, nodes):
             ("what is no JSON", 'nonsense', "line 2", "not JSON")):
         maps.refused(what, "none", good + line + "\n" + good.replace("first", "last"), *said)
     maps.refused("every bad line is said", "none", good + 'x\n\n{"op":"set"}\n', "line 2", "line 4", "nothing was written")
-    maps.refused("a batch of nothing is none", "none", "\n", "no operation")
+    maps.refused("an empty batch is refused", "none", "\n", "no operation")
     code, _, error = maps.run("map", "batch", "--map", "none", "--file", "/")
     tap.check("a folder is no batch", code == 1 and "directory" in error, error)
     code, out, error = maps.run("map", "batch", "--map", "batch", "--affinity", "a", text='{"op":"set","key":"n","value":110}\n'

@@ -159,7 +159,7 @@ def pages(tap, nodes):
         tap.check(f"by 7 with cursors, {' '.join(narrowed) or 'all'}: each once", len(seen) == len(set(seen)) == count and
                   turns == (count + 6) // 7, f"{len(seen)} {len(set(seen))} {turns}")
     code, _, error = scan("--cursor", "nonsense")
-    tap.check("a cursor that is none is refused", code == 2 and "--cursor" in error, error)
+    tap.check("a text that is no cursor is refused", code == 2 and "--cursor" in error, error)
     code, _, error = gridctl(PROGRAMS, nodes, "map", "scan", "--map", "v", *cursor)
     tap.check("so is one of another scan", code == 1 and "cursor" in error, error)
     code, _, error = scan("--all", "--limit", "3")

@@ -48,7 +48,8 @@ bool log_time_lead(struct log_time *time, uint64_t entry_ms, uint64_t entry_wall
 
 /* An entry with this stamp was applied. */
 void log_time_apply(struct log_time *time, uint64_t entry_ms, uint64_t now_us);
-/* The leader of the present term tells its log time. `timely`: it surely left a moment ago, so that it makes a note. */
+/* The leader of the present term tells its log time. `timely`: it surely left a moment ago, so that it makes a note. A leader that is less
+ * sure than this replica lowers nothing here. */
 void log_time_hear(struct log_time *time, uint64_t time_ms, enum log_time_grade grade, bool timely, uint64_t now_us);
 /* A member answers what this leader asked. */
 void log_time_answer(struct log_time *time, uint32_t position, uint64_t time_ms, enum log_time_grade grade,
@@ -59,7 +60,7 @@ bool log_time_asking(const struct log_time *time, const struct member_clocks *me
 uint64_t log_time_read(struct log_time *time, const struct log_time_now *now);
 /* The same, and changes nothing: for observers. */
 uint64_t log_time_peek(const struct log_time *time, const struct log_time_now *now);
-/* The wall time that log time slews towards; `near_ms`: log time, 0 when there is none yet. */
+/* The wall time that log time slews towards; `near_ms` is log time, or 0 while it is not known. */
 uint64_t log_time_wall_ms(const struct log_time_now *now, uint64_t near_ms);
 /* The wall time that an entry with the log time `time_ms` carries: the same, unless this leader is not sure of its log time.
  * Then its stamps keep the distance of the last entry's, so that an outage still counts if this leader dies unsure. */

@@ -32,7 +32,7 @@ bool contexts_write(const struct contexts *contexts, const char *path, struct bu
 void contexts_close(struct contexts *contexts);
 
 bool contexts_name_valid(const char *name);
-const struct context *contexts_find(const struct contexts *contexts, const char *name);        /* NULL: there is none */
+const struct context *contexts_find(const struct contexts *contexts, const char *name);        /* NULL: no context has this name */
 /* Adds or changes one. False: there are CONTEXTS_MAX. */
 bool contexts_put(struct contexts *contexts, const char *name, const char *endpoints);
 void contexts_remove(struct contexts *contexts, const char *name);         /* the current one: none is current then */

@@ -17,7 +17,7 @@ struct line { uint64_t number; struct bytes text; bool too_long; };
 /* Room for the next part; lines_add says how much of it was filled. */
 uint8_t *lines_room(struct lines *lines, size_t size);
 void lines_add(struct lines *lines, size_t room, size_t filled);
-/* The next line; false: more must be added first or, at the end, there is none. */
+/* The next line. False: more bytes must be added first; with `at_end` no line is left. */
 bool lines_next(struct lines *lines, bool at_end, struct line *ret_line);
 void lines_close(struct lines *lines);
 

@@ -1,7 +1,7 @@
 /* Fuzz target of the manifest: arbitrary bytes as its file. It is refused with a note, or taken; and what was taken is the same when it is
  * saved and read again.
  *
- * Input: u8 how (bit 0: magic and checksum of each copy are made right, bit 1: the file may be missing, bit 2: there is none), then the
+ * Input: u8 how (bit 0: magic and checksum of each copy are made right, bit 1: the file may be missing, bit 2: the file is missing), then the
  * copies. Bytes that are missing to two whole copies are zero if bit 0 is set. */
 #include <string.h>
 
