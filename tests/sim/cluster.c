@@ -308,6 +308,12 @@ struct node *cluster_node(const struct cluster *cluster, size_t number)
     return cluster->members[number].node;
 }
 
+bool cluster_paused(const struct cluster *cluster, size_t number)
+{
+    REQUIRE(number < cluster->run->nodes);
+    return host_paused(cluster->members[number].host);
+}
+
 uint64_t cluster_incarnation(const struct cluster *cluster, size_t number)
 {
     REQUIRE(number < cluster->run->nodes);

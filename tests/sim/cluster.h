@@ -17,6 +17,7 @@ struct cluster *cluster_open(struct run *run);
 void cluster_close(struct cluster *cluster);                   /* after the world is closed */
 size_t cluster_nodes(const struct cluster *cluster);
 struct node *cluster_node(const struct cluster *cluster, size_t number);      /* NULL while its host is down */
+bool cluster_paused(const struct cluster *cluster, size_t number);            /* its process stands still */
 const char *cluster_endpoint(const struct cluster *cluster, size_t number);   /* of the client port */
 /* The state of a partition at the replica that is farthest; NULL while no node is up. */
 const struct partition *cluster_partition(const struct cluster *cluster, uint32_t partition);

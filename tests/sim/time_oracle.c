@@ -26,7 +26,6 @@ struct line {
     uint64_t entry_ms, entry_us;       /* log time of the last entry that was seen, and when it was new */
     uint32_t clocks;                   /* that the leader knew at the last look */
     bool trusted;                      /* all clocks were known and most of them right when that was stamped */
-    bool told_by_walls;                /* the last leader had log time from wall clocks: members may have notes that differ by its error */
     bool not_early;                    /* the leader cannot have stamped it too early */
     uint64_t jumped_ms;                /* what log time gained on true time in all */
     uint64_t due_ms, due_us;           /* what the last look found overdue, and since when: a change of settings makes the past due */
@@ -122,13 +121,11 @@ static void judge_leader(struct time_oracle *oracle, uint32_t number, struct lin
     if (same && !line->estimated) {
         judge(oracle, number, line, time_ms, READING_MS, "under one leader");
     } else if (still_noted(oracle, line) > run->nodes / 2) {
-        judge(oracle, number, line, time_ms, HAND_OVER_MS + (line->told_by_walls ? OUTAGE_MS : 0), "after a change of leader");
-        line->told_by_walls = false;
+        judge(oracle, number, line, time_ms, HAND_OVER_MS, "after a change of leader");
         run_count(run, "changes of leader timed", 1);
         SOMETIMES(run->world, "log time outlives its leader");
     } else {
         judge_outage(oracle, number, line, time_ms);
-        line->told_by_walls = true;
     }
     line->jumped_ms += time_ms > line->high_us / 1000 ? time_ms - line->high_us / 1000 : 0;
 }
@@ -175,10 +172,7 @@ static void look(struct time_oracle *oracle, uint32_t number, size_t member, uin
                 line->incarnations[member] == cluster_incarnation(oracle->cluster, member);
     if (time.grade != LOG_TIME_NOTED) {
         line->estimated = true;
-        uint64_t entry_ms = partition_log_time_ms(node_partition(node, id));
-        /* While faults come it may be unsure with few clocks, and what it stamps is late by what it did not know of. */
-        line->trusted = line->trusted && (entry_ms <= line->entry_ms || oracle->healed_us != 0);
-        line->entry_ms = entry_ms;
+        line->entry_ms = partition_log_time_ms(node_partition(node, id)); /* its stamps are as good as those before */
         line->clocks = 0;
         return;
     }
@@ -228,7 +222,8 @@ void time_oracle_look(struct time_oracle *oracle)
                 term = status.term;
             }
         }
-        if (leader < oracle->run->nodes) {
+        /* A process that stands still reads no clock; it is judged when it goes on, by all that has passed. */
+        if (leader < oracle->run->nodes && !cluster_paused(oracle->cluster, leader)) {
             look(oracle, number, leader, term);
         }
     }

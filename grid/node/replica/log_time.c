@@ -113,7 +113,7 @@ void log_time_hear(struct log_time *time, uint64_t time_ms, enum log_time_grade 
         return;
     if (time->grade == LOG_TIME_NONE)
         log_clock_start(&time->clock, time_ms, now_us);
-    else if (timely)
+    else if (timely && grade >= time->grade)
         log_clock_hear(&time->clock, time_ms, now_us);
     else
         log_clock_learn(&time->clock, time_ms, now_us);
@@ -140,6 +140,5 @@ void log_time_answer(struct log_time *time, uint32_t position, uint64_t time_ms,
         log_clock_raise(&time->clock, time_ms);
         time->grade = grade > time->grade ? grade : time->grade;
     }
-    estimate(time, now);
-    settle_when_all_answered(time, now->members);
+    estimate(time, now); /* before it leads: later, by log_time_lead */
 }

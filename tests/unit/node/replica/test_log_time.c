@@ -223,3 +223,34 @@ Test(log_time, a_look_changes_nothing)
     cr_assert_eq(bench.time.clock.time_us, before.time_us);
     cr_assert_eq(bench.time.clock.seen_us, before.seen_us);
 }
+
+/* All have answered before the leader has its last entry: their answers are no estimate yet. */
+Test(log_time, answers_that_come_before_it_leads_do_not_make_an_estimate_a_note)
+{
+    struct bench bench;
+    begin(&bench);
+    member_clocks_hear(&bench.clocks, 1, WALL_MS + 60000, bench.now.now_us);
+    member_clocks_hear(&bench.clocks, 2, WALL_MS + 60000, bench.now.now_us);
+    log_time_hear(&bench.time, WALL_MS + 5, LOG_TIME_ESTIMATED, true, bench.now.now_us);
+    bench.now.wall_ms += 60000;
+    log_time_elect(&bench.time, &bench.now);
+    log_time_answer(&bench.time, 1, WALL_MS + 5, LOG_TIME_ESTIMATED, &bench.now);
+    log_time_answer(&bench.time, 2, 0, LOG_TIME_NONE, &bench.now);
+    cr_assert_eq(bench.time.grade, LOG_TIME_ESTIMATED);
+    cr_assert(log_time_lead(&bench.time, WALL_MS, WALL_MS, &bench.now));
+    cr_assert_eq(bench.time.grade, LOG_TIME_NOTED);
+    cr_assert_eq(read_ms(&bench), WALL_MS + 60000, "the outage counts");
+}
+
+Test(log_time, a_leader_that_is_not_sure_lowers_no_note)
+{
+    struct bench bench;
+    begin(&bench);
+    log_time_hear(&bench.time, WALL_MS, LOG_TIME_NOTED, true, bench.now.now_us);
+    pass(&bench, 10000);
+    log_time_hear(&bench.time, WALL_MS + 1, LOG_TIME_ESTIMATED, true, bench.now.now_us);
+    cr_assert_eq(read_ms(&bench), WALL_MS + 10000);
+    cr_assert_eq(bench.time.grade, LOG_TIME_NOTED);
+    log_time_hear(&bench.time, WALL_MS + 9500, LOG_TIME_NOTED, true, bench.now.now_us);
+    cr_assert_eq(read_ms(&bench), WALL_MS + 9500, "one that is sure does");
+}
