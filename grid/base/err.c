@@ -1,5 +1,10 @@
 #include "grid/base/err.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "grid/base/memory.h"
+
 const char *grid_err_text(enum grid_err err)
 {
     switch (err) {
@@ -22,4 +27,14 @@ const char *grid_err_name(enum grid_err err)
 #undef X
     }
     return "UNKNOWN_ERROR";
+}
+
+char *err_note(const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    int size = vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return memory_copy(text, size < (int)sizeof text ? (size_t)size + 1 : sizeof text);
 }

@@ -43,4 +43,7 @@ const char *grid_err_text(enum grid_err err);
 /* Upper-case name as in scripts and JSON, for example "NOT_LEADER". */
 const char *grid_err_name(enum grid_err err);
 
+/* What an error says to people: owned by the caller (memory_free), cut after 1023 bytes. */
+char *err_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 #endif

@@ -1,7 +1,5 @@
 #include "grid/node/node.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "grid/base/check.h"
@@ -13,17 +11,6 @@
 static void on_fatal(void *context, enum grid_err err, const char *what)
 {
     node_fail(context, err, what);
-}
-
-static char *note_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static char *note_format(const char *format, ...)
-{
-    va_list arguments;
-    char line[1024];
-    va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
-    return memory_copy(line, strlen(line) + 1);
 }
 
 /* ---- callbacks of the replicas */
@@ -143,7 +130,7 @@ static enum grid_err begin_manifest(struct node *node, char **ret_note)
     node->begins = !seen.state;
     node->rejoin = node->rejoin || (node->begins && seen.set_aside);
     if (err == GRID_ERR_OK && node->rejoin && seen.state) {
-        *ret_note = note_format("--rejoin: the data directory is not empty");
+        *ret_note = err_note("--rejoin: the data directory is not empty");
         return GRID_ERR_INVALID;
     }
     if (err == GRID_ERR_OK && node->rejoin)
@@ -151,7 +138,7 @@ static enum grid_err begin_manifest(struct node *node, char **ret_note)
     if (err == GRID_ERR_OK && node->begins)
         err = manifest_begin(storage, node->partitions, node->rejoin ? LOST_ALL : LOST_NOTHING, ret_note);
     if (err != GRID_ERR_OK && *ret_note == NULL)
-        *ret_note = note_format("manifest: cannot be written (%s)", grid_err_text(err));
+        *ret_note = err_note("manifest: cannot be written (%s)", grid_err_text(err));
     return err;
 }
 
@@ -159,8 +146,8 @@ enum grid_err node_may_rejoin(struct io *io, const struct node_settings *setting
 {
     if (settings->members_count > 1)
         return identity_belongs(io, settings, ret_note);
-    *ret_note = note_format("--rejoin: a cluster of one node has nobody to take the data from; nothing was changed: bring back undamaged files, or "
-                            "begin a new cluster in an empty directory");
+    *ret_note = err_note("--rejoin: a cluster of one node has nobody to take the data from; nothing was changed: bring back undamaged files, or "
+                         "begin a new cluster in an empty directory");
     return GRID_ERR_INVALID;
 }
 
@@ -175,7 +162,7 @@ static enum grid_err open_log(struct node *node, char **ret_note)
         return err;
     err = open_groups(node, ret_note);
     if (err == GRID_ERR_MISMATCH && node->identity.is_old && *ret_note) {
-        char *note = note_format("%s. Or the file identity is damaged, which format 1 does not notice: then put that file back", *ret_note);
+        char *note = err_note("%s. Or the file identity is damaged, which format 1 does not notice: then put that file back", *ret_note);
         memory_free(*ret_note);
         *ret_note = note;
     }
@@ -218,8 +205,8 @@ static enum grid_err validate(const struct node_settings *settings, char **ret_n
     if (settings->partitions == 0 || settings->partitions > PARTITIONS_MAX || settings->members_count == 0 ||
         settings->members_count > REPLICAS_MAX || settings->members_count % 2 == 0 || settings->cluster[0] == 0 ||
         !node_settings_member(settings, settings->self)) {
-        *ret_note = note_format("settings: need a cluster name, 1 to 4096 partitions, an odd number of at most 7 members, "
-                                "and this node among them");
+        *ret_note = err_note("settings: need a cluster name, 1 to 4096 partitions, an odd number of at most 7 members, "
+                             "and this node among them");
         return GRID_ERR_INVALID;
     }
     return GRID_ERR_OK;
@@ -231,9 +218,9 @@ static char *cannot_listen(const struct node *node, const char *port, enum grid_
     bool peer = strcmp(port, "peer") == 0;
     const char *address = peer ? node_settings_peer_listen(settings) : node_settings_client_listen(settings);
     if ((peer ? settings->peer_listen : settings->client_listen)[0])
-        return note_format("%s port: cannot listen on %s (listen.%s): %s", port, address, port, transport_listen_reason(err));
-    return note_format("%s port: cannot listen on %s (members, id %u, %s): %s", port, address, settings->self.value, port,
-                       transport_listen_reason(err));
+        return err_note("%s port: cannot listen on %s (listen.%s): %s", port, address, port, transport_listen_reason(err));
+    return err_note("%s port: cannot listen on %s (members, id %u, %s): %s", port, address, settings->self.value, port,
+                    transport_listen_reason(err));
 }
 
 static enum compress_mode compression_of(const struct node_settings *settings)
@@ -284,7 +271,7 @@ enum grid_err node_open(const struct node_options *options, struct node **ret_no
         node->started = err == GRID_ERR_OK;
         if (err != GRID_ERR_OK) {
             memory_free(*ret_note);
-            *ret_note = err == GRID_ERR_NOT_SUPPORTED ? note_format("%s", node->levels.newer) : cannot_listen(node, "peer", err);
+            *ret_note = err == GRID_ERR_NOT_SUPPORTED ? err_note("%s", node->levels.newer) : cannot_listen(node, "peer", err);
         }
     }
     if (err == GRID_ERR_OK && (err = clients_open(node)) != GRID_ERR_OK)

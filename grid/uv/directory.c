@@ -34,12 +34,12 @@ enum grid_err uv_directory_make(const char *directory, char **ret_note)
     if (mkdir(directory, 0750) != 0) {
         if (errno == EEXIST)
             return GRID_ERR_OK;
-        *ret_note = uv_note("data directory %s: cannot be created: %s", directory, strerror(errno));
+        *ret_note = err_note("data directory %s: cannot be created: %s", directory, strerror(errno));
         return GRID_ERR_IO;
     }
     if (sync_parent(directory) == 0)
         return GRID_ERR_OK;
-    *ret_note = uv_note("data directory %s: the directory above it cannot be synced: %s", directory, strerror(errno));
+    *ret_note = err_note("data directory %s: the directory above it cannot be synced: %s", directory, strerror(errno));
     return GRID_ERR_IO;
 }
 
@@ -102,10 +102,10 @@ enum grid_err uv_directory_set_aside(const char *path, char **ret_where, char **
     if (!failed && holds_state(directory)) {
         failed = move_all(directory, dirfd(directory), name, sizeof name, &count) != 0;
         if (!failed)
-            *ret_where = uv_note("%u files were moved to %s/%s", count, path, name);
+            *ret_where = err_note("%u files were moved to %s/%s", count, path, name);
     }
     if (failed)
-        *ret_note = uv_note("data directory %s: its files cannot be set aside: %s", path, strerror(errno));
+        *ret_note = err_note("data directory %s: its files cannot be set aside: %s", path, strerror(errno));
     if (directory != NULL)
         closedir(directory);
     return failed ? GRID_ERR_IO : GRID_ERR_OK;

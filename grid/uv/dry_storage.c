@@ -156,11 +156,11 @@ enum grid_err uv_dry_storage_init(struct uv_storage *storage, const char *direct
     if (made)
         rmdir(directory);
     else if (errno != EEXIST)
-        *ret_note = uv_note("data directory %s: cannot be created: %s", directory, strerror(errno));
+        *ret_note = err_note("data directory %s: cannot be created: %s", directory, strerror(errno));
     else if ((storage->directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
-        *ret_note = uv_note("data directory %s: %s", directory, strerror(errno));
+        *ret_note = err_note("data directory %s: %s", directory, strerror(errno));
     else if (!lock(storage, &reason))
-        *ret_note = uv_note("data directory %s: %s", directory, reason);
+        *ret_note = err_note("data directory %s: %s", directory, reason);
     if (*ret_note == NULL)
         return GRID_ERR_OK;
     uv_storage_free(storage);

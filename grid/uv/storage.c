@@ -411,7 +411,7 @@ enum grid_err uv_storage_init(struct uv_storage *storage, uv_loop_t *loop, const
      * one process apart, and ends with the process. */
     int lock_fd = storage->directory_fd < 0 ? -1 : openat(storage->directory_fd, ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0640);
     if (lock_fd < 0 || flock(lock_fd, LOCK_EX | LOCK_NB) != 0) {
-        *ret_note = uv_note("data directory %s: %s", directory,
+        *ret_note = err_note("data directory %s: %s", directory,
                             lock_fd < 0 ? strerror(errno) : "another process uses it; stop that one or choose another directory");
         if (lock_fd >= 0)
             close(lock_fd);

@@ -94,7 +94,5 @@ void uv_storage_free(struct uv_storage *storage);
 enum grid_err uv_storage_list(struct storage *base, void (*each)(void *context, const char *name), void *context);
 /* The same directory for reading alone: what would be written goes nowhere, what would be refused is refused (dry_storage.c). */
 enum grid_err uv_dry_storage_init(struct uv_storage *storage, const char *directory, char **ret_note);
-/* The caller frees it. */
-char *uv_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -1,5 +1,3 @@
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "grid/base/check.h"
@@ -11,7 +9,6 @@
 enum {
     ELECTION_TIMEOUT_MS = 1000,
     HEARTBEAT_MS = 100,
-    NOTE_BYTES = 200,
     /* Links are asked for signs of life as often as heartbeats come, however long the timeouts of elections. */
     BEAT_MS_MAX = 1000,
     SILENT_MS_MAX = 5000,
@@ -214,16 +211,6 @@ static void on_tick(void *context)
 
 /* ---- opening */
 
-__attribute__((format(printf, 1, 2))) static char *note_of(const char *format, ...)
-{
-    char *note = memory_alloc(NOTE_BYTES);
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(note, NOTE_BYTES, format, arguments);
-    va_end(arguments);
-    return note;
-}
-
 static uint64_t or_default(uint64_t value, uint64_t value_default)
 {
     return value != 0 ? value : value_default;
@@ -232,12 +219,12 @@ static uint64_t or_default(uint64_t value, uint64_t value_default)
 static enum grid_err check_options(const struct group_set_options *options, char **ret_note)
 {
     if (options->members_count == 0 || options->members_count > REPLICAS_MAX) {
-        *ret_note = note_of("a group has 1 to %d members", REPLICAS_MAX);
+        *ret_note = err_note("a group has 1 to %d members", REPLICAS_MAX);
         return GRID_ERR_INVALID;
     }
     uint64_t election_ms = or_default(options->election_timeout_ms, ELECTION_TIMEOUT_MS);
     if (or_default(options->heartbeat_ms, HEARTBEAT_MS) * 2 > election_ms) {
-        *ret_note = note_of("the election timeout of %u ms is less than two heartbeats", (uint32_t)election_ms);
+        *ret_note = err_note("the election timeout of %u ms is less than two heartbeats", (uint32_t)election_ms);
         return GRID_ERR_INVALID;
     }
     return GRID_ERR_OK;
@@ -301,7 +288,7 @@ static enum grid_err open_peers(struct group_set *set, const struct group_set_op
     set_beats(set, &peers);
     enum grid_err err = peers_open(&peers, &set->peers);
     if (err != GRID_ERR_OK) {
-        *ret_note = note_of("node %u is not among the members, or an id is repeated", options->self.value);
+        *ret_note = err_note("node %u is not among the members, or an id is repeated", options->self.value);
         return err;
     }
     peers_on_frame(set->peers, FRAME_RAFT, on_raft_frame, set);
@@ -346,11 +333,11 @@ static enum grid_err open_group(struct group_set *set, uint32_t number, char **r
     if (group_io_fresh(&group->guard.io))
         return GRID_ERR_OK;
     if (group_io_first_entry(&group->guard.io).size == 0) {
-        *ret_note = note_of("the log has a term but no entries of partition %u", number);
+        *ret_note = err_note("the log has a term but no entries of partition %u", number);
         return GRID_ERR_CORRUPT;
     }
     if (!guard_members_match(&group->guard, set->members, set->members_count)) {
-        *ret_note = note_of("partition %u was created with other members", number);
+        *ret_note = err_note("partition %u was created with other members", number);
         return GRID_ERR_MISMATCH;
     }
     return GRID_ERR_OK;
@@ -409,12 +396,12 @@ enum grid_err group_set_start(struct group_set *set, char **ret_note)
         REQUIRE(set->groups[i].attached);
     for (uint32_t i = 0; i < set->groups_count; i++)
         if (!group_admits_log(&set->groups[i])) {
-            *ret_note = note_of("partition %u: an entry of the log cannot be applied here", i);
+            *ret_note = err_note("partition %u: an entry of the log cannot be applied here", i);
             return GRID_ERR_NOT_SUPPORTED;
         }
     enum grid_err err = peers_start(set->peers);
     if (err != GRID_ERR_OK) {
-        *ret_note = note_of("node %u cannot listen on its peer address", set->self.value);
+        *ret_note = err_note("node %u cannot listen on its peer address", set->self.value);
         return err;
     }
     clock_defer(set->io->clock, &set->start_deferred);

@@ -1,7 +1,6 @@
 #include "raft/wal/manifest.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "grid/base/check.h"
@@ -148,11 +147,6 @@ static enum grid_err create(struct storage *storage, uint32_t groups, enum lost_
     return put_both(storage, &content);
 }
 
-static char *note_of(const char *text)
-{
-    return memory_copy(text, strlen(text) + 1);
-}
-
 /* The newer one of two whole copies. */
 static enum grid_err choose(struct manifest *manifest, struct bytes bytes, char **ret_note)
 {
@@ -163,12 +157,12 @@ static enum grid_err choose(struct manifest *manifest, struct bytes bytes, char 
             newest = page;
     }
     if (newest == NULL) {
-        *ret_note = note_of("manifest: damaged: neither of its copies is whole, and it alone says how far the log must reach and what this node "
+        *ret_note = err_note("manifest: damaged: neither of its copies is whole, and it alone says how far the log must reach and what this node "
                             "has seen of the others");
         return GRID_ERR_CORRUPT;
     }
     if (get_u16(newest + 8) != VERSION) {
-        *ret_note = note_of("manifest: it was written by a newer version; start that");
+        *ret_note = err_note("manifest: it was written by a newer version; start that");
         return GRID_ERR_MISMATCH;
     }
     decode(newest, &manifest->content);
@@ -180,10 +174,8 @@ static enum grid_err begin_again(const struct manifest_content *known, struct st
                                  char **ret_note)
 {
     if (known->incarnation != 0) {
-        char text[300];
-        snprintf(text, sizeof text, "identity and durable log are missing: the manifest is of incarnation %016" PRIx64
+        *ret_note = err_note("identity and durable log are missing: the manifest is of incarnation %016" PRIx64
                  ", whose log was durable up to position %" PRIu64 " of epoch %" PRIu64, known->incarnation, known->floor.position, known->floor.epoch);
-        *ret_note = note_of(text);
         return GRID_ERR_CORRUPT;
     }
     return known->lost != LOST_NOTHING && lost == LOST_NOTHING ? GRID_ERR_OK : create(storage, groups, lost);
@@ -211,7 +203,7 @@ static enum grid_err load(struct manifest *manifest, uint64_t incarnation, bool 
         err = create(storage, 0, LOST_NOTHING);
         manifest->sequence = 1;
     } else if (err == GRID_ERR_NOT_FOUND) {
-        *ret_note = note_of("manifest: missing: it alone says how far the log must reach and what this node has seen of the others");
+        *ret_note = err_note("manifest: missing: it alone says how far the log must reach and what this node has seen of the others");
         err = GRID_ERR_CORRUPT;
     } else if (err == GRID_ERR_OK) {
         err = choose(manifest, buffer_bytes(&bytes), ret_note);
@@ -219,10 +211,8 @@ static enum grid_err load(struct manifest *manifest, uint64_t incarnation, bool 
     buffer_close(&bytes);
     if (err == GRID_ERR_OK && !may_be_missing && manifest->content.incarnation != 0 &&
         manifest->content.incarnation != incarnation) {
-        char text[200];
-        snprintf(text, sizeof text, "manifest: of incarnation %016" PRIx64 ", while the identity says %016" PRIx64
+        *ret_note = err_note("manifest: of incarnation %016" PRIx64 ", while the identity says %016" PRIx64
                  ": the files of two directories were mixed", manifest->content.incarnation, incarnation);
-        *ret_note = note_of(text);
         err = GRID_ERR_CORRUPT;
     }
     manifest->content.incarnation = incarnation;
@@ -241,7 +231,7 @@ enum grid_err manifest_open(struct storage *storage, uint64_t incarnation, bool 
         err = storage->open(storage, NAME, may_be_missing, &manifest->file);
     if (err != GRID_ERR_OK) {
         if (*ret_note == NULL)
-            *ret_note = note_of("manifest: cannot be read; it must be a file that this process may read and write");
+            *ret_note = err_note("manifest: cannot be read; it must be a file that this process may read and write");
         memory_free(manifest);
         return err;
     }

@@ -279,19 +279,11 @@ static void cancel(struct sink *sink, struct sink_request *request)
 
 /* ---- life */
 
-static char *note_of(const char *path)
-{
-    struct buffer text = {0};
-    buffer_append_format(&text, "payment ledger %s: %s", path, strerror(errno));
-    buffer_append_u8(&text, 0);
-    return (char *)text.data;
-}
-
 enum grid_err ledger_open(struct uv_loop_s *loop, const char *path, struct sink **ret_sink, char **ret_note)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
     if (fd < 0) {
-        *ret_note = note_of(path);
+        *ret_note = err_note("payment ledger %s: %s", path, strerror(errno));
         return GRID_ERR_IO;
     }
     struct ledger *ledger = memory_zero(1, sizeof *ledger);
@@ -331,7 +323,7 @@ enum grid_err ledger_check(const char *path, char **ret_note)
     int fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC);
     bool good = fd >= 0 || (errno == ENOENT && faccessat(AT_FDCWD, (const char *)parent.data, W_OK | X_OK, AT_EACCESS) == 0);
     if (!good)
-        *ret_note = note_of(path);
+        *ret_note = err_note("payment ledger %s: %s", path, strerror(errno));
     if (fd >= 0)
         close(fd);
     buffer_close(&parent);

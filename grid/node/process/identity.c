@@ -1,7 +1,6 @@
 #include "grid/node/process/identity.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,17 +18,6 @@ enum {
     IDENTITY_BYTES_MAX = 64 * 1024,
     CHECKSUM_LINE_BYTES = 18,          /* "checksum 01234567\n" */
 };
-
-static char *note_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static char *note_format(const char *format, ...)
-{
-    va_list arguments;
-    char line[1024];
-    va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
-    return memory_copy(line, strlen(line) + 1);
-}
 
 /* ---- writing */
 
@@ -54,7 +42,7 @@ enum grid_err identity_write(struct storage *storage, const struct identity *ide
     enum grid_err err = storage->put(storage, identity_name, buffer_bytes(&text));
     buffer_close(&text);
     if (err != GRID_ERR_OK)
-        *ret_note = note_format("%s: cannot be written (%s)", identity_name, grid_err_text(err));
+        *ret_note = err_note("%s: cannot be written (%s)", identity_name, grid_err_text(err));
     return err;
 }
 
@@ -161,7 +149,7 @@ static bool decode_old(char *at, char **ret_cluster, struct identity *ret_identi
 
 static enum grid_err damaged(char **ret_note)
 {
-    *ret_note = note_format("%s: damaged: its content does not match its checksum or form; put the file of this directory back", identity_name);
+    *ret_note = err_note("%s: damaged: its content does not match its checksum or form; put the file of this directory back", identity_name);
     return GRID_ERR_CORRUPT;
 }
 
@@ -184,8 +172,8 @@ static enum grid_err adopt_old(char *at, const struct node_settings *settings, s
     if (!decode_old(at, &cluster, &identity))
         return damaged(ret_note);
     if (strcmp(cluster, settings->cluster) != 0) {
-        *ret_note = note_format("%s: this data directory belongs to cluster \"%.64s\", the configuration says \"%s\": correct cluster or data "
-                                "(the name may change after the first start with this version)", identity_name, cluster, settings->cluster);
+        *ret_note = err_note("%s: this data directory belongs to cluster \"%.64s\", the configuration says \"%s\": correct cluster or data "
+                             "(the name may change after the first start with this version)", identity_name, cluster, settings->cluster);
         return GRID_ERR_MISMATCH;
     }
     identity.cluster_uuid = node_settings_cluster_uuid(settings);
@@ -204,8 +192,8 @@ static enum grid_err decode_text(char *text, bool whole, const struct node_setti
     if (!whole)
         return strcmp(version, "1") == 0 ? adopt_old(at, settings, ret_identity, ret_note) : damaged(ret_note);
     if (strcmp(version, "2") != 0) {
-        *ret_note = note_format("%s: format %.20s, this program reads up to %d: it was written by a newer version; upgrade this program",
-                                identity_name, version, IDENTITY_VERSION);
+        *ret_note = err_note("%s: format %.20s, this program reads up to %d: it was written by a newer version; upgrade this program",
+                             identity_name, version, IDENTITY_VERSION);
         return GRID_ERR_MISMATCH;
     }
     return decode_new(at, ret_identity) ? GRID_ERR_OK : damaged(ret_note);
@@ -240,12 +228,12 @@ static void refuse_cluster(const struct identity *stored, const struct identity 
 {
     struct uuid_text was = uuid_text_of(stored->cluster_uuid), is = uuid_text_of(ours->cluster_uuid);
     if (settings->cluster_uuid[0])
-        *ret_note = note_format("%s: this data directory belongs to cluster %s, the configuration says cluster_uuid %s: correct cluster_uuid or data",
-                                identity_name, was.text, is.text);
+        *ret_note = err_note("%s: this data directory belongs to cluster %s, the configuration says cluster_uuid %s: correct cluster_uuid or data",
+                             identity_name, was.text, is.text);
     else
-        *ret_note = note_format("%s: this data directory belongs to cluster %s, the name \"%s\" stands for %s: if only the name has changed, "
-                                "set cluster_uuid to %s on all nodes; else correct cluster or data",
-                                identity_name, was.text, settings->cluster, is.text, was.text);
+        *ret_note = err_note("%s: this data directory belongs to cluster %s, the name \"%s\" stands for %s: if only the name has changed, "
+                             "set cluster_uuid to %s on all nodes; else correct cluster or data",
+                             identity_name, was.text, settings->cluster, is.text, was.text);
 }
 
 static enum grid_err compare(const struct identity *stored, const struct identity *ours, const struct node_settings *settings, char **ret_note)
@@ -254,15 +242,15 @@ static enum grid_err compare(const struct identity *stored, const struct identit
     if (!uuid_equal(stored->cluster_uuid, ours->cluster_uuid))
         refuse_cluster(stored, ours, settings, ret_note);
     else if (!node_id_equal(stored->node, ours->node))
-        *ret_note = note_format("%s: this is the data directory of node %u, the configuration says node %u: correct node or data", identity_name,
-                                stored->node.value, ours->node.value);
+        *ret_note = err_note("%s: this is the data directory of node %u, the configuration says node %u: correct node or data", identity_name,
+                             stored->node.value, ours->node.value);
     else if (stored->partitions != ours->partitions)
-        *ret_note = note_format("%s: the cluster began with partitions %u, the configuration says partitions %u: set it to %u, their number is "
-                                "fixed at the first start", identity_name, stored->partitions, ours->partitions, stored->partitions);
+        *ret_note = err_note("%s: the cluster began with partitions %u, the configuration says partitions %u: set it to %u, their number is "
+                             "fixed at the first start", identity_name, stored->partitions, ours->partitions, stored->partitions);
     else if (stored->members_count != ours->members_count ||
              memcmp(stored->members, ours->members, ours->members_count * sizeof ours->members[0]) != 0)
-        *ret_note = note_format("%s: the cluster began with the members %s, the configuration lists %s: list the same ids; members cannot be "
-                                "added or removed yet, their addresses may change", identity_name, ids_text(stored, were), ids_text(ours, are));
+        *ret_note = err_note("%s: the cluster began with the members %s, the configuration lists %s: list the same ids; members cannot be "
+                             "added or removed yet, their addresses may change", identity_name, ids_text(stored, were), ids_text(ours, are));
     else
         return GRID_ERR_OK;
     return GRID_ERR_MISMATCH;
@@ -282,12 +270,12 @@ static enum grid_err begin(struct storage *storage, const struct identity *ours,
     bool has_log = false;
     enum grid_err err = storage->list(storage, see_segment, &has_log);
     if (err != GRID_ERR_OK) {
-        *ret_note = note_format("%s: the data directory cannot be listed (%s)", identity_name, grid_err_text(err));
+        *ret_note = err_note("%s: the data directory cannot be listed (%s)", identity_name, grid_err_text(err));
         return err;
     }
     if (has_log) {
-        *ret_note = note_format("%s: missing, while there is a log: put the file of this directory back; without it the owner of the log is unknown",
-                                identity_name);
+        *ret_note = err_note("%s: missing, while there is a log: put the file of this directory back; without it the owner of the log is unknown",
+                             identity_name);
         return GRID_ERR_CORRUPT;
     }
     return identity_write(storage, ours, ret_note);
@@ -315,8 +303,8 @@ enum grid_err identity_open(struct io *io, const struct node_settings *settings,
     if (err == GRID_ERR_NOT_FOUND) {
         err = begin(io->storage, &ours, ret_note);
     } else if (err != GRID_ERR_OK) {
-        *ret_note = note_format("%s: cannot be read (%s): it must be a file that this process may read and write", identity_name,
-                                grid_err_text(err));
+        *ret_note = err_note("%s: cannot be read (%s): it must be a file that this process may read and write", identity_name,
+                             grid_err_text(err));
     } else {
         err = identity_decode(buffer_bytes(&text), settings, &stored, ret_note);
         if (err == GRID_ERR_OK)
