@@ -10,13 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
 
-/* Seconds of real time after which a run counts as hung. */
+/* Seconds of processor time after which a run counts as hung: it never sleeps, and a busy machine makes it no slower. */
 enum { RUN_SECONDS_MAX = 300 };
 
 /* What a child shows its parent, and the seeds they all take from. */
@@ -144,7 +145,8 @@ static void take_seeds(const struct batch_options *options, struct shared *share
         atomic_store(&slot->seed, seed);
         atomic_store(&slot->busy, true);
         if (options->jobs > 0) {
-            alarm(RUN_SECONDS_MAX);
+            const struct itimerval limit = {.it_value.tv_sec = RUN_SECONDS_MAX};
+            setitimer(ITIMER_PROF, &limit, NULL);
         }
         run_one(options, seed, &slot->sums);
         atomic_store(&slot->busy, false);
