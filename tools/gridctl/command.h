@@ -37,7 +37,15 @@ struct command_row {
     int (*run)(struct ctl *ctl);
 };
 
+/* All commands, those of a group one after another, and the options that each of them has besides its own. */
+struct command_table {
+    const struct command_row *rows;
+    size_t count;
+    const struct option_row *common;       /* closed by a row without a name */
+};
+
 struct ctl {
+    const struct command_table *table;     /* set by the program before it parses */
     const struct command_row *command;
     const char *arguments[ARGUMENTS_MAX];
     int arguments_count;
@@ -58,15 +66,13 @@ struct ctl {
     struct buffer out;
 };
 
-/* ---- the table (command_list.c) */
-extern const struct command_row COMMANDS[];
-extern const size_t COMMANDS_COUNT;
-extern const struct option_row COMMON_OPTIONS[];
+/* ---- the table of gridctl (command_list.c), for its program, its manual page and tests; a command finds it in struct ctl */
+extern const struct command_table COMMANDS;
 
 /* ---- parsing (parse.c) */
 enum parse_result { PARSE_RUN, PARSE_HELP, PARSE_USAGE };
-/* PARSE_HELP: the help that was asked for stands in `text`. PARSE_USAGE: what is wrong does. `text` is one that the
- * caller closes. `endpoints`: from the environment, or NULL. */
+/* Reads `arguments` by ctl->table. PARSE_HELP: the help that was asked for stands in `text`. PARSE_USAGE: what is wrong does.
+ * `text` is one that the caller closes. `endpoints`: from the environment, or NULL. */
 enum parse_result parse(struct ctl *ctl, int count, char *const *arguments, const char *endpoints, struct buffer *text);
 void parse_close(struct ctl *ctl);
 /* Cuts "host:port,host:port"; false: it is something else. parse_close frees the copy. */
@@ -82,7 +88,7 @@ bool ctl_duration(const struct ctl *ctl, const char *name, uint64_t otherwise, u
 bool ctl_seconds(const struct ctl *ctl, const char *name, uint64_t otherwise, uint64_t most, uint64_t *ret_seconds);
 
 /* ---- connection (session.c) */
-/* Endpoints that follow from contexts, or the default ones (commands/context.c); an exit code. */
+/* Endpoints that follow from contexts, or the default ones (commands/cluster/context.c); an exit code. */
 int ctl_find_endpoints(struct ctl *ctl);
 /* Connects and waits for the first node; an exit code. */
 int ctl_connect(struct ctl *ctl);

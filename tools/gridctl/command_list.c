@@ -3,7 +3,7 @@
 #include "tools/gridctl/command.h"
 #include "tools/gridctl/commands/pager.h"
 
-const struct option_row COMMON_OPTIONS[] = {
+static const struct option_row common_options[] = {
     {"endpoints", 'e', "HOST:PORT,...", "nodes to connect to (GRIDIRON_ENDPOINTS; default: the context's, or 127.0.0.1:7400,:7410,:7420)"},
     {"context", 0, "NAME", "a name for endpoints (GRIDIRON_CONTEXT; default: the context in use, see gridctl context)"},
     {"output", 'o', "table|json|ndjson|yaml", "how results are shown (default table); ndjson: lists as one object a line"},
@@ -113,7 +113,7 @@ static const struct option_row watch_options[] = {
     {"count", 'c', "N", "number of updates; 0: until q or Ctrl-C (default 0)"},
     {0}};
 
-const struct command_row COMMANDS[] = {
+static const struct command_row rows[] = {
     {"cluster", "status", "", 0, 0, "Shows nodes, leaders, and whether every partition is served; exit status 1 if the cluster is not healthy.", NULL,
      "cluster status\ncluster status -o json --endpoints 10.0.0.1:7400", cluster_status},
     {"cluster", "watch", "", 0, 0, "Shows nodes, commands, reads and sagas, and updates them; prints lines if the output is not a terminal.", watch_options,
@@ -216,4 +216,4 @@ const struct command_row COMMANDS[] = {
      "bench orders --concurrency 64 --lines 1-3 --seconds 10\nbench orders --rate 1000 --lines 1 --zipf 0.99 --decline-percent 5 -o json",
      bench_orders},
 };
-const size_t COMMANDS_COUNT = sizeof COMMANDS / sizeof *COMMANDS;
+const struct command_table COMMANDS = {.rows = rows, .count = sizeof rows / sizeof *rows, .common = common_options};

@@ -5,9 +5,9 @@
 
 /* ---- the table, group by group */
 
-static bool first_of_group(size_t row)
+static bool first_of_group(const struct command_table *table, size_t row)
 {
-    return row == 0 || strcmp(COMMANDS[row].group, COMMANDS[row - 1].group) != 0;
+    return row == 0 || strcmp(table->rows[row].group, table->rows[row - 1].group) != 0;
 }
 
 static bool is_file(const struct option_row *option)
@@ -107,53 +107,54 @@ static void bash_option_names(struct buffer *out, const struct option_row *optio
         buffer_append_format(out, " --%s", option->name);
 }
 
-static void bash_groups(struct buffer *out)
+static void bash_groups(struct buffer *out, const struct command_table *table)
 {
     buffer_append_text(out, "    ' ') words='");
-    for (size_t i = 0; i < COMMANDS_COUNT; i++)
-        if (first_of_group(i))
-            buffer_append_format(out, "%s ", COMMANDS[i].group);
-    bash_option_names(out, COMMON_OPTIONS);
+    for (size_t i = 0; i < table->count; i++)
+        if (first_of_group(table, i))
+            buffer_append_format(out, "%s ", table->rows[i].group);
+    bash_option_names(out, table->common);
     buffer_append_text(out, " --version' ;;\n");
 }
 
-static void bash_commands(struct buffer *out)
+static void bash_commands(struct buffer *out, const struct command_table *table)
 {
-    for (size_t i = 0; i < COMMANDS_COUNT; i++) {
-        if (first_of_group(i))
-            buffer_append_format(out, "%s    '%s ') words='", i > 0 ? "' ;;\n" : "", COMMANDS[i].group);
-        buffer_append_format(out, "%s ", COMMANDS[i].name);
+    for (size_t i = 0; i < table->count; i++) {
+        if (first_of_group(table, i))
+            buffer_append_format(out, "%s    '%s ') words='", i > 0 ? "' ;;\n" : "", table->rows[i].group);
+        buffer_append_format(out, "%s ", table->rows[i].name);
     }
     buffer_append_text(out, "' ;;\n");
-    for (size_t i = 0; i < COMMANDS_COUNT; i++) {
-        buffer_append_format(out, "    '%s %s') words='", COMMANDS[i].group, COMMANDS[i].name);
-        bash_option_names(out, COMMANDS[i].options);
-        bash_option_names(out, COMMON_OPTIONS);
+    for (size_t i = 0; i < table->count; i++) {
+        buffer_append_format(out, "    '%s %s') words='", table->rows[i].group, table->rows[i].name);
+        bash_option_names(out, table->rows[i].options);
+        bash_option_names(out, table->common);
         buffer_append_text(out, "' ;;\n");
     }
 }
 
 int completion_bash(struct ctl *ctl)
 {
+    const struct command_table *table = ctl->table;
     struct buffer *out = &ctl->out;
     buffer_append_text(out, BASH_BEGIN);
     /* Before the command only the common options can stand; their values are neither group nor command. */
-    for (const struct option_row *option = COMMON_OPTIONS; option->name != NULL; option++)
+    for (const struct option_row *option = table->common; option->name != NULL; option++)
         if (option->value != NULL)
             buffer_append_format(out, "        --%s%s%.1s) [[ ${COMP_WORDS[at + 1]} == = ]] && (( at++ )); (( at++ )) ;;\n", option->name,
                                  option->letter != 0 ? " | -" : "", &option->letter);
     buffer_append_text(out, BASH_WORDS);
-    for (size_t i = 0; i < COMMANDS_COUNT; i++) {
+    for (size_t i = 0; i < table->count; i++) {
         struct buffer where = {0};
-        buffer_append_format(&where, "'%s %s", COMMANDS[i].group, COMMANDS[i].name);
+        buffer_append_format(&where, "'%s %s", table->rows[i].group, table->rows[i].name);
         buffer_append_u8(&where, 0);
-        bash_values(out, COMMANDS[i].options, (const char *)where.data);
+        bash_values(out, table->rows[i].options, (const char *)where.data);
         buffer_close(&where);
     }
-    bash_values(out, COMMON_OPTIONS, "*'");
+    bash_values(out, table->common, "*'");
     buffer_append_text(out, "    esac\n    [[ -z $valued ]] && case \"$group $command\" in\n");
-    bash_groups(out);
-    bash_commands(out);
+    bash_groups(out, table);
+    bash_commands(out, table);
     buffer_append_text(out, BASH_END);
     return EXIT_DONE;
 }
@@ -239,44 +240,45 @@ static void zsh_options(struct buffer *out, const struct option_row *option)
     }
 }
 
-static void zsh_groups(struct buffer *out)
+static void zsh_groups(struct buffer *out, const struct command_table *table)
 {
     buffer_append_text(out, "    ' ') found=(");
-    for (size_t i = 0; i < COMMANDS_COUNT; i++)
-        if (first_of_group(i))
-            buffer_append_format(out, " %s", COMMANDS[i].group);
+    for (size_t i = 0; i < table->count; i++)
+        if (first_of_group(table, i))
+            buffer_append_format(out, " %s", table->rows[i].group);
     buffer_append_text(out, " ) ;;\n");
 }
 
-static void zsh_commands(struct buffer *out)
+static void zsh_commands(struct buffer *out, const struct command_table *table)
 {
-    for (size_t i = 0; i < COMMANDS_COUNT; i++) {
-        if (first_of_group(i))
-            buffer_append_format(out, "%s    '%s ') found=(\n", i > 0 ? "    ) ;;\n" : "", COMMANDS[i].group);
-        buffer_append_format(out, "        '%s:", COMMANDS[i].name);
-        zsh_text(out, COMMANDS[i].summary);
+    for (size_t i = 0; i < table->count; i++) {
+        if (first_of_group(table, i))
+            buffer_append_format(out, "%s    '%s ') found=(\n", i > 0 ? "    ) ;;\n" : "", table->rows[i].group);
+        buffer_append_format(out, "        '%s:", table->rows[i].name);
+        zsh_text(out, table->rows[i].summary);
         buffer_append_text(out, "'\n");
     }
     buffer_append_text(out, "    ) ;;\n");
-    for (size_t i = 0; i < COMMANDS_COUNT; i++) {
-        buffer_append_format(out, "    '%s %s') own=(\n", COMMANDS[i].group, COMMANDS[i].name);
-        zsh_options(out, COMMANDS[i].options);
+    for (size_t i = 0; i < table->count; i++) {
+        buffer_append_format(out, "    '%s %s') own=(\n", table->rows[i].group, table->rows[i].name);
+        zsh_options(out, table->rows[i].options);
         buffer_append_text(out, "    ) ;;\n");
     }
 }
 
 int completion_zsh(struct ctl *ctl)
 {
+    const struct command_table *table = ctl->table;
     struct buffer *out = &ctl->out;
     buffer_append_text(out, ZSH_BEGIN);
-    for (const struct option_row *option = COMMON_OPTIONS; option->name != NULL; option++)
+    for (const struct option_row *option = table->common; option->name != NULL; option++)
         if (option->value != NULL)
             buffer_append_format(out, "        --%s%s%.1s) (( at++ )) ;;\n", option->name, option->letter != 0 ? " | -" : "", &option->letter);
     buffer_append_text(out, ZSH_WORDS);
-    zsh_options(out, COMMON_OPTIONS);
+    zsh_options(out, table->common);
     buffer_append_text(out, "    )\n    case \"$group $command\" in\n");
-    zsh_groups(out);
-    zsh_commands(out);
+    zsh_groups(out, table);
+    zsh_commands(out, table);
     buffer_append_text(out, ZSH_END);
     return EXIT_DONE;
 }

@@ -17,7 +17,7 @@ int main(int count, char **arguments)
 {
     if (!standard_streams_open())
         return EXIT_FAILURE;
-    struct ctl ctl = {.color = wants_color()};
+    struct ctl ctl = {.table = &COMMANDS, .color = wants_color()};
     struct buffer text = {0};
     /* A reader that went away (gridctl | head) shows as a failed write, and a limit on the size of files likewise. */
     signal(SIGPIPE, SIG_IGN);

@@ -38,7 +38,7 @@ static void help_options(struct buffer *text, const struct option_row *row)
     }
 }
 
-static void help_command(struct buffer *text, const struct command_row *row)
+static void help_command(struct buffer *text, const struct command_table *table, const struct command_row *row)
 {
     buffer_append_format(text, "usage: gridctl %s %s%s%s [options]\n\n%s\n", row->group, row->name,
                          row->arguments[0] != 0 ? " " : "", row->arguments, row->summary);
@@ -47,7 +47,7 @@ static void help_command(struct buffer *text, const struct command_row *row)
         help_options(text, row->options);
     }
     buffer_append_text(text, "\nfor every command:\n");
-    help_options(text, COMMON_OPTIONS);
+    help_options(text, table->common);
     buffer_append_text(text, "\nexamples:\n");
     for (const char *line = row->examples; *line != 0;) {
         size_t size = strcspn(line, "\n");
@@ -56,22 +56,22 @@ static void help_command(struct buffer *text, const struct command_row *row)
     }
 }
 
-static void help_all(struct buffer *text, const char *group)
+static void help_all(struct buffer *text, const struct command_table *table, const char *group)
 {
     buffer_append_format(text, "usage: gridctl %s COMMAND [arguments] [options]\n", group != NULL ? group : "GROUP");
-    for (size_t i = 0; i < COMMANDS_COUNT; i++) {
-        const struct command_row *row = &COMMANDS[i];
+    for (size_t i = 0; i < table->count; i++) {
+        const struct command_row *row = &table->rows[i];
         if (group != NULL && strcmp(group, row->group) != 0)
             continue;
         struct buffer left = {0};
-        if (i == 0 || strcmp(row->group, COMMANDS[i - 1].group) != 0)
+        if (i == 0 || strcmp(row->group, row[-1].group) != 0)
             buffer_append_format(text, "\n%s:\n", row->group);
         buffer_append_format(&left, "%s %s %s", row->group, row->name, row->arguments);
         buffer_append_format(text, "  %-42.*s %s\n", (int)left.size, (const char *)left.data, row->summary);
         buffer_close(&left);
     }
     buffer_append_text(text, "\nfor every command:\n");
-    help_options(text, COMMON_OPTIONS);
+    help_options(text, table->common);
     buffer_append_text(text, "\nexit status: 0 done, 1 failed, 2 usage, 3 unavailable, 4 outcome unknown\n"
                              "`gridctl GROUP COMMAND --help` shows a command's options and examples; `gridctl --version` the version.\n");
 }
@@ -104,9 +104,9 @@ static const struct option_row *find_option(const struct option_row *row, const 
 
 static const char *common(const struct parser *parser, const char *name)
 {
-    const struct option_row *row = find_option(COMMON_OPTIONS, name, strlen(name), 0);
-    REQUIRE(row != NULL && row - COMMON_OPTIONS < COMMON_OPTIONS_MAX);
-    return parser->common[row - COMMON_OPTIONS];
+    const struct option_row *rows = parser->ctl->table->common, *row = find_option(rows, name, strlen(name), 0);
+    REQUIRE(row != NULL && row - rows < COMMON_OPTIONS_MAX);
+    return parser->common[row - rows];
 }
 
 static size_t add_names(const struct option_row *row, const char *names[NAMES_MAX], size_t count)
@@ -119,7 +119,7 @@ static size_t add_names(const struct option_row *row, const char *names[NAMES_MA
 static enum parse_result no_such_option(struct parser *parser, const struct option_row *own, const char *argument)
 {
     const char *names[NAMES_MAX];
-    size_t count = add_names(COMMON_OPTIONS, names, add_names(own, names, 0));
+    size_t count = add_names(parser->ctl->table->common, names, add_names(own, names, 0));
     const char *name = argument + (argument[1] == '-' ? 2 : 1);
     const char *near = argument[1] == '-' ? nearest_name(bytes_of(name, strcspn(name, "=")), names, count) : NULL;
     if (near == NULL && parser->ctl->command != NULL && parser->ctl->command->arguments_max > 0 && argument[1] != '-') {
@@ -197,10 +197,11 @@ static enum parse_result take_option(struct parser *parser, char *const *argumen
     size_t size = is_long ? strcspn(name, "=") : 1;
     char letter = is_long ? 0 : argument[1];
     const struct option_row *own = parser->ctl->command != NULL ? parser->ctl->command->options : NULL;
+    const struct option_row *shared = parser->ctl->table->common;
     const struct option_row *row = find_option(own, name, size, letter);
     bool is_common = row == NULL;
     if (is_common)
-        row = find_option(COMMON_OPTIONS, name, size, letter);
+        row = find_option(shared, name, size, letter);
     if (row == NULL)
         return no_such_option(parser, own, argument);
     const char *value = name[size] == 0 ? NULL : name + size + (is_long ? 1 : 0);
@@ -212,15 +213,15 @@ static enum parse_result take_option(struct parser *parser, char *const *argumen
             return wrong(parser, "needs a value", argument);
         value = arguments[++*at];
     }
-    const char **place = is_common ? &parser->common[row - COMMON_OPTIONS] : &parser->ctl->values[row - own];
+    const char **place = is_common ? &parser->common[row - shared] : &parser->ctl->values[row - own];
     return keep_value(parser, row, place, value, attached);
 }
 
-static const struct command_row *find_command(const char *group, const char *name)
+static const struct command_row *find_command(const struct command_table *table, const char *group, const char *name)
 {
-    for (size_t i = 0; i < COMMANDS_COUNT; i++)
-        if (strcmp(COMMANDS[i].group, group) == 0 && (name == NULL || strcmp(COMMANDS[i].name, name) == 0))
-            return &COMMANDS[i];
+    for (size_t i = 0; i < table->count; i++)
+        if (strcmp(table->rows[i].group, group) == 0 && (name == NULL || strcmp(table->rows[i].name, name) == 0))
+            return &table->rows[i];
     return NULL;
 }
 
@@ -229,9 +230,10 @@ static enum parse_result no_such_command(struct parser *parser, const char *grou
 {
     const char *names[NAMES_MAX];
     size_t count = 0;
-    for (size_t i = 0; i < COMMANDS_COUNT && count < NAMES_MAX; i++)
-        if (group == NULL || strcmp(COMMANDS[i].group, group) == 0)
-            names[count++] = group == NULL ? COMMANDS[i].group : COMMANDS[i].name;
+    const struct command_table *table = parser->ctl->table;
+    for (size_t i = 0; i < table->count && count < NAMES_MAX; i++)
+        if (group == NULL || strcmp(table->rows[i].group, group) == 0)
+            names[count++] = group == NULL ? table->rows[i].group : table->rows[i].name;
     const char *near = nearest_name(bytes_of_text(name), names, count);
     const char *what = group == NULL ? "no such group of commands" : "no such command";
     if (near == NULL)
@@ -321,10 +323,10 @@ static enum parse_result parse_all(struct ctl *ctl, int count, char *const *argu
                 return PARSE_USAGE;
         } else if (group == NULL) {
             group = argument;
-            if (find_command(group, NULL) == NULL)
+            if (find_command(ctl->table, group, NULL) == NULL)
                 return no_such_command(&parser, NULL, group);
         } else if (ctl->command == NULL) {
-            ctl->command = find_command(group, argument);
+            ctl->command = find_command(ctl->table, group, argument);
             if (ctl->command == NULL)
                 return no_such_command(&parser, group, argument);
         } else if (ctl->arguments_count == ARGUMENTS_MAX) {
@@ -336,9 +338,9 @@ static enum parse_result parse_all(struct ctl *ctl, int count, char *const *argu
     bool help = common(&parser, "help") != NULL;
     if (help || ctl->command == NULL) {
         if (ctl->command != NULL)
-            help_command(text, ctl->command);
+            help_command(text, ctl->table, ctl->command);
         else
-            help_all(text, group);
+            help_all(text, ctl->table, group);
         return help ? PARSE_HELP : PARSE_USAGE;
     }
     return settle(&parser, endpoints);

@@ -56,10 +56,10 @@ int main(void)
     roff_paragraph(&out, "Asks and changes a cluster of the Gridiron data grid: its nodes, maps and journals, and what its services keep. It is a "
                          "client like any other: one node that answers is enough, the others are learned from it.");
     roff_section(&out, "OPTIONS OF EVERY COMMAND");
-    put_options(&out, COMMON_OPTIONS);
+    put_options(&out, COMMANDS.common);
     roff_section(&out, "COMMANDS");
-    for (size_t i = 0; i < COMMANDS_COUNT; i++)
-        put_command(&out, &COMMANDS[i]);
+    for (size_t i = 0; i < COMMANDS.count; i++)
+        put_command(&out, &COMMANDS.rows[i]);
     put_surroundings(&out);
     return roff_end(&out);
 }

@@ -1,7 +1,7 @@
 /* bench orders: complete sagas, from CreateOrder to their end. */
 #include <inttypes.h>
 
-#include "tools/gridctl/commands/order_load.h"
+#include "tools/gridctl/commands/shop/order_load.h"
 
 enum {
     CONCURRENCY_MAX = 100 * 1000,

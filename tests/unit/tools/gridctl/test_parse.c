@@ -17,6 +17,7 @@ static void run(struct parsed *parsed, const char *line, const char *endpoints)
     snprintf(words, sizeof words, "%s", line);
     for (char *rest, *word = strtok_r(words, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest))
         arguments[count++] = word;
+    parsed->ctl.table = &COMMANDS;
     parsed->result = parse(&parsed->ctl, count, arguments, endpoints, &parsed->text);
     buffer_append_u8(&parsed->text, 0);
 }
@@ -193,32 +194,32 @@ Test(parse, durations_have_units_or_are_in_the_option_s_own)
 Test(parse, help_shows_every_command_with_examples)
 {
     struct parsed parsed;
-    for (size_t i = 0; i < COMMANDS_COUNT; i++) {
+    for (size_t i = 0; i < COMMANDS.count; i++) {
         char line[128];
-        snprintf(line, sizeof line, "%s %s --help", COMMANDS[i].group, COMMANDS[i].name);
+        snprintf(line, sizeof line, "%s %s --help", COMMANDS.rows[i].group, COMMANDS.rows[i].name);
         run(&parsed, line, NULL);
         cr_expect_eq(parsed.result, PARSE_HELP, "%s", line);
-        snprintf(line, sizeof line, "  gridctl %s %s", COMMANDS[i].group, COMMANDS[i].name);
+        snprintf(line, sizeof line, "  gridctl %s %s", COMMANDS.rows[i].group, COMMANDS.rows[i].name);
         cr_expect_not_null(strstr((const char *)parsed.text.data, line), "%s has an example", line);
         done(&parsed);
     }
     run(&parsed, "--help", NULL);
     cr_expect_eq(parsed.result, PARSE_HELP);
-    for (size_t i = 0; i < COMMANDS_COUNT; i++)
-        cr_expect_not_null(strstr((const char *)parsed.text.data, COMMANDS[i].summary));
+    for (size_t i = 0; i < COMMANDS.count; i++)
+        cr_expect_not_null(strstr((const char *)parsed.text.data, COMMANDS.rows[i].summary));
     done(&parsed);
 }
 
 Test(parse, the_table_is_sound)
 {
-    for (size_t i = 0; i < COMMANDS_COUNT; i++) {
-        const struct command_row *row = &COMMANDS[i];
+    for (size_t i = 0; i < COMMANDS.count; i++) {
+        const struct command_row *row = &COMMANDS.rows[i];
         size_t options = 0;
         cr_expect(row->run != NULL && row->summary[0] != 0 && row->arguments_min <= row->arguments_max);
         cr_expect_leq(row->arguments_max, ARGUMENTS_MAX);
         for (const struct option_row *option = row->options; option != NULL && option->name != NULL; option++) {
             options++;
-            for (const struct option_row *common = COMMON_OPTIONS; common->name != NULL; common++)
+            for (const struct option_row *common = COMMANDS.common; common->name != NULL; common++)
                 cr_expect(strcmp(common->name, option->name) != 0 &&
                           (option->letter == 0 || option->letter != common->letter),
                           "%s %s: --%s hides a common option", row->group, row->name, option->name);

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "grid/wire/messages/message.h"
-#include "tools/gridctl/commands/event_table.h"
+#include "tools/gridctl/commands/shop/event_table.h"
 
 enum { EVENTS = 3 };
 

@@ -1,4 +1,4 @@
-#include "tools/gridctl/commands/contexts.h"
+#include "tools/gridctl/commands/cluster/contexts.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* Events as gridctl shows them: an array of objects, or a table. On whose behalf something happened stands there when it is known of one of
  * them. */
-#ifndef TOOLS_GRIDCTL_COMMANDS_EVENT_TABLE_H
-#define TOOLS_GRIDCTL_COMMANDS_EVENT_TABLE_H
+#ifndef TOOLS_GRIDCTL_COMMANDS_SHOP_EVENT_TABLE_H
+#define TOOLS_GRIDCTL_COMMANDS_SHOP_EVENT_TABLE_H
 
 #include "tools/gridctl/command.h"
 

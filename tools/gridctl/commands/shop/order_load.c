@@ -1,4 +1,4 @@
-#include "tools/gridctl/commands/order_load.h"
+#include "tools/gridctl/commands/shop/order_load.h"
 
 #include <inttypes.h>
 #include <stdio.h>

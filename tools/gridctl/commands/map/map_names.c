@@ -1,7 +1,7 @@
 /* map list, drop. */
 #include <inttypes.h>
 
-#include "tools/gridctl/commands/map.h"
+#include "tools/gridctl/commands/map/map.h"
 #include "tools/gridctl/terminal/table.h"
 
 static void list_json(struct ctl *ctl, const struct grid_reply *reply)

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tools/gridctl/commands/derived_id.h"
+#include "tools/gridctl/commands/shop/derived_id.h"
 
 static void next(struct derived_ids *ids, const char *line, char *ret_id)
 {

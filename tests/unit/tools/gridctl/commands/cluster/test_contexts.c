@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tools/gridctl/commands/contexts.h"
+#include "tools/gridctl/commands/cluster/contexts.h"
 
 struct scene { char folder[64], path[128]; struct contexts contexts; struct buffer reason; };
 

@@ -8,7 +8,7 @@
 #include "grid/base/memory.h"
 #include "services/edge/views.h"
 #include "tools/gridctl/command.h"
-#include "tools/gridctl/commands/event_table.h"
+#include "tools/gridctl/commands/shop/event_table.h"
 #include "tools/gridctl/commands/pager.h"
 #include "tools/gridctl/terminal/table.h"
 

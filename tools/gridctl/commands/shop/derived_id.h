@@ -3,8 +3,8 @@
  *
  * An id has the form of a UUID of version 8 (RFC 9562: content of one's own): 122 bits of two hashes of the bytes, with
  * the ordinal as their seed. All zero is a valid start of a file. */
-#ifndef TOOLS_GRIDCTL_COMMANDS_DERIVED_ID_H
-#define TOOLS_GRIDCTL_COMMANDS_DERIVED_ID_H
+#ifndef TOOLS_GRIDCTL_COMMANDS_SHOP_DERIVED_ID_H
+#define TOOLS_GRIDCTL_COMMANDS_SHOP_DERIVED_ID_H
 
 #include "grid/base/bytes.h"
 

@@ -2,7 +2,7 @@
 #include <inttypes.h>
 
 #include "tools/gridctl/command.h"
-#include "tools/gridctl/commands/map.h"
+#include "tools/gridctl/commands/map/map.h"
 #include "tools/gridctl/terminal/survey.h"
 #include "tools/gridctl/terminal/table.h"
 

@@ -7,7 +7,7 @@
 
 #include "grid/base/duration.h"
 #include "grid/base/limits.h"
-#include "tools/gridctl/commands/map.h"
+#include "tools/gridctl/commands/map/map.h"
 
 bool map_ttl(const struct ctl *ctl, const char *text, uint64_t *ret_ttl_ms)
 {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "services/edge/timestamp.h"
-#include "tools/gridctl/commands/map.h"
+#include "tools/gridctl/commands/map/map.h"
 #include "tools/gridctl/terminal/text.h"
 
 enum { FOLLOW_WAIT_MS = 30000, SHOWN_MAX = 200 };

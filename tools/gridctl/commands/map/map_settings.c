@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "tools/gridctl/commands/map.h"
+#include "tools/gridctl/commands/map/map.h"
 #include "tools/gridctl/terminal/table.h"
 
 /* ---- what is shown */

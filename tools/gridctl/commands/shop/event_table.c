@@ -1,4 +1,4 @@
-#include "tools/gridctl/commands/event_table.h"
+#include "tools/gridctl/commands/shop/event_table.h"
 
 #include <inttypes.h>
 

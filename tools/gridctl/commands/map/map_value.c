@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "grid/base/limits.h"
-#include "tools/gridctl/commands/map.h"
+#include "tools/gridctl/commands/map/map.h"
 
 enum { READ_BYTES = 64 * 1024 };
 

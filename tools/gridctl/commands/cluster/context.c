@@ -4,7 +4,7 @@
 
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
-#include "tools/gridctl/commands/contexts.h"
+#include "tools/gridctl/commands/cluster/contexts.h"
 #include "tools/gridctl/terminal/table.h"
 
 static bool find_path(struct buffer *ret_path)

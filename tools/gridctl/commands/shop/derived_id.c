@@ -1,4 +1,4 @@
-#include "tools/gridctl/commands/derived_id.h"
+#include "tools/gridctl/commands/shop/derived_id.h"
 
 #include <inttypes.h>
 #include <stdio.h>

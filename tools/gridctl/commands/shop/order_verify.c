@@ -4,7 +4,7 @@
 #include "grid/base/memory.h"
 #include "services/edge/sample.h"
 #include "services/edge/views.h"
-#include "tools/gridctl/commands/order_load.h"
+#include "tools/gridctl/commands/shop/order_load.h"
 
 enum { PRODUCTS_A_READ = 1000, SETTLE_MS = 30 * 1000 };
 

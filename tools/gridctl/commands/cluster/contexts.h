@@ -8,8 +8,8 @@
  * and never dropped. A change replaces the file at once; of two changes at the same time one may be lost.
  *
  * A name has up to 64 letters, digits, '-', '_' and '.'. Reasons are for people and name the file. Threads: none. */
-#ifndef TOOLS_GRIDCTL_COMMANDS_CONTEXTS_H
-#define TOOLS_GRIDCTL_COMMANDS_CONTEXTS_H
+#ifndef TOOLS_GRIDCTL_COMMANDS_CLUSTER_CONTEXTS_H
+#define TOOLS_GRIDCTL_COMMANDS_CLUSTER_CONTEXTS_H
 
 #include "grid/base/bytes.h"
 

@@ -4,7 +4,7 @@
 
 #include "grid/wire/protobuf_wire.h"
 #include "tools/gridctl/command.h"
-#include "tools/gridctl/commands/map.h"
+#include "tools/gridctl/commands/map/map.h"
 
 const char *map_name(const struct ctl *ctl)
 {

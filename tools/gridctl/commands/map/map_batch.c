@@ -8,7 +8,7 @@
 
 #include "grid/base/limits.h"
 #include "tools/gridctl/input/lines.h"
-#include "tools/gridctl/commands/map.h"
+#include "tools/gridctl/commands/map/map.h"
 #include "tools/gridctl/input/map_line.h"
 
 enum { READ_BYTES = 64 * 1024, ERRORS_MAX = 20 };

@@ -1,6 +1,6 @@
 /* What the commands of maps share: one call, waited for, its reply shown. */
-#ifndef TOOLS_GRIDCTL_COMMANDS_MAP_H
-#define TOOLS_GRIDCTL_COMMANDS_MAP_H
+#ifndef TOOLS_GRIDCTL_COMMANDS_MAP_MAP_H
+#define TOOLS_GRIDCTL_COMMANDS_MAP_MAP_H
 
 #include "tools/gridctl/command.h"
 

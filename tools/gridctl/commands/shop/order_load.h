@@ -8,8 +8,8 @@
  *
  * Each load has ids of its own, so that loads do not meet. Shape: one struct order_place beside each struct bench_place.
  * Threads: the loop of the command. Ownership: borrows ctl. */
-#ifndef TOOLS_GRIDCTL_COMMANDS_ORDER_LOAD_H
-#define TOOLS_GRIDCTL_COMMANDS_ORDER_LOAD_H
+#ifndef TOOLS_GRIDCTL_COMMANDS_SHOP_ORDER_LOAD_H
+#define TOOLS_GRIDCTL_COMMANDS_SHOP_ORDER_LOAD_H
 
 #include "grid/base/arena.h"
 #include "tools/gridctl/bench/bench.h"

@@ -7,7 +7,7 @@
 #include "services/edge/json_read.h"
 #include "services/edge/order_submit.h"
 #include "tools/gridctl/commands/bulk.h"
-#include "tools/gridctl/commands/derived_id.h"
+#include "tools/gridctl/commands/shop/derived_id.h"
 
 struct creation {
     struct derived_ids ids;
