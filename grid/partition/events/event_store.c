@@ -117,13 +117,25 @@ const void *event_store_peek(const struct service_call *call, uint32_t service_n
 
 /* ---- events and completions */
 
+size_t event_store_decimal(uint64_t number, char *out)
+{
+    char digits[DECIMAL_BYTES_MAX];
+    size_t count = 0;
+    do
+        digits[count++] = (char)('0' + number % 10);
+    while ((number /= 10) != 0);
+    for (size_t i = 0; i < count; i++)
+        out[i] = digits[count - 1 - i];
+    return count;
+}
+
 /* key/sequence */
 static struct bytes event_key(const struct work *work, const struct work_item *item, uint64_t sequence)
 {
     uint8_t *key = arena_alloc(work->arena, item->key.size + 1 + DECIMAL_BYTES_MAX);
     memcpy(key, item->key.data, item->key.size);
     key[item->key.size] = '/';
-    size_t digits = event_work_decimal(sequence, (char *)key + item->key.size + 1);
+    size_t digits = event_store_decimal(sequence, (char *)key + item->key.size + 1);
     return bytes_of(key, item->key.size + 1 + digits);
 }
 

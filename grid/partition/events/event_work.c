@@ -10,27 +10,15 @@ struct work event_work_begin(struct partition *partition)
     return (struct work){.partition = partition, .pipeline = partition->pipeline, .arena = &partition->scratch->arena};
 }
 
-size_t event_work_decimal(uint64_t number, char *out)
-{
-    char digits[DECIMAL_BYTES_MAX];
-    size_t count = 0;
-    do
-        digits[count++] = (char)('0' + number % 10);
-    while ((number /= 10) != 0);
-    for (size_t i = 0; i < count; i++)
-        out[i] = digits[count - 1 - i];
-    return count;
-}
-
 /* partition-commit-ordinal; printf would take more time than all else about an id. */
 char *event_work_id(struct work *work)
 {
     char *id = arena_alloc(work->arena, 3 * DECIMAL_BYTES_MAX + 3), *end = id;
-    end += event_work_decimal(work->partition->id.value, end);
+    end += event_store_decimal(work->partition->id.value, end);
     *end++ = '-';
-    end += event_work_decimal(work->partition->commits, end);
+    end += event_store_decimal(work->partition->commits, end);
     *end++ = '-';
-    end += event_work_decimal(work->ordinal++, end);
+    end += event_store_decimal(work->ordinal++, end);
     *end = 0;
     return id;
 }
@@ -143,7 +131,7 @@ static void tell(struct partition *partition, const struct service *service, con
     partition->counts.flows_ended += notice->flows_ended;
     if (notice->samples_count == 0)
         return;
-    int64_t *sums = event_pipeline_sums(partition->pipeline, service);
+    int64_t *sums = partition->pipeline->sums[registry_place(partition->pipeline->services, service)];
     for (size_t i = 0; i < notice->samples_count; i++) {
         const struct service_sample *sample = &notice->samples[i];
         HOLDS(sample->metric < service->metrics_count);

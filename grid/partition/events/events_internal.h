@@ -91,10 +91,10 @@ struct work event_work_begin(struct partition *partition);
 /* Handles one item and everything that it causes under the same affinity. */
 void event_work_run(struct work *work, const struct work_item *item, struct work_outcome *ret_outcome);
 char *event_work_id(struct work *work);    /* a fresh event id */
-enum { DECIMAL_BYTES_MAX = 20 };
-size_t event_work_decimal(uint64_t number, char *out);     /* digits, without a closing zero; returns how many */
 
 /* ---- event_store.c */
+enum { DECIMAL_BYTES_MAX = 20 };
+size_t event_store_decimal(uint64_t number, char *out);    /* digits, without a closing zero; returns how many */
 void event_store_number_maps(struct partition *partition);
 void event_store_load(struct work *work, const struct work_item *item, struct bytes part_key,
                       struct service_state *ret_state);
