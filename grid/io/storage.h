@@ -24,7 +24,7 @@ struct storage_write {
 };
 
 struct storage {
-    /* Opens for reading and writing; creates (size 0) when `create`. NOT_FOUND, IO. */
+    /* Opens for reading and writing; creates (size 0) when `create`. NOT_FOUND, IO; INVALID: a directory. */
     enum grid_err (*open)(struct storage *storage, const char *name, bool create, struct file **ret_file);
     void (*close)(struct storage *storage, struct file *file); /* not while a write is in flight */
     uint64_t (*size)(struct storage *storage, struct file *file);

@@ -151,6 +151,17 @@ enum grid_err node_may_rejoin(struct io *io, const struct node_settings *setting
     return GRID_ERR_INVALID;
 }
 
+/* Errors of files. With what is damaged or another's the program says more, the directory included. */
+static void name_place(const struct node *node, enum grid_err err, char **note)
+{
+    const char *place = node->io->storage->place;
+    if (place == NULL || (err != GRID_ERR_IO && err != GRID_ERR_NO_SPACE))
+        return;
+    char *named = err_note("data directory %s: %s", place, *note ? *note : grid_err_text(err));
+    memory_free(*note);
+    *note = named;
+}
+
 static enum grid_err open_log(struct node *node, char **ret_note)
 {
     enum grid_err err = begin_manifest(node, ret_note);
@@ -261,6 +272,7 @@ enum grid_err node_open(const struct node_options *options, struct node **ret_no
     levels_open(node);
     observer_init(&node->observer, node->io->clock, node->metrics, node->services);
     err = open_log(node, ret_note);
+    name_place(node, err, ret_note);
     if (err == GRID_ERR_OK) {
         time_exchange_init(node);
         open_destinations(node);

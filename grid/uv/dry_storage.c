@@ -38,6 +38,8 @@ static enum grid_err open_(struct storage *base, const char *name, bool create, 
     bool missing = nothing || (fd < 0 && errno == ENOENT);
     if (missing && !create)
         return GRID_ERR_NOT_FOUND;
+    if (!missing && fd < 0 && errno == EISDIR)
+        return GRID_ERR_INVALID;
     if (missing ? !may_create(storage) : fd < 0 || fstat(fd, &status) != 0) {
         if (fd >= 0)
             close(fd);
@@ -112,7 +114,7 @@ static enum grid_err get(struct storage *base, const char *name, struct buffer *
     struct file *file;
     enum grid_err err = open_(base, name, false, &file);
     if (err != GRID_ERR_OK)
-        return err;
+        return err == GRID_ERR_INVALID ? GRID_ERR_IO : err;
     size_t before = ret_content->size, size = (size_t)file->size;
     err = read_(base, file, 0, buffer_extend(ret_content, size), size);
     if (err != GRID_ERR_OK)
@@ -152,6 +154,7 @@ enum grid_err uv_dry_storage_init(struct uv_storage *storage, const char *direct
         .base = {.open = open_, .close = close_, .size = size_, .read = read_, .write = write_, .allocate = resize, .truncate = resize,
                  .remove = remove_, .put = put, .get = get, .list = list, .free_bytes = free_bytes},
         .directory = memory_copy(directory, strlen(directory) + 1), .directory_fd = -1, .lock_fd = -1};
+    storage->base.place = storage->directory;
     bool made = mkdir(directory, 0750) == 0;
     if (made)
         rmdir(directory);

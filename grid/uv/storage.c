@@ -85,7 +85,7 @@ static enum grid_err open_(struct storage *base, const char *name, bool create, 
     struct uv_storage *storage = storage_of(base);
     int fd = openat(storage->directory_fd, name, O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0640);
     if (fd < 0)
-        return err_of_errno();
+        return errno == EISDIR ? GRID_ERR_INVALID : err_of_errno();
     if (create ? sync_directory(storage) != GRID_ERR_OK : !forget_cache(fd)) {
         close(fd);
         return GRID_ERR_IO;
@@ -332,7 +332,7 @@ static enum grid_err get(struct storage *base, const char *name, struct buffer *
     struct file *file;
     enum grid_err err = open_(base, name, false, &file);
     if (err != GRID_ERR_OK)
-        return err;
+        return err == GRID_ERR_INVALID ? GRID_ERR_IO : err;
     uint64_t size = size_(base, file);
     size_t before = ret_content->size;
     err = read_(base, file, 0, buffer_extend(ret_content, size), size);

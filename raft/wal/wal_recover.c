@@ -81,6 +81,9 @@ static enum grid_err refuse_file(struct scan *scan, enum grid_err err, uint64_t 
 {
     char name[WAL_NAME_BYTES];
     wal_name(base, name);
+    if (err == GRID_ERR_INVALID)
+        return refuse(scan, GRID_ERR_IO, "%s: a directory has the name of a file of the log: move it elsewhere; when a file of the log was "
+                      "there, put that file back", name);
     return refuse(scan, err, "%s: cannot %s: %s; it must be a file that this process may read and write", name, action, grid_err_text(err));
 }
 

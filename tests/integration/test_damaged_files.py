@@ -148,12 +148,12 @@ def identity(tap, directory):
     tap.run("an identity that is no file is refused with what, where and what to do", lambda: no_file(directory, path, folder_instead, "identity: cannot be read"))
 
 
-def no_file(directory, path, damage, expected):
+def no_file(directory, path, damage, expected, what_to_do="may read and write"):
     damage()
     status, error = directory.start()
     os.rmdir(path)
     restore(directory.folder, directory.files)
-    return status == 1 and expected in error and "may read and write" in error, f"{status}: {error}"
+    return status == 1 and f"data directory {directory.folder}: {expected}" in error and what_to_do in error, f"{status}: {error}"
 
 
 def log(tap, directory):
@@ -178,10 +178,15 @@ def log(tap, directory):
     refused(tap, directory, "a segment of another node", lambda: changed(second, in_header(52, "<Q", 12345)),
             f"{names[1]}: offset 0: the log of another node or cluster", "put this node's own file back", status=2)
 
+    folder = "a directory has the name of a file of the log: move it elsewhere; when a file of the log was there, put that file back"
+
     def folder_instead():
         os.remove(first)
         os.mkdir(first)
-    tap.run("a segment that is no file is refused with what, where and what to do", lambda: no_file(directory, first, folder_instead, f"{names[0]}: cannot open"))
+    tap.run("a segment that is no file is refused with what, where and what to do", lambda: no_file(directory, first, folder_instead, f"{names[0]}: {folder}", "move it elsewhere"))
+    behind = "wal-%016x" % (SEGMENT_BYTES * 64)
+    tap.run("a folder with the name of a segment behind the log is refused with what, where and what to do",
+            lambda: no_file(directory, directory.path(behind), lambda: os.mkdir(directory.path(behind)), f"{behind}: {folder}", "move it elsewhere"))
     missing(tap, directory, names)
     accepted(tap, directory, "a copy of a segment under a name of its own", lambda: shutil.copy(first, first + ".bak"))
     accepted(tap, directory, "an unfinished temporary file", lambda: write(directory.path("identity.tmp"), b"gridi"))

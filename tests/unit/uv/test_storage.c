@@ -270,6 +270,22 @@ Test(uv_storage, says_not_found_of_what_is_not_there)
     scene_close(&scene);
 }
 
+Test(uv_storage, takes_a_directory_for_no_file)
+{
+    struct scene scene;
+    struct file *file;
+    struct buffer content = {0};
+    scene_open(&scene);
+    char path[128];
+    snprintf(path, sizeof path, "%s/log", scene.folder);
+    cr_assert_eq(mkdir(path, 0700), 0);
+    cr_expect_eq(scene.storage->open(scene.storage, "log", false, &file), GRID_ERR_INVALID);
+    cr_expect_eq(scene.storage->open(scene.storage, "log", true, &file), GRID_ERR_INVALID);
+    cr_expect_eq(scene.storage->get(scene.storage, "log", &content), GRID_ERR_IO);
+    cr_assert_eq(rmdir(path), 0);
+    scene_close(&scene);
+}
+
 Test(uv_storage, puts_a_small_file_whole_or_not_at_all)
 {
     struct scene scene;
