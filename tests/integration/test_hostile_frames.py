@@ -381,6 +381,25 @@ def idle_connections(table):
             return table.nodes.is_live(table.node) and all(ends(connection) for connection in connections)
     table.row("http", "60 idle connections (others are served meanwhile)", REFUSED_HTTP % "slow", idle_http, 60)
 
+    def half_requests(sent):
+        """500 at once, and more with every probe: none is kept waiting for them."""
+        def act():
+            with contextlib.ExitStack() as stack:
+                def more(count):
+                    for _ in range(count):
+                        with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+                            stack.enter_context(dial(table.address("http"))).sendall(sent)
+                more(500)
+                for _ in range(20):
+                    more(10)
+                    if not table.nodes.is_ready(table.node):
+                        return False
+                return True
+        return act
+    table.row("http", "500 half requests (probes are answered)", REFUSED_HTTP % "crowded", half_requests(b"GET /health/ready HTTP/1.1\r\nHost"), 500)
+    table.row("http", "500 requests without their bodies (probes are answered)", REFUSED_HTTP % "crowded",
+              half_requests(b"POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhel"), 500)
+
 
 def large_halves(table):
     """A hundred frames of 8 MB of which the last one is missing: 700 MB, were they kept."""

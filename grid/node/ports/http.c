@@ -14,14 +14,16 @@
 #include "grid/base/memory.h"
 #include "grid/io/transport.h"
 
-enum { CONNECTIONS_MAX = 64, CONNECTION_BYTES = 32 * 1024, TIMEOUT_S = 10, POLL_MS = 1000 };
+/* Above CONNECTIONS_MAX one is cut for each that comes; the library holds as many again while those close. */
+enum { CONNECTIONS_MAX = 64, CONNECTION_BYTES = 32 * 1024, HEAD_MS = 5000, REQUEST_MS = 10 * 1000, POLL_MS = 1000 };
 
 /* One connection. The library's own time-out begins anew with every byte; this one does not. */
 struct visitor {
-    struct visitor *next, *previous;
+    struct visitor *next, *previous;   /* the newest first */
     struct MHD_Connection *connection;
     uint64_t since_ms;                 /* it was accepted, or its last request was answered */
     bool asked, cut;
+    bool busy;                         /* its whole request has come and is not yet answered */
 };
 
 struct http {
@@ -31,7 +33,8 @@ struct http {
     uv_timer_t timer;                  /* time-outs of idle connections, and what is left to do */
     struct buffer body;
     struct visitor *visitors;
-    struct metric_counter *requests, *silent, *slow;
+    uint32_t open;                     /* visitors that are not cut */
+    struct metric_counter *requests, *silent, *slow, *crowded;
 };
 
 static enum MHD_Result reply(struct MHD_Connection *connection, unsigned status, const char *type, struct bytes body)
@@ -85,6 +88,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         *upload_size = 0;
         return MHD_YES;
     }
+    visitor_of(connection)->busy = true;
     if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
         return reply(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "application/json", bytes_of_text("{\"error\":\"only GET\"}\n"));
     return serve(context, connection, url);
@@ -92,9 +96,35 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 
 /* ---- connections */
 
+/* The library closes the connection once its socket has been shut down. */
+static void cut(struct http *http, struct visitor *visitor, struct metric_counter *reason)
+{
+    visitor->cut = true;
+    http->open--;
+    reason->value++;
+    shutdown(MHD_get_connection_info(visitor->connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd, SHUT_RDWR);
+}
+
+/* The oldest connection without a whole request gives way to a new one; the oldest of all when every request is being answered. */
+static void make_room(struct http *http)
+{
+    struct visitor *half = NULL, *any = NULL;
+    for (struct visitor *visitor = http->visitors; visitor; visitor = visitor->next) {
+        if (visitor->cut)
+            continue;
+        any = visitor;
+        half = visitor->busy ? half : visitor;
+    }
+    if (any)
+        cut(http, half ? half : any, http->crowded);
+}
+
 static void visitor_begins(struct http *http, struct MHD_Connection *connection, void **socket_context)
 {
     struct visitor *visitor = memory_zero(1, sizeof *visitor);
+    if (http->open >= CONNECTIONS_MAX)
+        make_room(http);
+    http->open++;
     visitor->connection = connection;
     visitor->since_ms = uv_now(http->options.loop);
     visitor->next = http->visitors;
@@ -107,6 +137,7 @@ static void visitor_begins(struct http *http, struct MHD_Connection *connection,
 static void visitor_ends(struct http *http, struct visitor *visitor)
 {
     http->silent->value += !visitor->asked && !visitor->cut;
+    http->open -= !visitor->cut;
     if (visitor->previous)
         visitor->previous->next = visitor->next;
     else
@@ -129,19 +160,18 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     const struct http *http = context;
     (void)request;
     (void)code;
-    visitor_of(connection)->since_ms = uv_now(http->options.loop);
+    struct visitor *visitor = visitor_of(connection);
+    visitor->since_ms = uv_now(http->options.loop);
+    visitor->busy = false;
 }
 
-/* The library closes the connection once its socket has been shut down. */
 static void cut_slow(struct http *http)
 {
     uint64_t now_ms = uv_now(http->options.loop);
     for (struct visitor *visitor = http->visitors; visitor; visitor = visitor->next) {
-        if (visitor->cut || now_ms - visitor->since_ms < TIMEOUT_S * 1000)
-            continue;
-        visitor->cut = true;
-        http->slow->value++;
-        shutdown(MHD_get_connection_info(visitor->connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd, SHUT_RDWR);
+        uint64_t patience_ms = visitor->asked ? REQUEST_MS : HEAD_MS;
+        if (!visitor->cut && now_ms - visitor->since_ms >= patience_ms)
+            cut(http, visitor, http->slow);
     }
 }
 
@@ -207,7 +237,7 @@ static enum grid_err why_not(const struct sockaddr_in *address)
 
 struct http *http_open(const struct http_options *options, char **ret_note)
 {
-    static const char refused_help[] = "HTTP connections that ended without a whole request, or took too long over one.";
+    static const char refused_help[] = "HTTP connections that were closed: no whole request, too slow, or too many at once.";
     struct sockaddr_in address;
     struct buffer text = {0};
     struct http *http = memory_zero(1, sizeof *http);
@@ -215,10 +245,11 @@ struct http *http_open(const struct http_options *options, char **ret_note)
     http->requests = metric_counter_add(options->registry, "gridiron_http_requests_total", "Requests to the HTTP port.", NULL);
     http->silent = metric_counter_add(options->registry, "gridiron_http_connections_refused_total", refused_help, "reason=\"no_request\"");
     http->slow = metric_counter_add(options->registry, "gridiron_http_connections_refused_total", refused_help, "reason=\"slow\"");
+    http->crowded = metric_counter_add(options->registry, "gridiron_http_connections_refused_total", refused_help, "reason=\"crowded\"");
     enum grid_err err = resolve(options->address, &address);
     if (err == GRID_ERR_OK)
         http->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, http,
-                                        MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
+                                        MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_CONNECTION_LIMIT, 2 * CONNECTIONS_MAX,
                                         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
                                         MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
                                         MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_END);
