@@ -16,9 +16,17 @@ enum {
 
 /* ---- the end of an iteration: everything that queued leaves */
 
+static void wake(void *context)
+{
+    (void)context;
+}
+
 static void flush(void *context)
 {
     struct client *client = context;
+    /* The caller may run the loop once at a time until these answers are there; they come just before the loop sleeps. */
+    if (client->failed.count > 0)
+        clock_timer_start(client->io->clock, &client->wake, 0);
     /* Only those that stand there now: what callbacks add is for the next round. */
     for (size_t left = client->failed.count; left > 0; left--) {
         struct request *request = client->failed.first;
@@ -299,6 +307,7 @@ struct client *client_open(struct io *io, const struct client_options *options)
     client->slots_free = UINT32_MAX;
     client->flush = (struct deferred){.run = flush, .context = client};
     client->reach = (struct timer){.fire = search_go_on, .context = client};
+    client->wake = (struct timer){.fire = wake, .context = client};
     prng_init(&client->prng, entropy_u64(io->entropy));
     arena_init(&client->arena, 16 * 1024);
     arena_init(&client->table_arena, 4 * 1024);
@@ -359,6 +368,7 @@ void client_close(struct client *client)
     ENSURE(client->pending == 0);
     clock_undefer(client->io->clock, &client->flush);
     clock_timer_stop(client->io->clock, &client->reach);
+    clock_timer_stop(client->io->clock, &client->wake);
     while (client->connections != NULL) {
         struct connection *connection = client->connections;
         client->connections = connection->next;

@@ -125,6 +125,7 @@ struct client {
     struct connection *connections, *reaching;     /* all of them; where the search for a node goes on */
     struct connection *nodes[NODES_MAX + 1];
     struct timer reach;                    /* until the next address is dialled (search.c) */
+    struct timer wake;                     /* does nothing; a loop that it is due in does not sleep */
     bool resting;                          /* let go, and nothing to ask: nobody is dialled until there is */
     const char *full;                      /* address of a node that had no room for us last; NULL: none */
     bool searching;                        /* those that are connected know no leader */

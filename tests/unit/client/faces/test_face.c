@@ -1,5 +1,8 @@
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <uv.h>
@@ -32,12 +35,22 @@ static void on_answer(void *context, const struct grid_reply *reply)
         grid_client_close(scene->client, on_closed, scene);
 }
 
-static void scene_open(struct scene *scene)
+/* The loop's prepare handles run in the reverse order of their start. */
+static void scene_open_after(struct scene *scene, uv_prepare_t *prepare, uv_prepare_cb each, const char *endpoint)
 {
     *scene = (struct scene){0};
     uv_loop_init(&scene->loop);
-    struct grid_options options = {.endpoints = &NOBODY, .endpoints_count = 1, .timeout_ms = 50};
+    if (prepare != NULL) {
+        uv_prepare_init(&scene->loop, prepare);
+        uv_prepare_start(prepare, each);
+    }
+    struct grid_options options = {.endpoints = &endpoint, .endpoints_count = 1, .timeout_ms = 50};
     scene->client = grid_client_open(&scene->loop, &options);
+}
+
+static void scene_open(struct scene *scene)
+{
+    scene_open_after(scene, NULL, NULL, NOBODY);
 }
 
 static void scene_end(struct scene *scene)
@@ -72,6 +85,46 @@ Test(client_face, says_that_nobody_answers)
     cr_assert_eq(scene.outcome, GRID_OUTCOME_UNAVAILABLE);
     grid_client_close(scene.client, on_closed, &scene);
     scene_end(&scene);
+}
+
+/* A server that takes connections and says nothing. */
+static int listen_silently(char *address, size_t size)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t at_size = sizeof at;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cr_assert(fd >= 0 && bind(fd, (struct sockaddr *)&at, at_size) == 0 && listen(fd, 8) == 0);
+    cr_assert_eq(getsockname(fd, (struct sockaddr *)&at, &at_size), 0);
+    snprintf(address, size, "127.0.0.1:%u", ntohs(at.sin_port));
+    return fd;
+}
+
+/* What the loop's poll is about to wait once the answer is there. */
+struct sleeper { uv_prepare_t prepare; const struct scene *scene; int sleep_ms; };
+
+static void before_sleep(uv_prepare_t *prepare)
+{
+    struct sleeper *sleeper = prepare->data;
+    if (sleeper->scene->answers == 1)
+        sleeper->sleep_ms = uv_backend_timeout(prepare->loop);
+}
+
+Test(client_face, lets_the_loop_not_sleep_over_an_answer_of_its_own)
+{
+    struct scene scene;
+    struct sleeper sleeper = {.scene = &scene, .sleep_ms = -1};
+    char address[32];
+    int silent = listen_silently(address, sizeof address);
+    scene_open_after(&scene, &sleeper.prepare, before_sleep, address);
+    sleeper.prepare.data = &sleeper;
+    set_too_large(&scene);
+    while (scene.answers == 0)
+        uv_run(&scene.loop, UV_RUN_ONCE);
+    cr_assert_eq(sleeper.sleep_ms, 0, "%d ms", sleeper.sleep_ms);
+    uv_close((uv_handle_t *)&sleeper.prepare, NULL);
+    grid_client_close(scene.client, on_closed, &scene);
+    scene_end(&scene);
+    close(silent);
 }
 
 Test(client_face, closing_answers_what_is_outstanding)
