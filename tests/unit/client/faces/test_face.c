@@ -117,6 +117,8 @@ Test(client_face, lets_the_loop_not_sleep_over_an_answer_of_its_own)
     int silent = listen_silently(address, sizeof address);
     scene_open_after(&scene, &sleeper.prepare, before_sleep, address);
     sleeper.prepare.data = &sleeper;
+    while (uv_backend_timeout(&scene.loop) == 0)
+        uv_run(&scene.loop, UV_RUN_NOWAIT);
     set_too_large(&scene);
     while (scene.answers == 0)
         uv_run(&scene.loop, UV_RUN_ONCE);
