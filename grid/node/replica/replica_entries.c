@@ -1,0 +1,152 @@
+#include "grid/node/replica/replica_internal.h"
+
+#include "grid/base/check.h"
+#include "grid/base/memory.h"
+#include "grid/node/replica/observer.h"
+
+/* ---- pack, stamp, propose */
+
+static struct proposal *proposal_take(struct replica *replica)
+{
+    struct proposal *proposal = replica->idle;
+    if (proposal) {
+        replica->idle = proposal->next;
+    } else {
+        proposal = memory_zero(1, sizeof *proposal);
+        proposal->replica = replica;
+    }
+    proposal->count = 0;
+    proposal->needs = 0;
+    proposal->since_us = replica_now_us(replica);
+    return proposal;
+}
+
+void replica_proposal_give(struct proposal *proposal)
+{
+    admission_give(&proposal->replica->admission, proposal->needs);
+    proposal->next = proposal->replica->idle;
+    proposal->replica->idle = proposal;
+}
+
+void replica_propose(struct replica *replica)
+{
+    struct proposal *proposal = replica->open;
+    REQUIRE(proposal && proposal->count > 0 && proposal->count == entry_commands(&replica->building));
+    replica->open = NULL;
+    proposal->proposed_us = observer_proposed(replica->shared->observer, proposal->since_us);
+    struct log_time_now now = replica_clocks(replica);
+    uint64_t time_ms = log_time_read(&replica->log_time, &now);
+    entry_seal(&replica->building, time_ms, log_time_stamp_wall_ms(&replica->log_time, time_ms, &now));
+    /* Room was checked where clients come in; what is packed beside them is never refused (R6). */
+    enum grid_err err = group_propose(replica->group, buffer_bytes(&replica->building), proposal);
+    buffer_clear(&replica->building);
+    replica->shared->counters->entries->value++;
+    if (err == GRID_ERR_OK)
+        return;
+    /* Refused before the log: surely not appended. */
+    struct fullness fullness = fullness_of_disk(replica->shared->groups);
+    for (uint32_t i = 0; err == GRID_ERR_LOG_FULL && i < proposal->count; i++)
+        replica_answer_full(replica, &proposal->waiters[i], &fullness);
+    if (err != GRID_ERR_LOG_FULL)
+        replica_answer_all(replica, proposal->waiters, proposal->count, err == GRID_ERR_BUSY ? GRID_ERR_NOT_LEADER : err);
+    replica->tick_proposed = false;
+    inflows_clear(&replica->inflows);
+    outbox_sender_repeat_acks(&replica->sender, replica_now_us(replica));
+    replica->refused = true;
+    replica_proposal_give(proposal);
+}
+
+void replica_pack(struct replica *replica, struct bytes command, uint32_t needs, const struct waiter *waiter)
+{
+    REQUIRE(replica->leads);
+    if (!replica->open) {
+        replica->open = proposal_take(replica);
+        entry_begin(&replica->building, partition_level(replica->partition));
+    }
+    struct proposal *proposal = replica->open;
+    if (proposal->count == proposal->capacity) {
+        proposal->capacity = proposal->capacity ? proposal->capacity * 2 : 16;
+        proposal->waiters = memory_resize(proposal->waiters, proposal->capacity * sizeof *proposal->waiters);
+    }
+    proposal->waiters[proposal->count++] = *waiter;
+    proposal->needs += needs;
+    entry_add(&replica->building, command);
+    if (replica->building.size >= ENTRY_BYTES_AIM || proposal->count == ENTRY_COMMANDS_MAX)
+        replica_propose(replica);
+    else
+        replica_schedule(replica);
+}
+
+void replica_pack_own(struct replica *replica, const struct command *command, enum waiter_kind kind, uint64_t id)
+{
+    struct buffer encoded = {0};
+    command_encode(command, &encoded);
+    replica_pack(replica, buffer_bytes(&encoded), 0, &(struct waiter){.kind = kind, .request = id});
+    buffer_close(&encoded);
+}
+
+void replica_pack_genesis(struct replica *replica)
+{
+    struct buffer encoded = {0};
+    replica->shared->genesis_encode(replica->shared->context, entropy_u64(replica->shared->io->entropy), &encoded);
+    replica_pack(replica, buffer_bytes(&encoded), 0, &(struct waiter){.kind = WAITER_NONE});
+    buffer_close(&encoded);
+    replica->genesis_proposed = true;
+}
+
+void replica_entries_resign(struct replica *replica)
+{
+    if (!replica->open)
+        return;
+    replica_answer_all(replica, replica->open->waiters, replica->open->count, GRID_ERR_NOT_LEADER);
+    replica_proposal_give(replica->open);
+    replica->open = NULL;
+    buffer_clear(&replica->building);
+}
+
+void replica_entries_close(struct replica *replica)
+{
+    while (replica->idle) {
+        struct proposal *proposal = replica->idle;
+        replica->idle = proposal->next;
+        memory_free(proposal->waiters);
+        memory_free(proposal);
+    }
+    buffer_close(&replica->building);
+}
+
+/* ---- commands of clients */
+
+static bool refuse_full(struct replica *replica, const struct waiter *waiter)
+{
+    const struct replica_shared *shared = replica->shared;
+    struct fullness fullness;
+    if (!fullness_look(shared->groups, &fullness))
+        return false;
+    replica_answer_full(replica, waiter, &fullness);
+    return true;
+}
+
+static void refuse_admission(struct replica *replica, const struct waiter *waiter)
+{
+    static const char note[] = "admission: the partition has as much work under way as it may";
+    replica->shared->counters->not_admitted->value++;
+    replica_answer_refusal(replica, waiter, &(struct response){.err = GRID_ERR_BUSY, .leader = replica->shared->self.value,
+                                                        .retry_after_ms = ADMISSION_RETRY_MS, .note = bytes_of_text(note)});
+}
+
+void replica_command(struct replica *replica, struct bytes command, uint32_t needs, const struct waiter *waiter)
+{
+    struct replica_counters *counters = replica->shared->counters;
+    counters->commands->value++;
+    if (!replica->leads) {
+        counters->not_leader->value++;
+        replica_answer_error(replica, waiter, GRID_ERR_NOT_LEADER);
+    } else if (refuse_full(replica, waiter)) {
+        return;
+    } else if (needs > 0 && !admission_take(&replica->admission, partition_load(replica->partition), needs)) {
+        refuse_admission(replica, waiter);
+    } else {
+        replica_pack(replica, command, needs, waiter);
+    }
+}

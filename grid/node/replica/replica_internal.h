@@ -1,0 +1,133 @@
+/* Inside of a replica: what its sources share.
+ *
+ *     replica.c              the order of the stages, roles, life
+ *     replica_entries.c      commands of one iteration leave as one entry; room for those of clients
+ *     replica_reads.c        reads of one iteration share one read index; reads that wait for a record
+ *     replica_messages.c     messages of and to other partitions
+ *     replica_activities.c   activities of the led partition
+ *     replica_answers.c      errors
+ *
+ * Single threaded: all of it runs in the loop of the node. */
+#ifndef GRID_NODE_REPLICA_REPLICA_INTERNAL_H
+#define GRID_NODE_REPLICA_REPLICA_INTERNAL_H
+
+#include "grid/base/limits.h"
+#include "grid/node/fullness.h"
+#include "grid/node/ports/inflows.h"
+#include "grid/node/replica/admission.h"
+#include "grid/node/replica/parked.h"
+#include "grid/node/replica/replica.h"
+#include "grid/partition/entry.h"
+
+enum { TERMS_KEPT = 4 };
+
+/* Commands that left, or will leave, in one entry, and who waits for them. */
+struct proposal {
+    struct replica *replica;
+    struct proposal *next;             /* in the list of idle ones */
+    struct waiter *waiters;            /* by ordinal */
+    uint32_t count, capacity;
+    uint64_t since_us;                 /* arrival of the first command */
+    uint64_t proposed_us;              /* 0: not timed */
+    uint64_t needs;                    /* taken from admission */
+};
+
+/* Reads that share one read index. */
+struct read_batch {
+    struct replica *replica;
+    struct read_batch *next;           /* in the list of idle ones */
+    struct group_read read;
+    struct buffer queries;             /* u32 size, then the query, per waiter */
+    struct waiter *waiters;
+    uint32_t count, capacity;
+    uint64_t since_us;
+};
+
+struct replica {
+    struct replica_shared *shared;
+    struct partition_id id;
+    struct group *group;
+    struct group_machine machine;
+    struct partition *partition;
+    bool ready;                        /* leader with everything applied that is in the log; leads: and serving */
+    bool leads, genesis_checked, genesis_proposed, tick_proposed, activities_left;
+    bool refused;                      /* an entry was not taken into the log: what it carried is asked for again at the tick */
+    uint64_t leaderless_since_us;      /* 0: a leader is known */
+    uint64_t terms_led[TERMS_KEPT];    /* by term modulo TERMS_KEPT: what was proposed in them was proposed here */
+    struct log_time log_time;
+    struct admission admission;
+    struct buffer building, scratch;
+    struct proposal *open, *idle;
+    struct read_batch *reads, *reads_idle;
+    uint64_t read_time_ms;             /* log time at which the reads under way are served */
+    struct parked parked;              /* reads that wait for a journal's next record */
+    uint64_t journal_seen;             /* version of the journals when they were looked at */
+    struct deferred flush;
+    struct outbox_host outbox_host;
+    struct outbox_sender sender;
+    uint64_t outbox_seen;
+    struct activity_runner *runner;
+    uint64_t activity_seen;
+    struct inflows inflows;
+    struct state_digests digests;
+};
+
+static inline void replica_schedule(struct replica *replica)
+{
+    clock_defer(replica->shared->io->clock, &replica->flush);
+}
+
+static inline uint64_t replica_now_us(const struct replica *replica)
+{
+    return clock_now_us(replica->shared->io->clock);
+}
+
+static inline struct log_time_now replica_clocks(const struct replica *replica)
+{
+    struct clock *clock = replica->shared->io->clock;
+    return (struct log_time_now){replica->shared->clocks, clock_now_us(clock), clock_wall_ms(clock)};
+}
+
+static inline uint64_t replica_log_time_ms(struct replica *replica)
+{
+    struct log_time_now now = replica_clocks(replica);
+    return log_time_read(&replica->log_time, &now);
+}
+
+/* ---- replica_answers.c: to clients alone; other waiters ask again by themselves */
+void replica_answer_refusal(struct replica *replica, const struct waiter *waiter, const struct response *response);
+void replica_answer_error(struct replica *replica, const struct waiter *waiter, enum grid_err err);
+void replica_answer_full(struct replica *replica, const struct waiter *waiter, const struct fullness *fullness);
+void replica_answer_all(struct replica *replica, const struct waiter *waiters, uint32_t count, enum grid_err err);
+
+/* ---- replica_entries.c */
+/* Puts a command into the open entry; only while the replica leads. */
+void replica_pack(struct replica *replica, struct bytes command, uint32_t needs, const struct waiter *waiter);
+void replica_pack_own(struct replica *replica, const struct command *command, enum waiter_kind kind, uint64_t id);
+void replica_pack_genesis(struct replica *replica);
+void replica_propose(struct replica *replica);             /* the open entry leaves */
+void replica_proposal_give(struct proposal *proposal);     /* it came back from the group */
+void replica_entries_resign(struct replica *replica);      /* what is open is refused */
+void replica_entries_close(struct replica *replica);
+
+/* ---- replica_reads.c */
+void replica_reads_send(struct replica *replica);          /* end of the iteration: the open batch asks for its read index */
+void replica_serve_parked(struct replica *replica);        /* those whose record came or whose time is over */
+void replica_reads_resign(struct replica *replica);
+void replica_reads_close(struct replica *replica);
+
+/* ---- replica_messages.c */
+void replica_messages_open(struct replica *replica);
+void replica_pack_acks(struct replica *replica);           /* those that are due go with the open entry, or alone */
+void replica_messages_send(struct replica *replica);       /* if the outbox has changed since it was looked at */
+void replica_messages_tick(struct replica *replica);
+void replica_messages_resign(struct replica *replica);
+/* Tells node `to` what this partition has applied of `source`. */
+void replica_answer_messages(struct replica *replica, struct node_id to, uint32_t source, bool gap);
+
+/* ---- replica_activities.c */
+void replica_run_activities(struct replica *replica);      /* starts those that were not seen yet */
+void replica_activities_again(struct replica *replica);    /* all of them are asked for once more */
+void replica_activities_resign(struct replica *replica);
+
+#endif

@@ -1,0 +1,128 @@
+#include "grid/node/replica/replica_internal.h"
+
+/* ---- to other partitions */
+
+static void outbox_destinations(void *context, void (*each)(void *sender, uint32_t destination, uint64_t first, uint64_t last),
+                                void *sender)
+{
+    partition_outbox_each(((struct replica *)context)->partition, each, sender);
+}
+
+static size_t outbox_read(void *context, uint32_t destination, uint64_t sequence, size_t bytes_max,
+                          void (*each)(void *batch, uint64_t sequence, struct bytes message), void *batch)
+{
+    return partition_outbox_read(((struct replica *)context)->partition, destination, sequence, bytes_max, each, batch);
+}
+
+static bool outbox_send(void *context, uint32_t destination, const struct bytes *messages, size_t count)
+{
+    struct replica *replica = context;
+    bool sent = replica->shared->send_messages(replica->shared->context, replica->id.value, destination,
+                                                partition_incarnation(replica->partition), messages, count);
+    if (sent)
+        replica->shared->counters->messages_sent->value += count;
+    return sent;
+}
+
+static void outbox_stopped(void *context, const struct outbox_link *link, uint64_t applied)
+{
+    struct replica *replica = context;
+    replica->shared->link_stopped(replica->shared->context, replica->id.value, link, applied);
+}
+
+void replica_messages_open(struct replica *replica)
+{
+    replica->outbox_host = (struct outbox_host){.context = replica, .destinations = outbox_destinations,
+                                                 .read = outbox_read, .send = outbox_send, .stopped = outbox_stopped};
+    outbox_sender_init(&replica->sender, &replica->outbox_host);
+}
+
+void replica_messages_send(struct replica *replica)
+{
+    uint64_t version = partition_outbox_version(replica->partition);
+    if (version == replica->outbox_seen)
+        return;
+    replica->outbox_seen = version;
+    outbox_sender_run(&replica->sender, replica_now_us(replica));
+}
+
+void replica_messages_answer(struct replica *replica, uint32_t destination, uint64_t applied, bool gap)
+{
+    if (!replica->leads)
+        return;
+    outbox_sender_answer(&replica->sender, destination, applied, gap, replica_now_us(replica));
+    replica->outbox_seen = 0;         /* the window moved: look again */
+    replica_schedule(replica);
+}
+
+void replica_rewind(struct replica *replica)
+{
+    if (!replica->leads)
+        return;
+    outbox_sender_rewind(&replica->sender);
+    replica->outbox_seen = 0;
+    replica_schedule(replica);
+}
+
+void replica_messages_tick(struct replica *replica)
+{
+    if (!outbox_sender_waiting(&replica->sender))
+        return;
+    replica->outbox_seen = 0;
+    replica_schedule(replica);
+}
+
+static void pack_ack(void *context, uint32_t destination, uint64_t applied)
+{
+    struct replica *replica = context;
+    replica->shared->counters->acks->value++;
+    struct acknowledge_command acknowledge = {destination, partition_incarnation(replica->partition), applied};
+    replica_pack_own(replica, &(struct command){.kind = COMMAND_ACKNOWLEDGE, .acknowledge = acknowledge}, WAITER_NONE, 0);
+}
+
+void replica_pack_acks(struct replica *replica)
+{
+    if (replica->open || outbox_sender_ack_due(&replica->sender, replica_now_us(replica)))
+        outbox_sender_take_acks(&replica->sender, pack_ack, replica);
+}
+
+/* ---- of other partitions */
+
+void replica_answer_messages(struct replica *replica, struct node_id to, uint32_t source, bool gap)
+{
+    uint64_t applied = partition_inbox_last(replica->partition, source);
+    replica->shared->answer_messages(replica->shared->context, to, source, replica->id.value, applied, gap);
+}
+
+void replica_messages(struct replica *replica, struct bytes command, const struct deliver_command *deliver, struct node_id from)
+{
+    struct replica_counters *counters = replica->shared->counters;
+    if (!replica->leads || deliver->messages_count == 0)
+        return; /* the sender repeats, to the leader of that time */
+    uint64_t first = deliver->messages[0].sequence, last = deliver->messages[deliver->messages_count - 1].sequence;
+    uint64_t applied = partition_inbox_last(replica->partition, deliver->source);
+    uint64_t proposed = inflows_proposed(&replica->inflows, deliver->source), known = proposed > applied ? proposed : applied;
+    counters->messages_received->value += deliver->messages_count;
+    if (first > known + 1) {
+        counters->messages_gap->value++;
+        replica_answer_messages(replica, from, deliver->source, true);
+    } else if (last <= known) {
+        counters->messages_duplicate->value += deliver->messages_count;
+        if (last <= applied)
+            replica_answer_messages(replica, from, deliver->source, false);
+    } else {
+        inflows_raise(&replica->inflows, deliver->source, last);
+        replica_pack(replica, command, 0, &(struct waiter){.kind = WAITER_LINK, .slot = from.value, .source = deliver->source});
+    }
+}
+
+void replica_messages_resign(struct replica *replica)
+{
+    inflows_clear(&replica->inflows);
+    outbox_sender_close(&replica->sender);
+}
+
+size_t replica_links_stopped(const struct replica *replica)
+{
+    return outbox_sender_stopped(&replica->sender);
+}
