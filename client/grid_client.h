@@ -198,6 +198,7 @@ struct grid_options {
     uint64_t timeout_ms;                                   /* deadline of calls that give none; 0: 10 s */
     uint64_t attempt_ms;                                   /* unanswered for so long: repeated, with twice the time; 0: 2 s */
     size_t pending_max;                                    /* calls past it are BUSY; 0: 65536 */
+    const char *cluster_uuid;                              /* nodes of other clusters will not do; NULL: the first node's cluster */
 };
 
 /* A command to a service: numbers and message of its schema (proto/service/). */
@@ -282,10 +283,15 @@ void grid_client_raise_level(struct grid_client *client, uint32_t level, const s
 void grid_client_node_status(struct grid_client *client, uint32_t node, const struct grid_call *call);
 void grid_client_partitions(struct grid_client *client, uint32_t node, const struct grid_call *call);
 size_t grid_client_pending(const struct grid_client *client);                          /* calls without a reply */
+/* Like ready, for a program that serves a person: while no node has ever answered, UNAVAILABLE as soon as waiting does not help;
+ * the note says why of each endpoint. Refused connections count after a second, in which a node may start. INVALID when an
+ * endpoint belongs to another cluster than the first, or than cluster_uuid. */
+void grid_client_reach(struct grid_client *client, const struct grid_call *call);
 /* Members as last told by a node; borrowed until the loop runs on. */
 size_t grid_client_members(struct grid_client *client, const struct grid_member **ret_members);
 uint32_t grid_client_partition_count(const struct grid_client *client);                /* 0 before a node has answered */
 const char *grid_client_cluster(const struct grid_client *client);
+const char *grid_client_cluster_uuid(struct grid_client *client);                      /* "" before a node has said it; borrowed */
 
 /* Page after page; one call at a time. The client must stay open as long as the scan. */
 struct grid_scan *grid_scan_open(struct grid_client *client, const struct grid_scan_options *options);

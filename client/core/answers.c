@@ -24,6 +24,21 @@ static bool take_identity(struct connection *connection, uint32_t node)
     return true;
 }
 
+static void foreign(struct connection *connection, const struct message_welcome *welcome, struct uuid theirs)
+{
+    struct client *client = connection->client;
+    const char *name = arena_text(&client->arena, welcome->cluster);
+    char ours[96];
+    if (client->cluster != NULL)
+        snprintf(ours, sizeof ours, "the other nodes to %.32s (%s)", client->cluster, uuid_text_of(client->cluster_uuid).text);
+    else
+        snprintf(ours, sizeof ours, "not to %s, which was asked for", uuid_text_of(client->cluster_uuid).text);
+    fault_set(connection, FAULT_LASTING, "it belongs to cluster %.32s (%s), %s: correct the endpoints", name, uuid_text_of(theirs).text, ours);
+    connection->foreign = true;
+    snprintf(client->refusal, sizeof client->refusal, "%.60s belongs to cluster %.32s (%s), %s: correct the endpoints", connection->address, name,
+             uuid_text_of(theirs).text, ours);
+}
+
 /* The address of a node that is down may have become that of a stranger, whose answers would be lies. */
 static bool is_our_cluster(struct connection *connection, const struct message_welcome *welcome)
 {
@@ -32,12 +47,11 @@ static bool is_our_cluster(struct connection *connection, const struct message_w
     if (welcome->cluster_uuid.size == UUID_BYTES)
         memcpy(theirs.bytes, welcome->cluster_uuid.data, UUID_BYTES);
     bool by_name = uuid_is_nil(theirs) || uuid_is_nil(client->cluster_uuid);   /* an earlier node */
-    bool same = client->cluster == NULL ||
-                (by_name ? bytes_equal(welcome->cluster, bytes_of_text(client->cluster)) : uuid_equal(theirs, client->cluster_uuid));
+    bool same = client->pinned            ? uuid_equal(theirs, client->cluster_uuid)
+                : client->cluster == NULL ? true
+                                          : (by_name ? bytes_equal(welcome->cluster, bytes_of_text(client->cluster)) : uuid_equal(theirs, client->cluster_uuid));
     if (!same)
-        snprintf(client->refusal, sizeof client->refusal, "%s belongs to cluster %.32s (%s), the other nodes to %.32s (%s): correct the endpoints",
-                 connection->address, arena_text(&client->arena, welcome->cluster), uuid_text_of(theirs).text, client->cluster,
-                 uuid_text_of(client->cluster_uuid).text);
+        foreign(connection, welcome, theirs);
     else if (uuid_is_nil(client->cluster_uuid))
         client->cluster_uuid = theirs;
     return same && (client->cluster == NULL || welcome->table.partitions == client->partitions);
@@ -49,8 +63,12 @@ static bool on_welcome(struct connection *connection, struct bytes body)
     struct message_welcome welcome;
     if (connection->state != CONNECTION_OPENING || welcome_decode(body, &client->arena, &welcome) != GRID_ERR_OK)
         return false;
-    if (welcome.protocol < CLIENT_PROTOCOLS.min || welcome.protocol > CLIENT_PROTOCOLS.max || welcome.node.value == 0 ||
-        welcome.node.value > NODES_MAX || welcome.table.partitions == 0 || welcome.table.partitions > PARTITIONS_MAX)
+    if (welcome.protocol < CLIENT_PROTOCOLS.min || welcome.protocol > CLIENT_PROTOCOLS.max) {
+        fault_set(connection, FAULT_LASTING, "it speaks protocol %u, this program %s: upgrade one of them", welcome.protocol,
+                  version_text_of(CLIENT_PROTOCOLS).text);
+        return false;
+    }
+    if (welcome.node.value == 0 || welcome.node.value > NODES_MAX || welcome.table.partitions == 0 || welcome.table.partitions > PARTITIONS_MAX)
         return false;
     if (!is_our_cluster(connection, &welcome))
         return false;
@@ -60,6 +78,8 @@ static bool on_welcome(struct connection *connection, struct bytes body)
     }
     client->full = NULL;
     connection->state = CONNECTION_READY;
+    fault_clear(connection);
+    buffer_close(&connection->said);
     uint64_t features = features_of_names(welcome.features.names, welcome.features.count) & CLIENT_FEATURES;
     bool packs = packer_wanted(COMPRESS_AUTO, feature_in(features, FEATURE_LZ4), conn_origin(client->io->transport, connection->conn).local);
     connection->packer = packer_of(packs ? &client->packed : NULL);
@@ -175,10 +195,14 @@ static void on_refusal(struct connection *connection, struct bytes body)
         (response.err != GRID_ERR_BUSY && response.err != GRID_ERR_NOT_SUPPORTED))
         return;
     connection->parting = true;
-    if (response.err == GRID_ERR_BUSY)
+    if (response.err == GRID_ERR_BUSY) {
         client->full = connection->address;
-    else
-        snprintf(client->refusal, sizeof client->refusal, "%s: %.160s", connection->address, arena_text(&client->arena, response.note));
+        fault_set(connection, FAULT_NONE, "the node takes no further connections (clients.connections_max, clients.per_address_max)");
+    } else {
+        const char *why = arena_text(&client->arena, response.note);
+        fault_set(connection, FAULT_LASTING, "%.160s", why);
+        snprintf(client->refusal, sizeof client->refusal, "%s: %.160s", connection->address, why);
+    }
     note_last(&client->early, response.err);
     for (uint32_t i = 0; i < client->partitions; i++) {
         const struct route *route = &client->routes[i];

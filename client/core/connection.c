@@ -12,9 +12,11 @@
 enum {
     GREETING_US = 1000000,                 /* patience with a node that does not answer the handshake */
     DOUBLINGS_MAX = 3,
+    FAILURES_WHILE_REACHING_MAX = 2,       /* counted for the pause */
     SLOW_US = 300000,                      /* of these, until what waits for this node asks others as well */
     UNSENT_BYTES_MAX = 4 * 1024 * 1024,
     WIRE_SMALL_BYTES = 32,                 /* session, sequence and acknowledged_below */
+    SAID_BYTES_MAX = 4096,                 /* kept of what stands before a welcome: more than a peer's hello */
 };
 
 static const struct conn_events connection_events;
@@ -41,9 +43,13 @@ static void lost(struct connection *connection)
 
 static void pause_until_retry(struct connection *connection)
 {
+    struct client *client = connection->client;
+    uint32_t failures = connection->failures;
+    /* Somebody waits for the first node, and only for a moment. */
+    if (client->reaches > 0 && failures > FAILURES_WHILE_REACHING_MAX)
+        failures = FAILURES_WHILE_REACHING_MAX;
     connection->state = CONNECTION_PAUSED;
-    clock_timer_start(clock_of(connection), &connection->timer,
-                      retry_reconnect_us(connection->failures, &connection->client->prng));
+    clock_timer_start(clock_of(connection), &connection->timer, retry_reconnect_us(failures, &client->prng));
 }
 
 void connection_give_up(struct connection *connection)
@@ -59,8 +65,11 @@ static void on_close(void *context, struct conn *conn, enum grid_err reason)
 {
     struct connection *connection = context;
     (void)conn;
-    (void)reason;
     connection->conn = NULL;
+    if (connection->state == CONNECTION_OPENING && connection->probe == PROBE_RUNS)
+        fault_probed(connection);
+    else if (connection->state == CONNECTION_OPENING)
+        fault_ended(connection, reason);
     if (connection->state != CONNECTION_CLOSING) {
         connection->state = CONNECTION_CLOSING;
         lost(connection);
@@ -78,9 +87,16 @@ void connection_want(struct connection *connection)
     connection->state = CONNECTION_OPENING;
     client->totals.connections++;
     connection->unanswered_us = connection->mean_us = connection->deviation_us = 0;
-    connection->opened = connection->slow = connection->kept = false;
+    connection->opened = connection->slow = connection->kept = connection->blamed = false;
+    buffer_clear(&connection->said);
     clock_timer_start(clock_of(connection), &connection->timer, SLOW_US);
     connection->conn = transport_connect(client->io->transport, connection->address, &connection_events, connection);
+}
+
+static void ask_what_it_is(struct connection *connection)
+{
+    connection->probe = PROBE_RUNS;
+    buffer_append(conn_output(connection->client->io->transport, connection->conn), fault_probe(connection));
 }
 
 static void on_open(void *context, struct conn *conn)
@@ -91,6 +107,10 @@ static void on_open(void *context, struct conn *conn)
     if (connection->state != CONNECTION_OPENING)
         return;
     connection->opened = true;
+    if (connection->probe == PROBE_WANTED) {
+        ask_what_it_is(connection);
+        return;
+    }
     hello.features.count = features_names(CLIENT_FEATURES, hello.features.names);
     struct buffer *out = conn_output(client->io->transport, conn);
     size_t mark = frame_begin(out, FRAME_HELLO, FRAME_PARTITION_NONE, 0);
@@ -107,6 +127,20 @@ static bool on_frame(void *context, const struct frame *frame)
     return connection->client->events->frame(connection, frame);
 }
 
+/* The first bytes of a stranger tell what it is. True: they are no frames, and the attempt is over. */
+static bool keep_said(struct connection *connection, struct bytes data)
+{
+    size_t room = SAID_BYTES_MAX - connection->said.size;
+    buffer_append(&connection->said, bytes_of(data.data, data.size < room ? data.size : room));
+    if (connection->probe != PROBE_RUNS)
+        return false;
+    if (fault_probe_ended(connection)) {
+        fault_probed(connection);
+        connection_give_up(connection);
+    }
+    return true;
+}
+
 static void on_data(void *context, struct conn *conn, struct bytes data)
 {
     struct connection *connection = context;
@@ -115,9 +149,13 @@ static void on_data(void *context, struct conn *conn, struct bytes data)
     if (connection->state != CONNECTION_OPENING && connection->state != CONNECTION_READY)
         return;
     connection->heard_us = clock_now_us(client->io->clock);
+    if (connection->state == CONNECTION_OPENING && keep_said(connection, data))
+        return;
     enum frame_result result = frame_stream_feed(&connection->stream, data, FRAME_BODY_BYTES_MAX, on_frame, connection);
     if (result != FRAME_OK || connection->bad) {
         client->totals.malformed += !connection->parting;
+        if (connection->state == CONNECTION_OPENING && !connection->parting)
+            fault_said(connection, result);
         connection_give_up(connection);
     } else if (connection->stream.pending.size > 0 && connection->rest_since_us == 0) {
         connection->rest_since_us = connection->heard_us;
@@ -189,7 +227,13 @@ static void greeting_late(struct connection *connection)
 {
     uint32_t doublings = connection->failures < DOUBLINGS_MAX ? connection->failures : DOUBLINGS_MAX;
     uint64_t wait_us = GREETING_US - SLOW_US;
+    if (connection->probe == PROBE_RUNS) {
+        fault_probed(connection);
+        connection_give_up(connection);
+        return;
+    }
     if (connection->slow && (connection->kept || !connection->opened || doublings == 0)) {
+        fault_silent(connection);
         connection_give_up(connection);
         return;
     }
@@ -251,6 +295,8 @@ void connection_free(struct connection *connection)
         conn_close(transport, connection->conn);
     }
     frame_stream_close(&connection->stream);
+    buffer_close(&connection->said);
+    memory_free(connection->fault_text);
     memory_free(connection->leaders);
     memory_free(connection->address);
     memory_free(connection);

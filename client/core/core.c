@@ -12,6 +12,7 @@ enum {
     DEADLINE_MS = 10000,
     ATTEMPT_MS = 2000,
     PENDING_MAX = 65536,
+    VERDICT_US = 1000000,                  /* nodes that are restarted may refuse connections for so long */
 };
 
 /* ---- the end of an iteration: everything that queued leaves */
@@ -210,6 +211,13 @@ void client_ready(struct client *client, const struct client_call *call)
     submit(request_new(client, REQUEST_READY, call), GRID_ERR_OK, "");
 }
 
+void client_reach(struct client *client, const struct client_call *call)
+{
+    if (client->reaches == 0 && client->partitions == 0)
+        clock_timer_start(client->io->clock, &client->verdict, VERDICT_US);
+    submit(request_new(client, REQUEST_REACH, call), GRID_ERR_OK, "");
+}
+
 /* ---- answers */
 
 /* ---- what is known */
@@ -239,6 +247,11 @@ const struct message_member *client_members(const struct client *client, size_t 
 struct node_id client_leader(const struct client *client, struct partition_id partition)
 {
     return (struct node_id){partition.value < client->partitions ? client->routes[partition.value].leader : 0};
+}
+
+struct uuid client_cluster_uuid(const struct client *client)
+{
+    return client->cluster_uuid;
 }
 
 const char *client_cluster(const struct client *client)
@@ -308,6 +321,10 @@ struct client *client_open(struct io *io, const struct client_options *options)
     client->flush = (struct deferred){.run = flush, .context = client};
     client->reach = (struct timer){.fire = search_go_on, .context = client};
     client->wake = (struct timer){.fire = wake, .context = client};
+    client->verdict = (struct timer){.fire = search_time_is_over, .context = client};
+    client->pinned = options->cluster_uuid != NULL;
+    if (client->pinned)
+        client->cluster_uuid = *options->cluster_uuid;
     prng_init(&client->prng, entropy_u64(io->entropy));
     arena_init(&client->arena, 16 * 1024);
     arena_init(&client->table_arena, 4 * 1024);
@@ -369,6 +386,7 @@ void client_close(struct client *client)
     clock_undefer(client->io->clock, &client->flush);
     clock_timer_stop(client->io->clock, &client->reach);
     clock_timer_stop(client->io->clock, &client->wake);
+    clock_timer_stop(client->io->clock, &client->verdict);
     while (client->connections != NULL) {
         struct connection *connection = client->connections;
         client->connections = connection->next;

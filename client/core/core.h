@@ -21,6 +21,7 @@
 #define CLIENT_CORE_CORE_H
 
 #include "grid/base/limits.h"
+#include "grid/base/uuid.h"
 #include "grid/io/io.h"
 #include "grid/wire/messages/message.h"
 
@@ -38,6 +39,7 @@ struct client_options {
                                             * the time, and every first one what the node's answers usually take */
     uint64_t session_idle_ms;              /* 0: the cluster's default */
     size_t pending_max;                    /* requests past it are BUSY; 0: 65536 */
+    const struct uuid *cluster_uuid;       /* nodes of other clusters will not do; NULL: the first node's cluster; copied */
 };
 
 struct client_result {
@@ -73,6 +75,11 @@ bool client_closing(const struct client *client);
 
 /* Done with OK as soon as a node has answered the handshake. */
 void client_ready(struct client *client, const struct client_call *call);
+/* The same for a program that serves a person: while no node has ever answered, UNAVAILABLE as soon as waiting does not help,
+ * with a note that says of every endpoint why; connections that are refused count after a second, in which a node may start.
+ * An endpoint that hides what it is gets asked by HTTP. OK once every endpoint that is no member's address has said who it is,
+ * or after that second; INVALID when one belongs to another cluster. */
+void client_reach(struct client *client, const struct client_call *call);
 void client_map_set(struct client *client, struct bytes map, const struct client_key *key, struct bytes value,
                     const struct client_call *call);                /* response: version */
 void client_map_remove(struct client *client, struct bytes map, const struct client_key *key,
@@ -156,6 +163,7 @@ size_t client_pending(const struct client *client);            /* requests witho
 /* Members of the cluster as last told; borrowed until the loop runs on. */
 const struct message_member *client_members(const struct client *client, size_t *ret_count);
 struct node_id client_leader(const struct client *client, struct partition_id partition); /* 0: not known */
+struct uuid client_cluster_uuid(const struct client *client);   /* nil: not known, or not said */
 const char *client_cluster(const struct client *client);       /* "" before the first node has answered */
 
 struct client_totals {

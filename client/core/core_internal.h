@@ -1,5 +1,5 @@
 /* Inside of the client's core: shared by the sources of this folder only. Calls go down: core, answers, late,
- * routing, search, connection, patience, session, request, window, queues; a connection tells upwards through connection_upcalls. */
+ * routing, search, connection, patience, session, request, queues, faults; a connection tells upwards through connection_upcalls. */
 #ifndef CLIENT_CORE_CORE_INTERNAL_H
 #define CLIENT_CORE_CORE_INTERNAL_H
 
@@ -16,6 +16,7 @@ enum request_kind {
     REQUEST_SESSION,                       /* the core's own: opens a partition's session */
     REQUEST_ADMIN,
     REQUEST_READY,
+    REQUEST_REACH,                         /* like READY, for a caller that wants to know why not (search.c) */
 };
 
 struct request_list { struct request *first, *last; size_t count; };
@@ -57,6 +58,17 @@ enum connection_state {
     CONNECTION_PAUSED,                     /* failed; backoff runs */
 };
 
+/* Why an address leads to no node, as far as the last attempts tell (faults.c). */
+enum fault {
+    FAULT_NONE,
+    FAULT_PASSING,                         /* a node that starts shows it too */
+    FAULT_SILENT,                          /* nothing answered in time: gone, slow, or something else */
+    FAULT_LASTING,                         /* waiting does not help */
+};
+
+/* An attempt that asks what stands there. */
+enum probe { PROBE_NONE, PROBE_WANTED, PROBE_RUNS, PROBE_DONE };
+
 struct connection {
     struct client *client;
     struct connection *next;
@@ -81,6 +93,14 @@ struct connection {
     bool let_go;                           /* the node closes it because nothing was asked */
     bool opened, slow, kept;               /* OPENING: the transport is up; no greeting for a while; waits longer for it */
     bool blocked;                          /* too much unsent; wait for on_drain */
+    enum fault fault;
+    char *fault_text;                      /* for people; NULL: none */
+    uint32_t silences;                     /* attempts in a row that nothing answered */
+    struct buffer said;                    /* OPENING: its first bytes */
+    enum probe probe;
+    uint32_t probes;                       /* made; each speaks another protocol */
+    bool blamed;                           /* OPENING: the fault of this attempt is set */
+    bool foreign;                          /* the fault: it belongs to another cluster */
 };
 
 /* ---- partition: its queues, its leader, its session */
@@ -99,7 +119,7 @@ struct route {
     struct timer backoff;
     bool dirty;
     struct route *next_dirty;
-    /* Session (window.c). */
+    /* Session, and its window (queues.c). */
     uint64_t session, sequence_next;
     struct request *opening;
     struct request *window_first, *window_last;
@@ -138,7 +158,10 @@ struct client {
     struct buffer plain;                   /* an answer that came packed */
     char *cluster;
     struct uuid cluster_uuid;              /* nil: not known, or not said */
-    char refusal[256];                     /* why a node would not do, for people; empty: each did */
+    char refusal[320];                     /* why a node would not do, for people; empty: each did */
+    bool pinned;                           /* cluster_uuid was given: nodes of others will not do */
+    struct timer verdict;                  /* until then faults may pass (search.c) */
+    size_t reaches;                        /* REQUEST_REACH without an outcome */
     struct request_list early, failed;     /* before the first table; to be answered at the end of the iteration */
     struct request_list paused;            /* told to come back later */
     struct route *dirty;
@@ -181,6 +204,20 @@ bool connection_full(struct connection *connection);
 void connection_send(struct connection *connection, struct request *request);
 void connection_admin(struct connection *connection);                            /* sends what waits for this node */
 
+/* faults.c */
+void fault_set(struct connection *connection, enum fault fault, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void fault_clear(struct connection *connection);
+void fault_ended(struct connection *connection, enum grid_err reason);           /* the attempt, by the transport */
+void fault_silent(struct connection *connection);
+void fault_said(struct connection *connection, enum frame_result result);        /* `said` is not what a node says */
+void fault_probed(struct connection *connection);                                /* `said` is the answer to a probe */
+bool fault_probe_ended(const struct connection *connection);                     /* `said` is enough of an answer */
+struct bytes fault_probe(struct connection *connection);                         /* what this probe says */
+/* Every address has a fault that waiting does not mend; `passing_too`: those of nodes that start count. */
+bool faults_settled(const struct client *client, bool passing_too);
+/* "a:1 and b:1: connection refused; c:1: ...", for people. Nothing while no address has a fault. */
+void faults_text(const struct client *client, struct buffer *out);
+
 /* patience.c */
 void patience_sent(struct connection *connection, const struct request *request);    /* an attempt began */
 void patience_measure(struct connection *connection, const struct request *request); /* and was answered just now */
@@ -203,6 +240,9 @@ void search_lost(struct client *client);           /* likewise, at once: one was
 void search_others(struct client *client);         /* one further node, and soon the next when this is called again */
 void search_all(struct client *client);            /* every node and endpoint that is not connected */
 void search_go_on(void *client);                   /* the timer client->reach */
+void search_strangers(struct client *client);      /* every endpoint that is no member's address: who is it? */
+void search_verdict(struct client *client);        /* ends REQUEST_REACH when it is known how */
+void search_time_is_over(void *client);            /* the timer client->verdict */
 
 /* routing.c */
 /* How an attempt ended that brought no final answer. */
@@ -220,7 +260,6 @@ void routing_again(struct request *request, const struct attempt_end *end);
 /* The leader had no room for this one and said when to ask again; the others of its partition go on. */
 void routing_later(struct request *request, uint64_t after_ms);
 
-/* window.c */
 bool window_join(struct route *route, struct request *request);  /* false: it is full */
 void window_leave(struct request *request);
 

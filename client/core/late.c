@@ -78,4 +78,5 @@ void late_lost(struct connection *connection)
         if (connection->node != 0 && client->routes[i].leader == connection->node)
             routing_mark(&client->routes[i]);
     search_lost(client);
+    search_verdict(client);
 }

@@ -9,6 +9,8 @@
 
 static const struct response NO_RESPONSE;
 
+enum { NOTE_BYTES = 2048 };                /* of a note about many addresses */
+
 /* Requests that are kept for the next ones, and how large a body may be that stays with one. What looks for errors in
  * memory is to see each by itself. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -162,6 +164,21 @@ void request_free_spare(struct client *client)
 
 /* ---- life */
 
+/* While no node is connected: what is wrong with each address. */
+static bool why_none_is_connected(const struct client *client, char *note, size_t size)
+{
+    struct buffer text = {0};
+    for (const struct connection *each = client->connections; each != NULL; each = each->next)
+        if (each->state == CONNECTION_READY)
+            return false;
+    faults_text(client, &text);
+    bool known = text.size > 0;
+    if (known)
+        snprintf(note, size, "the deadline passed; %.*s", (int)text.size, (const char *)text.data);
+    buffer_close(&text);
+    return known;
+}
+
 /* No answer came in time, whatever the reason. */
 static void deadline_passed(void *context)
 {
@@ -170,13 +187,15 @@ static void deadline_passed(void *context)
     if (request->connection != NULL)
         retry_lost(&request->retry);
     enum grid_err outcome = retry_give_up(&request->retry);
-    char note[320] = "the deadline passed";
+    char note[NOTE_BYTES] = "the deadline passed";
     struct client *client = request->client;
     const struct route *route = client->partitions > 0 && request->list != &client->early ? &client->routes[request->partition] : NULL;
     if (outcome == GRID_ERR_BUSY && client->full != NULL)
         snprintf(note, sizeof note, "no room until the deadline passed: the node at %.60s takes no further connections", client->full);
     else if (outcome == GRID_ERR_BUSY)
         snprintf(note, sizeof note, "no room until the deadline passed");
+    else if (why_none_is_connected(client, note, sizeof note))
+        ENSURE(note[0] != 0);
     else if (client->refusal[0] && (outcome == GRID_ERR_NOT_SUPPORTED || outcome == GRID_ERR_UNAVAILABLE))
         snprintf(note, sizeof note, "the deadline passed; %s", client->refusal);
     else if (route != NULL && request->kind != REQUEST_ADMIN && route->leaderless_ms > 0)
@@ -197,6 +216,7 @@ struct request *request_new(struct client *client, enum request_kind kind, const
     request->call = *call;
     request->deadline = (struct timer){.fire = deadline_passed, .context = request};
     client->pending++;
+    client->reaches += kind == REQUEST_REACH;
     /* A session is wanted as long as a write waits for it; those have deadlines of their own. */
     if (kind == REQUEST_SESSION) {
         client->own++;
@@ -221,6 +241,7 @@ void request_finish(struct request *request, const struct client_result *result)
     clock_timer_stop(client->io->clock, &request->pause);
     slot_give(client, request->slot);
     client->own -= request->kind == REQUEST_SESSION;
+    client->reaches -= request->kind == REQUEST_REACH;
     give(client, request);
     client->pending--;
     client->totals.unknown += result->err == GRID_ERR_UNKNOWN;
@@ -230,7 +251,7 @@ void request_finish(struct request *request, const struct client_result *result)
 void request_fail(struct request *request, enum grid_err err, const char *note)
 {
     struct client_result result = {.err = err, .note = note, .response = &NO_RESPONSE};
-    REQUIRE(err != GRID_ERR_OK || request->kind == REQUEST_READY);
+    REQUIRE(err != GRID_ERR_OK || request->kind == REQUEST_READY || request->kind == REQUEST_REACH);
     request_finish(request, &result);
 }
 

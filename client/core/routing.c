@@ -53,7 +53,7 @@ void routing_place(struct request *request)
         request_list_append(&client->early, request);
         return;
     }
-    if (request->kind == REQUEST_READY) {
+    if (request->kind == REQUEST_READY || request->kind == REQUEST_REACH) {
         request_fail_later(request, GRID_ERR_OK, "");
         return;
     }
@@ -276,6 +276,19 @@ static void leave_silent(struct client *client, const bool deposed[NODES_MAX + 1
             connection_give_up(client->nodes[node]);
 }
 
+/* REQUEST_REACH stays: other endpoints may belong to another cluster. */
+static void place_early(struct client *client)
+{
+    for (size_t left = client->early.count; left > 0; left--) {
+        struct request *request = client->early.first;
+        request_list_remove(request);
+        if (request->kind == REQUEST_REACH)
+            request_list_append(&client->early, request);
+        else
+            routing_place(request);
+    }
+}
+
 void routing_table(struct connection *connection, const struct message_table *table)
 {
     struct client *client = connection->client;
@@ -297,11 +310,10 @@ void routing_table(struct connection *connection, const struct message_table *ta
         lead_elsewhere(&client->routes[i], leader);
     }
     leave_silent(client, deposed);
-    while (client->early.first != NULL) {
-        struct request *request = client->early.first;
-        request_list_remove(request);
-        routing_place(request);
-    }
+    place_early(client);
+    if (client->reaches > 0)
+        search_strangers(client);
+    search_verdict(client);
 }
 
 /* ---- life */

@@ -75,3 +75,66 @@ void search_go_on(void *context)
     if (wanted)
         dial_next(client);
 }
+
+/* ---- for a caller that wants to know why not */
+
+void search_strangers(struct client *client)
+{
+    for (struct connection *each = client->connections; each != NULL; each = each->next)
+        if (each->node == 0)
+            connection_want(each);
+}
+
+static void end_reaches(struct client *client, enum grid_err err, const char *note)
+{
+    for (struct request *each = client->early.first; each != NULL;) {
+        if (each->kind != REQUEST_REACH) {
+            each = each->next;
+            continue;
+        }
+        request_fail(each, err, note);
+        each = client->early.first;
+    }
+}
+
+/* Endpoints that are no member's address and have not said who they are. */
+static bool strangers_left(const struct client *client)
+{
+    for (const struct connection *each = client->connections; each != NULL; each = each->next)
+        if (each->node == 0 && each->fault == FAULT_NONE && !each->parting)
+            return true;
+    return false;
+}
+
+static bool any_foreign(const struct client *client)
+{
+    for (const struct connection *each = client->connections; each != NULL; each = each->next)
+        if (each->foreign)
+            return true;
+    return false;
+}
+
+void search_verdict(struct client *client)
+{
+    bool time_is_over = !timer_active(&client->verdict), connected = client->partitions > 0;
+    enum grid_err err = GRID_ERR_OK;
+    struct buffer text = {0};
+    if (client->reaches == 0 || client->closing)
+        return;
+    if (connected ? strangers_left(client) && !any_foreign(client) && !time_is_over : !faults_settled(client, time_is_over))
+        return;
+    if (any_foreign(client))
+        err = GRID_ERR_INVALID;
+    else if (!connected)
+        err = GRID_ERR_UNAVAILABLE;
+    if (err != GRID_ERR_OK)
+        faults_text(client, &text);
+    buffer_append_u8(&text, 0);
+    end_reaches(client, err, (const char *)text.data);
+    buffer_close(&text);
+}
+
+void search_time_is_over(void *client)
+{
+    search_verdict(client);
+}

@@ -13,6 +13,7 @@ struct grid_client {
     struct client *core;
     struct arena arena;                    /* of the present reply */
     struct arena members_arena;
+    struct uuid_text uuid;
     uv_idle_t ending;                      /* waits until the other handles are closed */
     int rounds;
     uint32_t answering;                    /* callbacks of the application that run now */
@@ -81,6 +82,12 @@ void grid_client_ready(struct grid_client *client, const struct grid_call *call)
     client_ready(client->core, &inner);
 }
 
+void grid_client_reach(struct grid_client *client, const struct grid_call *call)
+{
+    struct client_call inner = face_call(client, call);
+    client_reach(client->core, &inner);
+}
+
 void grid_client_command(struct grid_client *client, const struct grid_command *command, const struct grid_call *call)
 {
     struct client_call inner = face_call(client, call);
@@ -134,6 +141,13 @@ uint32_t grid_client_partition_count(const struct grid_client *client)
     return client_partitions(client->core);
 }
 
+const char *grid_client_cluster_uuid(struct grid_client *client)
+{
+    struct uuid uuid = client_cluster_uuid(client->core);
+    client->uuid = uuid_text_of(uuid);
+    return uuid_is_nil(uuid) ? "" : client->uuid.text;
+}
+
 const char *grid_client_cluster(const struct grid_client *client)
 {
     return client_cluster(client->core);
@@ -147,6 +161,12 @@ struct grid_client *grid_client_open(struct uv_loop_s *loop, const struct grid_o
     struct client_options core = {.endpoints = options->endpoints, .endpoints_count = options->endpoints_count,
                                   .name = options->name, .deadline_ms = options->timeout_ms,
                                   .attempt_ms = options->attempt_ms, .pending_max = options->pending_max};
+    /* What is no UUID stays nil, and names no cluster. */
+    struct uuid cluster = {{0}};
+    if (options->cluster_uuid != NULL) {
+        (void)uuid_parse(options->cluster_uuid, &cluster);
+        core.cluster_uuid = &cluster;
+    }
     client->uv_io = uv_io_open(loop);
     arena_init(&client->arena, 4096);
     arena_init(&client->members_arena, 1024);

@@ -2,7 +2,8 @@
  *
  * Life of a connection: transport_connect or an accept hands out a struct conn; on_open (outgoing only) once it is
  * up; on_data any number of times; on_close exactly once, last, after which the pointer is dead. A failed connect is
- * an on_close without on_open. conn_close asks for the end; on_close follows later, never from inside the call.
+ * an on_close without on_open, whose reason is REFUSED (nobody listens there), NOT_FOUND (no such name), UNKNOWN (the name service
+ * does not say), INVALID (not host:port), DENIED (this machine forbids it), TIMEOUT or UNAVAILABLE (any other). conn_close asks for the end; on_close follows later, never from inside the call.
  *
  * Writing: append whole frames to conn_output(); the transport sends everything that stands there at the end of the
  * loop iteration in one write. What is still unsent when a connection ends is lost silently; the layers above repeat.

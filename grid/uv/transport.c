@@ -314,13 +314,23 @@ static void connected(struct conn *conn)
     mark_dirty(conn); /* what was written before it was up leaves now */
 }
 
+static enum grid_err err_of_connecting(int status)
+{
+    return status == UV_ECONNREFUSED                    ? GRID_ERR_REFUSED
+           : status == UV_ETIMEDOUT                     ? GRID_ERR_TIMEOUT
+           : status == UV_EACCES || status == UV_EPERM  ? GRID_ERR_DENIED
+           : status == UV_EAI_NONAME || status == UV_EAI_NODATA || status == UV_EAI_ADDRFAMILY ? GRID_ERR_NOT_FOUND
+           : status == UV_EAI_AGAIN || status == UV_EAI_FAIL                                   ? GRID_ERR_UNKNOWN
+                                                                                               : GRID_ERR_UNAVAILABLE;
+}
+
 static void on_connected(uv_connect_t *request, int status)
 {
     struct conn *conn = request->data;
     if (conn->closing)
         return;
     if (status < 0)
-        conn_end(conn, GRID_ERR_UNAVAILABLE);
+        conn_end(conn, err_of_connecting(status));
     else
         connected(conn);
 }
@@ -346,8 +356,18 @@ static void dial(struct conn *conn, const struct sockaddr *address)
     if (dial_local(conn, address))
         return;
     conn->connecting.data = conn;
-    if (uv_tcp_connect(&conn->connecting, &conn->tcp, address, on_connected) < 0)
-        conn_end(conn, GRID_ERR_UNAVAILABLE);
+    int status = uv_tcp_connect(&conn->connecting, &conn->tcp, address, on_connected);
+    if (status < 0)
+        conn_end(conn, err_of_connecting(status));
+}
+
+/* A name may have several addresses, and a node may listen at one of them alone: where "localhost" is ::1 first, say. */
+static void dial_any(struct conn *conn, const struct addrinfo *found)
+{
+    for (const struct addrinfo *each = found; each; each = each->ai_next)
+        if (dial_local(conn, each->ai_addr))
+            return;
+    dial(conn, found->ai_addr);
 }
 
 static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
@@ -357,9 +377,9 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
     if (conn->closing)
         conn_finish(conn);
     else if (status < 0 || !found)
-        conn_end(conn, GRID_ERR_UNAVAILABLE);
+        conn_end(conn, status < 0 ? err_of_connecting(status) : GRID_ERR_NOT_FOUND);
     else
-        dial(conn, found->ai_addr);
+        dial_any(conn, found);
     uv_freeaddrinfo(found);
 }
 

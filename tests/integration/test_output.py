@@ -8,6 +8,7 @@ import sys
 
 import yaml
 
+import strangers
 from fixture import Programs, Tap, cluster, cluster_status, gridctl, run
 
 PROGRAMS = Programs(sys.argv)
@@ -239,6 +240,10 @@ def left_over(tap, nodes):
     tap.check("and says what a repeat does", code in (3, 4) and "running it again with the same file is safe" in error, out + error)
 
 
+def connections(tap, nodes):
+    strangers.check(tap, PROGRAMS, nodes)
+
+
 def health(tap, nodes):
     tap.check("a healthy cluster: exit 0", cluster_status(PROGRAMS, nodes)["healthy"] is True)
     nodes.kill([3])
@@ -253,7 +258,7 @@ def main():
     with cluster(PROGRAMS, nodes=3, partitions=PARTITIONS) as nodes:
         nodes.start(nodes.ids())
         nodes.wait_ready(nodes.ids())
-        for part in (values, files, round_trip, tables, pages, formats, interrupted, health):
+        for part in (values, files, round_trip, tables, pages, formats, interrupted, connections, health):
             tap.attempt(part.__name__, lambda: part(tap, nodes))
     return tap.end()
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "grid/base/memory.h"
+#include "grid/base/version.h"
 #include "grid/io/transport.h"
 
 /* Above CONNECTIONS_MAX one is cut for each that comes; the library holds as many again while those close. */
@@ -41,6 +42,7 @@ static enum MHD_Result reply(struct MHD_Connection *connection, unsigned status,
 {
     struct MHD_Response *response = MHD_create_response_from_buffer(body.size, (void *)(uintptr_t)body.data, MHD_RESPMEM_MUST_COPY);
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+    MHD_add_response_header(response, MHD_HTTP_HEADER_SERVER, "Gridiron/" GRIDIRON_VERSION);   /* clients recognise this port by it */
     enum MHD_Result result = MHD_queue_response(connection, status, response);
     MHD_destroy_response(response);
     return result;

@@ -2,13 +2,16 @@
 #include "grid/base/check.h"
 #include "tools/gridctl/command.h"
 
-struct ready { bool done; enum grid_outcome outcome; };
+struct ready { struct ctl *ctl; bool done; int code; };
 
 static void on_ready(void *context, const struct grid_reply *reply)
 {
     struct ready *ready = context;
     ready->done = true;
-    ready->outcome = reply->outcome;
+    if (reply->outcome == GRID_OUTCOME_OK)
+        return;
+    ctl_failed(ready->ctl, reply->outcome == GRID_OUTCOME_INVALID ? "not one cluster" : "cannot connect", reply);
+    ready->code = reply->outcome == GRID_OUTCOME_INVALID ? EXIT_FAILED : EXIT_UNAVAILABLE;
 }
 
 void ctl_wait(struct ctl *ctl, const bool *done)
@@ -19,7 +22,7 @@ void ctl_wait(struct ctl *ctl, const bool *done)
 
 int ctl_connect(struct ctl *ctl)
 {
-    struct ready ready = {0};
+    struct ready ready = {.ctl = ctl};
     int code = ctl_find_endpoints(ctl);
     if (code != EXIT_DONE)
         return code;
@@ -29,20 +32,9 @@ int ctl_connect(struct ctl *ctl)
     REQUIRE(ctl->client == NULL);
     HOLDS(uv_loop_init(&ctl->loop) == 0);
     ctl->client = grid_client_open(&ctl->loop, &options);
-    grid_client_ready(ctl->client, &call);
+    grid_client_reach(ctl->client, &call);
     ctl_wait(ctl, &ready.done);
-    if (ready.outcome == GRID_OUTCOME_OK)
-        return EXIT_DONE;
-    struct buffer list = {0};
-    for (size_t i = 0; i < ctl->endpoints_count; i++)
-        buffer_append_format(&list, "%s%s", i > 0 ? ", " : "", ctl->endpoints[i]);
-    if (ready.outcome == GRID_OUTCOME_BUSY)
-        ctl_complain(ctl, EXIT_UNAVAILABLE, "no room: %.*s takes no further connections (clients.connections_max, clients.per_address_max)",
-                     (int)list.size, (const char *)list.data);
-    else
-        ctl_complain(ctl, EXIT_UNAVAILABLE, "no node answers at %.*s", (int)list.size, (const char *)list.data);
-    buffer_close(&list);
-    return EXIT_UNAVAILABLE;
+    return ready.code;
 }
 
 static void on_closed(void *context)

@@ -38,7 +38,7 @@ struct outcome {
     enum grid_err err;
     uint64_t version, count;
     bool found;
-    char value[64], note[256], refusal[64], state[32];
+    char value[64], note[1024], refusal[64], state[32];
 };
 
 void script_open(struct script *script);

@@ -180,7 +180,7 @@ Test(core, says_which_endpoint_belongs_to_another_cluster)
     }
     cr_assert_eq(got.calls, 1);
     cr_assert_eq(got.err, GRID_ERR_UNAVAILABLE);
-    cr_expect(strstr(got.note, "n3:7400 belongs to cluster mart") != NULL && strstr(got.note, uuid_text_of(theirs).text) != NULL, "%s", got.note);
+    cr_expect(strstr(got.note, "n3:7400: it belongs to cluster mart") != NULL && strstr(got.note, uuid_text_of(theirs).text) != NULL, "%s", got.note);
     script_close(&script);
 }
 
