@@ -13,7 +13,8 @@ static const struct service *const builtin_services[] = {
 };
 
 static const struct service_registry builtin_registry = {.services = builtin_services,
-                                                         .count = sizeof builtin_services / sizeof builtin_services[0]};
+                                                         .count = sizeof builtin_services / sizeof builtin_services[0],
+                                                         .implied = sizeof builtin_services / sizeof builtin_services[0]};
 
 const struct service_registry *registry_builtin(void)
 {

@@ -4,7 +4,8 @@
 
 #include "services/service.h"
 
-struct service_registry { const struct service *const *services; size_t count; };
+/* `implied` are registered, the first of the list, in partitions whose first entry names none: logs of level 1. */
+struct service_registry { const struct service *const *services; size_t count, implied; };
 
 /* The built-in services of service_list.h. Never freed. */
 const struct service_registry *registry_builtin(void);

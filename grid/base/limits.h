@@ -86,6 +86,8 @@ enum {
     JSON_NESTING_MAX = 256,
     /* Bytes of a destination's answer to an activity. Past it: taken for no answer, and it is asked again. */
     ACTIVITY_ANSWER_BYTES_MAX = 1024 * 1024,
+    /* Services that a program may have: Genesis names them. Past it: a program does not start. */
+    SERVICES_MAX = 256,
     /* Timers that one tick entry fires (R14). */
     TICK_TIMERS_MAX = 256,
     /* Bytes that wait to be sent to one peer; entries stop well below it. Past it the link ends and begins anew. */

@@ -7,6 +7,7 @@
 #include "grid/base/check.h"
 #include "grid/node/node_internal.h"
 #include "grid/partition/entry.h"
+#include "services/registry.h"
 
 void levels_open(struct node *node)
 {
@@ -150,32 +151,58 @@ static void leave(void *context)
     node_hand_over(node, left, node);
 }
 
-static void stop_before(struct node *node, uint32_t partition, uint64_t index, enum entry_newness newness, const struct level_need *need)
+/* `why` is what the entry needs and what to do. */
+static void stop_before(struct node *node, uint32_t partition, uint64_t index, struct bytes why)
 {
     struct levels *levels = &node->levels;
-    struct buffer text = {0};
     if (levels->newer[0] != 0)
         return; /* said of another partition, or again */
-    buffer_append_format(&text, "partition %" PRIu32 ", index %" PRIu64 ": ", partition, index);
-    entry_newness_text(newness, need, levels->most, &text);
-    buffer_append_text(&text, ": upgrade this node");
-    buffer_append_u8(&text, 0);
-    snprintf(levels->newer, sizeof levels->newer, "%s", (const char *)text.data);
-    buffer_close(&text);
+    snprintf(levels->newer, sizeof levels->newer, "partition %" PRIu32 ", index %" PRIu64 ": %.*s", partition, index, (int)why.size,
+             (const char *)why.data);
     if (!node->started)
         return; /* node_open says it */
     levels->leave = (struct deferred){.run = leave, .context = node};
     clock_defer(node->io->clock, &levels->leave);
 }
 
+/* The first service that a Genesis names and this program does not have; 0: it has all. */
+static uint32_t service_missing(const struct node *node, struct bytes entry)
+{
+    struct entry_header header;
+    struct reader commands;
+    struct bytes encoded;
+    struct command command;
+    struct arena arena;
+    uint32_t missing = 0;
+    if (!entry_begins_with(entry, COMMAND_GENESIS) || entry_open(entry, &header, &commands) != GRID_ERR_OK ||
+        !entry_next(&commands, &encoded))
+        return 0;
+    arena_init(&arena, 1024);
+    if (command_decode(encoded, &arena, &command) == GRID_ERR_OK)
+        for (size_t i = 0; i < command.genesis.services_count && missing == 0; i++)
+            if (registry_find(node->services, command.genesis.services[i]) == NULL)
+                missing = command.genesis.services[i];
+    arena_close(&arena);
+    return missing;
+}
+
 bool levels_admit(void *context, uint32_t partition, uint64_t index, struct bytes entry)
 {
     struct node *node = context;
     struct level_need need;
+    struct buffer why = {0};
     enum entry_newness newness = entry_newness(entry, node->levels.most, &need);
+    uint32_t missing = newness == ENTRY_KNOWN ? service_missing(node, entry) : 0;
+    if (newness == ENTRY_KNOWN && missing == 0)
+        return true;
     if (newness != ENTRY_KNOWN)
-        stop_before(node, partition, index, newness, &need);
-    return newness == ENTRY_KNOWN;
+        entry_newness_text(newness, &need, node->levels.most, &why);
+    else
+        buffer_append_format(&why, "this entry needs service %" PRIu32 ", which this program does not have", missing);
+    buffer_append_text(&why, ": upgrade this node");
+    stop_before(node, partition, index, buffer_bytes(&why));
+    buffer_close(&why);
+    return newness == ENTRY_KNOWN && missing == 0;
 }
 
 void levels_close(struct node *node)

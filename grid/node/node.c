@@ -6,6 +6,7 @@
 #include "grid/base/memory.h"
 #include "grid/base/version.h"
 #include "grid/node/node_internal.h"
+#include "grid/wire/level.h"
 #include "services/registry.h"
 
 static void on_fatal(void *context, enum grid_err err, const char *what)
@@ -29,11 +30,15 @@ static void on_genesis_encode(void *context, uint64_t table_seed, struct buffer 
         list[i] = (struct message_member){.node = member->id, .client_address = bytes_of_text(member->client_address),
                                           .peer_address = bytes_of_text(member->peer_address)};
     }
+    uint32_t services[SERVICES_MAX], level = levels_genesis(node);
+    size_t services_count = level < LEVEL_OF_SERVICES || node->services == NULL ? 0 : node->services->count;
+    for (size_t i = 0; i < services_count; i++)
+        services[i] = node->services->services[i]->number;
     struct command genesis = {.kind = COMMAND_GENESIS,
                               .genesis = {.cluster = bytes_of_text(node->settings->cluster), .partitions = node->partitions,
                                           .members = list, .members_count = node->settings->members_count,
                                           .table_seed = table_seed, .cluster_uuid = uuid_bytes(&node->identity.cluster_uuid),
-                                          .level = levels_genesis(node)}};
+                                          .level = level, .services = services, .services_count = services_count}};
     command_encode(&genesis, out);
 }
 

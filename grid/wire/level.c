@@ -67,7 +67,7 @@ static const struct field member_fields[] = {[1] = L1, [2] = L1, [3] = L1};
 SHAPE(member_shape, "Member", member_fields);
 
 static const struct field genesis_fields[] = {[1] = L1, [2] = L1, [3] = {.since = 1, .nested = &member_shape}, [4] = L1, [5] = L1,
-                                              [6] = L1, [7] = {.since = 1, .names_level = true}};
+                                              [6] = L1, [7] = {.since = 1, .names_level = true}, [8] = L2 /* services */};
 SHAPE(genesis_shape, "Genesis", genesis_fields);
 
 static const struct field reply_fields[] = {[1] = L1, [2] = L1, [3] = L1, [4] = L1};

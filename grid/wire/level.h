@@ -7,7 +7,7 @@
  * in a release.
  *
  *     level 1   version 0.1.0
- *     level 2   MapDrop; act_as of commands, principal of messages between partitions and of events
+ *     level 2   services of Genesis; MapDrop; act_as of commands, principal of messages between partitions and of events
  *
  * Threads: none. Time: none. Reads only, without allocation. */
 #ifndef GRID_WIRE_LEVEL_H
@@ -18,6 +18,7 @@
 enum {
     LEVEL_FIRST = 1,
     LEVEL_LAST = 2,                    /* newest that this version supports */
+    LEVEL_OF_SERVICES = 2,             /* from which on Genesis names them */
     LEVEL_MOST = 255,                  /* an entry has one byte for it */
     LEVEL_BEYOND = LEVEL_MOST + 1,     /* something that no level of this version has */
 };

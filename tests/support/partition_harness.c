@@ -495,8 +495,13 @@ static void open_member(struct harness *harness, uint32_t number)
 {
     struct member *member = &harness->members[number];
     struct partition_options options = {.id = {number}, .services = harness->options.services};
+    uint32_t services[16];
+    size_t services_count = harness->options.services->count;
+    REQUIRE(services_count <= sizeof services / sizeof services[0]);
+    for (size_t i = 0; i < services_count; i++)
+        services[i] = harness->options.services->services[i]->number;
     struct command genesis = {.kind = COMMAND_GENESIS,
-                              .genesis = {.cluster = bytes_of_text("harness"),
+                              .genesis = {.services = services, .services_count = services_count, .cluster = bytes_of_text("harness"),
                                           .partitions = harness->genesis_partitions,
                                           .table_seed = harness->options.seed}};
     struct command open_session = {.kind = COMMAND_OPEN_SESSION, .open_session = {.idle_ms = 24u * 3600 * 1000}};

@@ -189,6 +189,11 @@ static struct genesis_command some_genesis(struct prng *prng, struct arena *aren
                                       .table_seed = random_u64(prng), .settings_digest = random_u64(prng), .cluster_uuid = random_bytes(prng, arena),
                                       .level = half(prng) ? 0 : (uint32_t)prng_range(prng, LEVEL_FIRST, LEVEL_LAST)};
     genesis.members = random_members(prng, arena, &genesis.members_count);
+    genesis.services_count = prng_range(prng, 0, 3);
+    uint32_t *services = arena_alloc(arena, 3 * sizeof *services);
+    for (size_t i = 0; i < genesis.services_count; i++)
+        services[i] = random_u32(prng);
+    genesis.services = services;
     return genesis;
 }
 

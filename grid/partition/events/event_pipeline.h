@@ -30,7 +30,8 @@ enum {
 #define COMPLETIONS_KEEP_MS (10ull * 60 * 1000)    /* log time */
 
 struct event_pipeline *event_pipeline_open(const struct service_registry *services);
-/* Numbers the maps of all services with the partition's first entry, before clients could use up the numbers. */
+/* Registers the services that the partition's first entry names, and numbers their maps, in that order,
+ * before clients could use up the numbers. */
 void event_pipeline_born(struct partition *partition);
 void event_pipeline_close(struct event_pipeline *pipeline);
 uint64_t event_pipeline_digest(const struct event_pipeline *pipeline);

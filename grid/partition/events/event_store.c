@@ -23,19 +23,16 @@ static struct map_id number_map(struct partition *partition, const char *name)
     return id;
 }
 
-void event_store_number_maps(struct partition *partition)
+void event_store_number_maps(struct partition *partition, size_t place)
 {
     static const char *const suffixes[] = {
         [MAP_EVENTS] = ".events", [MAP_VIEW] = ".view", [MAP_COMPLETIONS] = ".completions"};
-    const struct service_registry *services = partition->pipeline->services;
-    for (size_t i = 0; services != NULL && i < services->count; i++) {
-        const struct service *service = services->services[i];
-        struct map_id *ids = partition->pipeline->map_ids[i];
-        for (uint32_t which = 0; which < MAP_PARTS; which++)
-            ids[which] = number_map(partition, arena_format(&partition->scratch->arena, "%s%s", service->name, suffixes[which]));
-        if (service->part_map != NULL)
-            ids[MAP_PARTS] = number_map(partition, service->part_map);
-    }
+    const struct service *service = partition->pipeline->services->services[place];
+    struct map_id *ids = partition->pipeline->map_ids[place];
+    for (uint32_t which = 0; which < MAP_PARTS; which++)
+        ids[which] = number_map(partition, arena_format(&partition->scratch->arena, "%s%s", service->name, suffixes[which]));
+    if (service->part_map != NULL)
+        ids[MAP_PARTS] = number_map(partition, service->part_map);
 }
 
 /* ---- view and part */
@@ -109,7 +106,7 @@ void event_store_save(struct work *work, const struct handling *handling)
 const void *event_store_peek(const struct service_call *call, uint32_t service_number, struct bytes key)
 {
     struct work *work = call->peek_context;
-    const struct service *service = registry_find(work->pipeline->services, service_number);
+    const struct service *service = event_pipeline_service(work->pipeline, service_number);
     if (service == NULL || key.size == 0 || key.size > SERVICE_KEY_BYTES_MAX)
         return NULL;
     return load(work, map_of(work, service, MAP_VIEW), service->view, key, call->affinity);

@@ -18,6 +18,7 @@ enum { MAP_EVENTS, MAP_VIEW, MAP_COMPLETIONS, MAP_PARTS, MAPS_PER_SERVICE };
 
 struct event_pipeline {
     const struct service_registry *services;
+    bool *registered;                              /* by place in the registry: the log says that the partition has it */
     struct map_id (*map_ids)[MAPS_PER_SERVICE];    /* by place in the registry */
     int64_t (*sums)[SERVICE_METRICS_MAX];          /* of what services counted, likewise */
     struct retention *completions, *parts;
@@ -87,6 +88,8 @@ struct staged_event {
 /* A record with its key must fit a map entry, and in a message an entry of the log. */
 #define STORED_BYTES_MAX ((size_t)VALUE_BYTES_MAX)
 
+/* A service that this partition has; NULL: there is none with this number. */
+const struct service *event_pipeline_service(const struct event_pipeline *pipeline, uint32_t number);
 struct work event_work_begin(struct partition *partition);
 /* Handles one item and everything that it causes under the same affinity. */
 void event_work_run(struct work *work, const struct work_item *item, struct work_outcome *ret_outcome);
@@ -95,7 +98,7 @@ char *event_work_id(struct work *work);    /* a fresh event id */
 /* ---- event_store.c */
 enum { DECIMAL_BYTES_MAX = 20 };
 size_t event_store_decimal(uint64_t number, char *out);    /* digits, without a closing zero; returns how many */
-void event_store_number_maps(struct partition *partition);
+void event_store_number_maps(struct partition *partition, size_t place);   /* of the service at this place of the registry */
 void event_store_load(struct work *work, const struct work_item *item, struct bytes part_key,
                       struct service_state *ret_state);
 /* Looks ahead: ask for memory that the item will touch in the end, so that it comes while the item is decided. */

@@ -13,6 +13,7 @@ static void genesis_encode(const struct genesis_command *genesis, struct buffer 
     wire_put_u64(out, 5, genesis->settings_digest);
     wire_put_bytes(out, 6, genesis->cluster_uuid);
     wire_put_u64(out, 7, genesis->level);
+    wire_put_packed_u32(out, 8, genesis->services, genesis->services_count);
 }
 
 static enum grid_err genesis_decode(struct bytes in, struct arena *arena, struct genesis_command *ret_genesis)
@@ -29,6 +30,7 @@ static enum grid_err genesis_decode(struct bytes in, struct arena *arena, struct
         case 5: genesis.settings_digest = wire_u64(&reader); break;
         case 6: genesis.cluster_uuid = wire_bytes(&reader); break;
         case 7: genesis.level = wire_u32(&reader); break;
+        case 8: genesis.services = wire_packed_u32(&reader, arena, SERVICES_MAX, &genesis.services_count); break;
         default: wire_unknown(&reader);
         }
     }

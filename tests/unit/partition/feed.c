@@ -25,7 +25,7 @@ struct command feed_genesis(void)
 {
     static const struct message_member MEMBERS[] = {{.node = {1}}, {.node = {2}}, {.node = {3}}};
     struct command command = {.kind = COMMAND_GENESIS};
-    command.genesis = (struct genesis_command){bytes_of_text("test"), FEED_PARTITIONS, MEMBERS, 3, 77, 5, BYTES_NONE, 0};
+    command.genesis = (struct genesis_command){bytes_of_text("test"), FEED_PARTITIONS, MEMBERS, 3, 77, 5, BYTES_NONE, 0, NULL, 0};
     return command;
 }
 

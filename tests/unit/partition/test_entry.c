@@ -175,3 +175,17 @@ Test(entry, that_is_damaged_is_not_newer)
             cr_assert_eq(entry_newness(bytes_of(entry.data, size), 1, &need), ENTRY_KNOWN);
     buffer_close(&entry);
 }
+
+Test(entry, shows_at_a_glance_what_it_begins_with)
+{
+    static const uint32_t services[] = {1, 1000};
+    struct buffer entry = {0};
+    begin_with(&entry, &(struct command){.kind = COMMAND_GENESIS, .genesis = {.partitions = 2, .services = services, .services_count = 2}});
+    cr_assert(entry_begins_with(buffer_bytes(&entry), COMMAND_GENESIS));
+    cr_assert_not(entry_begins_with(buffer_bytes(&entry), COMMAND_DELIVER));
+    cr_assert_not(entry_begins_with(bytes_of(entry.data, 20), COMMAND_GENESIS));
+    buffer_close(&entry);
+    begin_with(&entry, &(struct command){.kind = COMMAND_TICK});
+    cr_assert(entry_begins_with(buffer_bytes(&entry), COMMAND_TICK) && !entry_begins_with(buffer_bytes(&entry), COMMAND_GENESIS));
+    buffer_close(&entry);
+}

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "grid/base/check.h"
+#include "grid/partition/entry.h"
 #include "service/account/v1/account.pb-c.h"
 #include "services/message.h"
 #include "tests/support/partition_harness.h"
@@ -93,6 +94,56 @@ static struct harness *open_with(const struct service *const *services, size_t c
     return harness_open(&(struct harness_options){.seed = 3, .services = &registry, .second_replica = true});
 }
 
+static void nobody(void *context, uint32_t ordinal, struct bytes response)
+{
+    struct response decoded;
+    struct arena arena;
+    (void)ordinal;
+    arena_init(&arena, 256);
+    cr_assert_eq(response_decode(response, &arena, &decoded), GRID_ERR_OK);
+    *(enum grid_err *)context = decoded.err;
+    arena_close(&arena);
+}
+
+static enum grid_err apply(struct partition *partition, const struct command *command)
+{
+    enum grid_err err = GRID_ERR_UNKNOWN;
+    struct buffer entry = {0}, encoded = {0};
+    command_encode(command, &encoded);
+    entry_begin(&entry, partition_level(partition));
+    entry_add(&entry, buffer_bytes(&encoded));
+    entry_seal(&entry, 1000, 1000);
+    partition_apply(partition, buffer_bytes(&entry), nobody, &err);
+    buffer_close(&entry);
+    buffer_close(&encoded);
+    return err;
+}
+
+/* A program with the shop's services and another one, in a partition whose first entry names these. */
+static struct partition *open_named(const struct service_registry *registry, const uint32_t *named, size_t count)
+{
+    struct partition *partition = partition_open(&(struct partition_options){.services = registry});
+    struct command genesis = {.kind = COMMAND_GENESIS,
+                              .genesis = {.cluster = bytes_of_text("c"), .partitions = 1, .table_seed = 1, .level = count > 0 ? 2 : 1,
+                                          .services = named, .services_count = count}};
+    cr_assert_eq(apply(partition, &genesis), GRID_ERR_OK);
+    cr_assert_eq(apply(partition, &(struct command){.kind = COMMAND_OPEN_SESSION, .open_session = {1000000}}), GRID_ERR_OK);
+    return partition;
+}
+
+static enum grid_err create(struct partition *partition, uint32_t service, uint64_t sequence)
+{
+    static uint8_t body[64];
+    Account__V1__CreateCustomer message;
+    account__v1__create_customer__init(&message);
+    message.email = (char[]){"ada@example.com"};
+    message.name = (char[]){"Ada Byron"};
+    size_t size = account__v1__create_customer__pack(&message, body);
+    return apply(partition, &(struct command){.kind = COMMAND_SERVICE, .session = 2, .sequence = sequence,
+                                              .service = {.service = service, .type = 1, .key = bytes_of_text("g1"),
+                                                          .body = bytes_of(body, size)}});
+}
+
 static struct response invite(struct harness *harness, const char *key, const char *name)
 {
     Account__V1__CreateCustomer create;
@@ -160,4 +211,43 @@ Test(users_service, lives_beside_those_of_the_shop)
     const Account__V1__Customer *guest = harness_read(harness, "guest.view", "g1", "g1", &account__v1__customer__descriptor);
     cr_assert_str_eq(guest->name, "Ada", "the same key in another service is another aggregate");
     harness_close(harness);
+}
+
+static struct service_registry both(const struct service *services[8])
+{
+    const struct service_registry *shop = registry_builtin();
+    services[0] = &guest_service;
+    memcpy(services + 1, shop->services, shop->count * sizeof *services);
+    return (struct service_registry){.services = services, .count = shop->count + 1};
+}
+
+/* What a partition has is what its log says, whatever the program has. */
+Test(users_service, is_there_where_the_first_entry_names_it)
+{
+    const struct service *services[8];
+    struct service_registry registry = both(services);
+    static const uint32_t guest_alone[] = {GUEST};
+    struct partition *partition = open_named(&registry, guest_alone, 1);
+    cr_assert_eq(create(partition, GUEST, 1), GRID_ERR_OK);
+    cr_assert_eq(create(partition, SERVICE_NUMBER_account, 2), GRID_ERR_INVALID, "the log does not name it");
+    partition_close(partition);
+}
+
+/* A log from before names none: it has the five of the shop, and a program with more of them makes the same state of it. */
+Test(users_service, added_to_a_program_leaves_an_old_log_as_it_was)
+{
+    const struct service *services[8];
+    struct service_registry shop = *registry_builtin(), more = both(services);
+    memmove(services, services + 1, shop.count * sizeof *services);
+    services[shop.count] = &guest_service;
+    more.implied = shop.count;
+    struct partition *before = open_named(&shop, NULL, 0), *after = open_named(&more, NULL, 0);
+    cr_assert_eq(create(before, GUEST, 1), GRID_ERR_INVALID);
+    cr_assert_eq(create(after, GUEST, 1), GRID_ERR_INVALID);
+    cr_assert_eq(create(before, SERVICE_NUMBER_account, 2), GRID_ERR_OK);
+    cr_assert_eq(create(after, SERVICE_NUMBER_account, 2), GRID_ERR_OK);
+    cr_assert_eq(partition_digest(before), partition_digest(after));
+    cr_assert_eq(partition_state_digest(before), partition_state_digest(after));
+    partition_close(before);
+    partition_close(after);
 }
