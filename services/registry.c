@@ -1,6 +1,9 @@
 #include "services/registry.h"
 
+#include <string.h>
+
 #include "grid/base/check.h"
+#include "grid/base/limits.h"
 
 #define X(number, name) extern const struct service name##_service;
 SERVICE_LIST(X)
@@ -13,8 +16,7 @@ static const struct service *const builtin_services[] = {
 };
 
 static const struct service_registry builtin_registry = {.services = builtin_services,
-                                                         .count = sizeof builtin_services / sizeof builtin_services[0],
-                                                         .implied = sizeof builtin_services / sizeof builtin_services[0]};
+                                                         .count = sizeof builtin_services / sizeof builtin_services[0]};
 
 const struct service_registry *registry_builtin(void)
 {
@@ -43,6 +45,33 @@ const struct service *registry_find_name(const struct service_registry *registry
     for (size_t i = 0; registry != NULL && i < registry->count; i++)
         if (bytes_equal(bytes_of_text(registry->services[i]->name), name))
             return registry->services[i];
+    return NULL;
+}
+
+/* Clients cannot write to maps whose names end so: such a map is new when a service is registered. */
+static bool is_name_of_parts(const char *name)
+{
+    const char *end = strrchr(name, '.');
+    return end != NULL && strlen(name) <= MAP_NAME_BYTES_MAX && (strcmp(end, ".view") == 0 || strcmp(end, ".pending") == 0);
+}
+
+const char *registry_flaw(const struct service_registry *registry)
+{
+    if (registry != NULL && registry->count > SERVICES_MAX)
+        return "services: more than 256";
+    for (size_t i = 0; registry != NULL && i < registry->count; i++) {
+        const struct service *service = registry->services[i];
+        if (service->number == SERVICE_NONE)
+            return "services: one has the number 0";
+        if (service->name[0] == 0 || strlen(service->name) > SERVICE_NAME_BYTES_MAX)
+            return "services: a name is empty or longer than 64 bytes";
+        if (service->part_map != NULL && !is_name_of_parts(service->part_map))
+            return "services: the name of a map of parts does not end in .view or .pending";
+        if (registry_find(registry, service->number) != service)
+            return "services: two have the same number";
+        if (registry_find_name(registry, bytes_of_text(service->name)) != service)
+            return "services: two have the same name";
+    }
     return NULL;
 }
 

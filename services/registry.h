@@ -4,8 +4,7 @@
 
 #include "services/service.h"
 
-/* `implied` are registered, the first of the list, in partitions whose first entry names none: logs of level 1. */
-struct service_registry { const struct service *const *services; size_t count, implied; };
+struct service_registry { const struct service *const *services; size_t count; };
 
 /* The built-in services of service_list.h. Never freed. */
 const struct service_registry *registry_builtin(void);
@@ -14,5 +13,9 @@ size_t registry_place(const struct service_registry *registry, const struct serv
 const struct service *registry_find_name(const struct service_registry *registry, struct bytes name);
 const struct service_command_kind *registry_command(const struct service *service, uint32_t type);  /* may be absent */
 const struct service_event_kind *registry_event(const struct service *service, uint32_t type);      /* may be absent */
+
+/* Why no node may run with it, for people, or NULL: too many services, a number or a name twice, a number 0, a map of parts
+ * whose name clients could use. */
+const char *registry_flaw(const struct service_registry *registry);
 
 #endif

@@ -86,8 +86,10 @@ enum {
     JSON_NESTING_MAX = 256,
     /* Bytes of a destination's answer to an activity. Past it: taken for no answer, and it is asked again. */
     ACTIVITY_ANSWER_BYTES_MAX = 1024 * 1024,
-    /* Services that a program may have: Genesis names them. Past it: a program does not start. */
+    /* Services of a program, whose numbers the log names, and bytes of a service's name, with which those of its maps begin.
+     * Past them: the program does not start. */
     SERVICES_MAX = 256,
+    SERVICE_NAME_BYTES_MAX = 64,
     /* Timers that one tick entry fires (R14). */
     TICK_TIMERS_MAX = 256,
     /* Bytes that wait to be sent to one peer; entries stop well below it. Past it the link ends and begins anew. */

@@ -7,7 +7,6 @@
 #include "grid/base/check.h"
 #include "grid/node/node_internal.h"
 #include "grid/partition/entry.h"
-#include "services/registry.h"
 
 void levels_open(struct node *node)
 {
@@ -165,34 +164,13 @@ static void stop_before(struct node *node, uint32_t partition, uint64_t index, s
     clock_defer(node->io->clock, &levels->leave);
 }
 
-/* The first service that a Genesis names and this program does not have; 0: it has all. */
-static uint32_t service_missing(const struct node *node, struct bytes entry)
-{
-    struct entry_header header;
-    struct reader commands;
-    struct bytes encoded;
-    struct command command;
-    struct arena arena;
-    uint32_t missing = 0;
-    if (!entry_begins_with(entry, COMMAND_GENESIS) || entry_open(entry, &header, &commands) != GRID_ERR_OK ||
-        !entry_next(&commands, &encoded))
-        return 0;
-    arena_init(&arena, 1024);
-    if (command_decode(encoded, &arena, &command) == GRID_ERR_OK)
-        for (size_t i = 0; i < command.genesis.services_count && missing == 0; i++)
-            if (registry_find(node->services, command.genesis.services[i]) == NULL)
-                missing = command.genesis.services[i];
-    arena_close(&arena);
-    return missing;
-}
-
 bool levels_admit(void *context, uint32_t partition, uint64_t index, struct bytes entry)
 {
     struct node *node = context;
     struct level_need need;
     struct buffer why = {0};
     enum entry_newness newness = entry_newness(entry, node->levels.most, &need);
-    uint32_t missing = newness == ENTRY_KNOWN ? service_missing(node, entry) : 0;
+    uint32_t missing = newness == ENTRY_KNOWN && need.services ? services_missing(node, entry) : 0;
     if (newness == ENTRY_KNOWN && missing == 0)
         return true;
     if (newness != ENTRY_KNOWN)

@@ -6,7 +6,6 @@
 #include "grid/base/memory.h"
 #include "grid/base/version.h"
 #include "grid/node/node_internal.h"
-#include "grid/wire/level.h"
 #include "services/registry.h"
 
 static void on_fatal(void *context, enum grid_err err, const char *what)
@@ -31,9 +30,7 @@ static void on_genesis_encode(void *context, uint64_t table_seed, struct buffer 
                                           .peer_address = bytes_of_text(member->peer_address)};
     }
     uint32_t services[SERVICES_MAX], level = levels_genesis(node);
-    size_t services_count = level < LEVEL_OF_SERVICES || node->services == NULL ? 0 : node->services->count;
-    for (size_t i = 0; i < services_count; i++)
-        services[i] = node->services->services[i]->number;
+    size_t services_count = services_genesis(node, level, services);
     struct command genesis = {.kind = COMMAND_GENESIS,
                               .genesis = {.cluster = bytes_of_text(node->settings->cluster), .partitions = node->partitions,
                                           .members = list, .members_count = node->settings->members_count,
@@ -252,6 +249,11 @@ enum grid_err node_open(const struct node_options *options, struct node **ret_no
     enum grid_err err = validate(options->settings, ret_note);
     if (err != GRID_ERR_OK)
         return err;
+    const char *flaw = registry_flaw(options->services);
+    if (flaw != NULL) {
+        *ret_note = err_note("%s: correct the list of services that the program gives its node", flaw);
+        return GRID_ERR_INVALID;
+    }
     struct node *node = memory_zero(1, sizeof *node);
     node->io = options->io;
     node->logger = options->logger;

@@ -167,6 +167,12 @@ bool levels_allow(const struct node *node, uint32_t partition, struct bytes comm
 /* Whether this node supports the entry; if not the node ends once its leaderships are handed over. */
 bool levels_admit(void *context, uint32_t partition, uint64_t index, struct bytes entry);
 
+/* services.c */
+/* Those that a new partition of this level has; returns how many. */
+size_t services_genesis(const struct node *node, uint32_t level, uint32_t ret_numbers[SERVICES_MAX]);
+/* The first service that a sound entry needs and this program does not have; 0: it has all. */
+uint32_t services_missing(const struct node *node, struct bytes entry);
+
 /* hand_over.c */
 void hand_over_close(struct node *node);
 

@@ -76,19 +76,12 @@ bool entry_next(struct reader *commands, struct bytes *ret_command)
     return !commands->failed;
 }
 
-bool entry_begins_with(struct bytes entry, enum command_kind kind)
-{
-    enum { AT_BODY = ENTRY_HEADER_BYTES + COMMAND_SIZE_BYTES, TAG_BYTES = 2 };
-    REQUIRE(kind >= 16); /* a tag of two bytes, as of all that nodes make, which carry neither session nor key before it */
-    uint32_t tag = (uint32_t)kind << 3 | 2;
-    return entry.size >= AT_BODY + TAG_BYTES && entry.data[AT_BODY] == ((tag & 0x7f) | 0x80) && entry.data[AT_BODY + 1] == tag >> 7;
-}
-
 /* ---- newer than this version */
 
 enum entry_newness entry_newness(struct bytes entry, uint32_t level_max, struct level_need *ret_need)
 {
     struct bytes command;
+    bool services = false;
     REQUIRE(level_max >= LEVEL_FIRST && level_max <= LEVEL_LAST);
     *ret_need = (struct level_need){.level = LEVEL_FIRST};
     if (entry.size < ENTRY_HEADER_BYTES)
@@ -108,7 +101,9 @@ enum entry_newness entry_newness(struct bytes entry, uint32_t level_max, struct 
             return ENTRY_NEWER_FIELD;
         if (ret_need->level > level_max)
             return ENTRY_NEWER_LEVEL;
+        services = services || ret_need->services;
     }
+    ret_need->services = services;
     return ENTRY_KNOWN;
 }
 

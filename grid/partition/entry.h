@@ -42,9 +42,6 @@ enum entry_newness entry_newness(struct bytes entry, uint32_t level_max, struct 
 /* The same in words, for people: "this entry needs level 3, this version supports up to 2". */
 void entry_newness_text(enum entry_newness newness, const struct level_need *need, uint32_t level_max, struct buffer *out);
 
-/* Whether its first command is of this kind; a glance, without a look at the rest. */
-bool entry_begins_with(struct bytes entry, enum command_kind kind);
-
 /* Reads the header and leaves *ret_commands at the first command; entry_next gives one command after the other. */
 enum grid_err entry_open(struct bytes entry, struct entry_header *ret_header, struct reader *ret_commands);
 bool entry_next(struct reader *commands, struct bytes *ret_command);

@@ -106,7 +106,7 @@ static void apply_genesis(struct partition *partition, struct bytes encoded, str
     partition->genesis_command = command.genesis;
     partition->table_seed = command.genesis.table_seed;
     partition->maps = maps_open(partition->table_seed);
-    event_pipeline_born(partition);
+    event_services_born(partition);
 }
 
 /* Commands that only nodes make: they carry their own protection against repetition. */

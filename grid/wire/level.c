@@ -10,6 +10,7 @@ struct shape;
 struct field {
     uint8_t since;                     /* 0: there is no such field */
     bool names_level;                  /* its value is a level, which the command then needs */
+    bool names_services;               /* the command says which services there are */
     uint8_t value_max;                 /* not 0: last number of the list that it is of */
     const struct shape *nested;        /* NULL: not a message */
 };
@@ -100,7 +101,7 @@ static const struct field command_fields[] = {
     [COMMAND_CONFIGURE] = {.since = 1, .nested = &configure_shape},
     [COMMAND_DROP] = {.since = 2, .nested = &drop_shape},
     [COMMAND_RAISE_LEVEL] = {.since = 1, .nested = &raise_shape},
-    [COMMAND_GENESIS] = {.since = 1, .nested = &genesis_shape},
+    [COMMAND_GENESIS] = {.since = 1, .names_services = true, .nested = &genesis_shape},
     [COMMAND_DELIVER] = {.since = 1, .nested = &deliver_shape},
     [COMMAND_ACKNOWLEDGE] = {.since = 1, .nested = &acknowledge_shape},
     [COMMAND_ACTIVITY_RESULT] = {.since = 1, .nested = &result_shape},
@@ -133,7 +134,7 @@ static void need_level(struct level_walk *walk, uint64_t level)
 
 static void beyond(struct level_walk *walk, const struct shape *shape, uint32_t field)
 {
-    walk->need = (struct level_need){LEVEL_BEYOND, shape->name, field};
+    walk->need = (struct level_need){.level = LEVEL_BEYOND, .message = shape->name, .field = field};
     walk->depth = 0;
 }
 
@@ -146,6 +147,7 @@ static void look_at(struct level_walk *walk, struct wire_reader *reader, const s
         return;
     }
     need_level(walk, field->since);
+    walk->need.services = walk->need.services || field->names_services;
     if (field->nested != NULL) {
         struct bytes in = wire_repeated(reader);
         if (!reader->failed && in.size > 0)
@@ -216,7 +218,7 @@ static bool plain_field(struct plain_walk *walk)
     if (!plain_varint(walk, &tag) || tag >> 3 >= walk->shape->count)
         return false;
     const struct field *field = &walk->shape->fields[tag >> 3];
-    if (field->since != LEVEL_FIRST || field->names_level)
+    if (field->since != LEVEL_FIRST || field->names_level || field->names_services)
         return false;
     switch (tag & 7) {
     case 0: return field->value_max == 0 ? plain_skip_varint(walk) : plain_varint(walk, &value) && value <= field->value_max;
@@ -231,7 +233,7 @@ static bool plain_field(struct plain_walk *walk)
 }
 
 /* True: level_scan's walk would say LEVEL_FIRST, for a sound command and for a damaged one. It stops at the first field
- * that is of no level, of a later one or names one; a damaged command in which it meets none of these is of level 1. */
+ * that is of no level, of a later one, names one or names services; a damaged command in which it meets none of these is of level 1. */
 static bool plain(struct bytes command)
 {
     struct plain_walk walk = {.at = command.data, .end = command.data + command.size, .shape = &command_shape};

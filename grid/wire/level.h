@@ -18,13 +18,15 @@
 enum {
     LEVEL_FIRST = 1,
     LEVEL_LAST = 2,                    /* newest that this version supports */
-    LEVEL_OF_SERVICES = 2,             /* from which on Genesis names them */
+    LEVEL_OF_SERVICES = 2,             /* from which on the log names services */
+    SERVICES_IMPLIED = 5,              /* a Genesis that names no services has those with the numbers 1 to 5 */
     LEVEL_MOST = 255,                  /* an entry has one byte for it */
     LEVEL_BEYOND = LEVEL_MOST + 1,     /* something that no level of this version has */
 };
 
-/* With level LEVEL_BEYOND: `field` of `message`, of the schema, is what this version does not know. */
-struct level_need { uint32_t level; const char *message; uint32_t field; };
+/* With level LEVEL_BEYOND: `field` of `message`, of the schema, is what this version does not know. `services`: the command
+ * says which services the partition has. */
+struct level_need { uint32_t level; const char *message; uint32_t field; bool services; };
 
 /* What an encoded Command needs. A damaged one, which no version could decode, needs LEVEL_FIRST: whoever decodes it
  * refuses it. What follows the first unknown field is not looked at. */

@@ -20,7 +20,7 @@ static void enqueue(struct work *work, const struct link_message *message)
     struct work_item *item = arena_zero(work->arena, sizeof *item);
     const struct service_command *command = &message->command;
     item->kind = message->is_answer ? ITEM_ANSWER : ITEM_COMMAND;
-    item->service = event_pipeline_service(work->pipeline, command->service);
+    item->service = event_services_find(work->pipeline, command->service);
     item->type = command->type;
     item->key = command->key;
     item->affinity = message_affinity(command->key, command->affinity);

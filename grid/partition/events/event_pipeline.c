@@ -39,34 +39,6 @@ void event_pipeline_close(struct event_pipeline *pipeline)
     memory_free(pipeline);
 }
 
-/* NULL: a node stands still before such an entry (levels.c); here it is as if there were none, as for any other (R8). */
-static void enroll(struct partition *partition, const struct service *service)
-{
-    if (service == NULL)
-        return;
-    size_t place = registry_place(partition->pipeline->services, service);
-    if (!partition->pipeline->registered[place])
-        event_store_number_maps(partition, place);
-    partition->pipeline->registered[place] = true;
-}
-
-void event_pipeline_born(struct partition *partition)
-{
-    REQUIRE(partition->maps != NULL && maps_count(partition->maps) == 0);
-    const struct service_registry *services = partition->pipeline->services;
-    const struct genesis_command *genesis = &partition->genesis_command;
-    for (size_t i = 0; services != NULL && genesis->services_count == 0 && i < services->implied; i++)
-        enroll(partition, services->services[i]);
-    for (size_t i = 0; i < genesis->services_count; i++)
-        enroll(partition, registry_find(services, genesis->services[i]));
-}
-
-const struct service *event_pipeline_service(const struct event_pipeline *pipeline, uint32_t number)
-{
-    const struct service *service = registry_find(pipeline->services, number);
-    return service != NULL && pipeline->registered[registry_place(pipeline->services, service)] ? service : NULL;
-}
-
 /* The map ids are left out: they only remember what the maps know. */
 uint64_t event_pipeline_digest(const struct event_pipeline *pipeline)
 {
@@ -96,7 +68,7 @@ static bool trace_fits(const struct trace_context *trace)
 static struct work_item item_of(const struct partition *partition, const struct service_command *command)
 {
     return (struct work_item){.kind = ITEM_COMMAND,
-                              .service = event_pipeline_service(partition->pipeline, command->service),
+                              .service = event_services_find(partition->pipeline, command->service),
                               .type = command->type,
                               .key = command->key,
                               .affinity = message_affinity(command->key, command->affinity),
@@ -231,7 +203,7 @@ void event_pipeline_activity_result(struct partition *partition, const struct ac
     struct work work = event_work_begin(partition);
     struct work_outcome outcome;
     struct work_item item = {.kind = ITEM_RESULT,
-                             .service = event_pipeline_service(partition->pipeline, record.service),
+                             .service = event_services_find(partition->pipeline, record.service),
                              .key = record.key,
                              .affinity = record.affinity,
                              .trace = record.trace,
@@ -254,7 +226,7 @@ void event_pipeline_tick(struct partition *partition)
             break;
         struct work_outcome outcome;
         struct work_item item = {.kind = ITEM_TIMER,
-                                 .service = event_pipeline_service(partition->pipeline, owner.service),
+                                 .service = event_services_find(partition->pipeline, owner.service),
                                  .timer_number = owner.number,
                                  .key = owner.key,
                                  .affinity = owner.affinity};

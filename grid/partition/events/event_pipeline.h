@@ -32,7 +32,7 @@ enum {
 struct event_pipeline *event_pipeline_open(const struct service_registry *services);
 /* Registers the services that the partition's first entry names, and numbers their maps, in that order,
  * before clients could use up the numbers. */
-void event_pipeline_born(struct partition *partition);
+void event_services_born(struct partition *partition);
 void event_pipeline_close(struct event_pipeline *pipeline);
 uint64_t event_pipeline_digest(const struct event_pipeline *pipeline);
 /* Sums of what a service counted, by number of its metric. */

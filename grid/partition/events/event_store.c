@@ -15,26 +15,6 @@ static struct map_id map_of(const struct work *work, const struct service *servi
     return id;
 }
 
-static struct map_id number_map(struct partition *partition, const char *name)
-{
-    struct map_id id;
-    enum grid_err err = maps_ensure(partition->maps, bytes_of_text(name), &id);
-    HOLDS(err == GRID_ERR_OK);
-    return id;
-}
-
-void event_store_number_maps(struct partition *partition, size_t place)
-{
-    static const char *const suffixes[] = {
-        [MAP_EVENTS] = ".events", [MAP_VIEW] = ".view", [MAP_COMPLETIONS] = ".completions"};
-    const struct service *service = partition->pipeline->services->services[place];
-    struct map_id *ids = partition->pipeline->map_ids[place];
-    for (uint32_t which = 0; which < MAP_PARTS; which++)
-        ids[which] = number_map(partition, arena_format(&partition->scratch->arena, "%s%s", service->name, suffixes[which]));
-    if (service->part_map != NULL)
-        ids[MAP_PARTS] = number_map(partition, service->part_map);
-}
-
 /* ---- view and part */
 
 uint64_t event_store_sequence(const struct service *service, const void *view)
@@ -106,7 +86,7 @@ void event_store_save(struct work *work, const struct handling *handling)
 const void *event_store_peek(const struct service_call *call, uint32_t service_number, struct bytes key)
 {
     struct work *work = call->peek_context;
-    const struct service *service = event_pipeline_service(work->pipeline, service_number);
+    const struct service *service = event_services_find(work->pipeline, service_number);
     if (service == NULL || key.size == 0 || key.size > SERVICE_KEY_BYTES_MAX)
         return NULL;
     return load(work, map_of(work, service, MAP_VIEW), service->view, key, call->affinity);

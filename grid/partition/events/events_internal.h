@@ -1,6 +1,7 @@
 /* Inside of the event pipeline: one run over a bounded first-in first-out worklist of one affinity (R4).
  *
  *     event_pipeline.c   entry points: commands, deliveries, acknowledgements, results, ticks
+ *     event_services.c   services that the partition has, and the numbers of their maps
  *     event_work.c       one item: decide, then each event
  *     event_store.c      maps: views, parts, events, completions
  *     event_effects.c    what events cause: messages, answers, timers, activities
@@ -88,17 +89,18 @@ struct staged_event {
 /* A record with its key must fit a map entry, and in a message an entry of the log. */
 #define STORED_BYTES_MAX ((size_t)VALUE_BYTES_MAX)
 
-/* A service that this partition has; NULL: there is none with this number. */
-const struct service *event_pipeline_service(const struct event_pipeline *pipeline, uint32_t number);
 struct work event_work_begin(struct partition *partition);
 /* Handles one item and everything that it causes under the same affinity. */
 void event_work_run(struct work *work, const struct work_item *item, struct work_outcome *ret_outcome);
 char *event_work_id(struct work *work);    /* a fresh event id */
 
+/* ---- event_services.c */
+/* A service that this partition has; NULL: there is none with this number. */
+const struct service *event_services_find(const struct event_pipeline *pipeline, uint32_t number);
+
 /* ---- event_store.c */
 enum { DECIMAL_BYTES_MAX = 20 };
 size_t event_store_decimal(uint64_t number, char *out);    /* digits, without a closing zero; returns how many */
-void event_store_number_maps(struct partition *partition, size_t place);   /* of the service at this place of the registry */
 void event_store_load(struct work *work, const struct work_item *item, struct bytes part_key,
                       struct service_state *ret_state);
 /* Looks ahead: ask for memory that the item will touch in the end, so that it comes while the item is decided. */

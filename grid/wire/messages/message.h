@@ -145,7 +145,7 @@ struct genesis_command {
     uint64_t settings_digest;                                  /* of clusters from before there were UUIDs */
     struct bytes cluster_uuid;                                 /* 16 bytes, or none */
     uint32_t level;                                            /* 0: LEVEL_FIRST (grid/wire/level.h) */
-    const uint32_t *services; size_t services_count;           /* numbers of the registered ones; none: those of level 1 */
+    const uint32_t *services; size_t services_count;           /* numbers; none: 1 to SERVICES_IMPLIED (grid/wire/level.h) */
 };
 
 struct command {

@@ -176,16 +176,23 @@ Test(entry, that_is_damaged_is_not_newer)
     buffer_close(&entry);
 }
 
-Test(entry, shows_at_a_glance_what_it_begins_with)
+/* A node looks closer at such an entry only: its program may lack a service. */
+Test(entry, that_names_services_is_said_to_wherever_the_command_stands)
 {
     static const uint32_t services[] = {1, 1000};
-    struct buffer entry = {0};
-    begin_with(&entry, &(struct command){.kind = COMMAND_GENESIS, .genesis = {.partitions = 2, .services = services, .services_count = 2}});
-    cr_assert(entry_begins_with(buffer_bytes(&entry), COMMAND_GENESIS));
-    cr_assert_not(entry_begins_with(buffer_bytes(&entry), COMMAND_DELIVER));
-    cr_assert_not(entry_begins_with(bytes_of(entry.data, 20), COMMAND_GENESIS));
-    buffer_close(&entry);
+    struct level_need need;
+    struct buffer entry = {0}, encoded = {0};
     begin_with(&entry, &(struct command){.kind = COMMAND_TICK});
-    cr_assert(entry_begins_with(buffer_bytes(&entry), COMMAND_TICK) && !entry_begins_with(buffer_bytes(&entry), COMMAND_GENESIS));
+    cr_assert_eq(entry_newness(buffer_bytes(&entry), 2, &need), ENTRY_KNOWN);
+    cr_assert_not(need.services);
+    command_encode(&(struct command){.kind = COMMAND_GENESIS, .genesis = {.partitions = 2, .services = services, .services_count = 2}}, &encoded);
+    entry_add(&entry, buffer_bytes(&encoded));
+    buffer_clear(&encoded);
+    command_encode(&(struct command){.kind = COMMAND_TICK}, &encoded);
+    entry_add(&entry, buffer_bytes(&encoded));
+    entry_seal(&entry, 1, 1);
+    cr_assert_eq(entry_newness(buffer_bytes(&entry), 2, &need), ENTRY_KNOWN);
+    cr_assert(need.services);
+    buffer_close(&encoded);
     buffer_close(&entry);
 }

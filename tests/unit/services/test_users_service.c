@@ -240,7 +240,6 @@ Test(users_service, added_to_a_program_leaves_an_old_log_as_it_was)
     struct service_registry shop = *registry_builtin(), more = both(services);
     memmove(services, services + 1, shop.count * sizeof *services);
     services[shop.count] = &guest_service;
-    more.implied = shop.count;
     struct partition *before = open_named(&shop, NULL, 0), *after = open_named(&more, NULL, 0);
     cr_assert_eq(create(before, GUEST, 1), GRID_ERR_INVALID);
     cr_assert_eq(create(after, GUEST, 1), GRID_ERR_INVALID);
@@ -250,4 +249,32 @@ Test(users_service, added_to_a_program_leaves_an_old_log_as_it_was)
     cr_assert_eq(partition_state_digest(before), partition_state_digest(after));
     partition_close(before);
     partition_close(after);
+}
+
+static const char *flaw_of(const struct service *first, const struct service *second)
+{
+    const struct service *const services[] = {first, second};
+    const struct service_registry registry = {.services = services, .count = 2};
+    return registry_flaw(&registry);
+}
+
+Test(users_service, is_refused_where_its_list_contradicts_itself)
+{
+    struct service other = guest_service;
+    cr_assert_null(registry_flaw(registry_builtin()));
+    cr_assert_null(registry_flaw(NULL));
+    cr_assert_str_eq(flaw_of(&guest_service, &other), "services: two have the same number");
+    other.number = GUEST + 1;
+    cr_assert_str_eq(flaw_of(&guest_service, &other), "services: two have the same name");
+    other.name = "host";
+    cr_assert_null(flaw_of(&guest_service, &other));
+    other.part_map = "host.parts";
+    cr_assert_str_eq(flaw_of(&guest_service, &other), "services: the name of a map of parts does not end in .view or .pending");
+    other.part_map = "host.parts.view";
+    cr_assert_null(flaw_of(&guest_service, &other));
+    other.number = SERVICE_NONE;
+    cr_assert_str_eq(flaw_of(&guest_service, &other), "services: one has the number 0");
+    other.name = "";
+    other.number = GUEST + 1;
+    cr_assert_str_eq(flaw_of(&guest_service, &other), "services: a name is empty or longer than 64 bytes");
 }

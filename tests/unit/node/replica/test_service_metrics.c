@@ -19,7 +19,7 @@ static const struct service_metric table[METRICS] = {
 static const struct service thing = {.number = 1000, .name = "thing", .metrics = table, .metrics_count = METRICS};
 static const struct service other = {.number = 1001, .name = "other"};
 static const struct service *const list[] = {&other, &thing};
-static const struct service_registry services = {list, 2, 0};
+static const struct service_registry services = {list, 2};
 
 struct scene { struct metric_registry *registry; struct service_metrics *metrics; };
 
