@@ -147,8 +147,8 @@ class Gridiron:
             return (after.get(name, 0.0) - before.get(name, 0.0)) / operations
         notes = f"{each('gridiron_log_bytes_total') / len(self.cluster.ids()):.0f} log bytes an operation and node"
         if sagas:
-            notes += (f"; {each('gridiron_entries_proposed_total'):.1f} entries, {each('inbox_messages_received_total'):.1f} messages, "
-                      f"{each('outbox_acknowledgements_total'):.1f} acknowledgements a saga")
+            notes += (f"; {each('gridiron_entries_proposed_total'):.1f} entries, {each('gridiron_inbox_messages_received_total'):.1f} messages, "
+                      f"{each('gridiron_outbox_acknowledgements_total'):.1f} acknowledgements a saga")
         return notes
 
     def measure(self, row):

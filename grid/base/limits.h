@@ -11,6 +11,9 @@ enum {
     MAP_NAME_BYTES_MAX = 128,
     /* Maps that one partition numbers. Names come from clients and stay until the map is dropped. Past it: TOO_LARGE. */
     MAPS_PER_PARTITION_MAX = 4096,
+    /* Maps with series of their own in /metrics, the largest ones; the others are counted together. A monitoring system keeps
+     * every series for long. */
+    MAPS_SHOWN_MAX = 100,
     /* Client connections of a node at once, and how long one may keep the node waiting: for its greeting, for the rest of a
      * frame, for taking what it asked for. Usual values; settings say others. Past them: the connection is closed. */
     CLIENT_CONNECTIONS_USUAL = 4096,

@@ -6,8 +6,6 @@
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
 
-enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
-
 struct metric {
     struct metric *next;
     char *labels;                      /* "" for none */
@@ -152,29 +150,60 @@ void metric_observe_us(struct metric_histogram *histogram, uint64_t value_us)
     metric_observe_many_us(histogram, value_us, 1);
 }
 
-static void expose_counter(const struct metric_counter *counter, struct buffer *out)
+static void write_value(uint64_t value, bool negative, uint32_t decimals, struct buffer *out)
 {
     uint64_t scale = 1;
-    for (uint32_t i = 0; i < counter->decimals; i++)
+    for (uint32_t i = 0; i < decimals; i++)
         scale *= 10;
-    buffer_append_format(out, "%" PRIu64, counter->value / scale);
-    if (counter->decimals > 0)
-        buffer_append_format(out, ".%0*" PRIu64, (int)counter->decimals, counter->value % scale);
+    buffer_append_format(out, "%s%" PRIu64, negative ? "-" : "", value / scale);
+    if (decimals > 0)
+        buffer_append_format(out, ".%0*" PRIu64, (int)decimals, value % scale);
     buffer_append_u8(out, '\n');
 }
 
-static void expose_help(const struct family *family, struct buffer *out)
+static void write_signed(int64_t value, uint32_t decimals, struct buffer *out)
 {
-    buffer_append_format(out, "# HELP %s ", family->name);
-    for (const char *at = family->help; *at != '\0'; at++) {
-        if (*at == '\\')
-            buffer_append_text(out, "\\\\");
-        else if (*at == '\n')
-            buffer_append_text(out, "\\n");
-        else
-            buffer_append_u8(out, (uint8_t)*at);
+    write_value(value < 0 ? 0 - (uint64_t)value : (uint64_t)value, value < 0, decimals, out);
+}
+
+static void write_escaped(struct bytes text, bool quotes, struct buffer *out)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        uint8_t byte = text.data[i];
+        if (byte == '\\' || (quotes && byte == '"'))
+            buffer_append_u8(out, '\\');
+        buffer_append_u8(out, byte == '\n' ? '\\' : byte);
+        if (byte == '\n')
+            buffer_append_u8(out, 'n');
     }
-    buffer_append_u8(out, '\n');
+}
+
+void metric_write_head(struct buffer *out, enum metric_kind kind, const char *name, const char *help)
+{
+    static const char *const kinds[] = {[METRIC_COUNTER] = "counter", [METRIC_GAUGE] = "gauge", [METRIC_HISTOGRAM] = "histogram"};
+    buffer_append_format(out, "# HELP %s ", name);
+    write_escaped(bytes_of_text(help), false, out);
+    buffer_append_format(out, "\n# TYPE %s %s\n", name, kinds[kind]);
+}
+
+void metric_write_label(struct buffer *labels, const char *name, struct bytes value)
+{
+    REQUIRE(name_is_valid(name));
+    buffer_append_format(labels, "%s%s=\"", labels->size > 0 ? "," : "", name);
+    write_escaped(value, true, labels);
+    buffer_append_u8(labels, '"');
+}
+
+void metric_write_sample(struct buffer *out, const char *name, struct bytes labels, int64_t value, uint32_t decimals)
+{
+    buffer_append_text(out, name);
+    if (labels.size > 0) {
+        buffer_append_u8(out, '{');
+        buffer_append(out, labels);
+        buffer_append_u8(out, '}');
+    }
+    buffer_append_u8(out, ' ');
+    write_signed(value, decimals, out);
 }
 
 /* Name, suffix and labels up to the blank before the value; `bound` adds the label le. */
@@ -215,11 +244,11 @@ static void expose_metric(const struct family *family, const struct metric *metr
     switch (family->kind) {
     case METRIC_COUNTER:
         expose_series(family, metric, "", NULL, out);
-        expose_counter(&metric->value.counter, out);
+        write_value(metric->value.counter.value, false, metric->value.counter.decimals, out);
         return;
     case METRIC_GAUGE:
         expose_series(family, metric, "", NULL, out);
-        buffer_append_format(out, "%" PRId64 "\n", metric->value.gauge.value);
+        write_signed(metric->value.gauge.value, metric->value.gauge.decimals, out);
         return;
     case METRIC_HISTOGRAM:
         expose_histogram(family, metric, out);
@@ -230,11 +259,9 @@ static void expose_metric(const struct family *family, const struct metric *metr
 
 void metric_expose(const struct metric_registry *registry, struct buffer *out)
 {
-    static const char *const kinds[] = {"counter", "gauge", "histogram"};
     REQUIRE(registry != NULL);
     for (const struct family *family = registry->first; family != NULL; family = family->next) {
-        expose_help(family, out);
-        buffer_append_format(out, "# TYPE %s %s\n", family->name, kinds[family->kind]);
+        metric_write_head(out, family->kind, family->name, family->help);
         for (const struct metric *metric = family->first; metric != NULL; metric = metric->next)
             expose_metric(family, metric, out);
     }

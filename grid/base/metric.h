@@ -11,9 +11,9 @@
 
 #include "grid/base/bytes.h"
 
-/* `decimals` digits of the value stand behind the point when it is exposed: amounts in cents, for example. */
+/* `decimals` digits of the value stand behind the point when it is exposed: a value of 1500 with 3 of them is 1.500. */
 struct metric_counter { uint64_t value; uint32_t decimals; };
-struct metric_gauge { int64_t value; };
+struct metric_gauge { int64_t value; uint32_t decimals; };
 
 /* Durations in microseconds; exposed in seconds with fixed buckets from 5 us to 2 minutes. */
 enum { METRIC_BUCKETS = 24 };
@@ -34,5 +34,13 @@ void metric_observe_us(struct metric_histogram *histogram, uint64_t value_us);
 void metric_observe_many_us(struct metric_histogram *histogram, uint64_t value_us, uint64_t times);
 /* Appends the exposition text (version 0.0.4): HELP and TYPE once a name, metrics in order of registration. */
 void metric_expose(const struct metric_registry *registry, struct buffer *out);
+
+/* ---- families whose series come and go: written by hand behind metric_expose, under names that the registry does not have */
+
+enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
+void metric_write_head(struct buffer *out, enum metric_kind kind, const char *name, const char *help);
+/* Appends `name="value"` to the inner text of labels, escaped, behind a comma if something is there. The value is UTF-8 (the caller's duty). */
+void metric_write_label(struct buffer *labels, const char *name, struct bytes value);
+void metric_write_sample(struct buffer *out, const char *name, struct bytes labels, int64_t value, uint32_t decimals);
 
 #endif

@@ -276,6 +276,7 @@ enum grid_err node_open(const struct node_options *options, struct node **ret_no
                 clock_now_ms(node->io->clock));
     arena_init(&node->arena, 64 * 1024);
     status_register(node);
+    report_open(node);
     levels_open(node);
     observer_init(&node->observer, node->io->clock, node->metrics, node->services);
     err = open_log(node, ret_note);
@@ -323,6 +324,7 @@ void node_close(struct node *node)
     memory_free(node->replicas);
     memory_free(node->destinations);
     observer_close(&node->observer);
+    report_close(node);
     partition_map_close(&node->map);
     health_close(&node->health);
     buffer_close(&node->scratch);
@@ -377,6 +379,8 @@ uint64_t node_work(const struct node *node)
 
 void node_metrics(struct node *node, struct buffer *out)
 {
-    status_refresh(node);
+    struct partition_stats hosted;
+    status_refresh(node, &hosted);
     metric_expose(node->metrics, out);
+    report_write(node, &hosted, out);
 }

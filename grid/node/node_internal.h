@@ -7,6 +7,7 @@
 #include "grid/node/node.h"
 #include "grid/node/replica/observer.h"
 #include "grid/node/replica/replica.h"
+#include "grid/node/report/map_series.h"
 #include "grid/cluster/partition_map.h"
 
 enum { NODE_TICK_US = 50 * 1000, DIGEST_EVERY_TICKS = 20, SWEEP_EVERY_TICKS = 20, SWEEP_MS = 1000 };
@@ -77,6 +78,12 @@ struct levels {
     struct deferred leave;
 };
 
+/* What operators are told; see report/report.c. */
+struct report {
+    struct map_series maps;
+    uint64_t maps_read_ms;
+};
+
 struct node {
     struct io *io;
     struct logger *logger;
@@ -115,6 +122,7 @@ struct node {
     struct health health;
     struct time_exchange times;
     struct levels levels;
+    struct report report;
     struct buffer scratch;             /* links: bodies being built */
     struct arena arena;                /* links: decoding */
 };
@@ -145,8 +153,18 @@ struct log_time_now time_exchange_now(const struct node *node);
 void status_answer(struct node *node, enum admin_kind kind, struct buffer *out);
 void status_table(struct node *node, struct arena *arena, struct message_table *ret_table);
 void status_register(struct node *node);
-void status_refresh(struct node *node);
+void status_refresh(struct node *node, struct partition_stats *ret_hosted);    /* ret_hosted: sums over the replicas here */
 void status_look(struct node *node);                   /* at every tick: the state of this node */
+
+/* report/report.c */
+void report_open(struct node *node);
+void report_close(struct node *node);
+/* Appends the families that metric_expose does not have. */
+void report_write(struct node *node, const struct partition_stats *hosted, struct buffer *out);
+
+/* report/bounds.c */
+void bounds_register(struct node *node);
+void bounds_refresh(struct node *node, const struct partition_stats *highest);
 
 /* balance.c: at every tick */
 void balance_tick(struct node *node);

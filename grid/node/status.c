@@ -93,17 +93,17 @@ void status_register(struct node *node)
         .dropped = metric_counter_add(metrics, "gridiron_outcome_unknown_total",
                                       "Commands whose outcome was unknown after a change of leader.", NULL),
         .ticks = metric_counter_add(metrics, "gridiron_ticks_total", "Tick entries proposed for due timers.", NULL),
-        .messages_sent = metric_counter_add(metrics, "outbox_messages_sent_total", "Outbox messages sent, repeats included.", NULL),
-        .messages_received = metric_counter_add(metrics, "inbox_messages_received_total", "Messages received from other partitions.", NULL),
-        .messages_duplicate = metric_counter_add(metrics, "inbox_messages_duplicate_total", "Messages received again.", NULL),
-        .messages_gap = metric_counter_add(metrics, "inbox_message_gaps_total", "Batches refused because of a gap.", NULL),
-        .messages_refused = metric_counter_add(metrics, "inbox_messages_refused_total",
+        .messages_sent = metric_counter_add(metrics, "gridiron_outbox_messages_sent_total", "Outbox messages sent, repeats included.", NULL),
+        .messages_received = metric_counter_add(metrics, "gridiron_inbox_messages_received_total", "Messages received from other partitions.", NULL),
+        .messages_duplicate = metric_counter_add(metrics, "gridiron_inbox_messages_duplicate_total", "Messages received again.", NULL),
+        .messages_gap = metric_counter_add(metrics, "gridiron_inbox_message_gaps_total", "Batches refused because of a gap.", NULL),
+        .messages_refused = metric_counter_add(metrics, "gridiron_inbox_messages_refused_total",
                                                "Messages of an older restore epoch, dropped.", NULL),
-        .links_stopped = metric_counter_add(metrics, "outbox_links_stopped_total",
+        .links_stopped = metric_counter_add(metrics, "gridiron_outbox_links_stopped_total",
                                             "Links to partitions that stopped because of a gap that cannot be filled.", NULL),
-        .acks = metric_counter_add(metrics, "outbox_acknowledgements_total", "Acknowledgements proposed.", NULL),
-        .activities_answered = metric_counter_add(metrics, "activities_answered_total", "Definite answers of activities.", NULL),
-        .activities_postponed = metric_counter_add(metrics, "activities_postponed_total",
+        .acks = metric_counter_add(metrics, "gridiron_outbox_acknowledgements_total", "Acknowledgements proposed.", NULL),
+        .activities_answered = metric_counter_add(metrics, "gridiron_activities_answered_total", "Definite answers of activities.", NULL),
+        .activities_postponed = metric_counter_add(metrics, "gridiron_activities_postponed_total",
                                                    "Activities that an open circuit breaker held back.", NULL),
         .commit_us = metric_histogram_add(metrics, "gridiron_commit_seconds", "From the first command of an entry to its application.", NULL),
         .read_us = metric_histogram_add(metrics, "gridiron_read_seconds", "From the first read of a batch to its answers.", NULL),
@@ -205,7 +205,12 @@ static void expose_packed(struct node *node, const char *labels, struct packer_c
 }
 
 /* What this node's memory holds of all replicas, and of what it leads: the sum over all nodes is then the cluster's. */
-struct sums { struct partition_stats hosted, led; uint64_t links_stopped; };
+struct sums { struct partition_stats hosted, led, highest; uint64_t links_stopped; };
+
+static void raise(uint64_t *highest, uint64_t value)
+{
+    *highest = value > *highest ? value : *highest;
+}
 
 static void add(struct partition_stats *sum, const struct partition_stats *stats)
 {
@@ -228,6 +233,9 @@ static struct sums sum_up(const struct node *node)
     for (uint32_t i = 0; i < node->partitions; i++) {
         struct partition_stats stats = partition_stats(replica_partition(node->replicas[i]));
         add(&sums.hosted, &stats);
+        raise(&sums.highest.maps, stats.maps);
+        raise(&sums.highest.sessions, stats.sessions);
+        raise(&sums.highest.idempotency_keys, stats.idempotency_keys);
         if (replica_leads(node->replicas[i]))
             add(&sums.led, &stats);
         sums.links_stopped += replica_links_stopped(node->replicas[i]);
@@ -264,22 +272,21 @@ static void expose_services(struct node *node)
 
 static void expose_hosted(struct node *node, const struct partition_stats *hosted)
 {
-    gauge(node, "gridiron_map_entries", "Entries of all maps on this node, of all replicas.", hosted->entries);
-    gauge(node, "gridiron_map_bytes", "Key and value bytes of all maps, likewise.", hosted->bytes);
-    gauge(node, "gridiron_sessions", "Open sessions, likewise.", hosted->sessions);
+    gauge(node, "gridiron_sessions", "Open sessions on this node, of all replicas.", hosted->sessions);
     gauge(node, "gridiron_idempotency_keys", "Idempotency keys kept, likewise.", hosted->idempotency_keys);
     gauge(node, "gridiron_journal_bytes", "Bytes of records that journals of maps keep, likewise.", hosted->journal_bytes);
     total(node, "gridiron_map_expirations_total", "Entries whose time was over, removed by replicas on this node.", hosted->expirations);
     total(node, "gridiron_malformed_entries_total", "Committed entries that could not be read.", hosted->malformed_entries);
 }
 
-void status_refresh(struct node *node)
+void status_refresh(struct node *node, struct partition_stats *ret_hosted)
 {
     struct sums sums = sum_up(node);
     expose_led(node, &sums.led);
     expose_services(node);
-    gauge(node, "outbox_links_stopped", "Links that stand still because of a gap that cannot be filled, likewise.", sums.links_stopped);
+    gauge(node, "gridiron_outbox_links_stopped", "Links that stand still because of a gap that cannot be filled, likewise.", sums.links_stopped);
     expose_hosted(node, &sums.hosted);
+    bounds_refresh(node, &sums.highest);
     gauge(node, "gridiron_partitions_led", "Partitions that this node leads.", partition_map_led_by(&node->map, node->settings->self));
     expose_state(node);
     gauge(node, "gridiron_level", "Feature level of the replicas on this node: the lowest.", levels_lowest(node));
@@ -297,4 +304,5 @@ void status_refresh(struct node *node)
     }
     observer_refresh(&node->observer);
     node->clients.connected->value = (int64_t)node->clients.open;
+    *ret_hosted = sums.hosted;
 }

@@ -512,6 +512,7 @@ struct partition_stats partition_stats(const struct partition *partition)
         .keys_not_kept = counts->keys_not_kept, .keys_mismatched = counts->keys_mismatched,
         .flows_started = counts->flows_started, .flows_ended = counts->flows_ended};
     stats.entries = partition->born ? maps_entries(partition->maps) : 0;
+    stats.maps = partition->born ? maps_count(partition->maps) : 0;
     stats.bytes = partition->born ? maps_bytes(partition->maps) : 0;
     if (partition->born)
         maps_count_up(partition->maps, &stats.expirations, &stats.journal_bytes);
@@ -521,6 +522,12 @@ struct partition_stats partition_stats(const struct partition *partition)
     stats.timers = timers_count(partition->timers);
     stats.activities = activities_count(partition->activities);
     return stats;
+}
+
+void partition_maps_each(const struct partition *partition, void (*each)(void *context, const struct map_count *count), void *context)
+{
+    if (partition->born)
+        maps_each(partition->maps, each, context);
 }
 
 void partition_holds(const struct partition *partition)

@@ -140,7 +140,7 @@ void partition_observe(struct partition *partition, const struct partition_obser
 
 struct partition_stats {
     uint64_t entries, bytes, sessions, outbox_pending, timers, activities, malformed_entries;
-    uint64_t expirations, journal_bytes, idempotency_keys;
+    uint64_t expirations, journal_bytes, idempotency_keys, maps;
     uint64_t reserved;                 /* of worst_case (services/service.h), for what has not ended */
     /* Of partition_counts. */
     uint64_t commands, events, refusals, duplicates;
@@ -148,6 +148,9 @@ struct partition_stats {
     uint64_t flows_started, flows_ended;
 };
 struct partition_stats partition_stats(const struct partition *partition);
+/* Every map of the partition; see grid/partition/maps/maps.h. */
+struct map_count;
+void partition_maps_each(const struct partition *partition, void (*each)(void *context, const struct map_count *count), void *context);
 void partition_holds(const struct partition *partition);
 
 #endif

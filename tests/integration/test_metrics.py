@@ -105,9 +105,97 @@ def check_pipeline(tap, metrics, created):
     tap.check("no message was beyond handling", metrics.sum("outbox_entries_failed_total") == 0)
 
 
+LABEL = re.compile(r'([a-zA-Z_]\w*)="((?:[^"\\\n]|\\["\\n])*)"(?:,(?=.)|$)')
+
+
+def labels_of(text):
+    """Labels as a mapping; a text that does not consist of labels is an error."""
+    found, at = {}, 0
+    while at < len(text):
+        match = LABEL.match(text, at)
+        assert match and match[1] not in found, f"labels: {text}"
+        found[match[1]], at = match[2], match.end()
+    return found
+
+
+def faults(text):
+    """What a strict reader of the format finds wrong: each family once, HELP and TYPE in front of its samples, each series once."""
+    found, seen, series, family, kind = [], set(), set(), None, None
+    for line in text.split("\n")[:-1]:
+        if line.startswith("# HELP "):
+            family, kind = line.split(" ")[2], None
+            found += [f"{family} comes again"] if family in seen else []
+            seen.add(family)
+        elif line.startswith("# TYPE "):
+            _, _, name, kind = line.split(" ")
+            found += [f"TYPE of {name} in {family}"] if name != family else []
+        else:
+            sample = SAMPLE.fullmatch(line)
+            suffixes = ("_bucket", "_sum", "_count") if kind == "histogram" else ("",)
+            if not sample or kind is None or sample[1] not in [family + suffix for suffix in suffixes]:
+                found.append(f"in {family}: {line}")
+                continue
+            key = sample[1], tuple(sorted(labels_of(sample[2] or "").items()))
+            found += [f"twice: {key}"] if key in series else []
+            series.add(key)
+            float(sample[3])
+    return found if text.endswith("\n") else [*found, "the last line has no end"]
+
+
+def check_names(tap, text):
+    """Names of the grid say that they are its; services have names of their own, and so has the process."""
+    of_services = ("eventsourcing_", "saga_", "sagas_", "order_", "outbox_entries_", "dlq_", "idempotency_checks_", "circuit_breaker_", "retry_")
+    names = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")]
+    others = [name for name in names if not name.startswith(("gridiron_", "process_", *of_services)) and name != "outbox_pending"]
+    tap.check("names begin with gridiron_, except those of services and of the process", not others, str(others))
+
+
+def check_maps(tap, nodes):
+    replicas = nodes.shape.nodes
+    for name, count in (("other", 2), ("kept-1.x", 3)):
+        lines = "".join(json.dumps({"key": f"k{i}", "value": "v"}) + "\n" for i in range(count))
+        status, out, error = gridctl(PROGRAMS, nodes, "map", "load", "--map", name, "--file", "-", text=lines)
+        assert status == 0, out + error
+    settled = wait_for(nodes, lambda: Metrics(nodes).sum("gridiron_map_entries", 'map="kept-1.x"') == 3 * replicas)
+    metrics = Metrics(nodes)
+    tap.check("a map has its entries, on every replica", settled, str(metrics.labels("gridiron_map_entries")))
+    tap.check("its memory and its operations", metrics.sum("gridiron_map_bytes", 'map="kept-1.x"') > 0 and
+              metrics.sum("gridiron_map_operations_total", 'map="kept-1.x",operation="set"') == 3 * replicas,
+              str(metrics.labels("gridiron_map_operations_total")))
+    tap.check("a map called other counts among the others", metrics.sum("gridiron_map_entries", 'map="other"') == 2 * replicas,
+              str(metrics.sum("gridiron_map_entries", 'map="other"')))
+
+
+def check_process(tap, nodes):
+    for node in nodes.ids():
+        samples = {name: float(value) for name, labels, value in SAMPLE.findall(nodes.http(node, "/metrics")[1]) if name.startswith("process_")}
+        with open(f"/proc/{nodes.pid(node)}/statm", encoding="utf-8") as statm:
+            resident = int(statm.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+        tap.check(f"node {node}: the process has used processor time, memory, descriptors, and began lately",
+                  samples["process_cpu_seconds_total"] > 0 and 0 < samples["process_open_fds"] < samples["process_max_fds"] and
+                  resident / 2 < samples["process_resident_memory_bytes"] < resident * 2 and
+                  abs(time.time() - samples["process_start_time_seconds"]) < 600, str(samples))
+
+
+def check_bounds(tap, nodes):
+    node = nodes.ids()[0]
+    text = nodes.http(node, "/metrics")[1]
+    samples = {name: float(value) for name, labels, value in SAMPLE.findall(text) if not labels}
+    tap.check("what is in use stands beside its bound, below it", all(0 <= samples[used] < samples[bound] for used, bound in (
+        ("gridiron_log_disk_bytes", "gridiron_log_disk_bytes_max"), ("gridiron_log_memory_bytes", "gridiron_log_memory_bytes_max"),
+        ("gridiron_client_connected", "gridiron_client_connections_max"),
+        ("gridiron_partition_sessions_highest", "gridiron_partition_sessions_max"),
+        ("gridiron_partition_maps_highest", "gridiron_partition_maps_max"))), str(samples))
+    version = run([PROGRAMS.path("gridiron"), "--version"])[1].split()[-1]
+    tap.check("gridiron_build_info has the version", re.search(r'^gridiron_build_info{version="%s",[^}]*} 1$' % re.escape(version), text, re.M), version)
+    tap.check("the others are linked", len(re.findall(r'^gridiron_peer_connected{peer="\d"} 1$', text, re.M)) == nodes.shape.nodes - 1)
+
+
 def check_form(tap, nodes):
     for node in nodes.ids():
         text = nodes.http(node, "/metrics")[1]
+        found = faults(text)
+        tap.check(f"a strict reader finds nothing wrong with node {node}", not found, "\n".join(found[:5]))
         status, out, error = run(["promtool", "check", "metrics"], text=text)
         tap.check(f"promtool finds nothing wrong with node {node}", status == 0 and not out + error, out + error)
 
@@ -146,7 +234,11 @@ def outcomes(tap):
         tap.check("revenue is the total of the confirmed orders",
                   round(metrics.sum("order_revenue_total", "currency=\"EUR\"") * 100) == revenue_of(nodes) > 0,
                   f"{metrics.sum('order_revenue_total')} {revenue_of(nodes)}")
+        check_maps(tap, nodes)
         check_form(tap, nodes)
+        check_names(tap, nodes.http(1, "/metrics")[1])
+        check_process(tap, nodes)
+        check_bounds(tap, nodes)
         check_guide(tap, nodes)
         nodes.kill(nodes.ids())
         nodes.start(nodes.ids())

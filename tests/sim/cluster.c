@@ -78,7 +78,7 @@ static void watch_metrics(struct cluster *cluster, const struct member *member)
     if (metric_counter_add(member->metrics, "gridiron_admission_refused_total", "", NULL)->value > 0) {
         SOMETIMES(cluster->world, "an order finds no room");
     }
-    if (metric_counter_add(member->metrics, "activities_postponed_total", "", NULL)->value > 0) {
+    if (metric_counter_add(member->metrics, "gridiron_activities_postponed_total", "", NULL)->value > 0) {
         SOMETIMES(cluster->world, "a charge waits for its provider");
     }
     int64_t held = metric_gauge_add(member->metrics, "gridiron_log_frames_held", "", NULL)->value;

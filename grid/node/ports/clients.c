@@ -535,6 +535,9 @@ static void register_refusals(struct node *node)
                                                 "Reads answered BUSY because the client had not read earlier answers.", NULL);
     metric_gauge_add(node->metrics, "gridiron_client_connections_max", "Client connections that this node takes at once.",
                      NULL)->value = clients->open_max;
+    metric_gauge_add(node->metrics, "gridiron_client_connections_per_address_max",
+                     "Of these, from one address; from this machine's own addresses too if clients.per_address_max is set.",
+                     NULL)->value = clients->per_address_max;
 }
 
 enum grid_err clients_open(struct node *node)

@@ -248,6 +248,8 @@ struct http *http_open(const struct http_options *options, char **ret_note)
     http->silent = metric_counter_add(options->registry, "gridiron_http_connections_refused_total", refused_help, "reason=\"no_request\"");
     http->slow = metric_counter_add(options->registry, "gridiron_http_connections_refused_total", refused_help, "reason=\"slow\"");
     http->crowded = metric_counter_add(options->registry, "gridiron_http_connections_refused_total", refused_help, "reason=\"crowded\"");
+    metric_gauge_add(options->registry, "gridiron_http_connections_max", "HTTP connections that this node takes at once.", NULL)->value =
+        CONNECTIONS_MAX;
     enum grid_err err = resolve(options->address, &address);
     if (err == GRID_ERR_OK)
         http->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, http,

@@ -38,7 +38,7 @@ static void deliver(struct node *node, struct bytes body, const struct deliver_c
     if (!node->refusal_said)
         LOG_ERROR(node->logger, "node",
                   "messages from partition %u to partition %u are refused: their restore epoch is %u and this cluster is at %u; node %u was not "
-                  "restored with the others: restore it, or stop it (said once; inbox_messages_refused_total counts on)",
+                  "restored with the others: restore it, or stop it (said once; gridiron_inbox_messages_refused_total counts on)",
                   command->source, command->destination, command->incarnation, known, from.value);
     node->refusal_said = true;
 }

@@ -11,6 +11,7 @@
 #include "grid/node/process/arguments.h"
 #include "grid/node/process/config.h"
 #include "grid/node/process/descriptors.h"
+#include "grid/node/process/process_metrics.h"
 #include "grid/node/ports/http.h"
 #include "grid/node/node.h"
 #include "grid/node/process/scheduling.h"
@@ -146,9 +147,7 @@ static void on_fatal(void *context, enum grid_err err, const char *what)
 static void on_metrics(void *context, struct buffer *out)
 {
     struct program *program = context;
-    metric_gauge_add(program->metrics, "process_open_fds", "File descriptors in use.", NULL)->value = (int64_t)descriptors_open();
-    metric_gauge_add(program->metrics, "process_max_fds", "File descriptors that the process may have.", NULL)->value =
-        (int64_t)descriptors_limit();
+    process_metrics_refresh(program->metrics);
     metric_counter_add(program->metrics, "gridiron_connections_shed_total",
                        "Connections closed at once for want of a descriptor.", NULL)->value = uv_io_connections_shed(program->uv_io);
     node_metrics(program->node, out);

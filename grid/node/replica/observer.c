@@ -168,7 +168,7 @@ static void refresh_links(struct observer *observer)
     total(observer, "idempotency_checks_total", "result=\"repeated\"", checks, counts->keys_repeated);
     total(observer, "idempotency_checks_total", "result=\"not_kept\"", checks, counts->keys_not_kept);
     total(observer, "idempotency_checks_total", "result=\"mismatch\"", checks, counts->keys_mismatched);
-    total(observer, "idempotency_duplicates_total", NULL, "Writes that came again and were answered from what was kept.",
+    total(observer, "gridiron_idempotency_duplicates_total", NULL, "Writes that came again and were answered from what was kept.",
           counts->duplicates);
 }
 

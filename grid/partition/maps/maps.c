@@ -229,16 +229,29 @@ uint64_t maps_entries(const struct maps *maps)
     return entries;
 }
 
-uint64_t maps_bytes(const struct maps *maps)
+static uint64_t row_bytes(const struct map_row *row)
 {
-    uint64_t bytes = table_memory_bytes(maps->numbers);
+    return table_memory_bytes(row->table) + (row->expiry != NULL ? expiry_memory_bytes(row->expiry) : 0) +
+           (row->journal != NULL ? journal_bytes(row->journal) : 0);
+}
+
+void maps_each(const struct maps *maps, void (*each)(void *context, const struct map_count *count), void *context)
+{
     for (uint32_t i = 0; i < maps->count; i++) {
         const struct map_row *row = &maps->rows[i];
         if (row->name == NULL)
             continue;
-        bytes += table_memory_bytes(row->table) + (row->expiry != NULL ? expiry_memory_bytes(row->expiry) : 0) +
-                 (row->journal != NULL ? journal_bytes(row->journal) : 0);
+        each(context, &(struct map_count){.name = bytes_of(row->name, row->name_size), .entries = table_count(row->table),
+                                          .bytes = row_bytes(row), .sets = row->sets, .removes = row->removes,
+                                          .expirations = row->expirations});
     }
+}
+
+uint64_t maps_bytes(const struct maps *maps)
+{
+    uint64_t bytes = table_memory_bytes(maps->numbers);
+    for (uint32_t i = 0; i < maps->count; i++)
+        bytes += maps->rows[i].name != NULL ? row_bytes(&maps->rows[i]) : 0;
     for (size_t i = 0; i < maps->trash_count; i++)
         bytes += maps->trash[i].table != NULL ? table_memory_bytes(maps->trash[i].table) : 0;
     return bytes;

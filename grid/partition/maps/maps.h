@@ -72,6 +72,10 @@ uint64_t maps_journal_version(const struct maps *maps);    /* grows with every r
 /* Fold of what happened without standing in any answer: records appended, entries ended. */
 uint64_t maps_trail(const struct maps *maps);
 
+/* One map as it is: memory with journal and index of ends; operations since the first entry of the log. Borrowed for the call. */
+struct map_count { struct bytes name; uint64_t entries, bytes, sets, removes, expirations; };
+void maps_each(const struct maps *maps, void (*each)(void *context, const struct map_count *count), void *context);
+
 uint64_t maps_entries(const struct maps *maps);            /* those past their end included */
 uint64_t maps_bytes(const struct maps *maps);
 /* Entries that ended, and the bytes that journals keep, over all maps. */

@@ -162,6 +162,37 @@ Test(metric, exposes_counters_with_decimals)
     metric_registry_close(registry);
 }
 
+Test(metric, exposes_gauges_with_decimals)
+{
+    struct metric_registry *registry = metric_registry_open();
+    *metric_gauge_add(registry, "skew_seconds", "S.", "peer=\"2\"") = (struct metric_gauge){-1500, 3};
+    *metric_gauge_add(registry, "skew_seconds", "S.", "peer=\"3\"") = (struct metric_gauge){-7, 3};
+    *metric_gauge_add(registry, "skew_seconds", "S.", "peer=\"4\"") = (struct metric_gauge){INT64_MIN, 0};
+    assert_exposes(registry, "# HELP skew_seconds S.\n"
+                             "# TYPE skew_seconds gauge\n"
+                             "skew_seconds{peer=\"2\"} -1.500\n"
+                             "skew_seconds{peer=\"3\"} -0.007\n"
+                             "skew_seconds{peer=\"4\"} -9223372036854775808\n");
+    metric_registry_close(registry);
+}
+
+Test(metric, writes_a_family_by_hand_and_escapes_its_labels)
+{
+    struct buffer out = {0}, labels = {0};
+    metric_write_head(&out, METRIC_GAUGE, "entries", "Lines\nand a \\ and a \".");
+    metric_write_label(&labels, "map", bytes_of_text("a\"b\\c\nd"));
+    metric_write_label(&labels, "kind", bytes_of_text("x"));
+    metric_write_sample(&out, "entries", buffer_bytes(&labels), 12, 0);
+    metric_write_sample(&out, "entries", BYTES_NONE, -15, 1);
+    buffer_append_u8(&out, 0);
+    cr_assert_str_eq((const char *)out.data, "# HELP entries Lines\\nand a \\\\ and a \".\n"
+                                             "# TYPE entries gauge\n"
+                                             "entries{map=\"a\\\"b\\\\c\\nd\",kind=\"x\"} 12\n"
+                                             "entries -1.5\n");
+    buffer_close(&out);
+    buffer_close(&labels);
+}
+
 Test(metric, names_buckets_without_labels)
 {
     struct metric_registry *registry = metric_registry_open();

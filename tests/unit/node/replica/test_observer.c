@@ -97,7 +97,7 @@ Test(observer, counts_what_this_node_proposed_and_no_other_entry)
     command.sequence = 1;
     applied(&scene, &command, true);
     cr_assert_eq(value(&scene, "eventsourcing_events_submitted_total", NULL), 1, "a repetition is none");
-    cr_assert_eq(value(&scene, "idempotency_duplicates_total", NULL), 1);
+    cr_assert_eq(value(&scene, "gridiron_idempotency_duplicates_total", NULL), 1);
     scene_close(&scene);
 }
 
