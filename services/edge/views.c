@@ -33,15 +33,43 @@ const char *view_affinity(const char *domain, const char *key, struct arena *are
     return arena_text(arena, bytes_of(key, (size_t)(dot - key)));
 }
 
+/* "<order>.<letter><number>" is an id of its own. */
+static const char *derived(const char *text, char letter, struct arena *arena)
+{
+    const char *dot = strrchr(text, '.');
+    bool whole = dot != NULL && dot[1] == letter && dot[2] != 0 && strspn(dot + 2, "0123456789") == strlen(dot + 2);
+    return whole ? text : arena_format(arena, "%s.%c1", text, letter);
+}
+
+const char *view_payment_id(const char *text, struct arena *arena)
+{
+    return derived(text, 'p', arena);
+}
+
+const char *view_saga_id(const char *text, struct arena *arena)
+{
+    return derived(text, 's', arena);
+}
+
 /* ---- JSON */
+
+/* A saga that completed has sent a commit for each line, and nothing answers those; its record says RESERVED for good. */
+static void show_committed(Saga__V1__Saga *saga)
+{
+    for (size_t i = 0; saga->status == SAGA__V1__SAGA_STATUS__SAGA_STATUS_COMPLETED && i < saga->n_lines; i++)
+        if (saga->lines[i]->state == SAGA__V1__LINE_STATE__LINE_STATE_RESERVED)
+            saga->lines[i]->state = SAGA__V1__LINE_STATE__LINE_STATE_COMMITTED;
+}
 
 bool view_json(struct json *json, const char *domain, struct bytes value, struct arena *arena, const char *const *only)
 {
     const struct service *service = find(domain);
     REQUIRE(service != NULL);
-    const void *view = message_unpack(service->view, value, arena);
+    void *view = message_unpack(service->view, value, arena);
     if (view == NULL)
         return false;
+    if (service->number == SERVICE_NUMBER_saga)
+        show_committed(view);
     proto_json(json, NULL, view, PROTO_JSON_EDGE, only);
     return true;
 }

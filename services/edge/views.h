@@ -13,6 +13,10 @@ bool view_domain_exists(const char *domain);
 /* The affinity of an aggregate's key: "o-1" of "o-1.s1" where a domain derives its keys, else the key. */
 const char *view_affinity(const char *domain, const char *key, struct arena *arena);
 
+/* Payments are named by their id or that of their order, whose first one is meant: "o-1.p1" for "o-1"; sagas likewise, "o-1.s1". */
+const char *view_payment_id(const char *text, struct arena *arena);
+const char *view_saga_id(const char *text, struct arena *arena);
+
 /* What tables show of a view, and lists filter by; text in the arena, "" where the view has none. */
 struct view_order { const char *id, *status, *customer, *total, *currency; size_t lines; char created[TIME_TEXT_BYTES]; };
 struct view_saga {

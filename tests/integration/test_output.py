@@ -8,6 +8,7 @@ import sys
 
 import yaml
 
+import shop
 import strangers
 from fixture import Programs, Tap, cluster, cluster_status, gridctl, run
 
@@ -244,6 +245,10 @@ def connections(tap, nodes):
     strangers.check(tap, PROGRAMS, nodes)
 
 
+def commands(tap, nodes):
+    shop.check(tap, PROGRAMS, nodes)
+
+
 def health(tap, nodes):
     tap.check("a healthy cluster: exit 0", cluster_status(PROGRAMS, nodes)["healthy"] is True)
     nodes.kill([3])
@@ -258,7 +263,7 @@ def main():
     with cluster(PROGRAMS, nodes=3, partitions=PARTITIONS) as nodes:
         nodes.start(nodes.ids())
         nodes.wait_ready(nodes.ids())
-        for part in (values, files, round_trip, tables, pages, formats, interrupted, connections, health):
+        for part in (values, files, round_trip, tables, pages, formats, interrupted, commands, connections, health):
             tap.attempt(part.__name__, lambda: part(tap, nodes))
     return tap.end()
 

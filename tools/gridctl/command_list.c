@@ -79,6 +79,15 @@ static const struct option_row create_options[] = {
     BULK_OPTIONS,
     {"new-ids", 0, NULL, "lines without an id get fresh ids (default: ids derived from their bytes, so a repetition creates nothing)"},
     {0}};
+#define REASON_OPTION {"reason", 0, "TEXT", "why; it is kept with the event"}
+#define ONCE_OPTION {"idempotency-key", 0, "TEXT", "a repetition with the same key does nothing more (default: a fresh key, which is told if the outcome is unknown)"}
+static const struct option_row customer_update_options[] = {
+    {"name", 0, "TEXT", "the new name"}, {"address", 0, "TEXT", "the new address"}, {"phone", 0, "TEXT", "the new phone number"}, {0}};
+static const struct option_row reason_options[] = {REASON_OPTION, {0}};
+static const struct option_row replenish_options[] = {REASON_OPTION, ONCE_OPTION, {0}};
+static const struct option_row cancel_options[] = {REASON_OPTION, {"by", 0, "TEXT", "who cancels"}, {0}};
+static const struct option_row refund_options[] = {
+    {"amount", 0, "AMOUNT", "how much, like 12.50 (default: all that is captured and not refunded)"}, REASON_OPTION, ONCE_OPTION, {0}};
 static const struct option_row limit_options[] = {PAGER_OPTIONS, {0}};
 static const struct option_row order_list_options[] = {
     {"status", 's', "pending|confirmed|cancelled", "only orders in this status"}, PAGER_OPTIONS, {0}};
@@ -177,10 +186,16 @@ static const struct command_row rows[] = {
      journal_tail},
     {"customer", "create", "", 0, 0, "Creates customers, one JSON object a line.", create_options,
      "customer create --file examples/customers.ndjson", customer_create},
+    {"customer", "update", "ID", 1, 1, "Changes a customer's name, address or phone; what is not given stays as it is.", customer_update_options,
+     "customer update c-1 --address '1 New Street'\ncustomer update c-1 --name 'Ada Lovelace' --phone ''", customer_update},
+    {"customer", "status", "ID active|suspended|closed", 2, 2, "Changes a customer's status; only active customers can order.", reason_options,
+     "customer status c-1 suspended --reason 'unpaid bills'", customer_status},
     {"customer", "get", "ID", 1, 1, "Shows a customer.", NULL, "customer get c-1 -o json", customer_get},
     {"customer", "list", "", 0, 0, "Lists customers.", limit_options, "customer list --limit 10", customer_list},
     {"product", "create", "", 0, 0, "Creates products, one JSON object a line.", create_options,
      "product create --file examples/products.ndjson", product_create},
+    {"product", "replenish", "ID QUANTITY", 2, 2, "Adds to a product's stock.", replenish_options,
+     "product replenish p-1 50 --reason delivery\nproduct replenish p-1 50 --idempotency-key delivery-4711", product_replenish},
     {"product", "get", "ID", 1, 1, "Shows a product and its stock.", NULL, "product get p-1 -o json", product_get},
     {"product", "list", "", 0, 0, "Lists products and their stock.", limit_options, "product list --limit 0 -o json",
      product_list},
@@ -190,9 +205,15 @@ static const struct command_row rows[] = {
      "order submit --file more.ndjson --new-ids    # equal lines of earlier files are orders of their own\n"
      "order submit --file - -o json < examples/orders.ndjson",
      order_submit_file},
+    {"order", "cancel", "ID", 1, 1, "Cancels an order that is under way: its saga is undone, and its payment refunded.", cancel_options,
+     "order cancel o-1 --reason 'ordered twice' --by ada", order_cancel},
     {"order", "get", "ID", 1, 1, "Shows an order.", NULL, "order get o-1 -o json", order_get},
     {"order", "list", "", 0, 0, "Lists orders, in the order of the partitions.", order_list_options,
      "order list --status CANCELLED\norder list --limit 0 -o json", order_list},
+    {"payment", "get", "ID", 1, 1, "Shows a payment, by its id or by the id of its order.", NULL, "payment get o-1\npayment get o-1.p1 -o json",
+     payment_get},
+    {"payment", "refund", "ID", 1, 1, "Refunds a captured payment, wholly or in part, by its id or by the id of its order.", refund_options,
+     "payment refund o-1\npayment refund o-1.p1 --amount 12.50 --reason 'arrived broken'", payment_refund},
     {"saga", "list", "", 0, 0, "Lists sagas: the progress of their orders, and why some failed.", saga_list_options,
      "saga list --status COMPENSATED\nsaga list --limit 0 -o json", saga_list},
     {"saga", "show", "ID", 1, 1, "Shows a saga step by step, by its id or by the id of its order.", NULL,

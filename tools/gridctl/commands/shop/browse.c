@@ -261,21 +261,23 @@ int order_get(struct ctl *ctl)
     return show_one(ctl, "order", ctl->arguments[0]);
 }
 
-/* "<order>.s<number>" names a saga; anything else is an order, whose first saga is meant. */
-static bool names_saga(const char *text)
+static int show_derived(struct ctl *ctl, const char *domain, const char *(*id_of)(const char *text, struct arena *arena))
 {
-    const char *dot = strrchr(text, '.');
-    return dot != NULL && dot[1] == 's' && dot[2] != 0 && strspn(dot + 2, "0123456789") == strlen(dot + 2);
+    struct arena arena;
+    arena_init(&arena, 512);
+    int code = show_one(ctl, domain, id_of(ctl->arguments[0], &arena));
+    arena_close(&arena);
+    return code;
 }
 
 int saga_show(struct ctl *ctl)
 {
-    struct buffer key = {0};
-    buffer_append_format(&key, "%s%s", ctl->arguments[0], names_saga(ctl->arguments[0]) ? "" : ".s1");
-    buffer_append_u8(&key, 0);
-    int code = show_one(ctl, "saga", (const char *)key.data);
-    buffer_close(&key);
-    return code;
+    return show_derived(ctl, "saga", view_saga_id);
+}
+
+int payment_get(struct ctl *ctl)
+{
+    return show_derived(ctl, "payment", view_payment_id);
 }
 
 /* ---- event history */
