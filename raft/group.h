@@ -63,6 +63,8 @@ struct group_set_options {
     uint64_t incarnation;                 /* of the data directory */
     uint64_t log_owner;                   /* stands in every flush of the log: another owner's log is refused */
     uint64_t features;                    /* of this node, for its links */
+    const uint32_t *services;             /* numbers of those of its program, for its links; copied */
+    size_t services_count;
     enum compress_mode compression;
     uint32_t packed_bytes_min;            /* frames below it are sent plain; 0: the usual bound */
     const char *version;                  /* of the program, for people; may be NULL */

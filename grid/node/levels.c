@@ -12,6 +12,8 @@ void levels_open(struct node *node)
 {
     uint32_t most = node->settings->level_max;
     node->levels.most = most > 0 && most < LEVEL_LAST ? most : LEVEL_LAST;
+    if (node->levels.most < LEVEL_OF_SERVICES)
+        node->features &= ~feature_bit(FEATURE_SERVICES); /* as the versions before it */
 }
 
 static void say(struct levels *levels, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -84,6 +84,7 @@ static void on_tick(void *context)
     if (node->ticks % SWEEP_EVERY_TICKS == 0)
         clients_sweep(node);
     balance_tick(node);
+    services_tick(node);
     status_look(node);
     clock_timer_start(node->io->clock, &node->tick, NODE_TICK_US);
 }
@@ -94,6 +95,10 @@ static enum grid_err open_groups(struct node *node, char **ret_note)
 {
     const struct node_settings *settings = node->settings;
     struct peer_address members[NODES_MAX];
+    uint32_t services[SERVICES_MAX];
+    size_t services_count = node->services != NULL ? node->services->count : 0;
+    for (size_t i = 0; i < services_count; i++)
+        services[i] = node->services->services[i]->number;
     for (size_t i = 0; i < settings->members_count; i++) {
         members[i].id = settings->members[i].id;
         memcpy(members[i].address, settings->members[i].peer_address, sizeof members[i].address);
@@ -104,6 +109,7 @@ static enum grid_err open_groups(struct node *node, char **ret_note)
                               .members = members, .members_count = settings->members_count,
                               .cluster_uuid = node->identity.cluster_uuid, .incarnation = node->identity.incarnation, .manifest = node->manifest,
                               .log_owner = node->identity.owner, .features = node->features | levels_features(node),
+                              .services = services, .services_count = services_count,
                               .compression = node->compression, .packed_bytes_min = settings->packed_bytes_min, .version = GRIDIRON_VERSION,
                               .groups = settings->partitions, .sync = settings->sync,
                               .election_timeout_ms = settings->election_timeout_ms, .heartbeat_ms = settings->heartbeat_ms,
@@ -267,7 +273,7 @@ enum grid_err node_open(const struct node_options *options, struct node **ret_no
     node->opened_us = clock_now_us(node->io->clock);
     node->compression = compression_of(options->settings);
     node->clients.packed.bytes_min = options->settings->packed_bytes_min;
-    node->features = node->compression == COMPRESS_OFF ? 0 : CLIENT_FEATURES;
+    node->features = CLIENT_FEATURES & ~(node->compression == COMPRESS_OFF ? feature_bit(FEATURE_LZ4) : 0);
     node->tick = (struct timer){.fire = on_tick, .context = node};
     node->leaders_changed = (struct deferred){.run = refresh_map, .context = node};
     prng_init(&node->prng, entropy_u64(node->io->entropy));

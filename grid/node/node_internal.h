@@ -10,9 +10,10 @@
 #include "grid/node/report/map_series.h"
 #include "grid/cluster/partition_map.h"
 
-enum { NODE_TICK_US = 50 * 1000, DIGEST_EVERY_TICKS = 20, SWEEP_EVERY_TICKS = 20, SWEEP_MS = 1000 };
+enum { SERVICES_WHY_BYTES = 200, NODE_TICK_US = 50 * 1000, DIGEST_EVERY_TICKS = 20, SWEEP_EVERY_TICKS = 20, SWEEP_MS = 1000 };
 
 struct client;
+struct service;
 
 enum client_refusal { CLIENT_REFUSED_LIMIT, CLIENT_REFUSED_ADDRESS, CLIENT_REFUSED_IDLE, CLIENT_REFUSED_GREETING, CLIENT_REFUSED_SLOW,
                       CLIENT_REFUSED_MEMORY, CLIENT_REFUSED_VERSION, CLIENT_REFUSALS };
@@ -123,6 +124,8 @@ struct node {
     struct time_exchange times;
     struct levels levels;
     struct report report;
+    bool services_waiting;             /* said that one waits to be registered */
+    char services_note[320];           /* why a command is refused; until the next one */
     struct buffer scratch;             /* links: bodies being built */
     struct arena arena;                /* links: decoding */
 };
@@ -188,6 +191,14 @@ bool levels_admit(void *context, uint32_t partition, uint64_t index, struct byte
 /* services.c */
 /* Those that a new partition of this level has; returns how many. */
 size_t services_genesis(const struct node *node, uint32_t level, uint32_t ret_numbers[SERVICES_MAX]);
+/* At every tick: the partitions that this node leads register what they may. */
+void services_tick(struct node *node);
+/* Whether the leader may register a service of its program in the partition; if not, why and what to do, in SERVICES_WHY_BYTES. */
+bool services_may_register(const struct node *node, uint32_t number, const struct service *service, char *ret_why);
+/* Whether the leader may propose a client's command to this service; the note is good until the next call. */
+enum grid_err services_check(struct node *node, uint32_t partition, uint32_t number, const char **ret_note);
+/* Messages to a service that is registered in their source wait until their destination has it too. */
+bool services_allow(const struct node *node, const struct deliver_command *deliver, struct node_id from);
 /* The first service that a sound entry needs and this program does not have; 0: it has all. */
 uint32_t services_missing(const struct node *node, struct bytes entry);
 

@@ -1,11 +1,44 @@
-/* Which services the partitions have: their logs name them (ADR 0022). */
+/* Which services the partitions have: their logs name them (ADR 0022). A leader registers a service of its program once every
+ * member is linked and says that its program has it, too. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
 #include "grid/base/arena.h"
 #include "grid/base/check.h"
 #include "grid/node/node_internal.h"
 #include "grid/partition/entry.h"
 #include "services/registry.h"
 
+static bool is_among(const uint32_t *numbers, size_t count, uint32_t number)
+{
+    for (size_t i = 0; i < count; i++)
+        if (numbers[i] == number)
+            return true;
+    return false;
+}
+
+/* A member that says nothing of services is of a version that had these. */
+static bool member_has(const struct node *node, struct node_id member, uint32_t number)
+{
+    const uint32_t *numbers;
+    size_t count;
+    if (!peers_services(node->peers, member, &numbers, &count))
+        return number <= SERVICES_IMPLIED;
+    return is_among(numbers, count, number);
+}
+
 /* ---- a new partition */
+
+static bool linked_have(const struct node *node, uint32_t number)
+{
+    for (size_t i = 0; i < node->settings->members_count; i++) {
+        struct node_id member = node->settings->members[i].id;
+        if (!node_id_equal(member, node->settings->self) && peers_up(node->peers, member) && !member_has(node, member, number))
+            return false;
+    }
+    return true;
+}
 
 size_t services_genesis(const struct node *node, uint32_t level, uint32_t ret_numbers[SERVICES_MAX])
 {
@@ -13,15 +46,148 @@ size_t services_genesis(const struct node *node, uint32_t level, uint32_t ret_nu
     if (level < LEVEL_OF_SERVICES)
         return 0;
     for (size_t i = 0; node->services != NULL && i < node->services->count; i++)
-        ret_numbers[count++] = node->services->services[i]->number;
+        if (linked_have(node, node->services->services[i]->number))
+            ret_numbers[count++] = node->services->services[i]->number;
     if (count == 0)
         ret_numbers[count++] = SERVICE_NONE; /* an empty list would be that of level 1 */
     return count;
 }
 
+/* ---- registering one later */
+
+static void say(char *ret_why, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void say(char *ret_why, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(ret_why, SERVICES_WHY_BYTES, format, arguments);
+    va_end(arguments);
+}
+
+static bool members_have(const struct node *node, const struct service *service, char *ret_why)
+{
+    for (size_t i = 0; i < node->settings->members_count; i++) {
+        struct node_id member = node->settings->members[i].id;
+        if (node_id_equal(member, node->settings->self))
+            continue;
+        if (!peers_up(node->peers, member)) {
+            say(ret_why, "node %" PRIu32 " is not linked, so the services of its program are unknown: start it first", member.value);
+            return false;
+        }
+        if (!member_has(node, member, service->number)) {
+            say(ret_why, "the program of node %" PRIu32 " does not have service %" PRIu32 " (%s): upgrade it first", member.value, service->number,
+                service->name);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool services_may_register(const struct node *node, uint32_t number, const struct service *service, char *ret_why)
+{
+    const struct partition *partition = replica_partition(node->replicas[number]);
+    uint32_t level = partition_level(partition);
+    enum grid_err err = GRID_ERR_OK;
+    if (level < LEVEL_OF_SERVICES) {
+        say(ret_why, "partition %" PRIu32 " is at level %" PRIu32 ", services are registered at level %d: raise it with gridctl level raise", number,
+            level, LEVEL_OF_SERVICES);
+        return false;
+    }
+    if (!members_have(node, service, ret_why))
+        return false;
+    err = partition_service_fits(partition, service);
+    if (err == GRID_ERR_TOO_LARGE)
+        say(ret_why, "partition %" PRIu32 " has no room for the maps of service %" PRIu32 " (%s): drop maps with gridctl map drop", number,
+            service->number, service->name);
+    else if (err != GRID_ERR_OK)
+        say(ret_why, "partition %" PRIu32 " cannot have service %" PRIu32 " (%s): a map has the name of one of its maps", number, service->number,
+            service->name);
+    return err == GRID_ERR_OK;
+}
+
+/* What may be registered; the others wait for the tick at which it may. */
+static void register_in(struct node *node, uint32_t number)
+{
+    const struct partition *partition = replica_partition(node->replicas[number]);
+    uint32_t numbers[SERVICES_MAX];
+    char why[SERVICES_WHY_BYTES];
+    struct genesis_command genesis;
+    size_t count = 0;
+    if (!partition_genesis(partition, &genesis))
+        return;
+    for (size_t i = 0; i < node->services->count; i++) {
+        const struct service *service = node->services->services[i];
+        if (partition_has_service(partition, service))
+            continue;
+        if (services_may_register(node, number, service, why)) {
+            numbers[count++] = service->number;
+        } else if (!node->services_waiting) {
+            LOG_INFO(node->logger, "node", "service %" PRIu32 " (%s) waits to be registered: %s", service->number, service->name, why);
+            node->services_waiting = true;
+        }
+    }
+    if (count > 0)
+        replica_register(node->replicas[number], numbers, count);
+}
+
+void services_tick(struct node *node)
+{
+    uint32_t whole = 0;
+    for (uint32_t i = 0; node->services != NULL && i < node->partitions; i++) {
+        if (partition_services(replica_partition(node->replicas[i])) == node->services->count)
+            whole++;
+        else if (replica_leads(node->replicas[i]))
+            register_in(node, i);
+    }
+    if (node->services_waiting && whole == node->partitions) {
+        LOG_INFO(node->logger, "node", "all services of this program are registered in all partitions");
+        node->services_waiting = false;
+    }
+}
+
+/* ---- at the door */
+
+enum grid_err services_check(struct node *node, uint32_t partition, uint32_t number, const char **ret_note)
+{
+    const struct replica *replica = node->replicas[partition];
+    const struct service *service = registry_find(node->services, number);
+    char why[SERVICES_WHY_BYTES];
+    if (service != NULL && partition_has_service(replica_partition(replica), service))
+        return GRID_ERR_OK;
+    if (!replica_leads(replica))
+        return GRID_ERR_OK; /* refers to the leader, which knows more */
+    *ret_note = node->services_note;
+    if (service == NULL) {
+        snprintf(node->services_note, sizeof node->services_note, "service: the program of node %" PRIu32 " does not have service %" PRIu32
+                 ": upgrade it, or correct the number", node->settings->self.value, number);
+        return GRID_ERR_NOT_SUPPORTED;
+    }
+    if (services_may_register(node, partition, service, why)) {
+        snprintf(node->services_note, sizeof node->services_note, "service: partition %" PRIu32 " is about to register service %" PRIu32
+                 " (%s): try again in a moment", partition, number, service->name);
+        return GRID_ERR_BUSY;
+    }
+    snprintf(node->services_note, sizeof node->services_note, "service: partition %" PRIu32 " does not have service %" PRIu32 " (%s) yet: %s",
+             partition, number, service->name, why);
+    return GRID_ERR_NOT_SUPPORTED;
+}
+
+bool services_allow(const struct node *node, const struct deliver_command *deliver, struct node_id from)
+{
+    const struct partition *partition = replica_partition(node->replicas[deliver->destination]);
+    bool own = node_id_equal(from, node->settings->self);
+    for (size_t i = 0; i < deliver->messages_count; i++) {
+        uint32_t number = deliver->messages[i].command.service;
+        const struct service *service = registry_find(node->services, number);
+        if (service != NULL ? !partition_has_service(partition, service) : !own && member_has(node, from, number))
+            return false;
+    }
+    return true;
+}
+
 /* ---- an entry that names services */
 
-static uint32_t missing_of_list(const struct node *node, const uint32_t *numbers, size_t count)
+static uint32_t missing_of(const struct node *node, const uint32_t *numbers, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (numbers[i] != SERVICE_NONE && registry_find(node->services, numbers[i]) == NULL)
@@ -29,12 +195,16 @@ static uint32_t missing_of_list(const struct node *node, const uint32_t *numbers
     return 0;
 }
 
-static uint32_t missing_of_genesis(const struct node *node, const struct genesis_command *genesis)
+static uint32_t missing_of_command(const struct node *node, const struct command *command)
 {
-    for (uint32_t number = 1; genesis->services_count == 0 && number <= SERVICES_IMPLIED; number++)
+    if (command->kind == COMMAND_REGISTER)
+        return missing_of(node, command->registers.services, command->registers.count);
+    if (command->kind != COMMAND_GENESIS)
+        return 0;
+    for (uint32_t number = 1; command->genesis.services_count == 0 && number <= SERVICES_IMPLIED; number++)
         if (registry_find(node->services, number) == NULL)
             return number;
-    return missing_of_list(node, genesis->services, genesis->services_count);
+    return missing_of(node, command->genesis.services, command->genesis.services_count);
 }
 
 uint32_t services_missing(const struct node *node, struct bytes entry)
@@ -50,8 +220,8 @@ uint32_t services_missing(const struct node *node, struct bytes entry)
     arena_init(&arena, 1024);
     while (missing == 0 && entry_next(&commands, &encoded)) {
         arena_reset(&arena);
-        if (command_decode(encoded, &arena, &command) == GRID_ERR_OK && command.kind == COMMAND_GENESIS)
-            missing = missing_of_genesis(node, &command.genesis);
+        if (command_decode(encoded, &arena, &command) == GRID_ERR_OK)
+            missing = missing_of_command(node, &command);
     }
     arena_close(&arena);
     return missing;

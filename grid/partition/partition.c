@@ -118,6 +118,9 @@ static void apply_internal(struct partition *partition, const struct command *co
     case COMMAND_DELIVER: event_pipeline_deliver(partition, &command->deliver, response); return;
     case COMMAND_ACKNOWLEDGE: event_pipeline_acknowledge(partition, &command->acknowledge, response); return;
     case COMMAND_ACTIVITY_RESULT: event_pipeline_activity_result(partition, &command->activity_result, response); return;
+    case COMMAND_REGISTER:
+        event_services_register(partition, command->registers.services, command->registers.count, response);
+        return;
     case COMMAND_TICK:
         sessions_expire(partition->sessions, partition->log_time_ms, TICK_TIMERS_MAX);
         idempotency_expire(partition->idempotency, partition->log_time_ms, TICK_EXPIRATIONS_MAX);
@@ -483,6 +486,24 @@ bool partition_activity_next(const struct partition *partition, uint64_t after, 
 const struct partition_counts *partition_counts(const struct partition *partition)
 {
     return &partition->counts;
+}
+
+bool partition_has_service(const struct partition *partition, const struct service *service)
+{
+    return event_services_has(partition->pipeline, service);
+}
+
+size_t partition_services(const struct partition *partition)
+{
+    return event_services_count(partition->pipeline);
+}
+
+enum grid_err partition_service_fits(const struct partition *partition, const struct service *service)
+{
+    REQUIRE(!partition->scratch->applying);
+    enum grid_err err = partition->born ? event_services_fits(partition, service) : GRID_ERR_UNAVAILABLE;
+    arena_reset(&partition->scratch->arena);
+    return err;
 }
 
 int64_t partition_metric(const struct partition *partition, const struct service *service, size_t metric)

@@ -110,6 +110,13 @@ const struct partition_counts *partition_counts(const struct partition *partitio
 
 struct service;
 struct service_notice;
+/* Services that the partition's log has registered (ADR 0022): whether one of the program's is among them; how many are. */
+bool partition_has_service(const struct partition *partition, const struct service *service);
+size_t partition_services(const struct partition *partition);
+/* Whether it could be registered: OK, TOO_LARGE: no room for its maps, ALREADY_EXISTS: a map has the name of one, UNAVAILABLE:
+ * before the first entry. Not while an entry is applied. */
+enum grid_err partition_service_fits(const struct partition *partition, const struct service *service);
+
 /* Sum of what a service has counted in its metric number `metric` (services/service.h), over all labels: of a gauge its
  * level, of a histogram the count. Since the first entry, likewise equal on all replicas. */
 int64_t partition_metric(const struct partition *partition, const struct service *service, size_t metric);

@@ -71,6 +71,9 @@ static const struct field genesis_fields[] = {[1] = L1, [2] = L1, [3] = {.since 
                                               [6] = L1, [7] = {.since = 1, .names_level = true}, [8] = L2 /* services */};
 SHAPE(genesis_shape, "Genesis", genesis_fields);
 
+static const struct field register_fields[] = {[1] = L2};
+SHAPE(register_shape, "RegisterService", register_fields);
+
 static const struct field reply_fields[] = {[1] = L1, [2] = L1, [3] = L1, [4] = L1};
 SHAPE(reply_shape, "ReplyTo", reply_fields);
 
@@ -106,6 +109,7 @@ static const struct field command_fields[] = {
     [COMMAND_ACKNOWLEDGE] = {.since = 1, .nested = &acknowledge_shape},
     [COMMAND_ACTIVITY_RESULT] = {.since = 1, .nested = &result_shape},
     [COMMAND_TICK] = {.since = 1, .nested = &tick_shape},
+    [COMMAND_REGISTER] = {.since = 2, .names_services = true, .nested = &register_shape},
 };
 SHAPE(command_shape, "Command", command_fields);
 

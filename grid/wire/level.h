@@ -7,7 +7,7 @@
  * in a release.
  *
  *     level 1   version 0.1.0
- *     level 2   services of Genesis; MapDrop; act_as of commands, principal of messages between partitions and of events
+ *     level 2   services of Genesis, RegisterService; MapDrop; act_as of commands, principal of messages between partitions and of events
  *
  * Threads: none. Time: none. Reads only, without allocation. */
 #ifndef GRID_WIRE_LEVEL_H

@@ -33,7 +33,8 @@ struct version_text version_text_of(struct version_range range);
 /* Features by their bit. Names are on the wire and never reused. */
 #define WIRE_FEATURES(X) \
     X(FEATURE_LZ4, "lz4") /* bodies of frames may be packed (FRAME_FLAG_LZ4) */ \
-    X(FEATURE_LEVEL_2, "level-2") /* the node applies entries up to feature level 2 (grid/wire/level.h) */
+    X(FEATURE_LEVEL_2, "level-2") /* the node applies entries up to feature level 2 (grid/wire/level.h) */ \
+    X(FEATURE_SERVICES, "services") /* nodes: the hello lists the services of the program. Clients: a status lists those of the partitions */
 
 enum wire_feature {
 #define FEATURE_BIT_(bit, name) bit,
@@ -46,7 +47,7 @@ enum wire_feature {
 static inline bool feature_in(uint64_t set, enum wire_feature feature) { return (set >> feature & 1) != 0; }
 static inline uint64_t feature_bit(enum wire_feature feature) { return UINT64_C(1) << feature; }
 /* Those that connections of clients can have. */
-#define CLIENT_FEATURES (feature_bit(FEATURE_LZ4))
+#define CLIENT_FEATURES (feature_bit(FEATURE_LZ4) | feature_bit(FEATURE_SERVICES))
 /* All features that this program has. */
 uint64_t features_all(void);
 /* The known ones among the names; the others are skipped. */

@@ -281,6 +281,8 @@ static enum grid_err open_peers(struct group_set *set, const struct group_set_op
         .incarnation = options->incarnation,
         .partitions = options->groups,
         .features = options->features,
+        .services = options->services,
+        .services_count = options->services_count,
         .compression = options->compression,
         .packed_bytes_min = options->packed_bytes_min,
         .version = options->version,

@@ -412,6 +412,9 @@ enum grid_err peers_open(const struct peers_options *options, struct peers **ret
     peers->incarnation = options->incarnation;
     peers->partitions = options->partitions;
     peers->features = options->features;
+    REQUIRE(options->services_count <= SERVICES_MAX);
+    peers->services = memory_copy(options->services, options->services_count * sizeof *options->services);
+    peers->services_count = options->services_count;
     peers->compression = options->compression;
     peers->packed.bytes_min = options->packed_bytes_min;
     snprintf(peers->version, sizeof peers->version, "%s", options->version != NULL ? options->version : "");
@@ -474,6 +477,7 @@ void peers_close(struct peers *peers)
         clock_timer_stop(clock, &peers->members[i].retry_timer);
     buffer_close(&peers->plain);
     memory_free(peers->members);
+    memory_free(peers->services);
     memory_free(peers->listen_address);
     memory_free(peers);
 }

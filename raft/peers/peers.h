@@ -39,6 +39,8 @@ struct peers_options {
     uint64_t incarnation;                  /* of this node's data directory */
     uint32_t partitions;
     uint64_t features;                     /* that this node has */
+    const uint32_t *services;              /* numbers of those that this node's program has; copied, at most SERVICES_MAX */
+    size_t services_count;
     enum compress_mode compression;
     uint32_t packed_bytes_min;             /* 0: the usual bound */
     const char *version;                   /* of the program, for people; copied; NULL: not said */
@@ -89,6 +91,9 @@ bool peers_feature(const struct peers *peers, struct node_id peer, enum wire_fea
 /* Of the peer's data directory, and its program's version, as it said when its link came up last; 0 and "": never. */
 uint64_t peers_incarnation(const struct peers *peers, struct node_id peer);
 const char *peers_version(const struct peers *peers, struct node_id peer);
+/* Numbers of the services of the peer's program, as it said when its link came up last. False: it said none on the link that is
+ * up (it does not have the feature), or there is no link. Borrowed until the next event. */
+bool peers_services(const struct peers *peers, struct node_id peer, const uint32_t **ret_numbers, size_t *ret_count);
 /* Buffer to append whole frames for a peer, or NULL when the link is down. Borrowed until the caller's callback returns. */
 struct buffer *peers_output(struct peers *peers, struct node_id peer);
 /* frame_end for what peers_output gave; packs the body where the link does. */

@@ -41,7 +41,8 @@ void peers_hello_send(struct wire *wire)
         .protocols = PEER_PROTOCOLS, .node = peers->self, .cluster_uuid = uuid_bytes(&peers->cluster_uuid),
         .incarnation = peers->incarnation, .features = features, .features_count = features_names(peers->features, features),
         .partitions = peers->partitions, .version = bytes_of_text(peers->version),
-        .known = buffer_bytes(&known), .lost = lost, .members = ids, .members_count = member_ids(peers, ids)};
+        .known = buffer_bytes(&known), .lost = lost, .members = ids, .members_count = member_ids(peers, ids),
+        .services = peers->services, .services_count = peers->services_count};
     struct buffer *out = conn_output(peers->io->transport, wire->conn);
     size_t mark = frame_begin(out, FRAME_PEER_HELLO, FRAME_PARTITION_NONE, 0);
     peer_hello_encode(&hello, out);
@@ -58,6 +59,14 @@ static void keep_version(struct bytes version, char ret_version[PEER_VERSION_BYT
     for (size_t i = 0; i < size; i++)
         ret_version[i] = version.data[i] > ' ' && version.data[i] <= '~' ? (char)version.data[i] : '?';
     ret_version[size] = 0;
+}
+
+static void keep_services(const struct message_peer_hello *hello, struct peer_said *said)
+{
+    HOLDS(hello->services_count <= SERVICES_MAX);
+    if (hello->services_count > 0)
+        memcpy(said->services, hello->services, hello->services_count * sizeof *said->services);
+    said->services_count = hello->services_count;
 }
 
 static const char *ids_text(const uint32_t *ids, size_t count, char text[128])
@@ -182,6 +191,7 @@ static bool take_fields(const struct wire *wire, const struct message_peer_hello
     verdict->member = peers_find(peers, hello->node);
     verdict->said.incarnation = hello->incarnation;
     verdict->said.features = features_of_names(hello->features, hello->features_count) & peers->features;
+    keep_services(hello, &verdict->said);
     keep_version(hello->version, verdict->said.version);
     if (!version_negotiate(PEER_PROTOCOLS, hello->protocols, &verdict->said.protocol)) {
         refuse_version(peers, hello->protocols, verdict);

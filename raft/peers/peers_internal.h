@@ -2,6 +2,7 @@
 #ifndef RAFT_PEERS_PEERS_INTERNAL_H
 #define RAFT_PEERS_PEERS_INTERNAL_H
 
+#include "grid/base/limits.h"
 #include "grid/base/prng.h"
 #include "raft/peers/peers.h"
 #include "raft/peers/peers_pulse.h"
@@ -27,6 +28,8 @@ enum peer_refusal {
 
 /* What the other end said of itself in its last good hello. */
 struct peer_said {
+    uint32_t services[SERVICES_MAX];     /* with FEATURE_SERVICES */
+    size_t services_count;
     uint64_t incarnation;                /* 0: never heard */
     uint32_t protocol;                   /* in use on the link */
     uint64_t features;                /* in use: both ends have them */
@@ -75,6 +78,8 @@ struct peers {
     uint64_t incarnation;
     uint32_t partitions;
     uint64_t features;
+    uint32_t *services;                  /* of this node's program */
+    size_t services_count;
     enum compress_mode compression;
     struct packer_counts packed;
     struct buffer plain;                 /* a body that came packed, for the length of its handler */

@@ -21,6 +21,16 @@ bool peers_feature(const struct peers *peers, struct node_id peer, enum wire_fea
     return member != NULL && member->up != NULL && feature_in(member->said.features, feature);
 }
 
+bool peers_services(const struct peers *peers, struct node_id peer, const uint32_t **ret_numbers, size_t *ret_count)
+{
+    if (!peers_feature(peers, peer, FEATURE_SERVICES))
+        return false;
+    const struct peer_said *said = &peers_find(peers, peer)->said;
+    *ret_numbers = said->services;
+    *ret_count = said->services_count;
+    return true;
+}
+
 uint64_t peers_incarnation(const struct peers *peers, struct node_id peer)
 {
     const struct member *member = peers_find(peers, peer);

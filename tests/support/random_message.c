@@ -94,7 +94,7 @@ static void random_peer_hello(struct prng *prng, struct arena *arena, struct buf
         .incarnation = random_u64(prng), .features = features, .features_count = (size_t)prng_range(prng, 0, 3),
         .partitions = random_u32(prng), .version = random_text(prng, arena),
         .known = random_text(prng, arena), .lost = random_u32(prng), .members = members,
-        .members_count = (size_t)prng_range(prng, 0, 3)};
+        .members_count = (size_t)prng_range(prng, 0, 3), .services = members, .services_count = (size_t)prng_range(prng, 0, 3)};
     peer_hello_encode(&hello, out);
 }
 
@@ -183,17 +183,22 @@ static struct deliver_command some_deliver(struct prng *prng, struct arena *aren
     return deliver;
 }
 
+static const uint32_t *some_services(struct prng *prng, struct arena *arena, size_t *ret_count)
+{
+    uint32_t *services = arena_alloc(arena, 3 * sizeof *services);
+    *ret_count = (size_t)prng_range(prng, 0, 3);
+    for (size_t i = 0; i < *ret_count; i++)
+        services[i] = random_u32(prng);
+    return services;
+}
+
 static struct genesis_command some_genesis(struct prng *prng, struct arena *arena)
 {
     struct genesis_command genesis = {.cluster = random_text(prng, arena), .partitions = random_u32(prng),
                                       .table_seed = random_u64(prng), .settings_digest = random_u64(prng), .cluster_uuid = random_bytes(prng, arena),
                                       .level = half(prng) ? 0 : (uint32_t)prng_range(prng, LEVEL_FIRST, LEVEL_LAST)};
     genesis.members = random_members(prng, arena, &genesis.members_count);
-    genesis.services_count = prng_range(prng, 0, 3);
-    uint32_t *services = arena_alloc(arena, 3 * sizeof *services);
-    for (size_t i = 0; i < genesis.services_count; i++)
-        services[i] = random_u32(prng);
-    genesis.services = services;
+    genesis.services = some_services(prng, arena, &genesis.services_count);
     return genesis;
 }
 
@@ -239,7 +244,7 @@ static void random_command(struct prng *prng, struct arena *arena, struct buffer
     static const enum command_kind kinds[] = {COMMAND_OPEN_SESSION, COMMAND_CLOSE_SESSION, COMMAND_MAP,
                                               COMMAND_SERVICE, COMMAND_GENESIS, COMMAND_DELIVER,
                                               COMMAND_ACKNOWLEDGE, COMMAND_ACTIVITY_RESULT, COMMAND_TICK,
-                                              COMMAND_BATCH, COMMAND_CLEAR, COMMAND_CONFIGURE, COMMAND_DROP, COMMAND_RAISE_LEVEL};
+                                              COMMAND_BATCH, COMMAND_CLEAR, COMMAND_CONFIGURE, COMMAND_DROP, COMMAND_RAISE_LEVEL, COMMAND_REGISTER};
     struct command command = {.session = random_u64(prng), .sequence = random_u64(prng),
                               .acknowledged_below = random_u64(prng),
                               .idempotency = some_idempotency(prng, arena),
@@ -266,6 +271,7 @@ static void random_command(struct prng *prng, struct arena *arena, struct buffer
         command.activity_result = (struct activity_result_command){
             random_u64(prng), random_u32(prng), random_text(prng, arena), random_text(prng, arena)};
         break;
+    case COMMAND_REGISTER: command.registers.services = some_services(prng, arena, &command.registers.count); break;
     case COMMAND_CLOSE_SESSION:
     case COMMAND_TICK:
     default: break;

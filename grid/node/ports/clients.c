@@ -207,10 +207,8 @@ static bool on_command(struct client *client, const struct frame *frame)
     enum grid_err err = levels_check(node, frame->partition, &command, frame->body, &note);
     if (err == GRID_ERR_OK)
         err = message_check_command(&command, &note);
-    if (err == GRID_ERR_OK && command.kind == COMMAND_SERVICE && registry_find(node->services, command.service.service) == NULL) {
-        err = GRID_ERR_NOT_SUPPORTED;
-        note = "service: unknown number";
-    }
+    if (err == GRID_ERR_OK && command.kind == COMMAND_SERVICE)
+        err = services_check(node, frame->partition, command.service.service, &note);
     if (err == GRID_ERR_OK && command_misrouted(node, frame, &command)) {
         err = GRID_ERR_INVALID;
         note = "partition: it does not own the key's affinity";

@@ -30,7 +30,7 @@ static void deliver(struct node *node, struct bytes body, const struct deliver_c
     struct replica *replica = node->replicas[command->destination];
     uint32_t known = partition_inbox_incarnation(replica_partition(replica), command->source);
     if (command->incarnation >= known) {
-        if (levels_allow(node, command->destination, body))
+        if (levels_allow(node, command->destination, body) && services_allow(node, command, from))
             replica_messages(replica, body, command, from);
         return;
     }

@@ -32,6 +32,9 @@ static void answered(void *context, uint32_t ordinal, struct bytes response)
     case WAITER_TICK:
         replica->tick_proposed = false;
         break;
+    case WAITER_REGISTER:
+        replica->register_proposed = false;
+        break;
     case WAITER_NONE:
         break;
     }
@@ -127,7 +130,7 @@ static void lead_when_time_is_known(struct replica *replica)
         !log_time_lead(&replica->log_time, partition_log_time_ms(partition), partition_wall_time_ms(partition), &now))
         return;
     replica->leads = true;
-    replica->genesis_proposed = replica->tick_proposed = false;
+    replica->genesis_proposed = replica->tick_proposed = replica->register_proposed = false;
     replica->outbox_seen = 0;         /* the first flush looks at everything (R10) */
     replica->activity_seen = 0;
     replica_schedule(replica);

@@ -22,7 +22,7 @@ struct replica;
 
 /* Who waits for the answer of a command or a read. Plain value; the receiver checks that it still exists. */
 struct waiter {
-    enum waiter_kind { WAITER_NONE, WAITER_CLIENT, WAITER_LINK, WAITER_ACTIVITY, WAITER_TICK } kind;
+    enum waiter_kind { WAITER_NONE, WAITER_CLIENT, WAITER_LINK, WAITER_ACTIVITY, WAITER_TICK, WAITER_REGISTER } kind;
     bool is_read;                      /* client: may be asked again without harm */
     uint32_t slot;                     /* client: slot; link: node that sent */
     uint32_t source;                   /* link: source partition */
@@ -89,6 +89,8 @@ void replica_messages(struct replica *replica, struct bytes command, const struc
 void replica_messages_answer(struct replica *replica, uint32_t destination, uint64_t applied, bool gap);
 /* A link came up or some leader changed: unapplied messages are sent again. */
 void replica_rewind(struct replica *replica);
+/* Proposes that the led partition has these services from there on, unless such a proposal is under way. */
+void replica_register(struct replica *replica, const uint32_t *numbers, size_t count);
 /* Called by the node every TICK_MS: timers, resends, lonely acknowledgements. */
 void replica_tick(struct replica *replica);
 

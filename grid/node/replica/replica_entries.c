@@ -49,7 +49,7 @@ void replica_propose(struct replica *replica)
         replica_answer_full(replica, &proposal->waiters[i], &fullness);
     if (err != GRID_ERR_LOG_FULL)
         replica_answer_all(replica, proposal->waiters, proposal->count, err == GRID_ERR_BUSY ? GRID_ERR_NOT_LEADER : err);
-    replica->tick_proposed = false;
+    replica->tick_proposed = replica->register_proposed = false;
     inflows_clear(&replica->inflows);
     outbox_sender_repeat_acks(&replica->sender, replica_now_us(replica));
     replica->refused = true;
@@ -92,6 +92,15 @@ void replica_pack_genesis(struct replica *replica)
     replica_pack(replica, buffer_bytes(&encoded), 0, &(struct waiter){.kind = WAITER_NONE});
     buffer_close(&encoded);
     replica->genesis_proposed = true;
+}
+
+void replica_register(struct replica *replica, const uint32_t *numbers, size_t count)
+{
+    REQUIRE(replica->leads && count > 0);
+    if (replica->register_proposed)
+        return;
+    replica->register_proposed = true;
+    replica_pack_own(replica, &(struct command){.kind = COMMAND_REGISTER, .registers = {numbers, count}}, WAITER_REGISTER, 0);
 }
 
 void replica_entries_resign(struct replica *replica)

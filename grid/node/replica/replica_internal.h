@@ -50,7 +50,7 @@ struct replica {
     struct group_machine machine;
     struct partition *partition;
     bool ready;                        /* leader with everything applied that is in the log; leads: and serving */
-    bool leads, genesis_checked, genesis_proposed, tick_proposed, activities_left;
+    bool leads, genesis_checked, genesis_proposed, tick_proposed, register_proposed, activities_left;
     bool refused;                      /* an entry was not taken into the log: what it carried is asked for again at the tick */
     uint64_t leaderless_since_us;      /* 0: a leader is known */
     uint64_t terms_led[TERMS_KEPT];    /* by term modulo TERMS_KEPT: what was proposed in them was proposed here */

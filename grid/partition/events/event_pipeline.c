@@ -39,10 +39,10 @@ void event_pipeline_close(struct event_pipeline *pipeline)
     memory_free(pipeline);
 }
 
-/* The map ids are left out: they only remember what the maps know. */
+/* The map ids are left out: they only remember what the maps know. The order of services is that of their numbers. */
 uint64_t event_pipeline_digest(const struct event_pipeline *pipeline)
 {
-    return retention_digest(pipeline->completions) * 31 + retention_digest(pipeline->parts);
+    return (retention_digest(pipeline->completions) * 31 + retention_digest(pipeline->parts)) * 31 + pipeline->registered_digest;
 }
 
 int64_t *event_pipeline_sums(const struct event_pipeline *pipeline, const struct service *service)

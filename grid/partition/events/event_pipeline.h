@@ -33,6 +33,14 @@ struct event_pipeline *event_pipeline_open(const struct service_registry *servic
 /* Registers the services that the partition's first entry names, and numbers their maps, in that order,
  * before clients could use up the numbers. */
 void event_services_born(struct partition *partition);
+/* Registers more of them, and numbers their maps (ADR 0022). The answer counts the new ones; TOO_LARGE: no room for their maps;
+ * ALREADY_EXISTS: a map has the name of one; INVALID: the partition is of a level before there was such a command. */
+void event_services_register(struct partition *partition, const uint32_t *numbers, size_t count, struct response *response);
+/* Whether it would be: OK, also for one that is registered; else as above. */
+enum grid_err event_services_fits(const struct partition *partition, const struct service *service);
+/* Whether the partition has this service of its program, and how many it has. */
+bool event_services_has(const struct event_pipeline *pipeline, const struct service *service);
+size_t event_services_count(const struct event_pipeline *pipeline);
 void event_pipeline_close(struct event_pipeline *pipeline);
 uint64_t event_pipeline_digest(const struct event_pipeline *pipeline);
 /* Sums of what a service counted, by number of its metric. */

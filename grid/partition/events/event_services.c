@@ -3,50 +3,112 @@
 #include "grid/partition/events/events_internal.h"
 #include "grid/wire/level.h"
 
-static struct map_id number_map(struct partition *partition, const char *name)
+/* ---- maps */
+
+/* NULL: the service has no such map. */
+static const char *map_name(const struct partition *partition, const struct service *service, uint32_t which)
 {
-    struct map_id id;
-    enum grid_err err = maps_ensure(partition->maps, bytes_of_text(name), &id);
-    HOLDS(err == GRID_ERR_OK);
-    return id;
+    static const char *const suffixes[] = {
+        [MAP_EVENTS] = ".events", [MAP_VIEW] = ".view", [MAP_COMPLETIONS] = ".completions"};
+    return which == MAP_PARTS ? service->part_map : arena_format(&partition->scratch->arena, "%s%s", service->name, suffixes[which]);
 }
 
 static void number_maps(struct partition *partition, size_t place)
 {
-    static const char *const suffixes[] = {
-        [MAP_EVENTS] = ".events", [MAP_VIEW] = ".view", [MAP_COMPLETIONS] = ".completions"};
     const struct service *service = partition->pipeline->services->services[place];
     struct map_id *ids = partition->pipeline->map_ids[place];
-    for (uint32_t which = 0; which < MAP_PARTS; which++)
-        ids[which] = number_map(partition, arena_format(&partition->scratch->arena, "%s%s", service->name, suffixes[which]));
-    if (service->part_map != NULL)
-        ids[MAP_PARTS] = number_map(partition, service->part_map);
+    for (uint32_t which = 0; which < MAPS_PER_SERVICE; which++) {
+        const char *name = map_name(partition, service, which);
+        if (name != NULL)
+            HOLDS(maps_ensure(partition->maps, bytes_of_text(name), &ids[which]) == GRID_ERR_OK);
+    }
 }
 
-/* NULL: the program lacks it. A node stops before such an entry (grid/node/services.c). */
+/* OK, TOO_LARGE: no room for its maps, or ALREADY_EXISTS: a map has the name of one. */
+static enum grid_err fits(const struct partition *partition, const struct service *service)
+{
+    uint32_t needed = 0;
+    for (uint32_t which = 0; which < MAPS_PER_SERVICE; which++) {
+        const char *name = map_name(partition, service, which);
+        needed += name != NULL;
+        if (name != NULL && maps_find(partition->maps, bytes_of_text(name)).value != 0)
+            return GRID_ERR_ALREADY_EXISTS;
+    }
+    return needed <= maps_room(partition->maps) ? GRID_ERR_OK : GRID_ERR_TOO_LARGE;
+}
+
+/* ---- registering */
+
 static void enroll(struct partition *partition, const struct service *service)
 {
-    if (service == NULL)
+    struct event_pipeline *pipeline = partition->pipeline;
+    size_t place = registry_place(pipeline->services, service);
+    number_maps(partition, place);
+    pipeline->registered[place] = true;
+    pipeline->registered_count++;
+    pipeline->registered_digest = pipeline->registered_digest * 31 + service->number;
+}
+
+/* A program that lacks the service: a node stops before such an entry (grid/node/services.c). */
+static void enroll_number(struct partition *partition, uint32_t number, struct response *response)
+{
+    const struct service *service = registry_find(partition->services, number);
+    if (service == NULL || event_services_has(partition->pipeline, service))
         return;
-    size_t place = registry_place(partition->pipeline->services, service);
-    if (!partition->pipeline->registered[place])
-        number_maps(partition, place);
-    partition->pipeline->registered[place] = true;
+    enum grid_err err = fits(partition, service);
+    if (err == GRID_ERR_OK) {
+        enroll(partition, service);
+        response->count++;
+    } else {
+        response->err = err;
+        response->note = bytes_of_text(err == GRID_ERR_TOO_LARGE ? maps_full_note(partition->maps)
+                                                                 : "services: a map has the name of one of the new service's maps");
+    }
 }
 
 void event_services_born(struct partition *partition)
 {
     REQUIRE(partition->maps != NULL && maps_count(partition->maps) == 0);
-    const struct service_registry *services = partition->pipeline->services;
     const struct genesis_command *genesis = &partition->genesis_command;
+    struct response none = {0};
     for (uint32_t number = 1; genesis->services_count == 0 && number <= SERVICES_IMPLIED; number++)
-        enroll(partition, registry_find(services, number));
+        enroll_number(partition, number, &none);
     for (size_t i = 0; i < genesis->services_count; i++)
-        enroll(partition, registry_find(services, genesis->services[i]));
+        enroll_number(partition, genesis->services[i], &none);
 }
+
+void event_services_register(struct partition *partition, const uint32_t *numbers, size_t count, struct response *response)
+{
+    REQUIRE(partition != NULL && response != NULL);
+    if (partition->level < LEVEL_OF_SERVICES) {
+        response->err = GRID_ERR_INVALID;
+        response->note = bytes_of_text("services: registered at a level that has no such command");
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        enroll_number(partition, numbers[i], response);
+}
+
+enum grid_err event_services_fits(const struct partition *partition, const struct service *service)
+{
+    REQUIRE(partition->maps != NULL);
+    return event_services_has(partition->pipeline, service) ? GRID_ERR_OK : fits(partition, service);
+}
+
+/* ---- which there are */
 
 const struct service *event_services_find(const struct event_pipeline *pipeline, uint32_t number)
 {
     const struct service *service = registry_find(pipeline->services, number);
-    return service != NULL && pipeline->registered[registry_place(pipeline->services, service)] ? service : NULL;
+    return service != NULL && event_services_has(pipeline, service) ? service : NULL;
+}
+
+bool event_services_has(const struct event_pipeline *pipeline, const struct service *service)
+{
+    return pipeline->registered[registry_place(pipeline->services, service)];
+}
+
+size_t event_services_count(const struct event_pipeline *pipeline)
+{
+    return pipeline->registered_count;
 }

@@ -20,6 +20,8 @@ enum { MAP_EVENTS, MAP_VIEW, MAP_COMPLETIONS, MAP_PARTS, MAPS_PER_SERVICE };
 struct event_pipeline {
     const struct service_registry *services;
     bool *registered;                              /* by place in the registry: the log says that the partition has it */
+    size_t registered_count;
+    uint64_t registered_digest;                    /* of the numbers, in the order in which they were registered */
     struct map_id (*map_ids)[MAPS_PER_SERVICE];    /* by place in the registry */
     int64_t (*sums)[SERVICE_METRICS_MAX];          /* of what services counted, likewise */
     struct retention *completions, *parts;

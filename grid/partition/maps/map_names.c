@@ -18,9 +18,10 @@ struct map_id maps_find(const struct maps *maps, struct bytes name)
 
 /* ---- numbers */
 
-static bool is_full(const struct maps *maps)
+uint32_t maps_room(const struct maps *maps)
 {
-    return maps->named == MAPS_PER_PARTITION_MAX || (maps->free == 0 && maps->count == ROWS_MAX);
+    uint32_t names = MAPS_PER_PARTITION_MAX - maps->named, numbers = maps->free + ROWS_MAX - maps->count;
+    return names < numbers ? names : numbers;
 }
 
 const char *maps_full_note(const struct maps *maps)
@@ -64,7 +65,7 @@ enum grid_err maps_ensure(struct maps *maps, struct bytes name, struct map_id *r
     if (id.value == 0) {
         if (name.size == 0)
             return GRID_ERR_INVALID;
-        if (is_full(maps) || name.size > MAP_NAME_BYTES_MAX)
+        if (maps_room(maps) == 0 || name.size > MAP_NAME_BYTES_MAX)
             return GRID_ERR_TOO_LARGE;
         id = take_number(maps);
         /* Each map has an order of its own: copying one map into another in order of a scan would otherwise fill the

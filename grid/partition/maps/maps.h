@@ -35,6 +35,7 @@ struct map_id maps_find(const struct maps *maps, struct bytes name);
 enum grid_err maps_ensure(struct maps *maps, struct bytes name, struct map_id *ret_id);
 struct table *maps_table(const struct maps *maps, struct map_id id);
 uint32_t maps_count(const struct maps *maps);              /* that have a name */
+uint32_t maps_room(const struct maps *maps);               /* names that still find a number */
 const char *maps_full_note(const struct maps *maps);       /* why maps_ensure said TOO_LARGE */
 struct bytes maps_name(const struct maps *maps, struct map_id id);
 

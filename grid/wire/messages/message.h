@@ -58,6 +58,7 @@ struct message_peer_hello {
     struct bytes known;                                        /* what the sender remembers of the logs of all: rows of 28 bytes */
     uint32_t lost;                                             /* state that the sender has lost; see docs/formats/peer.md */
     const uint32_t *members; size_t members_count;             /* node ids, ascending */
+    const uint32_t *services; size_t services_count;           /* that its program has; said with the feature `services` */
 };
 
 /* ---- commands */
@@ -77,6 +78,7 @@ enum command_kind {                    /* field numbers of Command.body */
     COMMAND_ACKNOWLEDGE = 34,
     COMMAND_ACTIVITY_RESULT = 35,
     COMMAND_TICK = 36,
+    COMMAND_REGISTER = 37,
 };
 
 enum map_operation {
@@ -162,6 +164,7 @@ struct command {
         struct { uint32_t level; } raise_level;
         struct service_command service;
         struct genesis_command genesis;
+        struct { const uint32_t *services; size_t count; } registers;  /* numbers of services */
         struct deliver_command deliver;
         struct acknowledge_command acknowledge;
         struct activity_result_command activity_result;

@@ -221,7 +221,7 @@ static enum grid_err check_origin(const struct command *command, const char **re
 enum grid_err message_check_command(const struct command *command, const char **ret_text)
 {
     *ret_text = "";
-    if (command->kind >= COMMAND_GENESIS && command->kind <= COMMAND_TICK)
+    if (command->kind >= COMMAND_GENESIS && command->kind <= COMMAND_REGISTER)
         return refuse(GRID_ERR_DENIED, "body: a command that only nodes make", ret_text);
     if (command->act_as.size > 0)
         return refuse(GRID_ERR_NOT_SUPPORTED, "act_as: this cluster has no identities, so nobody can act for another", ret_text);
@@ -242,7 +242,8 @@ enum grid_err message_check_command(const struct command *command, const char **
     case COMMAND_DELIVER:
     case COMMAND_ACKNOWLEDGE:
     case COMMAND_ACTIVITY_RESULT:
-    case COMMAND_TICK: break;
+    case COMMAND_TICK:
+    case COMMAND_REGISTER: break;
     }
     return refuse(GRID_ERR_INVALID, "body: unknown kind", ret_text);
 }

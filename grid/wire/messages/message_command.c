@@ -136,6 +136,19 @@ static enum grid_err raise_level_decode(struct bytes in, uint32_t *ret_level)
     return wire_end(&reader);
 }
 
+static enum grid_err register_decode(struct bytes in, struct arena *arena, struct command *command)
+{
+    struct wire_reader reader = wire_reader_of(in);
+    command->registers.count = 0;
+    while (wire_next(&reader)) {
+        if (reader.field == 1)
+            command->registers.services = wire_packed_u32(&reader, arena, SERVICES_MAX, &command->registers.count);
+        else
+            wire_unknown(&reader);
+    }
+    return wire_end(&reader);
+}
+
 /* ---- the command itself */
 
 static size_t body_size_guess(const struct command *command)
@@ -171,6 +184,7 @@ static void body_encode(const struct command *command, struct buffer *out)
         wire_put_bytes(out, 4, command->activity_result.note);
         break;
     case COMMAND_TICK: break;
+    case COMMAND_REGISTER: wire_put_packed_u32(out, 1, command->registers.services, command->registers.count); break;
     default: UNREACHABLE("a command of no kind");
     }
 }
@@ -203,6 +217,7 @@ static enum grid_err body_decode(struct bytes in, struct arena *arena, struct co
     case COMMAND_DELIVER: return deliver_decode(in, arena, &command->deliver);
     case COMMAND_ACKNOWLEDGE: return acknowledge_decode(in, &command->acknowledge);
     case COMMAND_ACTIVITY_RESULT: return activity_result_decode(in, &command->activity_result);
+    case COMMAND_REGISTER: return register_decode(in, arena, command);
     case COMMAND_CLOSE_SESSION:
     case COMMAND_TICK: return in.size == 0 ? GRID_ERR_OK : GRID_ERR_MALFORMED;
     default: return GRID_ERR_MALFORMED;

@@ -16,6 +16,7 @@ void peer_hello_encode(const struct message_peer_hello *hello, struct buffer *ou
     wire_put_bytes(out, 9, hello->known);
     wire_put_u64(out, 10, hello->lost);
     wire_put_packed_u32(out, 12, hello->members, hello->members_count);
+    wire_put_packed_u32(out, 13, hello->services, hello->services_count);
 }
 
 enum grid_err peer_hello_decode(struct bytes in, struct arena *arena, struct message_peer_hello *ret_hello)
@@ -36,6 +37,7 @@ enum grid_err peer_hello_decode(struct bytes in, struct arena *arena, struct mes
         case 9: hello.known = wire_bytes(&reader); break;
         case 10: hello.lost = wire_u32(&reader); break;
         case 12: hello.members = wire_packed_u32(&reader, arena, NODES_MAX, &hello.members_count); break;
+        case 13: hello.services = wire_packed_u32(&reader, arena, SERVICES_MAX, &hello.services_count); break;
         default: wire_skip(&reader);
         }
     }

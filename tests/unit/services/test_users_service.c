@@ -2,90 +2,15 @@
 #include <criterion/criterion.h>
 
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "grid/base/check.h"
 #include "grid/partition/entry.h"
 #include "service/account/v1/account.pb-c.h"
 #include "services/message.h"
+#include "tests/support/guest_service.h"
 #include "tests/support/partition_harness.h"
-
-enum { GUEST = 1000, INVITE = 1, INVITED = 1, ANSWERED = 2, LETTER = 7, METRIC_INVITED = 0 };
-
-static void decide(const struct service_call *call, const struct service_state *state, uint32_t type, const void *command,
-                   struct service_decision *decision)
-{
-    (void)call;
-    (void)type;
-    Account__V1__CustomerCreated *event = arena_alloc(call->arena, sizeof *event);
-    account__v1__customer_created__init(event);
-    event->name = ((const Account__V1__CreateCustomer *)command)->name;
-    if (state->view != NULL)
-        service_refuse(decision, REFUSAL_ALREADY_EXISTS, "invited before");
-    else
-        service_emit(decision, INVITED, event);
-}
-
-static void decide_result(const struct service_call *call, const struct service_state *state, const struct service_result *result,
-                          struct service_decision *decision)
-{
-    Account__V1__CustomerUpdated *event = arena_alloc(call->arena, sizeof *event);
-    cr_assert(state->view != NULL && result->kind == LETTER && result->outcome == ACTIVITY_REFUSED);
-    account__v1__customer_updated__init(event);
-    event->name = arena_text(call->arena, result->note);
-    event->phone = arena_format(call->arena, "%zu bytes", result->body.size);
-    service_emit(decision, ANSWERED, event);
-}
-
-static void evolve(const struct service_call *call, struct service_state *state, uint32_t type, const void *body)
-{
-    if (type == INVITED) {
-        Account__V1__Customer *guest = arena_alloc(call->arena, sizeof *guest);
-        account__v1__customer__init(guest);
-        guest->name = ((const Account__V1__CustomerCreated *)body)->name;
-        state->view = guest;
-        return;
-    }
-    ((Account__V1__Customer *)state->view)->name = ((const Account__V1__CustomerUpdated *)body)->name;
-    ((Account__V1__Customer *)state->view)->phone = ((const Account__V1__CustomerUpdated *)body)->phone;
-}
-
-static void react(const struct service_call *call, const struct service_state *state, uint32_t type, const void *event,
-                  struct service_reaction *reaction)
-{
-    (void)state;
-    if (type == INVITED)
-        service_start(reaction, &(struct service_activity){.kind = LETTER, .key = call->event_id, .request = event});
-}
-
-static void take_notice(const struct service_call *call, const struct service_state *state, uint32_t type, const void *event,
-                        struct service_notice *notice)
-{
-    (void)call;
-    (void)state;
-    (void)event;
-    if (type == INVITED)
-        service_sample(notice, &(struct service_sample){.metric = METRIC_INVITED, .value = 1});
-}
-
-static void holds(const struct service_state *state)
-{
-    HOLDS(state->view != NULL);
-}
-
-static const struct service_command_kind commands[] = {{INVITE, "Invite", &account__v1__create_customer__descriptor, false, NULL}};
-static const struct service_event_kind events[] = {
-    {.type = INVITED, .version = 1, .name = "Invited", .descriptor = &account__v1__customer_created__descriptor},
-    {.type = ANSWERED, .version = 1, .name = "Answered", .descriptor = &account__v1__customer_updated__descriptor},
-};
-static const struct service_metric metrics[] = {{.kind = SERVICE_COUNTER, .name = "guests_invited_total", .help = "Guests invited."}};
-static const struct service guest_service = {
-    .number = GUEST, .name = "guest", .aggregate = "guest", .affinity = SERVICE_AFFINITY_KEY,
-    .commands = commands, .commands_count = 1, .events = events, .events_count = 2,
-    .view = &account__v1__customer__descriptor, .view_sequence_offset = offsetof(Account__V1__Customer, sequence),
-    .decide = decide, .decide_result = decide_result, .evolve = evolve, .react = react,
-    .metrics = metrics, .metrics_count = 1, .notice = take_notice, .holds = holds,
-};
 
 static struct harness *open_with(const struct service *const *services, size_t count)
 {
@@ -94,29 +19,36 @@ static struct harness *open_with(const struct service *const *services, size_t c
     return harness_open(&(struct harness_options){.seed = 3, .services = &registry, .second_replica = true});
 }
 
-static void nobody(void *context, uint32_t ordinal, struct bytes response)
+struct answer { enum grid_err err; uint64_t count; };
+
+static void take(void *context, uint32_t ordinal, struct bytes response)
 {
     struct response decoded;
     struct arena arena;
     (void)ordinal;
     arena_init(&arena, 256);
     cr_assert_eq(response_decode(response, &arena, &decoded), GRID_ERR_OK);
-    *(enum grid_err *)context = decoded.err;
+    *(struct answer *)context = (struct answer){decoded.err, decoded.count};
     arena_close(&arena);
 }
 
-static enum grid_err apply(struct partition *partition, const struct command *command)
+static struct answer ask(struct partition *partition, const struct command *command)
 {
-    enum grid_err err = GRID_ERR_UNKNOWN;
+    struct answer answer = {GRID_ERR_UNKNOWN, 0};
     struct buffer entry = {0}, encoded = {0};
     command_encode(command, &encoded);
     entry_begin(&entry, partition_level(partition));
     entry_add(&entry, buffer_bytes(&encoded));
     entry_seal(&entry, 1000, 1000);
-    partition_apply(partition, buffer_bytes(&entry), nobody, &err);
+    partition_apply(partition, buffer_bytes(&entry), take, &answer);
     buffer_close(&entry);
     buffer_close(&encoded);
-    return err;
+    return answer;
+}
+
+static enum grid_err apply(struct partition *partition, const struct command *command)
+{
+    return ask(partition, command).err;
 }
 
 /* A program with the shop's services and another one, in a partition whose first entry names these. */
@@ -149,7 +81,8 @@ static struct response invite(struct harness *harness, const char *key, const ch
     Account__V1__CreateCustomer create;
     account__v1__create_customer__init(&create);
     create.name = (char *)(uintptr_t)name;
-    return harness_command(harness, GUEST, INVITE, key, NULL, &create);
+    create.email = (char[]){"guest@example.com"};
+    return harness_command(harness, GUEST, GUEST_INVITE, key, NULL, &create);
 }
 
 Test(users_service, lives_in_a_partition_beside_none_of_the_shop)
@@ -161,7 +94,7 @@ Test(users_service, lives_in_a_partition_beside_none_of_the_shop)
     struct partition *home = harness_partition(harness, harness_partition_of(harness, "g1"));
     const Account__V1__Customer *guest = harness_read(harness, "guest.view", "g1", "g1", &account__v1__customer__descriptor);
     cr_assert_str_eq(guest->name, "Ada");
-    cr_assert_eq(partition_metric(home, &guest_service, METRIC_INVITED), 1);
+    cr_assert_eq(partition_metric(home, &guest_service, GUEST_METRIC_INVITED), 1);
     struct event_record event;
     cr_assert(harness_event(harness, "guest", "g1", "g1", 1, &event));
     cr_assert(event.service == GUEST && bytes_equal(event.event_type, bytes_of_text("Invited")));
@@ -179,7 +112,7 @@ Test(users_service, gets_bytes_back_for_bytes_that_nobody_else_reads)
     cr_assert_eq(invite(harness, "g1", "Ada").err, GRID_ERR_OK);
     uint32_t home = harness_partition_of(harness, "g1");
     cr_assert(partition_activity_next(harness_partition(harness, home), 0, &activity));
-    cr_assert(activity.service == GUEST && activity.kind == LETTER);
+    cr_assert(activity.service == GUEST && activity.kind == GUEST_LETTER);
     const Account__V1__CustomerCreated *letter = message_unpack(&account__v1__customer_created__descriptor, activity.request, &arena);
     cr_assert_str_eq(letter->name, "Ada");
     struct command result = {.kind = COMMAND_ACTIVITY_RESULT,
@@ -277,4 +210,100 @@ Test(users_service, is_refused_where_its_list_contradicts_itself)
     other.name = "";
     other.number = GUEST + 1;
     cr_assert_str_eq(flaw_of(&guest_service, &other), "services: a name is empty or longer than 64 bytes");
+}
+
+/* ---- registered later */
+
+static struct answer registers(struct partition *partition, uint32_t number)
+{
+    return ask(partition, &(struct command){.kind = COMMAND_REGISTER, .registers = {&number, 1}});
+}
+
+static enum grid_err raise_level(struct partition *partition, uint64_t sequence)
+{
+    return apply(partition, &(struct command){.kind = COMMAND_RAISE_LEVEL, .session = 2, .sequence = sequence, .raise_level = {2}});
+}
+
+static enum grid_err set(struct partition *partition, uint64_t sequence, const char *map)
+{
+    return apply(partition, &(struct command){.kind = COMMAND_MAP, .session = 2, .sequence = sequence, .acknowledged_below = sequence,
+                                              .map = {.operation = MAP_SET, .map = bytes_of_text(map), .key = bytes_of_text("k"),
+                                                      .value = bytes_of_text("v")}});
+}
+
+static void cr_assert_same(const struct partition *one, const struct partition *other)
+{
+    cr_assert_eq(partition_digest(one), partition_digest(other));
+    cr_assert_eq(partition_state_digest(one), partition_state_digest(other));
+}
+
+/* What a program has changes nothing until the log registers it; then the place in the log decides, not the list (I15, I43). */
+Test(users_service, registered_later_works_on_old_data)
+{
+    const struct service *services[8];
+    struct service_registry first = both(services);
+    struct partition *shop = open_named(registry_builtin(), NULL, 0), *one = open_named(&first, NULL, 0),
+                     *other = open_named(registry_with_guests(), NULL, 0), *all[] = {shop, one, other};
+    for (size_t i = 0; i < 3; i++) {
+        cr_assert_eq(create(all[i], SERVICE_NUMBER_account, 1), GRID_ERR_OK);
+        cr_assert_eq(set(all[i], 2, "mine"), GRID_ERR_OK);
+        cr_assert_eq(registers(all[i], GUEST).err, GRID_ERR_INVALID, "level 1 has no such command");
+        cr_assert_eq(raise_level(all[i], 3), GRID_ERR_OK);
+        cr_assert_eq(create(all[i], GUEST, 4), GRID_ERR_INVALID);
+        cr_assert_same(all[i], shop);
+    }
+    for (size_t i = 1; i < 3; i++) {
+        cr_assert_eq(partition_services(all[i]), 5u);
+        cr_assert_not(partition_has_service(all[i], &guest_service));
+        cr_assert_eq(registers(all[i], GUEST).count, 1u);
+        cr_assert_eq(registers(all[i], GUEST).count, 0u, "it is there already");
+        cr_assert_eq(partition_services(all[i]), 6u);
+        cr_assert_eq(create(all[i], GUEST, 5), GRID_ERR_OK);
+        partition_holds(all[i]);
+    }
+    cr_assert_same(one, other);
+    cr_assert_neq(partition_state_digest(one), partition_state_digest(shop));
+    for (size_t i = 0; i < 3; i++)
+        partition_close(all[i]);
+}
+
+/* The order of numbers is state: it decides over the numbers of maps. */
+Test(users_service, registered_in_another_order_is_another_state)
+{
+    struct service host = guest_service;
+    host.number = GUEST + 1;
+    host.name = "host";
+    const struct service *const services[] = {&guest_service, &host};
+    const struct service_registry registry = {.services = services, .count = 2};
+    static const uint32_t none[] = {SERVICE_NONE};
+    struct partition *one = open_named(&registry, none, 1), *other = open_named(&registry, none, 1);
+    cr_assert_eq(partition_services(one), 0u, "a list of 0 alone names no service");
+    cr_assert(registers(one, GUEST).count == 1 && registers(one, GUEST + 1).count == 1);
+    cr_assert(registers(other, GUEST + 1).count == 1 && registers(other, GUEST).count == 1);
+    cr_assert_neq(partition_state_digest(one), partition_state_digest(other));
+    partition_close(one);
+    partition_close(other);
+}
+
+Test(users_service, that_finds_no_room_for_its_maps_is_not_registered)
+{
+    const struct service *services[8];
+    struct service_registry registry = both(services);
+    struct partition *partition = open_named(&registry, NULL, 0);
+    char name[16];
+    uint64_t sequence = 1;
+    cr_assert_eq(raise_level(partition, sequence++), GRID_ERR_OK);
+    enum grid_err err = GRID_ERR_OK;
+    for (int i = 0; err == GRID_ERR_OK && i < 5000; i++) {
+        cr_assert_eq(partition_service_fits(partition, &guest_service), i < 4096 - 16 - 2 ? GRID_ERR_OK : GRID_ERR_TOO_LARGE, "with %d maps", i);
+        snprintf(name, sizeof name, "m%d", i);
+        err = set(partition, sequence++, name);
+    }
+    cr_assert_eq(err, GRID_ERR_TOO_LARGE);
+    cr_assert_eq(registers(partition, GUEST).err, GRID_ERR_TOO_LARGE);
+    cr_assert_eq(registers(partition, 9999).count, 0u, "a number that the program does not know changes nothing");
+    cr_assert_not(partition_has_service(partition, &guest_service));
+    cr_assert_eq(partition_services(partition), 5u);
+    partition_holds(partition);
+    partition_close(partition);
 }

@@ -41,7 +41,7 @@ Test(message_check, lets_good_commands_pass)
 Test(message_check, denies_commands_that_only_nodes_make)
 {
     static const enum command_kind kinds[] = {COMMAND_GENESIS, COMMAND_DELIVER, COMMAND_ACKNOWLEDGE,
-                                              COMMAND_ACTIVITY_RESULT, COMMAND_TICK};
+                                              COMMAND_ACTIVITY_RESULT, COMMAND_TICK, COMMAND_REGISTER};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         cr_expect_eq(check((struct command){.kind = kinds[i], .session = 1, .sequence = 1}), GRID_ERR_DENIED);
 }
