@@ -54,6 +54,8 @@ static void on_apply(void *context, uint64_t index, uint64_t term, struct bytes 
     group->set->inside = true;
     group->machine.apply(group->machine.context, index, term, command, token);
     group->set->inside = false;
+    if (group->replay.at != group->replay.last)
+        replay_applied(group, index);
 }
 
 static enum group_role role_of(const struct group *group)

@@ -205,6 +205,8 @@ static void on_tick(void *context)
         rejoin_tick(set);
     if (!set->failed)
         room_tick(set);
+    if (!set->failed)
+        replay_tick(set);
     if (set->held_gauge != NULL)
         set->held_gauge->value = (int64_t)held_frames(&set->held);
 }
@@ -380,6 +382,7 @@ static void start_groups(void *context)
 {
     struct group_set *set = context;
     set->running = true;
+    replay_begin(set);
     for (uint32_t i = 0; i < set->groups_count && !set->failed; i++) {
         struct guard *guard = &set->groups[i].guard;
         if (group_io_fresh(&guard->io))

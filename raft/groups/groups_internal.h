@@ -7,6 +7,7 @@
 #include "raft/guard/guard.h"
 #include "raft/groups/rejoin.h"
 #include "raft/groups/held.h"
+#include "raft/groups/replay.h"
 #include "raft/groups/room.h"
 
 /* A proposal in the library's hands; in the order of their entries. */
@@ -45,6 +46,7 @@ struct group {
     struct group *next_asking;
     bool asking;
     struct rejoin_group rejoin;
+    struct replay_group replay;
 };
 
 struct group_set {
@@ -70,6 +72,7 @@ struct group_set {
     struct deferred start_deferred, reads_deferred, fatal_deferred;
     struct held held;                        /* frames that wait for the log */
     struct room room;
+    struct replay replay;
     struct metric_gauge *held_gauge;         /* NULL without metrics */
     struct group *asking_first;
     struct read_batch *finished_first, *finished_last;

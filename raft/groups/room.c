@@ -123,10 +123,10 @@ static void say(const struct group_set *set)
     struct storage *storage = set->io->storage;
     const char *place = storage->place != NULL ? storage->place : "the data directory";
     if (set->room.full)
-        LOG_ERROR(set->logger, "raft", "disk full: %s: the log needs %" PRIu64 " bytes and %" PRIu64 " are free; writes are refused, reads go on; "
-                  "free space there, and writes go on by themselves", place, set->room.least_bytes, storage->free_bytes(storage));
+        LOG_ERROR(set->logger, "raft", "disk full: %s: the log needs %" PRIu64 " bytes and %" PRIu64 " are free; this node takes no writes; "
+                  "free space there, and it takes writes again by itself", place, set->room.least_bytes, storage->free_bytes(storage));
     else
-        LOG_INFO(set->logger, "raft", "disk full: %s: there is room again; writes go on", place);
+        LOG_INFO(set->logger, "raft", "disk full: %s: there is room again; this node takes writes", place);
 }
 
 static void look(struct group_set *set)

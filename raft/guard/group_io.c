@@ -408,6 +408,12 @@ void group_io_each_command(const struct group_io *io, void (*each)(void *context
             each(context, loaded->first_index + i, loaded->entries[i].data);
 }
 
+uint64_t group_io_recovered(const struct group_io *io)
+{
+    const struct wal_group_state *loaded = &io->loaded;
+    return loaded->entries_count == 0 ? 0 : loaded->first_index + loaded->entries_count - 1;
+}
+
 bool group_io_may_leave(const struct group_io *io)
 {
     return io->meta_lsn <= wal_durable(io->host->wal);

@@ -88,6 +88,7 @@ bool group_io_fresh(const struct group_io *io);
 struct bytes group_io_first_entry(const struct group_io *io);
 /* Every command that recovery found, in order; only before load. */
 void group_io_each_command(const struct group_io *io, void (*each)(void *context, uint64_t index, struct bytes command), void *context);
+uint64_t group_io_recovered(const struct group_io *io);    /* index of the last entry that recovery found; 0: none; only before load */
 bool group_io_may_leave(const struct group_io *io);
 void group_io_complete_sends(struct group_io *io);
 

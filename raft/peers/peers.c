@@ -53,6 +53,7 @@ static void take_down(struct wire *wire)
         return;
     wire->up = false;
     wire->member->up = NULL;
+    peers_news_lost(&wire->member->news, wire->why != NULL ? wire->why : "the connection ended", clock_now_ms(wire->peers->io->clock));
     tell_listeners(wire->peers, wire->member->address.id, false);
 }
 
@@ -88,6 +89,7 @@ static void refuse_malformed(struct wire *wire, const char *reason)
 {
     count_malformed(wire->peers, reason);
     LOG_DEBUG(wire->peers->logger, "peers", "connection closed: malformed frame: %s", reason);
+    wire->why = "a malformed frame came; gridiron_malformed_frames_total says which";
     end_wire(wire);
 }
 
@@ -112,9 +114,10 @@ static void retry_later(struct member *member)
 static void on_close(void *context, struct conn *conn, enum grid_err reason)
 {
     (void)conn;
-    (void)reason;
     struct wire *wire = context;
     struct peers *peers = wire->peers;
+    if (wire->why == NULL)
+        wire->why = reason == GRID_ERR_OK || reason == GRID_ERR_CLOSED ? "it closed the connection" : "the connection broke";
     clock_timer_stop(peers->io->clock, &wire->hello_timer);
     clock_timer_stop(peers->io->clock, &wire->stall_timer);
     take_down(wire);
@@ -136,9 +139,12 @@ static void come_up(struct wire *wire, struct member *member, const struct peer_
     wire->member = member;
     wire->waiting = false;
     /* The peer has given up its earlier connection; what still stands in it must not be taken for news. */
-    if (member->up != NULL)
+    if (member->up != NULL) {
+        member->up->why = "it connected anew";
         end_wire(member->up);
+    }
     member->up = wire;
+    peers_news_found(&member->news, clock_now_ms(peers->io->clock));
     member->said = *said;
     if (packer_wanted(peers->compression, feature_in(said->features, FEATURE_LZ4), conn_origin(peers->io->transport, wire->conn).local))
         wire->packer = packer_of(&peers->packed);
@@ -358,7 +364,7 @@ static void end_silent(struct wire *wire, const char *why)
     if (peers->metrics != NULL)
         metric_counter_add(peers->metrics, "gridiron_peer_dead_links_total", "Links that were ended because the peer did not answer.",
                            labels)->value++;
-    LOG_INFO(peers->logger, "peers", "the link to node %u ended (%s): connecting again", wire->member->address.id.value, why);
+    wire->why = strcmp(why, "silent") == 0 ? "it does not answer" : "it takes less than it is sent";
     end_wire(wire);
 }
 
@@ -379,6 +385,20 @@ static void beat(struct wire *wire)
         end_silent(wire, "backlog");
 }
 
+/* ---- what operators are told */
+
+static void tell_news(struct peers *peers)
+{
+    char text[PEERS_NEWS_BYTES];
+    uint64_t now_ms = clock_now_ms(peers->io->clock);
+    for (size_t i = 0; i < peers->members_count; i++) {
+        struct member *member = &peers->members[i];
+        if (!node_id_equal(member->address.id, peers->self) &&
+            peers_news_take(&member->news, member->address.id.value, member->said.version, now_ms, text))
+            log_line(peers->logger, member->news.up ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "peers", "%s", text);
+    }
+}
+
 /* Ended links leave the list later, when the transport says so. */
 static void on_beat(void *context)
 {
@@ -387,6 +407,7 @@ static void on_beat(void *context)
     for (struct wire *wire = peers->wires; wire != NULL; wire = wire->next)
         if (wire->up)
             beat(wire);
+    tell_news(peers);
 }
 
 /* ---- life */
@@ -431,6 +452,7 @@ enum grid_err peers_open(const struct peers_options *options, struct peers **ret
         member->address = options->members[i];
         member->backoff_us = BACKOFF_MIN_US;
         member->retry_timer = (struct timer){.fire = dial, .context = member};
+        peers_news_init(&member->news, clock_now_ms(options->io->clock));
     }
     if (!members_valid(peers)) {
         peers_close(peers);

@@ -5,6 +5,7 @@
 #include "grid/base/limits.h"
 #include "grid/base/prng.h"
 #include "raft/peers/peers.h"
+#include "raft/peers/peers_news.h"
 #include "raft/peers/peers_pulse.h"
 
 enum {
@@ -54,6 +55,7 @@ struct wire {
     bool dialed, up, closing, late;      /* late: its time is over and it is asked once more */
     bool waiting;                        /* its hello is good; see peers_welcome */
     struct peer_said said;               /* while it waits */
+    const char *why;                     /* it ended, for people; NULL: not said */
 };
 
 struct member {
@@ -64,6 +66,7 @@ struct member {
     uint32_t told;                       /* bit n: refusal n was logged since the link was up last */
     uint64_t backoff_us;
     struct timer retry_timer;
+    struct peers_news news;
 };
 
 struct handler { peers_frame_fn run; void *context; };

@@ -19,6 +19,8 @@ enum {
     BUFFER_BYTES_KEPT = 16 * 1024 * 1024,
     /* 1/n of a segment stays back for terms and votes when the disk is full. */
     RESERVE_PARTS = 16,
+    /* Between two lines about how far a long reading of the log is. */
+    SAY_EVERY_MS = 5000,
 };
 
 _Static_assert(LOG_SEGMENT_BYTES_LEAST > WAL_FLUSH_HEADER_BYTES + WAL_RECORD_HEADER_BYTES + WAL_ENTRIES_HEADER_BYTES +
@@ -465,10 +467,28 @@ static void open_metrics(struct wal *wal)
     };
 }
 
+struct reading { struct wal *wal; uint64_t since_ms, said_ms; };
+
+static void on_progress(void *context, size_t files, size_t files_all)
+{
+    struct reading *reading = context;
+    const struct wal *wal = reading->wal;
+    uint64_t now_ms = clock_now_ms(wal->options.clock);
+    if (wal->options.logger == NULL || now_ms - reading->said_ms < SAY_EVERY_MS || files == files_all)
+        return;
+    reading->said_ms = now_ms;
+    LOG_INFO(wal->options.logger, "wal", "reading the log: %zu of %zu files after %" PRIu64 " s", files, files_all,
+             (now_ms - reading->since_ms) / 1000);
+}
+
 static enum grid_err recover(struct wal *wal, char **ret_note)
 {
     struct wal_recovery recovery;
-    enum grid_err err = wal_recover(wal->options.storage, wal->options.owner, wal->options.floor, &wal->fold, &recovery, ret_note);
+    uint64_t now_ms = clock_now_ms(wal->options.clock);
+    struct reading reading = {wal, now_ms, now_ms};
+    struct wal_recover_options options = {.storage = wal->options.storage, .owner = wal->options.owner, .floor = wal->options.floor,
+                                          .progress = on_progress, .context = &reading};
+    enum grid_err err = wal_recover(&options, &wal->fold, &recovery, ret_note);
     if (err != GRID_ERR_OK)
         return err;
     wal->empty = wal->fold.records == 0;

@@ -131,7 +131,7 @@ static enum grid_err recover(struct disk *disk, struct wal_fold *fold, struct wa
 {
     char *note = NULL;
     wal_fold_init(fold, GROUPS);
-    enum grid_err err = wal_recover(&disk->storage, 0, (struct wal_floor){0, 0}, fold, ret_recovery, &note);
+    enum grid_err err = wal_recover(&(struct wal_recover_options){.storage = &disk->storage}, fold, ret_recovery, &note);
     ENSURE((err == GRID_ERR_OK) == (note == NULL));
     ENSURE(wal_fold_holds(fold));
     for (size_t i = 1; err == GRID_ERR_OK && i < ret_recovery->epochs_count; i++)

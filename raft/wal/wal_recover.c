@@ -16,8 +16,8 @@ struct stop { uint64_t base, offset; char what[WAL_FAULT_BYTES]; };
 
 struct scan {
     struct storage *storage;
+    const struct wal_recover_options *options;
     struct wal_fold *fold;
-    uint64_t owner;
     uint64_t *bases;                          /* of all segment files, ascending */
     size_t count, capacity;
     struct buffer bytes;                      /* the segment under inspection */
@@ -184,11 +184,11 @@ static enum grid_err fold_flush(struct scan *scan, const struct wal_flush_header
 static enum grid_err check_owner(struct scan *scan, uint64_t base, const struct wal_flush_header *header)
 {
     char name[WAL_NAME_BYTES];
-    if (header->owner == 0 || scan->owner == 0 || header->owner == scan->owner)
+    if (header->owner == 0 || scan->options->owner == 0 || header->owner == scan->options->owner)
         return GRID_ERR_OK;
     wal_name(base, name);
     return refuse(scan, GRID_ERR_MISMATCH, "%s: offset %" PRIu64 ": the log of another node or cluster (owner %016" PRIx64
-                  ", ours is %016" PRIx64 "); put this node's own file back", name, header->position - base, header->owner, scan->owner);
+                  ", ours is %016" PRIx64 "); put this node's own file back", name, header->position - base, header->owner, scan->options->owner);
 }
 
 static enum grid_err check_version(struct scan *scan, uint64_t base, const struct wal_flush_header *header)
@@ -258,6 +258,8 @@ static enum grid_err follow_chain(struct scan *scan)
             err = follow_segment(scan, scan->bases[i], &stop, &flushes);
         if (err != GRID_ERR_OK)
             return err;
+        if (scan->options->progress != NULL)
+            scan->options->progress(scan->options->context, i + 1, scan->count);
         if (i > 0 && flushes == 0) {
             scan->next_exists = true;
             scan->stop_next = stop;
@@ -368,10 +370,11 @@ static enum grid_err cut(struct scan *scan)
     return err == GRID_ERR_OK ? GRID_ERR_OK : refuse_file(scan, err, base, "truncate");
 }
 
-enum grid_err wal_recover(struct storage *storage, uint64_t owner, struct wal_floor floor, struct wal_fold *fold,
-                          struct wal_recovery *ret_recovery, char **ret_note)
+enum grid_err wal_recover(const struct wal_recover_options *options, struct wal_fold *fold, struct wal_recovery *ret_recovery,
+                          char **ret_note)
 {
-    struct scan scan = {.storage = storage, .fold = fold, .owner = owner, .ret_note = ret_note};
+    struct storage *storage = options->storage;
+    struct scan scan = {.storage = storage, .options = options, .fold = fold, .ret_note = ret_note};
     enum grid_err err = storage->list(storage, add_segment, &scan);
     if (err != GRID_ERR_OK)
         err = refuse(&scan, err, "cannot list the segments of the log: %s", grid_err_text(err));
@@ -380,7 +383,7 @@ enum grid_err wal_recover(struct storage *storage, uint64_t owner, struct wal_fl
     if (err == GRID_ERR_OK)
         err = question_rest(&scan);
     if (err == GRID_ERR_OK)
-        err = check_floor(&scan, floor);
+        err = check_floor(&scan, options->floor);
     if (err == GRID_ERR_OK)
         err = cut(&scan);
     if (err == GRID_ERR_OK) {

@@ -27,10 +27,19 @@ void wal_name(uint64_t base, char ret_name[WAL_NAME_BYTES]);
 /* False for a file that is no segment. */
 bool wal_name_parse(const char *name, uint64_t *ret_base);
 
-/* Folds the whole log of `storage` into `fold`. Errors: CORRUPT (also when the log ends below the floor), IO, MISMATCH (a newer
- * format, or flushes of another than `owner`); then *ret_note says what is wrong in which file at which offset (memory_free) and nothing was changed but by a
- * failing cut. */
-enum grid_err wal_recover(struct storage *storage, uint64_t owner, struct wal_floor floor, struct wal_fold *fold,
-                          struct wal_recovery *ret_recovery, char **ret_note);
+struct wal_recover_options {
+    struct storage *storage;
+    uint64_t owner;                           /* whose log it must be; 0: anybody's */
+    struct wal_floor floor;
+    /* After each file: so many of all are read. NULL: nobody wants to know. */
+    void (*progress)(void *context, size_t files, size_t files_all);
+    void *context;
+};
+
+/* Folds the whole log of the storage into `fold`. Errors: CORRUPT (also when the log ends below the floor), IO, MISMATCH (a newer
+ * format, or flushes of another than the owner); then *ret_note says what is wrong in which file at which offset (memory_free) and
+ * nothing was changed but by a failing cut. */
+enum grid_err wal_recover(const struct wal_recover_options *options, struct wal_fold *fold, struct wal_recovery *ret_recovery,
+                          char **ret_note);
 
 #endif
