@@ -3,12 +3,13 @@
 enum { RETRY_BUSY_MS = 50, RETRY_FULL_MS = 1000 };
 
 static const char handing_over[] = "disk full: the disk of this node is full, and a node with room takes its partitions over; ask again";
-static const char own_disk[] = "disk full: the disk of the partition's leader is full; reads go on; free space in its data directory, "
-                               "and writes go on by themselves";
-static const char other_disks[] = "disk full: the disks of too many nodes are full, a majority needs room; reads go on; free space in "
-                                  "their data directories, and writes go on by themselves";
-static const char bound[] = "log full: the log of this node has reached log.disk_bytes or log.memory_bytes; reads go on; start its nodes "
-                            "with a higher bound";
+static const char own_disk[] = "disk full: the disk of the partition's leader is full; reads go on as long as it leads; free space in its data "
+                               "directory, and writes go on by themselves";
+static const char other_disks[] = "disk full: the disks of too many nodes are full, a majority needs room; reads go on as long as the partition "
+                                  "keeps its leader: without room another one may not be electable; free space in their data directories, and "
+                                  "writes go on by themselves";
+static const char bound[] = "log full: the log of the partition's leader has reached log.disk_bytes or log.memory_bytes; reads go on; restart the "
+                            "nodes, one at a time, with a higher bound";
 
 static struct fullness of_disk(const char *note)
 {

@@ -104,7 +104,7 @@ void health_reason(const struct health *health, struct buffer *out)
                              health->longest_ms, health->full ? "; the disk of this node is full as well" : "");
         break;
     case HEALTH_DISK_FULL:
-        buffer_append_text(out, "the disk of this node is full: reads go on, writes are refused; free space in its data directory");
+        buffer_append_text(out, "the disk of this node is full: it takes no writes, and serves reads of the partitions that it leads; free space in its data directory");
         break;
     case HEALTH_DRAINING:
         buffer_append_text(out, "this node hands over its partitions before it stops");

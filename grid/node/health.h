@@ -4,7 +4,7 @@
  *   rejoining  it lost its log and does not count until it has caught up
  *   ready      takes reads and writes, its own or by naming the leader
  *   noQuorum   was ready; of some partition it has known no leader for HEALTH_ELECTIONS election timeouts
- *   diskFull   its disk takes no entries: reads go on, writes are refused
+ *   diskFull   its disk takes no entries: it refuses writes, and serves reads of what it leads
  *   draining   hands over before a stop
  *
  * One election is no change of state: it takes up to two election timeouts. noQuorum ends when every partition has a leader;
