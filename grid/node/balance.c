@@ -58,6 +58,8 @@ static void give_back_one(struct node *node, struct balance *balance)
         if (!group_set_has_room(node->groups, member))
             continue;
         balance->moving = group_transfer(group, member) == GRID_ERR_OK;
+        if (balance->moving)
+            elections_handed(&node->report.elections, balance->partition);
         return;
     }
 }

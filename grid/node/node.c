@@ -63,6 +63,7 @@ static void refresh_map(void *context)
     }
     if (!changed)
         return;
+    report_leaders(node);
     for (uint32_t i = 0; i < node->partitions; i++)
         replica_rewind(node->replicas[i]);
 }
@@ -86,6 +87,7 @@ static void on_tick(void *context)
     balance_tick(node);
     services_tick(node);
     status_look(node);
+    report_tick(node);
     clock_timer_start(node->io->clock, &node->tick, NODE_TICK_US);
 }
 

@@ -7,6 +7,9 @@
 #include "grid/node/node.h"
 #include "grid/node/replica/observer.h"
 #include "grid/node/replica/replica.h"
+#include "grid/node/report/clock_skew.h"
+#include "grid/node/report/elections.h"
+#include "grid/node/report/log_use.h"
 #include "grid/node/report/map_series.h"
 #include "grid/cluster/partition_map.h"
 
@@ -83,6 +86,9 @@ struct levels {
 struct report {
     struct map_series maps;
     uint64_t maps_read_ms;
+    struct elections elections;
+    struct clock_skew skews[REPLICAS_MAX];     /* by place among the members */
+    struct log_use disk, memory;
 };
 
 struct node {
@@ -151,6 +157,8 @@ void time_exchange_open(struct node *node);
 void time_exchange_tick(struct node *node);            /* at every tick */
 void time_exchange_soon(struct node *node);            /* something changed that others want to know at the next tick */
 struct log_time_now time_exchange_now(const struct node *node);
+/* How far the wall clock of the member at `position` is ahead of the own one; false: it was not heard lately. */
+bool time_exchange_ahead(const struct node *node, uint32_t position, int64_t *ret_ahead_ms);
 
 /* status.c */
 void status_answer(struct node *node, enum admin_kind kind, struct buffer *out);
@@ -162,11 +170,15 @@ void status_look(struct node *node);                   /* at every tick: the sta
 /* report/report.c */
 void report_open(struct node *node);
 void report_close(struct node *node);
+void report_leaders(struct node *node);                /* the partition map has changed, or may have */
+void report_tick(struct node *node);
 /* Appends the families that metric_expose does not have. */
 void report_write(struct node *node, const struct partition_stats *hosted, struct buffer *out);
 
 /* report/bounds.c */
 void bounds_register(struct node *node);
+uint64_t bounds_log_disk_bytes(const struct node *node);
+uint64_t bounds_log_memory_bytes(const struct node *node);
 void bounds_refresh(struct node *node, const struct partition_stats *highest);
 
 /* balance.c: at every tick */

@@ -10,6 +10,7 @@
 enum {
     LOG_TIMES_EVERY_TICKS = 10,
     TIMELY_US = 1000 * 1000,
+    RECENT_US = 3 * 1000 * 1000,
     HEAD_BYTES = 36, ROW_BYTES = 22, ROWS_MAX = PARTITIONS_MAX,
     PENDING_BYTES_MAX = 256 * 1024,    /* a peer that takes nothing is told nothing new */
 };
@@ -109,6 +110,17 @@ void time_exchange_tick(struct node *node)
 void time_exchange_soon(struct node *node)
 {
     node->times.soon = true;
+}
+
+bool time_exchange_ahead(const struct node *node, uint32_t position, int64_t *ret_ahead_ms)
+{
+    const struct time_exchange *times = &node->times;
+    struct log_time_now now = time_exchange_now(node);
+    bool known = position != times->clocks.self && (times->clocks.known >> position & 1) != 0;
+    if (!known || times->peers[position].sent_us == 0 || now.now_us - times->peers[position].heard_us > RECENT_US)
+        return false;
+    *ret_ahead_ms = (times->clocks.ahead_us[position] + (int64_t)now.now_us) / 1000 - (int64_t)now.wall_ms;
+    return true;
 }
 
 /* ---- in */

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 
-from fixture import Programs, Tap, cluster, gridctl, metric, wait_exit
+from fixture import Programs, Tap, cluster, gridctl, metric, run, wait_exit
 
 PROGRAMS = Programs(sys.argv)
 PARTITIONS = 12
@@ -128,6 +128,30 @@ def minority(tap, nodes):
     tap.check("and still have everything", missing(nodes, "first", range(2000)) == "")
 
 
+def told(tap, nodes):
+    """What an operator needs stands in the logs, in few lines."""
+    def lines(node, part):
+        with open(nodes.path(f"node-{node}.log"), encoding="utf-8") as log:
+            return [line for line in log if part in line]
+    version = run([PROGRAMS.path("gridiron"), "--version"])[1].split()[-1]
+    for node in nodes.ids():
+        starts = lines(node, f"info  main: gridiron {version} starts: node {node} of cluster")
+        tap.check(f"node {node}: version, data and durability at every start",
+                  starts and all(f"data {nodes.path('')}" in line and "durability fsync" in line for line in starts) and
+                  len(lines(node, f"listening: clients on {nodes.host}:{nodes.client_port(node)}, nodes on {nodes.host}:{nodes.peer_port(node)}, "
+                                  f"metrics and health on {nodes.host}:{nodes.metrics_port(node)}")) == len(starts), nodes.log_tail(node))
+        tap.check(f"node {node}: ready, elections won and lost, nodes lost and found",
+                  lines(node, "ready, no longer starting") and lines(node, "node: won ") and lines(node, " is lost (") and lines(node, " is back after "),
+                  nodes.log_tail(node))
+        tap.check(f"node {node}: how long the replay took", lines(node, "raft: replay: all ") or len(starts) == 1, nodes.log_tail(node))
+        tap.check(f"node {node}: no line for each operation or partition", len(lines(node, "")) < 250, str(len(lines(node, ""))))
+
+
+def full_lines(nodes, node):
+    with open(nodes.path(f"node-{node}.log"), encoding="utf-8") as log:
+        return [line for line in log if "log full: log." in line and "restart the nodes, one at a time, with a higher log." in line]
+
+
 def log_full(tap, name, settings):
     with cluster(PROGRAMS, nodes=3, partitions=4, settings=settings) as nodes:
         nodes.start(nodes.ids())
@@ -142,6 +166,8 @@ def log_full(tap, name, settings):
                   good and full and len(good) + len(full) == 60000, counts(outcomes))
         tap.check(f"{name}: reads go on", missing(nodes, "full", good) == "")
         tap.check(f"{name}: it is counted", sum(metric(nodes, node, "gridiron_log_full_total") for node in nodes.ids()) >= len(full))
+        said = [len(full_lines(nodes, node)) for node in nodes.ids()]
+        tap.check(f"{name}: the logs say so once, with what to do", max(said) == 1, str(said))
         nodes.kill(nodes.ids())
         nodes.start(nodes.ids())
         nodes.wait_ready(nodes.ids())
@@ -155,7 +181,7 @@ def main():
     with cluster(PROGRAMS, nodes=3, partitions=PARTITIONS) as nodes:
         nodes.start(nodes.ids())
         nodes.wait_ready(nodes.ids())
-        for part in (elections, leader_killed, leader_stopped, node_paused, stranger, minority):
+        for part in (elections, leader_killed, leader_stopped, node_paused, stranger, minority, told):
             tap.attempt(part.__name__, lambda: part(tap, nodes))
     tap.attempt("small memory", lambda: log_full(tap, "small memory", ["log.memory_bytes=4194304"]))
     tap.attempt("small disk", lambda: log_full(tap, "small disk", ["log.disk_bytes=4194304", "log.segment_bytes=4194304"]))

@@ -8,6 +8,7 @@
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
 #include "grid/base/standard_streams.h"
+#include "grid/base/version.h"
 #include "grid/node/process/arguments.h"
 #include "grid/node/process/config.h"
 #include "grid/node/process/descriptors.h"
@@ -329,6 +330,23 @@ static void open_handles(struct program *program)
     uv_timer_start(&program->look, on_look, SCHEDULING_LOOK_MS, SCHEDULING_LOOK_MS);
 }
 
+/* Before the log is read, which may take long. */
+static void say_start(struct program *program)
+{
+    const struct node_settings *node = &program->config.node;
+    LOG_INFO(&program->logger, "main", "gridiron %s starts: node %u of cluster %s, %u partitions, %zu members; data %s, durability %s",
+             GRIDIRON_VERSION, node->self.value, node->cluster, node->partitions, node->members_count, program->config.data,
+             node->sync ? "fsync" : "os (a power cut of a majority may lose acknowledged writes)");
+}
+
+static void say_listening(struct program *program)
+{
+    const struct node_settings *node = &program->config.node;
+    const char *metrics = program->config.metrics_address;
+    LOG_INFO(&program->logger, "main", "listening: clients on %s, nodes on %s, metrics and health %s%s", node_settings_client_listen(node),
+             node_settings_peer_listen(node), metrics[0] ? "on " : "nowhere (metrics)", metrics);
+}
+
 static int run(struct program *program)
 {
     char *note = NULL;
@@ -339,14 +357,15 @@ static int run(struct program *program)
     scheduling_begin(&program->scheduling, scheduling_parse(program->config.scheduling), uv_now(&program->loop));
     open_handles(program);
     program->metrics = metric_registry_open();
+    if (!program->checking)
+        say_start(program);
     enum grid_err err = open_all(program, &note);
     if (err == GRID_ERR_OK && program->before) {
         LOG_DEBUG(&program->logger, "main", "--rejoin: a start would succeed");
     } else if (err == GRID_ERR_OK && program->checking) {
         printf("configuration is good: node %u of cluster %s\n", program->config.node.self.value, program->config.node.cluster);
     } else if (err == GRID_ERR_OK) {
-        LOG_INFO(&program->logger, "main", "node %u of cluster %s: %u partitions, %zu members", program->config.node.self.value,
-                 program->config.node.cluster, program->config.node.partitions, program->config.node.members_count);
+        say_listening(program);
         uv_run(&program->loop, UV_RUN_DEFAULT);
     } else {
         LOG_ERROR(&program->logger, "main", "cannot start: %s", note ? note : grid_err_text(err));

@@ -16,6 +16,16 @@ static uint64_t or_usual(uint64_t value, uint64_t usual)
     return value != 0 ? value : usual;
 }
 
+uint64_t bounds_log_disk_bytes(const struct node *node)
+{
+    return or_usual(node->settings->log_disk_bytes_max, LOG_DISK_BYTES_DEFAULT);
+}
+
+uint64_t bounds_log_memory_bytes(const struct node *node)
+{
+    return or_usual(node->settings->log_memory_bytes_max, LOG_MEMORY_BYTES_DEFAULT);
+}
+
 static void register_build(struct node *node)
 {
     char labels[128];
@@ -30,9 +40,9 @@ void bounds_register(struct node *node)
     bound(node, "gridiron_members", "Members of the cluster.", settings->members_count);
     bound(node, "gridiron_partitions", "Partitions of the cluster.", node->partitions);
     bound(node, "gridiron_log_disk_bytes_max", "log.disk_bytes: at this bound of gridiron_log_disk_bytes writes are refused.",
-          or_usual(settings->log_disk_bytes_max, LOG_DISK_BYTES_DEFAULT));
+          bounds_log_disk_bytes(node));
     bound(node, "gridiron_log_memory_bytes_max", "log.memory_bytes: at this bound of gridiron_log_memory_bytes writes are refused.",
-          or_usual(settings->log_memory_bytes_max, LOG_MEMORY_BYTES_DEFAULT));
+          bounds_log_memory_bytes(node));
     bound(node, "gridiron_key_bytes_max", "Largest key.", KEY_BYTES_MAX);
     bound(node, "gridiron_value_bytes_max", "Largest value.", VALUE_BYTES_MAX);
     bound(node, "gridiron_command_bytes_max", "Largest command.", COMMAND_BYTES_MAX);
