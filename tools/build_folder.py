@@ -5,6 +5,9 @@ usage: tools/build_folder.py FOLDER
 
 Meson keeps the paths of source and build. After a move it fails with a trace, and after a copy it compiles against the headers of the first
 clone. The options stay as they are; everything is compiled again. Nothing is done to a folder that is right, or that does not exist.
+
+example:
+  tools/build_folder.py build
 """
 import json
 import os

@@ -169,3 +169,17 @@ def other_clusters(tap, strangers):
         code, _, error = strangers.ask(*endpoints)
         tap.check("endpoints of two clusters are refused, whichever answers first", code == 1 and "not one cluster" in error and
                   OTHER_UUID in error and "mart" in error and strangers.nodes.uuid in error, f"{code} {error}")
+    folder = {"XDG_CONFIG_HOME": strangers.nodes.path("contexts")}
+    gridctl = strangers.programs.path("gridctl")
+    for name, uuid in (("right", strangers.nodes.uuid), ("wrong", OTHER_UUID)):
+        code, _, error = run([gridctl, "context", "add", name, own, "--cluster", uuid], environment=folder)
+        tap.check(f"a context names a cluster ({name})", code == 0, error)
+    code, out, error = run([gridctl, "cluster", "status", "--context", "right"], environment=folder)
+    tap.check("a context of the right cluster works, and cluster status shows its UUID", code == 0 and f"({strangers.nodes.uuid})" in out, out + error)
+    tap.check("as JSON too", json.loads(run([gridctl, "cluster", "status", "--context", "right", "-o", "json"], environment=folder)[1])["clusterUuid"] ==
+              strangers.nodes.uuid)
+    code, _, error = run([gridctl, "map", "get", "k", "--timeout", FOR_EVER, "--context", "wrong"], environment=folder)
+    tap.check("one of another cluster is refused, with both UUIDs", code == 1 and OTHER_UUID in error and strangers.nodes.uuid in error and own in error,
+              f"{code} {error}")
+    code, _, error = run([gridctl, "context", "add", "odd", own, "--cluster", "shop"], environment=folder)
+    tap.check("what is no UUID is wrong usage", code == 2 and "--cluster is a UUID" in error, error)

@@ -34,7 +34,7 @@ def wait_sagas(nodes, count):
 
 def status(tap, nodes):
     shown = cluster_status(PROGRAMS, nodes)
-    tap.check("status has nodes, partitions and health", set(shown) == {"nodes", "partitions", "level", "healthy"}, str(shown))
+    tap.check("status has nodes, partitions and health", set(shown) == {"cluster", "clusterUuid", "nodes", "partitions", "level", "healthy"}, str(shown))
     tap.check("every node is ready", [each["state"] for each in shown["nodes"]] == ["ready"] * 3, str(shown))
     tap.check("a node has id, address, state, leaders, replicas",
               all(set(each) == {"id", "address", "state", "leaders", "replicas", "level"} for each in shown["nodes"]), str(shown))

@@ -54,6 +54,7 @@ struct ctl {
     size_t endpoints_count;                /* 0: neither flag nor environment named any; ctl_find_endpoints looks further */
     const char *context;                   /* --context; NULL: not given */
     char *endpoints_text;
+    char cluster[40];                      /* UUID that a context names; "": none */
     uint64_t timeout_ms;
     bool json, color;                      /* json: for programs, as `output` says */
     enum output output;

@@ -115,7 +115,10 @@ static const struct option_row bench_orders_options[] = {
     {"warmup", 'w', "N", "seconds before the measured time; they do not count (default 1)"},
     {0}};
 
-static const struct option_row context_options[] = {{"replace", 0, NULL, "change the context if it exists"}, {0}};
+static const struct option_row context_options[] = {
+    {"cluster", 0, "UUID", "commands fail when an endpoint belongs to another cluster than this one (cluster status shows the UUID)"},
+    {"replace", 0, NULL, "change the context if it exists"},
+    {0}};
 
 static const struct option_row watch_options[] = {
     {"interval", 'n', "SECONDS", "time between updates, or a duration like 2m (default 1)"},
@@ -221,7 +224,8 @@ static const struct command_row rows[] = {
     {"event", "history", "KIND ID", 2, 2, "Shows every event of a customer, product, order, payment or saga.", NULL,
      "event history order o-1\nevent history product p-1 -o json", event_history},
     {"context", "add", "NAME HOST:PORT,...", 2, 2, "Names the endpoints of a cluster.", context_options,
-     "context add production 10.0.0.1:7400,10.0.0.2:7400\ncontext add production 10.0.0.3:7400 --replace", context_add},
+     "context add production 10.0.0.1:7400,10.0.0.2:7400\ncontext add production 10.0.0.3:7400 --replace\n"
+     "context add production 10.0.0.1:7400 --cluster 5f0d2c1e-8a4b-4c3d-9e2f-1a2b3c4d5e6f --replace", context_add},
     {"context", "use", "[NAME]", 0, 1, "Makes later commands use a context; without a name, they use no context.", NULL,
      "context use production\ncontext use", context_use},
     {"context", "list", "", 0, 0, "Lists the contexts.", NULL, "context list\ncontext list -o json", context_list},

@@ -27,7 +27,8 @@ int ctl_connect(struct ctl *ctl)
     if (code != EXIT_DONE)
         return code;
     struct grid_options options = {.endpoints = ctl->endpoints, .endpoints_count = ctl->endpoints_count,
-                                   .name = "gridctl", .timeout_ms = ctl->timeout_ms};
+                                   .name = "gridctl", .timeout_ms = ctl->timeout_ms,
+                                   .cluster_uuid = ctl->cluster[0] != 0 ? ctl->cluster : NULL};
     struct grid_call call = {.done = on_ready, .context = &ready};
     REQUIRE(ctl->client == NULL);
     HOLDS(uv_loop_init(&ctl->loop) == 0);

@@ -11,6 +11,8 @@ static void status_json(struct ctl *ctl, const struct survey *survey)
 {
     struct json json = ctl_json(ctl);
     json_put_object_begin(&json, NULL);
+    json_put_string(&json, "cluster", grid_client_cluster(ctl->client));
+    json_put_string(&json, "clusterUuid", grid_client_cluster_uuid(ctl->client));
     json_put_array_begin(&json, "nodes");
     for (size_t i = 0; i < survey->count; i++) {
         const struct node_view *node = &survey->nodes[i];
@@ -49,8 +51,9 @@ static void status_table(struct ctl *ctl, const struct survey *survey)
         table_view_cell(table, "%" PRIu32, node->level);
     }
     table_view_close(table, ctl);
-    buffer_append_format(&ctl->out, "\ncluster %s: %" PRIu32 " of %" PRIu32 " partitions have a leader; %s\n",
-                         grid_client_cluster(ctl->client), survey_with_leader(survey), survey->partitions,
+    const char *uuid = grid_client_cluster_uuid(ctl->client);
+    buffer_append_format(&ctl->out, "\ncluster %s%s%s%s: %" PRIu32 " of %" PRIu32 " partitions have a leader; %s\n",
+                         grid_client_cluster(ctl->client), uuid[0] != 0 ? " (" : "", uuid, uuid[0] != 0 ? ")" : "", survey_with_leader(survey), survey->partitions,
                          survey_is_healthy(survey) ? "healthy" : "not healthy");
 }
 

@@ -49,9 +49,15 @@ static int finish(struct ctl *ctl, struct contexts *contexts, struct buffer *pat
 
 /* ---- commands */
 
+static bool same_context(const struct context *context, const char *endpoints, const char *cluster)
+{
+    const char *present = context->cluster != NULL ? context->cluster : "";
+    return strcmp(context->endpoints, endpoints) == 0 && strcmp(present, cluster != NULL ? cluster : "") == 0;
+}
+
 static int add(struct ctl *ctl, struct contexts *contexts)
 {
-    const char *name = ctl->arguments[0], *endpoints = ctl->arguments[1];
+    const char *name = ctl->arguments[0], *endpoints = ctl->arguments[1], *cluster = ctl_option(ctl, "cluster", NULL);
     struct ctl scratch = {0};
     bool valid = ctl_take_endpoints(&scratch, endpoints);
     parse_close(&scratch);
@@ -59,10 +65,13 @@ static int add(struct ctl *ctl, struct contexts *contexts)
         return ctl_complain(ctl, EXIT_USAGE, "a name has up to 64 letters, digits, '-', '_' and '.', unlike '%s'", name);
     if (!valid)
         return ctl_complain(ctl, EXIT_USAGE, "endpoints are HOST:PORT,HOST:PORT, unlike '%s'", endpoints);
+    if (cluster != NULL && !contexts_cluster_valid(cluster))
+        return ctl_complain(ctl, EXIT_USAGE, "--cluster is a UUID as cluster status shows it, unlike '%s'", cluster);
     const struct context *present = contexts_find(contexts, name);
-    if (present != NULL && strcmp(present->endpoints, endpoints) != 0 && !ctl_flag(ctl, "replace"))
-        return ctl_complain(ctl, EXIT_FAILED, "there is a context %s already, with %s; --replace changes it", name, present->endpoints);
-    if (!contexts_put(contexts, name, endpoints))
+    if (present != NULL && !same_context(present, endpoints, cluster) && !ctl_flag(ctl, "replace"))
+        return ctl_complain(ctl, EXIT_FAILED, "there is a context %s already, with %s%s%s; --replace changes it", name, present->endpoints,
+                            present->cluster != NULL ? " of cluster " : "", present->cluster != NULL ? present->cluster : "");
+    if (!contexts_put(contexts, name, endpoints, cluster))
         return ctl_complain(ctl, EXIT_FAILED, "there are %d contexts already; remove one first", CONTEXTS_MAX);
     return EXIT_DONE;
 }
@@ -115,6 +124,8 @@ static void list_json(struct ctl *ctl, const struct contexts *contexts)
         json_put_object_begin(&json, NULL);
         json_put_string(&json, "name", contexts->items[i].name);
         json_put_string(&json, "endpoints", contexts->items[i].endpoints);
+        if (contexts->items[i].cluster != NULL)
+            json_put_string(&json, "cluster", contexts->items[i].cluster);
         json_put_bool(&json, "current", is_current(contexts, &contexts->items[i]));
         json_put_object_end(&json);
     }
@@ -124,7 +135,7 @@ static void list_json(struct ctl *ctl, const struct contexts *contexts)
 
 int context_list(struct ctl *ctl)
 {
-    static const char *const headers[] = {"CONTEXT", "ENDPOINTS", "CURRENT", NULL};
+    static const char *const headers[] = {"CONTEXT", "ENDPOINTS", "CLUSTER", "CURRENT", NULL};
     struct contexts contexts;
     struct buffer path = {0};
     int code = read_contexts(ctl, &contexts, &path);
@@ -137,6 +148,7 @@ int context_list(struct ctl *ctl)
             table_view_row(table);
             table_view_cell(table, "%s", contexts.items[i].name);
             table_view_cell(table, "%s", contexts.items[i].endpoints);
+            table_view_cell(table, "%s", contexts.items[i].cluster != NULL ? contexts.items[i].cluster : "");
             table_view_cell(table, "%s", is_current(&contexts, &contexts.items[i]) ? "yes" : "");
         }
         table_view_close(table, ctl);
@@ -172,6 +184,8 @@ int ctl_find_endpoints(struct ctl *ctl)
         code = no_such_context(ctl, name);
     else
         HOLDS(ctl_take_endpoints(ctl, context != NULL ? context->endpoints : ENDPOINTS_DEFAULT));
+    if (context != NULL && context->cluster != NULL)
+        snprintf(ctl->cluster, sizeof ctl->cluster, "%s", context->cluster);
     contexts_close(&contexts);
     return code;
 }

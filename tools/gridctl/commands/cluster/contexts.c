@@ -9,6 +9,7 @@
 
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
+#include "grid/base/uuid.h"
 #include "services/edge/fields.h"
 #include "services/edge/json.h"
 #include "tools/gridctl/command.h"
@@ -60,19 +61,35 @@ const struct context *contexts_find(const struct contexts *contexts, const char 
     return stands_at(contexts, at, name) ? &contexts->items[at] : NULL;
 }
 
-bool contexts_put(struct contexts *contexts, const char *name, const char *endpoints)
+bool contexts_cluster_valid(const char *cluster)
+{
+    struct uuid uuid;
+    return uuid_parse(cluster, &uuid);
+}
+
+static void free_texts(struct context *context)
+{
+    memory_free(context->name);
+    memory_free(context->endpoints);
+    memory_free(context->cluster);
+}
+
+bool contexts_put(struct contexts *contexts, const char *name, const char *endpoints, const char *cluster)
 {
     size_t at = place_of(contexts, name);
-    REQUIRE(contexts_name_valid(name));
+    REQUIRE(contexts_name_valid(name) && (cluster == NULL || contexts_cluster_valid(cluster)));
+    struct context made = {copy_text(name), copy_text(endpoints), cluster != NULL ? copy_text(cluster) : NULL};
     if (stands_at(contexts, at, name)) {
-        memory_free(contexts->items[at].endpoints);
-        contexts->items[at].endpoints = copy_text(endpoints);
+        free_texts(&contexts->items[at]);
+        contexts->items[at] = made;
         return true;
     }
-    if (contexts->count == CONTEXTS_MAX)
+    if (contexts->count == CONTEXTS_MAX) {
+        free_texts(&made);
         return false;
+    }
     memmove(&contexts->items[at + 1], &contexts->items[at], (contexts->count - at) * sizeof contexts->items[0]);
-    contexts->items[at] = (struct context){copy_text(name), copy_text(endpoints)};
+    contexts->items[at] = made;
     contexts->count++;
     return true;
 }
@@ -83,8 +100,7 @@ void contexts_remove(struct contexts *contexts, const char *name)
     REQUIRE(stands_at(contexts, at, name));
     if (contexts->current != NULL && strcmp(contexts->current, name) == 0)
         contexts_use(contexts, NULL);
-    memory_free(contexts->items[at].name);
-    memory_free(contexts->items[at].endpoints);
+    free_texts(&contexts->items[at]);
     contexts->count--;
     memmove(&contexts->items[at], &contexts->items[at + 1], (contexts->count - at) * sizeof contexts->items[0]);
 }
@@ -99,10 +115,8 @@ void contexts_use(struct contexts *contexts, const char *name)
 
 void contexts_close(struct contexts *contexts)
 {
-    for (size_t i = 0; i < contexts->count; i++) {
-        memory_free(contexts->items[i].name);
-        memory_free(contexts->items[i].endpoints);
-    }
+    for (size_t i = 0; i < contexts->count; i++)
+        free_texts(&contexts->items[i]);
     memory_free(contexts->current);
     *contexts = (struct contexts){0};
 }
@@ -122,16 +136,19 @@ static void read_context(struct contexts *contexts, struct fields *file, const s
     struct fields fields;
     const char *reason;
     fields_begin_at(&fields, value, path, file->arena);
-    const char *name = fields_required_text(&fields, "name"), *endpoints = fields_required_text(&fields, "endpoints");
+    const char *name = fields_required_text(&fields, "name"), *endpoints = fields_required_text(&fields, "endpoints"),
+               *cluster = fields_text(&fields, "cluster", NULL);
     if (!fields_end(&fields, &reason))
         fields_fail_as(file, reason);
     else if (!contexts_name_valid(name))
         fields_fail(file, "contexts", "a name has up to 64 letters, digits, '-', '_' and '.'");
     else if (!endpoints_valid(endpoints))
         fields_fail(file, "contexts", "endpoints are HOST:PORT,HOST:PORT");
+    else if (cluster != NULL && !contexts_cluster_valid(cluster))
+        fields_fail(file, "contexts", "cluster is a UUID");
     else if (contexts_find(contexts, name) != NULL)
         fields_fail(file, "contexts", "a name is repeated");
-    else if (!contexts_put(contexts, name, endpoints))
+    else if (!contexts_put(contexts, name, endpoints, cluster))
         fields_fail(file, "contexts", "more than 256");
 }
 
@@ -228,6 +245,8 @@ static void append_json(const struct contexts *contexts, struct buffer *out)
         json_put_object_begin(&json, NULL);
         json_put_string(&json, "name", contexts->items[i].name);
         json_put_string(&json, "endpoints", contexts->items[i].endpoints);
+        if (contexts->items[i].cluster != NULL)
+            json_put_string(&json, "cluster", contexts->items[i].cluster);
         json_put_object_end(&json);
     }
     json_put_array_end(&json);

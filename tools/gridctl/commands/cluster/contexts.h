@@ -2,9 +2,10 @@
  *
  * The file is $XDG_CONFIG_HOME/gridiron/contexts.json (~/.config/… without that variable):
  *
- *     {"current": "production", "contexts": [{"name": "production", "endpoints": "10.0.0.1:7400,10.0.0.2:7400"}]}
+ *     {"current": "production", "contexts": [{"name": "production", "endpoints": "10.0.0.1:7400,10.0.0.2:7400",
+ *       "cluster": "6f1c…"}]}
  *
- * `current` is null or absent when no context is in use. It is read strictly: what this version does not know is an error
+ * `cluster` is the UUID of the cluster that the endpoints must lead to, and may be absent. `current` is null or absent when no context is in use. It is read strictly: what this version does not know is an error
  * and never dropped. A change replaces the file at once; of two changes at the same time one may be lost.
  *
  * A name has up to 64 letters, digits, '-', '_' and '.'. Reasons are for people and name the file. Threads: none. */
@@ -15,7 +16,7 @@
 
 enum { CONTEXTS_MAX = 256, CONTEXT_NAME_BYTES_MAX = 64, CONTEXTS_FILE_BYTES_MAX = 1024 * 1024 };
 
-struct context { char *name, *endpoints; };
+struct context { char *name, *endpoints, *cluster; };              /* cluster NULL: any */
 
 struct contexts {
     struct context items[CONTEXTS_MAX];    /* by name */
@@ -33,8 +34,9 @@ void contexts_close(struct contexts *contexts);
 
 bool contexts_name_valid(const char *name);
 const struct context *contexts_find(const struct contexts *contexts, const char *name);        /* NULL: no context has this name */
-/* Adds or changes one. False: there are CONTEXTS_MAX. */
-bool contexts_put(struct contexts *contexts, const char *name, const char *endpoints);
+/* Adds or changes one; `cluster` may be NULL. False: there are CONTEXTS_MAX. */
+bool contexts_put(struct contexts *contexts, const char *name, const char *endpoints, const char *cluster);
+bool contexts_cluster_valid(const char *cluster);                                              /* a UUID */
 void contexts_remove(struct contexts *contexts, const char *name);         /* the current one: none is current then */
 void contexts_use(struct contexts *contexts, const char *name);            /* NULL: none */
 

@@ -35,14 +35,16 @@ static bool read_file(struct scene *scene)
     return good;
 }
 
+#define UUID "11111111-2222-4333-8444-555555555555"
+
 Test(contexts, come_back_as_they_were_written)
 {
     struct scene scene;
     scene_open(&scene);
     cr_assert(read_file(&scene), "a file that is not there holds nothing");
     cr_assert_eq(scene.contexts.count, 0);
-    cr_assert(contexts_put(&scene.contexts, "test", "b:1"));
-    cr_assert(contexts_put(&scene.contexts, "production", "a:1,[::1]:2"));
+    cr_assert(contexts_put(&scene.contexts, "test", "b:1", NULL));
+    cr_assert(contexts_put(&scene.contexts, "production", "a:1,[::1]:2", UUID));
     contexts_use(&scene.contexts, "test");
     cr_assert(contexts_write(&scene.contexts, scene.path, &scene.reason));
     struct stat status;
@@ -51,6 +53,8 @@ Test(contexts, come_back_as_they_were_written)
     cr_assert_eq(scene.contexts.count, 2);
     cr_assert_str_eq(scene.contexts.items[0].name, "production");
     cr_assert_str_eq(contexts_find(&scene.contexts, "production")->endpoints, "a:1,[::1]:2");
+    cr_assert_str_eq(contexts_find(&scene.contexts, "production")->cluster, UUID);
+    cr_assert_null(contexts_find(&scene.contexts, "test")->cluster);
     cr_assert_str_eq(scene.contexts.current, "test");
     contexts_remove(&scene.contexts, "test");
     cr_assert_null(scene.contexts.current, "the one in use is gone");
@@ -84,6 +88,7 @@ Test(contexts, a_file_with_anything_else_in_it_is_an_error)
     refuses(&scene, "{\"contexts\":[{\"name\":\"a\",\"endpoints\":\"b:1\",\"tls\":true}]}", "contexts[0].tls");
     refuses(&scene, "{\"contexts\":[{\"name\":\"a\",\"endpoints\":7400}]}", "contexts[0].endpoints");
     refuses(&scene, "{\"contexts\":[{\"name\":\"a\",\"endpoints\":\"b\"}]}", "HOST:PORT");
+    refuses(&scene, "{\"contexts\":[{\"name\":\"a\",\"endpoints\":\"b:1\",\"cluster\":\"x\"}]}", "cluster is a UUID");
     refuses(&scene, "{\"contexts\":[{\"name\":\"a b\",\"endpoints\":\"b:1\"}]}", "letters");
     refuses(&scene, "{\"contexts\":[{\"name\":\"a\",\"endpoints\":\"b:1\"},{\"name\":\"a\",\"endpoints\":\"b:2\"}]}", "a name is repeated");
     scene_close(&scene);
@@ -110,10 +115,10 @@ Test(contexts, hold_so_many_and_no_more)
     char name[CONTEXT_NAME_BYTES_MAX + 2];
     for (int i = 0; i < CONTEXTS_MAX; i++) {
         snprintf(name, sizeof name, "c%d", i);
-        cr_assert(contexts_put(&contexts, name, "a:1"));
+        cr_assert(contexts_put(&contexts, name, "a:1", NULL));
     }
-    cr_assert_not(contexts_put(&contexts, "another", "a:1"));
-    cr_assert(contexts_put(&contexts, "c17", "b:1"), "changing one needs no room");
+    cr_assert_not(contexts_put(&contexts, "another", "a:1", NULL));
+    cr_assert(contexts_put(&contexts, "c17", "b:1", NULL), "changing one needs no room");
     memset(name, 'a', sizeof name - 1);
     name[sizeof name - 1] = 0;
     cr_assert_not(contexts_name_valid(name));
