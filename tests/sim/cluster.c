@@ -8,7 +8,7 @@
 #include "grid/base/limits.h"
 #include "grid/base/memory.h"
 #include "raft/group.h"
-#include "services/registry.h"
+#include "tests/sim/programs.h"
 #include "tests/sim/time_oracle.h"
 #include "tests/sim/versions.h"
 
@@ -34,6 +34,7 @@ struct cluster {
     struct time_oracle *time;
     uint64_t load_max;                 /* of admission; 0: the default */
     struct versions *versions;
+    struct programs *programs;
 };
 
 /* ---- oracles that look at every replica again and again */
@@ -99,6 +100,7 @@ static void watch_member(struct cluster *cluster, size_t i)
         uint64_t log_time_ms = partition_log_time_ms(partition);
         watch_digest(cluster, member, number, partition);
         versions_watch(cluster->versions, i, partition);
+        programs_watch(cluster->programs, i, partition);
         if (cluster->load_max > 0) {
             watch_load(cluster, member, number, partition);
         }
@@ -140,6 +142,10 @@ static void on_fatal(void *context, enum grid_err err, const char *what)
 {
     struct member *member = context;
     uint64_t upgraded_us = 0;
+    if (programs_stopped(member->cluster->programs, number_of(member), err, what, &upgraded_us)) {
+        host_crash_soon(member->host, upgraded_us);
+        return;
+    }
     if (versions_stopped(member->cluster->versions, number_of(member), err, what, &upgraded_us)) {
         SOMETIMES(member->cluster->world, "F54 a node stops before an entry it is too old for");
         host_crash_soon(member->host, upgraded_us);
@@ -161,6 +167,10 @@ static void on_refused(struct member *member, enum grid_err err, const char *not
     bool damaged = disk_damaged(member->host), full = err == GRID_ERR_NO_SPACE && storage->free_bytes(storage) == 0;
     uint64_t upgraded_us = 0;
     member->node = NULL;
+    if (programs_stopped(member->cluster->programs, number_of(member), err, note ? note : "", &upgraded_us)) {
+        host_crash_soon(member->host, upgraded_us);
+        return;
+    }
     if (versions_stopped(member->cluster->versions, number_of(member), err, note ? note : "", &upgraded_us)) {
         SOMETIMES(world, "F54 a node does not start with a log it is too old for");
         host_crash_soon(member->host, upgraded_us);
@@ -195,7 +205,7 @@ static void on_open(void *context, struct host *host)
         cluster->log_times[(size_t)(member - cluster->members) * cluster->run->partitions + i] = 0;
     }
     enum grid_err err = node_open(&(struct node_options){.io = host_io(host), .logger = world_logger(cluster->world),
-                                                         .metrics = member->metrics, .settings = &member->settings, .services = registry_builtin(), .rejoin = host_rejoins(host),
+                                                         .metrics = member->metrics, .settings = &member->settings, .services = programs_services(cluster->programs, number_of(member)), .rejoin = host_rejoins(host),
                                                          .fatal = on_fatal, .context = member}, &member->node, &note);
     bool begun = false;
     host_io(host)->storage->list(host_io(host)->storage, see_identity, &begun);
@@ -253,6 +263,7 @@ struct cluster *cluster_open(struct run *run)
     /* A third of the seeds has room for very few sagas. Not drawn: other seeds keep their meaning. */
     cluster->load_max = run->options->seed % 3 == 0 ? 10 + run->options->seed / 3 % 40 : 0;
     cluster->versions = versions_open(run, cluster);
+    cluster->programs = programs_open(run, cluster);
     cluster->log_times = memory_zero((size_t)run->nodes * run->partitions, sizeof *cluster->log_times);
     for (uint32_t i = 0; i < run->nodes; i++) {
         struct member *member = &cluster->members[i];
@@ -277,6 +288,7 @@ struct cluster *cluster_open(struct run *run)
             snprintf(settings->members[j].peer_address, sizeof settings->members[j].peer_address, "n%u:7401", j + 1);
         }
         versions_add(cluster->versions, member->host, settings);
+        programs_add(cluster->programs, member->host);
     }
     cluster->time = time_oracle_open(run, cluster);
     world_at(run->world, WATCH_US, watch, cluster);
@@ -290,6 +302,7 @@ void cluster_close(struct cluster *cluster)
     }
     memory_free(cluster->truths);
     versions_close(cluster->versions);
+    programs_close(cluster->programs);
     memory_free(cluster->log_times);
     time_oracle_close(cluster->time);
     memory_free(cluster);
@@ -392,7 +405,7 @@ const char *cluster_unsettled(const struct cluster *cluster)
             }
         }
     }
-    return NULL;
+    return programs_unsettled(cluster->programs);
 }
 
 static void describe_partition(const struct cluster *cluster, uint32_t number, struct buffer *out)
@@ -408,9 +421,9 @@ static void describe_partition(const struct cluster *cluster, uint32_t number, s
         struct group_status status = group_status(node_group(node, (struct partition_id){number}));
         struct partition_stats stats = partition_stats(partition);
         buffer_append_format(out, " n%zu role %d term %" PRIu64 " leader %u last %" PRIu64 " commit %" PRIu64 " commits %" PRIu64
-                             " outbox %" PRIu64 " activities %" PRIu64 " timers %" PRIu64 ";", i + 1, (int)status.role, status.term,
+                             " outbox %" PRIu64 " activities %" PRIu64 " timers %" PRIu64 " level %u services %zu;", i + 1, (int)status.role, status.term,
                              status.leader.value, status.last_index, status.commit_index, partition_commits(partition),
-                             stats.outbox_pending, stats.activities, stats.timers);
+                             stats.outbox_pending, stats.activities, stats.timers, partition_level(partition), partition_services(partition));
     }
 }
 
@@ -425,6 +438,7 @@ void cluster_describe(const struct cluster *cluster, struct buffer *out)
 
 void cluster_check(const struct cluster *cluster)
 {
+    programs_check(cluster->programs);
     for (uint32_t number = 0; number < cluster->run->partitions; number++) {
         uint64_t first = partition_state_digest(node_partition(cluster->members[0].node, (struct partition_id){number}));
         for (size_t i = 0; i < cluster->run->nodes; i++) {

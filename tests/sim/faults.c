@@ -46,7 +46,9 @@ void plan_draw(struct world *world)
 {
     struct plan *plan = &world->plan;
     for (unsigned i = 0; i < FAULT_COUNT; i++) {
-        bool on = world_draw_percent(world, CONCERN_SWARM, 50) || world->options.faults_forced;
+        /* The last one is not drawn: other seeds keep their meaning. */
+        bool half = i == FAULT_MIXED_SERVICES ? world->options.seed / 2 % 2 == 0 : world_draw_percent(world, CONCERN_SWARM, 50);
+        bool on = half || world->options.faults_forced;
         plan->on[i] = on && (world->options.faults_allowed >> i & 1);
     }
     bool harsh = draw(world, 0, 4) == 0;
@@ -525,7 +527,7 @@ static void act(struct world *world, enum fault fault)
     case FAULT_DROP: case FAULT_FLIP: case FAULT_DUPLICATE: case FAULT_DELAY: case FAULT_CHUNKS: case FAULT_LOST_PAGES:
     case FAULT_TORN_SECTOR: case FAULT_SKEW: case FAULT_DRIFT: case FAULT_PROVIDER_SLOW: case FAULT_PROVIDER_TIMEOUT:
     case FAULT_PROVIDER_DOWN: case FAULT_GARBAGE: case FAULT_OLD_FRAME: case FAULT_IMPATIENT_CLIENT: case FAULT_SAME_KEY:
-    case FAULT_WRONG_NODE: case FAULT_MIXED_LEVELS: case FAULT_TOO_OLD: case FAULT_COUNT:
+    case FAULT_WRONG_NODE: case FAULT_MIXED_LEVELS: case FAULT_TOO_OLD: case FAULT_MIXED_SERVICES: case FAULT_COUNT:
         break; /* rates, not actions */
     }
 }

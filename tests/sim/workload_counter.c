@@ -757,6 +757,6 @@ const struct workload workload_counter = {
     .seconds = 20, .settle_seconds = 20, .sometimes = sometimes,
     .faults_absent = FAULT_BIT(PROVIDER_SLOW) | FAULT_BIT(PROVIDER_TIMEOUT) | FAULT_BIT(PROVIDER_DOWN) | FAULT_BIT(IMPATIENT_CLIENT) |
                      FAULT_BIT(SAME_KEY) | FAULT_BIT(CLIENT_CRASH) | FAULT_BIT(WRONG_NODE) |
-                     FAULT_BIT(MIXED_LEVELS) | FAULT_BIT(TOO_OLD),
+                     FAULT_BIT(MIXED_LEVELS) | FAULT_BIT(TOO_OLD) | FAULT_BIT(MIXED_SERVICES),
     .open = counter_open, .drain = counter_drain, .settled = counter_settled, .describe = counter_describe,
     .check = counter_check, .enough = counter_enough, .close = counter_close, .full_disks = &full_disks};

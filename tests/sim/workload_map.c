@@ -664,7 +664,10 @@ static const struct sometimes_point sometimes[] = {
     {"F74 a follower is asked to write and refuses", 50}, {"F74 a deposed leader is asked to write", 6000},
     {"F54 a raise is refused", 50}, {"F54 the level is raised under load", 50}, {"F54 a node goes back before the raise", 50},
     {"F54 a node stops before an entry it is too old for", 200}, {"F54 a node does not start with a log it is too old for", 50},
-    {"F54 a node that was too old is upgraded", 50}, {"F54 a raise that one node was to miss fails", 600}, {0}};
+    {"F54 a node that was too old is upgraded", 50}, {"F54 a raise that one node was to miss fails", 600},
+    {"F54 a service that was registered later works", 20}, {"F54 a service is refused while a member lacks it", 50},
+    {"F54 a program goes back before its service comes", 200}, {"F54 a node does not start for want of a service", 50},
+    {"F54 a node stops before an entry with a service", 2000}, {0}};
 
 const struct workload workload_map = {
     .name = "map", .summary = "clients read, write and compare-and-set registers and scan through whole nodes",

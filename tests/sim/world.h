@@ -71,7 +71,8 @@ enum { HOSTS_MAX = 24, SOMETIMES_MAX = 64, WORLD_REASON_BYTES = 4096 };
     X(WRONG_NODE, "wrong-node", "F74", "requests go to followers and to old leaders on purpose")               \
     X(MIXED_LEVELS, "mixed-levels", "F54", "nodes of an older version beside newer ones; the level is raised")  \
     X(TOO_OLD, "too-old", "F54", "a node comes back in a version that is too old for the log")  \
-    X(DISK_LOST, "disk-lost", "F38", "a node loses its disk while all others are whole, and comes back with --rejoin")
+    X(DISK_LOST, "disk-lost", "F38", "a node loses its disk while all others are whole, and comes back with --rejoin") \
+    X(MIXED_SERVICES, "mixed-services", "F54", "nodes whose program has one service more than that of the others")
 
 enum fault {
 #define X(name, text, ids, what) FAULT_##name,
