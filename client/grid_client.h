@@ -148,6 +148,14 @@ struct grid_result_of_one { bool found; uint64_t version; };
 
 struct grid_member { uint32_t node; const char *address; };
 
+/* A service of a node's program. */
+struct grid_service_status {
+    uint32_t number;
+    const char *name;
+    uint32_t partitions;                                   /* replicas of the node that have it registered */
+    const char *waits;                                     /* why a partition that the node leads does not have it yet; "": it has */
+};
+
 struct grid_node_status {
     uint32_t node;
     const char *address, *state, *version;                 /* state: starting, ready, stopping */
@@ -155,6 +163,7 @@ struct grid_node_status {
     uint64_t uptime_ms, log_disk_bytes, log_memory_bytes;
     uint64_t reads;                                        /* received since its start */
     uint32_t level, level_max;                             /* feature level of its replicas, the lowest; the highest that it supports */
+    const struct grid_service_status *services; size_t services_count;     /* none: the node is of an older version */
 };
 
 struct grid_partition_status {

@@ -64,6 +64,16 @@ void grid_derived_id(const struct grid_idempotency *idempotency, char ret_id[33]
 
 /* ---- replies */
 
+static const struct grid_service_status *services_of(struct arena *arena, const struct node_status *from)
+{
+    struct grid_service_status *services = arena_zero(arena, (from->services_count + 1) * sizeof *services);
+    for (size_t i = 0; i < from->services_count; i++)
+        services[i] = (struct grid_service_status){
+            .number = from->services[i].number, .name = arena_text(arena, from->services[i].name),
+            .partitions = from->services[i].partitions, .waits = arena_text(arena, from->services[i].waits)};
+    return services;
+}
+
 static const struct grid_node_status *node_status_of(struct arena *arena, const struct node_status *from)
 {
     struct grid_node_status *status = arena_zero(arena, sizeof *status);
@@ -72,7 +82,8 @@ static const struct grid_node_status *node_status_of(struct arena *arena, const 
         .state = arena_text(arena, from->state), .version = arena_text(arena, from->version),
         .leaders = from->leaders, .replicas = from->replicas, .uptime_ms = from->uptime_ms,
         .log_disk_bytes = from->log_disk_bytes, .log_memory_bytes = from->log_memory_bytes,
-        .reads = from->reads, .level = from->level, .level_max = from->level_max};
+        .reads = from->reads, .level = from->level, .level_max = from->level_max,
+        .services = services_of(arena, from), .services_count = from->services_count};
     return status;
 }
 

@@ -161,7 +161,7 @@ struct log_time_now time_exchange_now(const struct node *node);
 bool time_exchange_ahead(const struct node *node, uint32_t position, int64_t *ret_ahead_ms);
 
 /* status.c */
-void status_answer(struct node *node, enum admin_kind kind, struct buffer *out);
+void status_answer(struct node *node, enum admin_kind kind, uint64_t features, struct buffer *out);   /* of the client */
 void status_table(struct node *node, struct arena *arena, struct message_table *ret_table);
 void status_register(struct node *node);
 void status_refresh(struct node *node, struct partition_stats *ret_hosted);    /* ret_hosted: sums over the replicas here */
@@ -207,6 +207,8 @@ size_t services_genesis(const struct node *node, uint32_t level, uint32_t ret_nu
 void services_tick(struct node *node);
 /* Whether the leader may register a service of its program in the partition; if not, why and what to do, in SERVICES_WHY_BYTES. */
 bool services_may_register(const struct node *node, uint32_t number, const struct service *service, char *ret_why);
+/* What this node knows of the services of its program; all in the arena. */
+const struct service_status *services_status(const struct node *node, struct arena *arena, size_t *ret_count);
 /* Whether the leader may propose a client's command to this service; the note is good until the next call. */
 enum grid_err services_check(struct node *node, uint32_t partition, uint32_t number, const char **ret_note);
 /* Messages to a service that is registered in their source wait until their destination has it too. */

@@ -154,8 +154,9 @@ enum grid_err services_check(struct node *node, uint32_t partition, uint32_t num
     char why[SERVICES_WHY_BYTES];
     if (service != NULL && partition_has_service(replica_partition(replica), service))
         return GRID_ERR_OK;
-    if (!replica_leads(replica))
-        return GRID_ERR_OK; /* refers to the leader, which knows more */
+    struct genesis_command genesis;
+    if (!replica_leads(replica) || !partition_genesis(replica_partition(replica), &genesis))
+        return GRID_ERR_OK; /* refers to the leader, which knows more, or waits for the first entry */
     *ret_note = node->services_note;
     if (service == NULL) {
         snprintf(node->services_note, sizeof node->services_note, "service: the program of node %" PRIu32 " does not have service %" PRIu32
@@ -183,6 +184,37 @@ bool services_allow(const struct node *node, const struct deliver_command *deliv
             return false;
     }
     return true;
+}
+
+/* ---- for people */
+
+/* Empty where every partition that this node leads has it. */
+static const char *why_waits(const struct node *node, const struct service *service, struct arena *arena)
+{
+    char *why = arena_zero(arena, SERVICES_WHY_BYTES);
+    for (uint32_t i = 0; i < node->partitions; i++) {
+        const struct partition *partition = replica_partition(node->replicas[i]);
+        if (replica_leads(node->replicas[i]) && !partition_has_service(partition, service)) {
+            (void)services_may_register(node, i, service, why);
+            return why;
+        }
+    }
+    return why;
+}
+
+const struct service_status *services_status(const struct node *node, struct arena *arena, size_t *ret_count)
+{
+    size_t count = node->services != NULL ? node->services->count : 0;
+    struct service_status *rows = arena_zero(arena, (count + 1) * sizeof *rows);
+    for (size_t i = 0; i < count; i++) {
+        const struct service *service = node->services->services[i];
+        rows[i] = (struct service_status){.number = service->number, .name = bytes_of_text(service->name),
+                                          .waits = bytes_of_text(why_waits(node, service, arena))};
+        for (uint32_t k = 0; k < node->partitions; k++)
+            rows[i].partitions += partition_has_service(replica_partition(node->replicas[k]), service);
+    }
+    *ret_count = count;
+    return rows;
 }
 
 /* ---- an entry that names services */

@@ -57,7 +57,7 @@ static struct partition_status partition_status(const struct node *node, uint32_
         .flows_ended = stats.flows_ended};
 }
 
-void status_answer(struct node *node, enum admin_kind kind, struct buffer *out)
+void status_answer(struct node *node, enum admin_kind kind, uint64_t features, struct buffer *out)
 {
     struct arena arena;
     arena_init(&arena, 64 * 1024);
@@ -66,6 +66,8 @@ void status_answer(struct node *node, enum admin_kind kind, struct buffer *out)
         status_look(node);
         response.has_status = true;
         response.status = node_status(node);
+        if (feature_in(features, FEATURE_SERVICES))
+            response.status.services = services_status(node, &arena, &response.status.services_count);
     } else {
         struct partition_status *rows = arena_zero(&arena, node->partitions * sizeof *rows);
         for (uint32_t i = 0; i < node->partitions; i++)

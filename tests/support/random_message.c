@@ -393,13 +393,15 @@ static void random_admin_response(struct prng *prng, struct arena *arena, struct
     struct admin_response response = {.err = (enum grid_err)prng_range(prng, GRID_ERR_OK, GRID_ERR_MAP_FULL),
                                       .note = random_text(prng, arena), .has_status = half(prng),
                                       .partitions_count = (size_t)prng_range(prng, 0, 5)};
+    const struct service_status services[] = {{random_u32(prng), random_text(prng, arena), random_u32(prng), random_text(prng, arena)},
+                                              {random_u32(prng), random_text(prng, arena), 0, BYTES_NONE}};
     if (response.has_status)
         response.status = (struct node_status){
             .node = {random_u32(prng)}, .client_address = random_text(prng, arena),
             .state = random_text(prng, arena), .version = random_text(prng, arena), .leaders = random_u32(prng),
             .replicas = random_u32(prng), .uptime_ms = random_u64(prng), .log_disk_bytes = random_u64(prng),
             .log_memory_bytes = random_u64(prng), .reads = random_u64(prng), .level = random_u32(prng),
-            .level_max = random_u32(prng)};
+            .level_max = random_u32(prng), .services = services, .services_count = (size_t)prng_range(prng, 0, 2)};
     struct partition_status *partitions = arena_zero(arena, (response.partitions_count + 1) * sizeof *partitions);
     for (size_t i = 0; i < response.partitions_count; i++)
         partitions[i] = (struct partition_status){

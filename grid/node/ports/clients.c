@@ -38,6 +38,7 @@ struct client {
     uint32_t slot;
     uint64_t generation;
     bool greeted, closing, paused;
+    uint64_t features;                 /* that both ends have */
     struct packer packer;
     struct frame_stream stream;
     uint64_t frames, frames_seen;
@@ -150,8 +151,8 @@ static bool on_hello(struct client *client, const struct frame *frame)
         return true;
     }
     client->greeted = true;
-    uint64_t features = features_of_names(hello.features.names, hello.features.count) & client->node->features;
-    if (packer_wanted(client->node->compression, feature_in(features, FEATURE_LZ4), conn_origin(client->node->io->transport, client->conn).local))
+    client->features = features_of_names(hello.features.names, hello.features.count) & client->node->features;
+    if (packer_wanted(client->node->compression, feature_in(client->features, FEATURE_LZ4), conn_origin(client->node->io->transport, client->conn).local))
         client->packer = packer_of(&client->node->clients.packed);
     send_welcome(client, protocol, hello.protocols.max == 0, frame->request);
     return true;
@@ -254,7 +255,7 @@ static bool on_admin(struct client *client, const struct frame *frame)
     struct buffer body = {0};
     if (admin_request_decode(frame->body, &kind) != GRID_ERR_OK)
         return false;
-    status_answer(client->node, kind, &body);
+    status_answer(client->node, kind, client->features, &body);
     client_send(client, FRAME_ADMIN_RESPONSE, FRAME_PARTITION_NONE, frame->request, buffer_bytes(&body));
     buffer_close(&body);
     return true;

@@ -259,6 +259,13 @@ struct response {
 
 enum admin_kind { ADMIN_STATUS = 1, ADMIN_PARTITIONS = 2 };
 
+/* Of a service of the node's program. */
+struct service_status {
+    uint32_t number;
+    struct bytes name;
+    uint32_t partitions;                   /* replicas here that have it registered */
+    struct bytes waits;                    /* why a partition that this node leads does not have it; empty: it has, or leads none */
+};
 struct node_status {
     struct node_id node;
     struct bytes client_address, state, version;
@@ -266,6 +273,7 @@ struct node_status {
     uint64_t uptime_ms, log_disk_bytes, log_memory_bytes;
     uint64_t reads;                        /* received since its start */
     uint32_t level, level_max;             /* lowest feature level of its replicas; highest that it supports */
+    const struct service_status *services; size_t services_count;  /* to clients with FEATURE_SERVICES */
 };
 struct partition_status {
     uint32_t partition;

@@ -27,6 +27,40 @@ enum grid_err admin_request_decode(struct bytes in, enum admin_kind *ret_kind)
 
 /* ---- status of a node */
 
+static void service_status_put(struct buffer *out, uint32_t field, const struct service_status *status)
+{
+    struct wire_nested nested = wire_nested_begin(out, field, 0);
+    wire_put_u64(out, 1, status->number);
+    wire_put_bytes(out, 2, status->name);
+    wire_put_u64(out, 3, status->partitions);
+    wire_put_bytes(out, 4, status->waits);
+    wire_nested_end(out, nested);
+}
+
+static enum grid_err service_status_decode(struct bytes in, struct service_status *ret_status)
+{
+    struct service_status status = {0};
+    struct wire_reader reader = wire_reader_of(in);
+    while (wire_next(&reader)) {
+        switch (reader.field) {
+        case 1: status.number = wire_u32(&reader); break;
+        case 2: status.name = wire_text(&reader); break;
+        case 3: status.partitions = wire_u32(&reader); break;
+        case 4: status.waits = wire_text(&reader); break;
+        default: wire_unknown(&reader);
+        }
+    }
+    *ret_status = status;
+    return wire_end(&reader);
+}
+
+static void service_take(struct wire_reader *reader, struct service_status *services, size_t *count)
+{
+    struct bytes in = wire_repeated(reader);
+    if (!reader->failed)
+        wire_check(reader, service_status_decode(in, &services[(*count)++]));
+}
+
 static void node_status_put(struct buffer *out, uint32_t field, const struct node_status *status)
 {
     struct wire_nested nested = wire_nested_begin(out, field, 0);
@@ -42,13 +76,17 @@ static void node_status_put(struct buffer *out, uint32_t field, const struct nod
     wire_put_u64(out, 10, status->reads);
     wire_put_u64(out, 14, status->level);
     wire_put_u64(out, 15, status->level_max);
+    for (size_t i = 0; i < status->services_count; i++)
+        service_status_put(out, 16, &status->services[i]);
     wire_nested_end(out, nested);
 }
 
-static enum grid_err node_status_decode(struct bytes in, struct node_status *ret_status)
+static enum grid_err node_status_decode(struct bytes in, struct arena *arena, struct node_status *ret_status)
 {
     struct node_status status = {0};
     struct wire_reader reader = wire_reader_of(in);
+    size_t room = wire_count(&reader, 16, SERVICES_MAX);
+    struct service_status *services = room > 0 ? arena_alloc(arena, room * sizeof *services) : NULL;
     while (wire_next(&reader)) {
         switch (reader.field) {
         case 1: status.node.value = wire_u32(&reader); break;
@@ -63,9 +101,11 @@ static enum grid_err node_status_decode(struct bytes in, struct node_status *ret
         case 10: status.reads = wire_u64(&reader); break;
         case 14: status.level = wire_u32(&reader); break;
         case 15: status.level_max = wire_u32(&reader); break;
+        case 16: service_take(&reader, services, &status.services_count); break;
         default: wire_unknown(&reader);
         }
     }
+    status.services = services;
     *ret_status = status;
     return wire_end(&reader);
 }
@@ -140,10 +180,10 @@ void admin_response_encode(const struct admin_response *response, struct buffer 
     member_put(out, 5, response->members, response->members_count);
 }
 
-static void status_take(struct wire_reader *reader, struct admin_response *response)
+static void status_take(struct wire_reader *reader, struct arena *arena, struct admin_response *response)
 {
     response->has_status = true;
-    wire_check(reader, node_status_decode(wire_bytes(reader), &response->status));
+    wire_check(reader, node_status_decode(wire_bytes(reader), arena, &response->status));
 }
 
 static void partition_take(struct wire_reader *reader, struct partition_status *partitions, size_t *count)
@@ -164,7 +204,7 @@ enum grid_err admin_response_decode(struct bytes in, struct arena *arena, struct
         switch (reader.field) {
         case 1: response.err = wire_err(&reader); break;
         case 2: response.note = wire_text(&reader); break;
-        case 3: status_take(&reader, &response); break;
+        case 3: status_take(&reader, arena, &response); break;
         case 4: partition_take(&reader, partitions, &response.partitions_count); break;
         case 5: member_take(&reader, members, &response.members_count); break;
         default: wire_unknown(&reader);

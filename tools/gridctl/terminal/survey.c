@@ -35,6 +35,18 @@ static void answered(struct survey *survey)
     survey->done = true;
 }
 
+static void take_services(struct node_view *view, const struct grid_node_status *status)
+{
+    struct arena *arena = &view->survey->arena;
+    view->services_count = status->services_count;
+    view->services = arena_zero(arena, (status->services_count + 1) * sizeof *view->services);
+    for (size_t i = 0; i < status->services_count; i++) {
+        view->services[i] = status->services[i];
+        view->services[i].name = arena_text(arena, bytes_of_text(status->services[i].name));
+        view->services[i].waits = arena_text(arena, bytes_of_text(status->services[i].waits));
+    }
+}
+
 static void on_status(void *context, const struct grid_reply *reply)
 {
     struct node_view *view = context;
@@ -49,6 +61,7 @@ static void on_status(void *context, const struct grid_reply *reply)
         view->reads = status->reads;
         view->level = status->level;
         view->level_max = status->level_max;
+        take_services(view, status);
     }
     answered(view->survey);
 }

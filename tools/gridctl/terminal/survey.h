@@ -19,6 +19,8 @@ struct node_view {
     uint32_t leaders, replicas;
     uint64_t uptime_ms, log_disk_bytes, reads;
     uint32_t level, level_max;             /* feature levels: of its replicas, that it supports */
+    struct grid_service_status *services;  /* of its program */
+    size_t services_count;
     struct grid_partition_status *partitions;
     size_t partitions_count;
 };

@@ -22,6 +22,8 @@ struct node {
     const char *cluster, *version;
     uint32_t partitions;
     uint64_t features;
+    uint32_t services[3];
+    size_t services_count;
     uint64_t incarnation;
     size_t ups, downs, frames;
     uint64_t last_request;
@@ -61,7 +63,7 @@ static void open_node(void *context, struct host *host)
         .io = host_io(host), .logger = world_logger(node->mesh->world), .metrics = node->metrics, .self = node->id,
         .listen_address = members[node->id.value - 1].address, .members = members, .members_count = NODES_COUNT,
         .cluster_uuid = uuid_of_name(bytes_of_text(node->cluster)), .incarnation = node->incarnation, .partitions = node->partitions,
-        .features = node->features, .version = node->version,
+        .features = node->features, .services = node->services, .services_count = node->services_count, .version = node->version,
     };
     cr_assert_eq(peers_open(&options, &node->peers), GRID_ERR_OK);
     peers_on_frame(node->peers, FRAME_LEADERS, on_frame, node);
@@ -261,6 +263,35 @@ Test(peers, know_of_each_other_what_they_said)
     run_for(mesh, SECOND_US);
     cr_assert_not(peers_feature(first, (struct node_id){2}, FEATURE_LZ4), "no link, nothing in use");
     cr_assert_eq(peers_incarnation(first, (struct node_id){2}), 101u, "what was heard stays known");
+    mesh_close(mesh);
+}
+
+/* I43: a leader registers a service by what it knows from here. */
+Test(peers, know_the_services_of_each_other_as_long_as_they_are_linked)
+{
+    struct mesh *mesh = mesh_open(12);
+    const struct node *first = &mesh->nodes[0];
+    const uint32_t *numbers;
+    size_t count;
+    mesh->nodes[1].services[0] = 1;
+    mesh->nodes[1].services[1] = 1000;
+    mesh->nodes[1].services_count = 2;
+    mesh->nodes[2].features = features_all() & ~feature_bit(FEATURE_SERVICES);
+    mesh_start(mesh);
+    run_for(mesh, SECOND_US);
+    cr_assert(peers_services(first->peers, (struct node_id){2}, &numbers, &count));
+    cr_assert(count == 2 && numbers[0] == 1 && numbers[1] == 1000);
+    cr_assert_not(peers_services(first->peers, (struct node_id){3}, &numbers, &count), "it is of a version that says nothing");
+    cr_assert(peers_services(mesh->nodes[1].peers, (struct node_id){1}, &numbers, &count));
+    cr_assert_eq(count, 0u, "it has none, and says so");
+    host_crash(mesh->nodes[1].host, CRASH_KILL);
+    run_for(mesh, SECOND_US);
+    cr_assert_not(peers_services(first->peers, (struct node_id){2}, &numbers, &count), "nobody knows with what it comes back");
+    mesh->nodes[1].services_count = 1;
+    host_start(mesh->nodes[1].host);
+    run_for(mesh, SECOND_US);
+    cr_assert(peers_services(first->peers, (struct node_id){2}, &numbers, &count));
+    cr_assert(count == 1 && numbers[0] == 1);
     mesh_close(mesh);
 }
 
@@ -737,7 +768,7 @@ Test(peers, takes_a_hello_of_a_later_version_that_still_speaks_this_one)
     hello.features_count = 2;
     stranger_open(&scene);
     peer_hello_encode(&hello, &body);
-    buffer_append(&body, bytes_of_text("\xf8\x01\x05" "\x6a\x02hi" "\xa9\x01" "12345678" "\xb5\x01" "1234"));
+    buffer_append(&body, bytes_of_text("\xf8\x01\x05" "\x72\x02hi" "\xa9\x01" "12345678" "\xb5\x01" "1234"));
     stranger_says(&scene, FRAME_PEER_HELLO, buffer_bytes(&body));
     host_at(scene.stranger.host, 0, run_stranger, &scene.stranger);
     run_for(scene.mesh, SECOND_US / 10);

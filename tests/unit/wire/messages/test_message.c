@@ -269,11 +269,12 @@ Test(message, admin_answers_carry_every_field)
                                          .sessions = 8, .outbox_pending = 9, .log_time_ms = 10, .digest = 11,
                                          .timers = 12, .activities = 13, .commands = 14, .flows_started = 15,
                                          .flows_ended = 16};
+    struct service_status service = {1000, B("guest"), 2, B("node 3")};
     struct admin_response response = {
         .err = GRID_ERR_OK, .note = B("n"), .has_status = true,
         .status = {.node = {1}, .client_address = B("c"), .state = B("ready"), .version = B("0.1.0"), .leaders = 2,
                    .replicas = 3, .uptime_ms = 4, .log_disk_bytes = 5, .log_memory_bytes = 6,
-                   .reads = 7},
+                   .reads = 7, .services = &service, .services_count = 1},
         .partitions = &partition, .partitions_count = 1};
     admin_response_encode(&response, &out);
     Grid__V1__AdminResponse *read = UNPACK(out, admin_response);
@@ -284,6 +285,9 @@ Test(message, admin_answers_carry_every_field)
     cr_expect(read->status->node == 1 && read->status->leaders == 2 && read->status->replicas == 3);
     cr_expect(read->status->uptime_ms == 4 && read->status->log_disk_bytes == 5 && read->status->log_memory_bytes == 6);
     cr_expect_eq(read->status->reads, 7);
+    cr_expect(read->status->n_services == 1 && read->status->services[0]->number == 1000 && read->status->services[0]->partitions == 2);
+    cr_expect_str_eq(read->status->services[0]->name, "guest");
+    cr_expect_str_eq(read->status->services[0]->waits, "node 3");
     const Grid__V1__PartitionStatus *status = read->partitions[0];
     cr_expect_str_eq(status->role, "leader");
     cr_expect(status->partition == 1 && status->term == 2 && status->commit_index == 3 && status->applied_index == 4 &&

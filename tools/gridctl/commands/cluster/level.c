@@ -2,6 +2,7 @@
 #include <inttypes.h>
 
 #include "tools/gridctl/command.h"
+#include "tools/gridctl/commands/cluster/services.h"
 #include "tools/gridctl/commands/map/map.h"
 #include "tools/gridctl/terminal/survey.h"
 #include "tools/gridctl/terminal/table.h"
@@ -26,6 +27,7 @@ static void show_json(struct ctl *ctl, const struct survey *survey)
         json_put_object_end(&json);
     }
     json_put_array_end(&json);
+    services_json(&json, survey);
     json_put_object_end(&json);
     ctl_json_end(ctl);
 }
@@ -58,6 +60,7 @@ static void show_table(struct ctl *ctl, const struct survey *survey)
     }
     table_view_close(table, ctl);
     advise(ctl, survey);
+    services_show(ctl, survey);
 }
 
 int level_show(struct ctl *ctl)
