@@ -1,11 +1,11 @@
-/* Replicated groups: what the rest of the tree sees of consensus. No type of the library below appears here (D2), so
- * that the core can be replaced.
+/* Replicated groups: the interface of consensus for the rest of the tree. It contains no type of the Raft library (D2), so
+ * that the library can be replaced.
  *
  * A group set hosts all groups of one loop over one shared log and one link per peer. Each group replicates opaque
- * commands and applies them in order on every replica through the machine it is given.
+ * commands and applies them in order on every replica through its machine.
  *
- * Threads: one loop. Callbacks run from the loop, never from inside a call made here, except that group_propose and
- * group_read must not be called from inside `apply`, `dropped` or `role` (defer to the end of the iteration).
+ * Threads: one loop. Callbacks run from the loop, never inside a call of these functions. Do not call group_propose and
+ * group_read inside `apply`, `dropped` or `role` (defer to the end of the iteration).
  * Errors: a storage failure or a broken group calls `fatal` once; the owner must stop the process. */
 #ifndef RAFT_GROUP_H
 #define RAFT_GROUP_H
@@ -48,7 +48,7 @@ struct group_machine {
 
 /* Shims that simulator runs may switch off to prove that they are needed; bit n = shim number of raft/README.md. */
 struct group_shims { uint64_t disabled; };
-/* The bit of a shim by its name in raft/README.md ("S1", "S1b", ...); false when there is none. */
+/* The bit of a shim by its name in raft/README.md ("S1", "S1b", ...); false: there is no such shim. */
 bool group_shim_parse(const char *name, uint64_t *ret_bit);
 
 struct group_set_options {
@@ -61,14 +61,14 @@ struct group_set_options {
     size_t members_count;
     struct uuid cluster_uuid;
     uint64_t incarnation;                 /* of the data directory */
-    uint64_t log_owner;                   /* stands in every flush of the log: another owner's log is refused */
+    uint64_t log_owner;                   /* is in every flush of the log: a log with another owner is refused */
     uint64_t features;                    /* of this node, for its links */
-    const uint32_t *services;             /* numbers of those of its program, for its links; copied */
+    const uint32_t *services;             /* numbers of the services of its program, for its links; copied */
     size_t services_count;
     enum compress_mode compression;
     uint32_t packed_bytes_min;            /* frames below it are sent plain; 0: the usual bound */
     const char *version;                  /* of the program, for people; may be NULL */
-    struct manifest *manifest;            /* borrowed until close; NULL: nothing is remembered of log and peers (tests) */
+    struct manifest *manifest;            /* borrowed until close; NULL: nothing about log and peers is remembered (tests) */
     uint32_t groups;
     bool sync;                            /* durability: fsync (true) or os */
     uint32_t election_timeout_ms;         /* 0: 1000; spread to twice that */
@@ -76,7 +76,7 @@ struct group_set_options {
     uint64_t log_disk_bytes_max;          /* 0: LOG_DISK_BYTES_DEFAULT */
     uint64_t log_memory_bytes_max;        /* 0: LOG_MEMORY_BYTES_DEFAULT */
     uint64_t segment_bytes;               /* 0: default of the log */
-    uint64_t room_bytes;                  /* with less left for the log the disk counts as full; 0: ENTRY_BYTES_MAX */
+    uint64_t room_bytes;                  /* the disk counts as full if the log has less room than this; 0: ENTRY_BYTES_MAX */
     struct group_shims shims;             /* all zero in production */
     void (*fatal)(void *context, enum grid_err err, const char *what);
     void *context;
@@ -99,8 +99,8 @@ struct peers *group_set_peers(struct group_set *set);
 uint32_t group_set_rejoining(const struct group_set *set);
 
 /* Proposes one entry; `command` is copied. OK means queued: exactly one of apply(token) or dropped(token) follows. Bounds in bytes are not
- * asked here: messages between partitions, acknowledgements and timers are never refused for them (R6). The caller asks group_set_log_full
- * before it takes a client's command. Errors: NOT_LEADER (not GROUP_READY), LOG_FULL (group_set_room is not FREE), TOO_LARGE, BUSY
+ * checked here: messages between partitions, acknowledgements and timers are never refused because of them (R6). The caller checks group_set_log_full
+ * before it accepts a client's command. Errors: NOT_LEADER (not GROUP_READY), LOG_FULL (group_set_room is not FREE), TOO_LARGE, BUSY
  * (group_handing_over), UNAVAILABLE (after fatal). Token must not be NULL. */
 enum grid_err group_propose(struct group *group, struct bytes command, void *token);
 
@@ -113,29 +113,29 @@ struct group_read {
 };
 void group_read(struct group *group, struct group_read *read);
 
-/* Hands leadership to another voter as soon as that has the whole log. Proposals go on for a heartbeat meanwhile; then, or once the target
- * has everything, they get BUSY until it leads or the transfer is given up, some heartbeats after it began. Errors: NOT_LEADER, INVALID,
+/* Hands leadership to another voter as soon as that has the whole log. For a heartbeat, proposals are still accepted; after that, or once the target
+ * has everything, they get BUSY until the target leads or the transfer is given up, some heartbeats after its start. Errors: NOT_LEADER, INVALID,
  * BUSY (another transfer), UNAVAILABLE (not group_peer_recent, or it has lost state). Completion shows as a role change. */
 enum grid_err group_transfer(struct group *group, struct node_id target);
-/* Whether a transfer that was asked for is neither done nor given up. */
+/* Whether a transfer is under way: requested, neither complete nor given up. */
 bool group_transferring(const struct group *group);
-/* A proposal would get BUSY now, and not for long: keep it. */
+/* A proposal would get BUSY now, but only for a short time: keep it and try again. */
 bool group_handing_over(struct group *group);
 /* Whether this node leads the group and the member answered it within the last three heartbeats. */
 bool group_peer_recent(struct group *group, struct node_id node);
-/* Entries that the member is not known to have. Only of a leader. */
+/* Number of entries that the member has not acknowledged. Only on the leader. */
 uint64_t group_peer_lag(const struct group *group, struct node_id node);
 
-/* Where entries find room. */
+/* Whether there is room for entries. */
 enum group_room {
     GROUP_ROOM_FREE,
     GROUP_ROOM_OWN_FULL,          /* the disk of this node is full */
-    GROUP_ROOM_OTHERS_FULL,       /* the disks of so many others are that no majority has room */
+    GROUP_ROOM_OTHERS_FULL,       /* this node has room, but no majority has */
 };
 enum group_room group_set_room(const struct group_set *set);
-/* Whether a member may be given groups to lead: it is linked, or this node, and its disk is not full as far as it said. */
+/* Whether leadership may be handed to a member: it is this node or connected, and has not said that its disk is full. */
 bool group_set_has_room(const struct group_set *set, struct node_id member);
-/* The own disk is full and its groups are being handed to members with room: who asks again soon finds another leader. */
+/* The disk of this node is full and its groups are being handed to members with room: a request that is repeated soon finds another leader. */
 bool group_set_handing_over(const struct group_set *set);
 
 struct group_status {
@@ -147,7 +147,7 @@ struct group_status {
 struct group_status group_status(const struct group *group);
 uint64_t group_set_log_disk_bytes(const struct group_set *set);
 uint64_t group_set_log_memory_bytes(const struct group_set *set);
-/* log_disk_bytes_max or log_memory_bytes_max is reached: nothing more is to be taken from clients. */
+/* log_disk_bytes_max or log_memory_bytes_max is reached: accept no more commands from clients. */
 bool group_set_log_full(const struct group_set *set);
 
 #endif

@@ -1,4 +1,4 @@
-/* What the files behind raft/group.h share: the set, its groups, and the reads that wait. */
+/* Shared by the files that implement raft/group.h: the set, its groups, and waiting reads. */
 #ifndef RAFT_GROUPS_GROUPS_INTERNAL_H
 #define RAFT_GROUPS_GROUPS_INTERNAL_H
 
@@ -10,9 +10,9 @@
 #include "raft/groups/replay.h"
 #include "raft/groups/room.h"
 
-/* A proposal in the library's hands; in the order of their entries. */
+/* A proposal that the library has accepted; in the order of the entries. */
 struct proposal {
-    struct raft_apply request;               /* first: the library hands it back */
+    struct raft_apply request;               /* must be first: the library returns it */
     struct group *group;
     void *token;
     struct proposal *next;
@@ -37,7 +37,7 @@ struct group {
     struct proposal *proposals_first, *proposals_last;
     enum group_role role_told;
     uint64_t term_told;
-    /* Reads not yet asked for; then batches, oldest first. */
+    /* Reads without a confirmation round yet; then batches, oldest first. */
     struct read_queue reads_new;
     struct read_batch *batches_first, *batches_last;
     uint64_t read_sequence;
@@ -78,7 +78,7 @@ struct group_set {
     struct read_batch *finished_first, *finished_last;
     struct buffer rows;                      /* scratch of confirmations */
     bool running, failed, closing;
-    /* Inside apply, dropped or role: nothing may be proposed or read. */
+    /* True inside apply, dropped or role, where proposals and reads are not allowed. */
     bool inside;
     enum grid_err failed_err;
     char failed_what[400];
@@ -99,11 +99,11 @@ struct buffer *group_set_hold(struct group_set *set, uint32_t group, struct node
 
 /* group_reads.c */
 void group_reads_register(struct group_set *set);
-/* Leadership is gone: every read of the group ends so. */
+/* Leadership is lost: ends every read of the group with this error. */
 void group_reads_fail(struct group *group, enum grid_err err);
-/* Repeats what was not answered and ends what took too long. */
+/* Repeats unanswered confirmations and ends reads that took too long. */
 void group_reads_tick(struct group_set *set);
-/* Ends everything at once, for close. */
+/* Ends all reads at once, for close. */
 void group_reads_close(struct group_set *set);
 
 #endif

@@ -1,7 +1,7 @@
-/* The replay after a start: the entries that were in the log then are applied again, as soon as leaders say that they are committed.
- * Says in the log of the node how far it is, and how long it took.
+/* The replay after a start: entries that are in the log at the start are applied again once leaders say that they are committed.
+ * Logs the progress and the total time.
  *
- * For the files behind raft/group.h. Single threaded. */
+ * For the files that implement raft/group.h. Single threaded. */
 #ifndef RAFT_GROUPS_REPLAY_H
 #define RAFT_GROUPS_REPLAY_H
 
@@ -21,7 +21,7 @@ struct replay {
 };
 
 /* Part of a group. */
-struct replay_group { uint64_t last, at; };   /* index of the last entry at the start; of the last one applied; equal: done */
+struct replay_group { uint64_t last, at; };   /* index of the last entry at the start, and of the last applied one; equal: done */
 
 /* All groups are open, and none has started. */
 void replay_begin(struct group_set *set);

@@ -1,11 +1,11 @@
-/* Whether a link is alive. TCP does not tell: a connection over a cut network stays open for minutes, and so does one to a machine
- * that lost its power.
+/* Whether a link is alive. TCP does not report it: a connection over a cut network stays open for minutes, and so does a connection to a
+ * machine that lost power.
  *
- * Time is counted in beats of this node, not in milliseconds: between two beats its loop reads what has come. So a node that
- * stood still itself does not take its peers for dead; they were heard before the second beat. What arrives counts by bytes:
- * a large frame on a slow link is a sign of life long before it is whole.
+ * Time is counted in beats of this node, not in milliseconds: between two beats its loop reads everything that has arrived. So a node that
+ * was paused does not consider its peers dead: it reads their bytes before the second beat. Every byte counts as a sign of life,
+ * so a large frame on a slow link keeps the link alive long before it is complete.
  *
- * All zero is valid: a link that came up now. Pure; no memory, no time. */
+ * All zero is valid: a link that has just come up. Pure: it uses no memory and no clock. */
 #ifndef RAFT_PEERS_PEERS_PULSE_H
 #define RAFT_PEERS_PEERS_PULSE_H
 
@@ -13,13 +13,13 @@
 
 struct pulse {
     bool spoke, heard;                     /* since the last beat */
-    unsigned silent_beats;                 /* at the end of which nothing had been heard, in a row */
+    unsigned silent_beats;                 /* consecutive beats in which nothing arrived */
 };
 
 enum pulse_advice {
     PULSE_NONE,
-    PULSE_SPEAK,                           /* say something, so that the other side knows that we are here */
-    PULSE_DEAD,                            /* nothing was heard for too long */
+    PULSE_SPEAK,                           /* send a BEAT, so that the other end sees a sign of life */
+    PULSE_DEAD,                            /* nothing arrived for too long */
 };
 
 static inline void pulse_spoke(struct pulse *pulse) { pulse->spoke = true; }

@@ -1,12 +1,12 @@
-/* What a data directory knows of its log in a second place, and of the other nodes: the file `manifest` (docs/formats/manifest.md).
+/* The file `manifest` of a data directory: a second record of the end of its log, and what is known of the other nodes (docs/formats/manifest.md).
  *
- * - How far the log must reach: files that are missing at its end leave no trace in the log itself.
- * - Whether this node has lost state and which groups it does not hold again yet (raft/groups/rejoin.h).
- * - Of each peer the incarnation that this node shook hands with, and the furthest that it heard of that peer's log.
+ * - How far the log must reach: the log itself does not show that files at its end are missing.
+ * - Whether this node has lost state, and which groups are not whole yet (raft/groups/rejoin.h).
+ * - For each peer: its incarnation at the last handshake, and the highest known position of its log.
  *
- * Two copies of one page each, written in turn and never both at once, so that one of them is always whole. Opening blocks; saving
- * does not: the owner changes `content` and asks for a save, and everything that was changed before the call is on the disk
- * once `saved` has reached the number that the call returned. A failed write calls `failed` once, and nothing is saved any more.
+ * Two copies of one page each are written alternately, never at the same time, so that one of them is always undamaged. Opening blocks; saving
+ * does not: the owner changes `content` and requests a save; all changes before the call are on the disk
+ * once `saved` has reached the number that the call returned. A failed write calls `failed` once; nothing is saved after it.
  *
  * Single threaded. */
 #ifndef RAFT_WAL_MANIFEST_H
@@ -26,23 +26,23 @@ enum lost_state {
     LOST_ALL = 2,                      /* everything: a new incarnation that has promised nothing yet */
 };
 
-/* What is remembered of the log of a node. All zero: nothing. */
+/* What this node remembers about another node's log. All zero: nothing. */
 struct peer_memory { uint64_t incarnation, epoch, position; };
 
 struct manifest_content {
-    uint64_t incarnation;              /* of the directory; 0: its first start never came that far */
+    uint64_t incarnation;              /* of the directory; 0: its first start ended before it was known */
     struct wal_floor floor;
     enum lost_state lost;
-    uint8_t groups_left[PARTITIONS_MAX / 8];          /* that a node which lost state does not hold again yet */
-    bool begun;                        /* it holds one of them again */
+    uint8_t groups_left[PARTITIONS_MAX / 8];          /* groups that are not whole yet, after a loss of state */
+    bool begun;                        /* at least one of them is whole again */
     /* With durability "os": the life of the system (storage.system_life) in which this node takes full part with a log whose end may not be
      * synced. 0: everything that it acknowledged was synced, or it is not known. */
     uint64_t unsynced_life;
     struct { struct node_id node; struct peer_memory memory; } peers[REPLICAS_MAX];
 };
 
-/* For a directory that has neither identity nor log: its first manifest. What a start that came no further has noted as lost stays
- * noted. Errors: CORRUPT (a manifest says that there was an identity, or is damaged), MISMATCH (a newer format), IO, NO_SPACE;
+/* For a directory that has neither identity nor log: its first manifest. If an earlier start recorded a loss and then ended, the record
+ * stays. Errors: CORRUPT (a manifest says that there was an identity, or is damaged), MISMATCH (a newer format), IO, NO_SPACE;
  * *ret_note (memory_free) says what and what to do, but for the last two. */
 enum grid_err manifest_begin(struct storage *storage, uint32_t groups, enum lost_state lost, char **ret_note);
 /* Errors: CORRUPT (missing, damaged, of another incarnation), MISMATCH (a newer format), IO; *ret_note says what and what to do.

@@ -24,7 +24,7 @@
 
 struct wal;
 
-/* What a second place says that the log must hold: everything below `position`, written in `epoch` or before. */
+/* What the log must contain according to the manifest: everything below `position`, written in `epoch` or before. */
 struct wal_floor { uint64_t epoch, position; };
 
 struct wal_entry {
@@ -47,14 +47,14 @@ struct wal_options {
     struct logger *logger;                  /* may be NULL */
     struct metric_registry *metrics;        /* may be NULL */
     uint32_t groups;                        /* group numbers 0 .. groups-1 */
-    uint64_t owner;                         /* stands in every flush; a log of another owner is refused. 0: not said */
-    struct wal_floor floor;                 /* a log that ends below it is refused; zero: nothing is known */
-    uint16_t epoch_step;                    /* added to this opening's epoch. A random one tells two continuations of the same log apart */
+    uint64_t owner;                         /* is in every flush; a log with another owner is refused. 0: not given */
+    struct wal_floor floor;                 /* a log that ends below it is refused; zero: unknown */
+    uint16_t epoch_step;                    /* added to this opening's epoch. With a random number, two copies of a log that are both continued have different epochs */
     uint64_t segment_bytes;                 /* 0: 64 MiB; a multiple of 4 KiB, at least 16 KiB and the largest record */
     bool sync;                              /* false: durability "os": entries are written, not synced; META is always synced */
-    void (*durable)(void *context, uint64_t lsn);    /* everything up to lsn may be relied on; it grew; may append */
-    /* The first flush of this opening in a segment is on the disk for good. Nothing in the segment counts as durable before the second place
-     * knows of it and wal_segment_known says so. May not close the log. NULL, or without `sync`: nobody is asked. */
+    void (*durable)(void *context, uint64_t lsn);    /* everything up to lsn is durable; lsn has grown; may append */
+    /* The first flush of this opening in a segment is synced. Nothing in the segment counts as durable before the manifest names a position
+     * in it and the caller has called wal_segment_known. Must not close the log. NULL, or without `sync`: not needed. */
     void (*segment_begun)(void *context, uint64_t segment_end);
     void (*failed)(void *context, enum grid_err err, const char *what);
     void *context;
@@ -63,39 +63,39 @@ struct wal_options {
 /* Blocks; afterwards everything recovered is durable. Errors: CORRUPT, IO, MISMATCH (a newer format, another owner). *ret_note is a
  * text for people, set on failure (memory_free). */
 enum grid_err wal_open(const struct wal_options *options, struct wal **ret_wal, char **ret_note);
-/* Waits for nothing: a write in flight is abandoned to the storage, which must still finish it before it goes away
+/* Does not wait: the storage must still complete a write in flight before it is closed
  * (and before the log is opened again); callbacks stop. May be called from inside `durable` and `failed`. */
 void wal_close(struct wal *wal);
 bool wal_empty(const struct wal *wal);                            /* recovery found no record */
 /* Once for each group, before anything is appended to it. */
 void wal_take(struct wal *wal, uint32_t group, struct wal_group_state *ret_state);
 
-/* Each returns the lsn after the record: durable once durable >= lsn. Data is copied. A record that contradicts those
- * before it (a term that goes back, entries that leave a gap or overwrite, a truncation outside the log) is a bug of the
- * caller, because recovery would take it for damage. On a full disk a META takes the place of one of its
- * group that waits to be written: terms may change for hours, and the log in memory does not grow. */
+/* Each returns the lsn after the record: durable once durable >= lsn. Data is copied. A record that contradicts earlier
+ * ones (a decreasing term, entries that leave a gap or overwrite, a truncation outside the log) is a bug of the
+ * caller, because recovery would treat it as damage. On a full disk a META replaces an older one of its
+ * group that waits to be written: terms may change for hours without growth of the log in memory. */
 uint64_t wal_append_meta(struct wal *wal, uint32_t group, uint64_t term, uint64_t vote);
 uint64_t wal_append_entries(struct wal *wal, uint32_t group, uint64_t first_index, const struct wal_entry *entries, size_t count);
 uint64_t wal_append_truncate(struct wal *wal, uint32_t group, uint64_t index); /* entries >= index are gone */
 
 /* Whether entries with `bytes` bytes of data, plus 16 for each entry, may be appended. False when the disk is full: a
- * leader stops proposing and a follower drops appends, both before they append (I38). What fits still goes in, a reserve
- * stays back for terms, votes and truncations, and space that is freed is noticed by itself (tried every 100 ms). */
+ * leader stops proposing and a follower drops appends, both before they append (I38). Smaller entries may still fit; a reserve
+ * is kept for terms, votes and truncations; the log tries every 100 ms whether space was freed. */
 bool wal_has_room(struct wal *wal, size_t bytes);
 
-/* The same for entries without which nobody can lead: they may use half of the reserve. */
+/* The same for entries that a new leader needs (barriers): they may use half of the reserve. */
 bool wal_has_reserve(struct wal *wal, size_t bytes);
 
 uint64_t wal_durable(const struct wal *wal);
-/* For the floor of the next start: everything below it is on the disk for good, whatever the durability. Whole pages. */
+/* For the floor of the next start: everything below it is synced, with any durability. A multiple of a page. */
 uint64_t wal_synced(const struct wal *wal);
 uint64_t wal_epoch(const struct wal *wal);                        /* of this opening */
-uint64_t wal_epoch_end(const struct wal *wal, uint64_t epoch);    /* where an earlier opening's flushes end; 0: this log has none of it */
-uint64_t wal_segment(const struct wal *wal);                      /* where the segment begins that is written to */
+uint64_t wal_epoch_end(const struct wal *wal, uint64_t epoch);    /* where the flushes of an earlier opening end; 0: this log has no flush of it */
+uint64_t wal_segment(const struct wal *wal);                      /* the beginning of the current segment */
 /* The answer to segment_begun: the floor of the next start lies in this segment. May call `durable`. */
 void wal_segment_known(struct wal *wal, uint64_t segment_end);
 uint64_t wal_end(const struct wal *wal);                          /* lsn of everything appended so far */
-uint64_t wal_disk_bytes(const struct wal *wal);                   /* of live segments, as used: without what is prepared ahead */
+uint64_t wal_disk_bytes(const struct wal *wal);                   /* used bytes of live segments, without space that is reserved ahead */
 bool wal_holds(const struct wal *wal);
 
 #endif

@@ -1,7 +1,7 @@
-/* What the records of the shared log add up to, group by group.
+/* Computes the state of each group from the records of the shared log.
  *
- * Recovery shows every good record in order; the log itself shows what it appends, so that nothing is ever written
- * that recovery would refuse: a record out of order is a bug there (the caller's REQUIRE) and damage here.
+ * Recovery passes every good record in order. The log also passes each record that it appends, so that it never writes a record
+ * that recovery would refuse: a contradicting record is a bug there (the caller's REQUIRE) and damage here.
  *
  * Owns all entries until they are taken. Single threaded. Memory grows with the entries recovered. */
 #ifndef RAFT_WAL_WAL_FOLD_H
@@ -12,10 +12,10 @@
 
 enum { WAL_FAULT_BYTES = 160 };
 
-/* Where a group stands. `next_index` is the index that the next entry must have. */
+/* The end of a group's log. `next_index` is the index that the next entry must have. */
 struct wal_cursor { uint64_t term, vote, first_index, next_index; };
 
-/* Whether a record may follow. Each returns NULL, else a constant text. */
+/* Whether a record may follow. Each returns NULL, or a constant text that says why not. */
 const char *wal_cursor_meta(struct wal_cursor *cursor, uint64_t term, uint64_t vote);
 const char *wal_cursor_entries(struct wal_cursor *cursor, uint64_t first_index, size_t count);
 const char *wal_cursor_truncate(struct wal_cursor *cursor, uint64_t index);
@@ -34,7 +34,7 @@ struct wal_fold {
 
 void wal_fold_init(struct wal_fold *fold, uint32_t groups);
 void wal_fold_close(struct wal_fold *fold);
-/* False when the record contradicts those before it or cannot be read; ret_fault then says how. */
+/* False if the record contradicts earlier ones or cannot be read; ret_fault then says why. */
 bool wal_fold_apply(struct wal_fold *fold, const struct wal_record *record, char ret_fault[WAL_FAULT_BYTES]);
 /* Moves a group's entries out; its cursor stays. */
 void wal_fold_take(struct wal_fold *fold, uint32_t group, struct wal_group_state *ret_state);

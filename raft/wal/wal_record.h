@@ -1,7 +1,7 @@
 /* Bytes of the shared log: flush headers and records (docs/formats/wal.md).
  *
  * Encoding appends to a buffer that the caller keeps; nothing is allocated once the buffer is large enough. Decoding
- * borrows from the bytes given and trusts none of them: every getter returns NULL when all is well, else a constant
+ * borrows from the bytes given and trusts none of them: every getter returns NULL, or a constant
  * text that says what is wrong. Pure functions, no state, any thread. */
 #ifndef RAFT_WAL_WAL_RECORD_H
 #define RAFT_WAL_WAL_RECORD_H
@@ -31,10 +31,10 @@ struct wal_flush_header {
     uint16_t version;
     uint32_t size;                            /* header and records, without the padding */
     uint64_t epoch, position;
-    uint64_t previous;                        /* end of the flush before, padding included */
-    uint64_t durable;                         /* everything below was synced before this flush was written */
+    uint64_t previous;                        /* end of the previous flush, with padding */
+    uint64_t durable;                         /* everything below this position was synced before this flush was written */
     uint32_t records;
-    uint64_t owner;                           /* whose log it is; 0: not said */
+    uint64_t owner;                           /* the owner of the log; 0: not given */
 };
 
 struct wal_record {
@@ -54,15 +54,15 @@ static inline uint64_t wal_page_align(uint64_t position)
 
 /* Writes WAL_FLUSH_HEADER_BYTES at `at`; `version` is filled in. */
 void wal_flush_header_put(uint8_t *at, const struct wal_flush_header *header);
-/* The header at stream position `position`. A header of another format version is returned as good: look at `version`
- * before at anything else. */
+/* The header at stream position `position`. A header of another format version is returned as good: check `version`
+ * first. */
 const char *wal_flush_header_get(struct bytes bytes, uint64_t position, struct wal_flush_header *ret_header);
 
-/* A record is begun, its payload appended by the caller, and then sealed with its size and checksum. `begin` returns
- * the record's place in the buffer, which `seal` wants back. */
+/* `begin` starts a record, the caller appends the payload, `seal` writes size and checksum. `begin` returns
+ * the record's place in the buffer, which the caller passes to `seal`. */
 size_t wal_record_begin(struct buffer *buffer, const struct wal_record *record);
 void wal_record_seal(struct buffer *buffer, size_t start);
-/* After its payload was changed in place, more records behind it or not. */
+/* After a change of the payload in place; other records may follow. */
 void wal_record_reseal(struct buffer *buffer, size_t start);
 /* The record at the front of `bytes`, which must lie at `position` and belong to `epoch`; *ret_size is its length. */
 const char *wal_record_get(struct bytes bytes, uint64_t position, uint64_t epoch, struct wal_record *ret_record,

@@ -1,9 +1,9 @@
-/* The segment files that the shared log writes to: the one that flushes go to and those prepared ahead of it.
+/* The segment files for writing: the current one, and those prepared ahead of it.
  *
- * Space ahead is reserved in slices, so that one slice is all that the loop ever waits for in the ordinary course. When
- * the disk is full, `full` is set and preparing is tried again every RETRY_US; what is prepared stays usable.
+ * Space is reserved in slices, so that the loop usually waits for one slice at most. If
+ * the disk is full, `full` is set and the reservation is tried again every RETRY_US; reserved space stays usable.
  *
- * Borrows clock and storage. Single threaded. `wake` runs from the loop when space was found again. */
+ * Borrows clock and storage. Single threaded. `wake` runs from the loop when there is space again. */
 #ifndef RAFT_WAL_WAL_SEGMENTS_H
 #define RAFT_WAL_WAL_SEGMENTS_H
 
@@ -23,7 +23,7 @@ struct wal_segments {
     uint64_t segment_bytes, slice_bytes;
     struct wal_segment *first, *last;         /* ascending and without gaps; `first` is written to */
     uint64_t end;                             /* where the next segment to be made begins */
-    enum grid_err error;                      /* set once by anything but a full disk; nothing works after it */
+    enum grid_err error;                      /* set once by any error other than a full disk; nothing works after it */
     bool full;
     struct timer retry;
     void (*wake)(void *context);
@@ -37,15 +37,15 @@ enum grid_err wal_segments_adopt(struct wal_segments *segments, uint64_t base, u
 /* Closes all files; none may have a write in flight. */
 void wal_segments_close(struct wal_segments *segments);
 
-/* First position behind the space that is on disk. */
+/* The first position after the reserved space. */
 uint64_t wal_segments_prepared(const struct wal_segments *segments);
-/* Where the segment that holds `position` ends, made or not. */
+/* The end of the segment that contains `position`, even if the file does not exist yet. */
 uint64_t wal_segments_end(const struct wal_segments *segments, uint64_t position);
-/* Reserves space until `position` is covered. NO_SPACE (tried again by itself), IO. */
+/* Reserves space until `position` is covered. NO_SPACE (the log tries again), IO. */
 enum grid_err wal_segments_cover(struct wal_segments *segments, uint64_t position);
 /* Reserves at most one slice towards `position`. */
 void wal_segments_advance(struct wal_segments *segments, uint64_t position);
-/* The segment for a flush of `size` bytes at `position`; closes those before it. NO_SPACE, IO. */
+/* The segment for a flush of `size` bytes at `position`; closes earlier segments. NO_SPACE, IO. */
 enum grid_err wal_segments_get(struct wal_segments *segments, uint64_t position, uint64_t size,
                                struct wal_segment **ret_segment);
 bool wal_segments_holds(const struct wal_segments *segments);
