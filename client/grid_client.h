@@ -338,6 +338,8 @@ struct grid_result;
 
 /* Waits until a node has answered; UNAVAILABLE when none did within the timeout. *ret is set on OK only. */
 enum grid_outcome grid_blocking_open(const struct grid_options *options, struct grid_blocking **ret);
+/* Like grid_client_reach. On failure `note`, of `note_bytes`, gets a text for people that says why of each endpoint, cut when it is longer. */
+enum grid_outcome grid_blocking_reach(const struct grid_options *options, struct grid_blocking **ret, char *note, size_t note_bytes);
 void grid_blocking_close(struct grid_blocking *client);
 /* Each returns the reply's outcome. `ret` may be NULL where only the outcome matters; else close it with
  * grid_result_close, whatever the outcome. */

@@ -195,3 +195,15 @@ Test(face, has_a_text_for_every_outcome)
         cr_assert(strlen(text) > 1 && strstr(text, "--") == NULL && strstr(text, "request id") == NULL, "%d: %s", i, text);
     }
 }
+
+Test(face, reaching_says_why_it_cannot_long_before_its_deadline)
+{
+    struct grid_options options = {.endpoints = &NOBODY, .endpoints_count = 1, .timeout_ms = 3600000};
+    struct grid_blocking *client = NULL;
+    char note[128], cut[8];
+    cr_assert_eq(grid_blocking_reach(&options, &client, note, sizeof note), GRID_OUTCOME_UNAVAILABLE);
+    cr_expect(strstr(note, "127.0.0.1:9: connection refused") != NULL, "%s", note);
+    cr_expect_eq(grid_blocking_reach(&options, &client, cut, sizeof cut), GRID_OUTCOME_UNAVAILABLE);
+    cr_expect_str_eq(cut, "127.0.0");
+    cr_expect_null(client);
+}
