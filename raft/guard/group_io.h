@@ -1,12 +1,12 @@
-/* The disk and the wire as one instance of the consensus library sees them: its `struct raft_io` over the shared log.
+/* Disk and network for one instance of the consensus library: its `struct raft_io` on top of the shared log.
  *
- * Promises to the library that stock use would not need are kept here (the rest is in raft/guard/guard.c):
- * - term and vote are written without waiting; the number of the record is kept and nothing of the group may leave the
+ * The library relies on these rules in addition to its documented ones (the others are in raft/guard/guard.c):
+ * - writing term and vote does not block; the lsn of the record is kept, and no message of the group may leave the
  *   node before that record is durable (group_io_may_leave);
- * - append requests complete in order, only when durable, never from inside the call;
- * - send requests complete right after the library returned (group_io_complete_sends), never from inside the call;
- * - answers are never refused: the library frees their entries twice when sending one fails; nor are AppendEntries, which
- *   it would gather again for every proposal while a peer is away (events.lost).
+ * - append requests complete in order, only when durable, never inside the call;
+ * - send requests complete right after the library has returned (group_io_complete_sends), never inside the call;
+ * - sending an answer never fails, because the library would free its entries twice; sending AppendEntries never fails, because the
+ *   library would collect the entries again for every proposal while a peer is disconnected (events.lost).
  *
  * One group_io_host per set, one group_io per group, embedded in its guard. Single threaded. */
 #ifndef RAFT_GUARD_GROUP_IO_H
@@ -17,20 +17,20 @@
 #include "grid/base/ids.h"
 #include "raft/wal/wal.h"
 
-/* What is corrected on the way between library, disk and wire: by the guard. All given. */
+/* How the guard corrects what passes between library, disk and network. All functions are required. */
 struct group_io_events {
     void *context;
-    /* Before the library loads what recovery found. */
+    /* Called before the library loads the recovered log. */
     void (*before_load)(void *context, const struct wal_group_state *loaded);
     /* An append is durable (status 0) or failed; calls `done`. */
     void (*append_done)(void *context, struct raft_io_append *request, raft_io_append_cb done, uint64_t last_index, int status);
-    /* Corrects a message on its way out; false: it must not leave. */
+    /* Corrects an outgoing message; false: it must not leave. */
     bool (*outgoing)(void *context, struct raft_message *message);
-    /* An AppendEntries to `to` was dropped because there is no link, or too much waits on it. */
+    /* An AppendEntries to `to` was dropped: the link is down, or too many bytes wait on it. */
     void (*lost)(void *context, struct node_id to);
-    /* Bytes of an entry that the library has. */
+    /* Bytes of an entry in the library. */
     size_t (*entry_size)(void *context, uint64_t index);
-    bool by_number;                            /* S6: the address of an answer may be garbage; only the number is looked at */
+    bool by_number;                            /* S6: the address of an answer may be garbage; only the node id is used */
 };
 
 enum group_io_link { GROUP_IO_UNKNOWN, GROUP_IO_DOWN, GROUP_IO_UP };
@@ -45,7 +45,7 @@ struct group_io_host {
     /* Copies. The message must not leave before the log is durable up to `hold_lsn`. The link is up. */
     void (*send)(void *context, uint32_t group, const struct raft_message *message, uint64_t hold_lsn);
 
-    /* Elections of this node come late: others are better leaders. */
+    /* This node starts elections late, because other members are better leaders. */
     bool gives_way;
 
     /* Belongs to this module. */
@@ -74,15 +74,15 @@ struct group_io {
     raft_io_recv_cb receive;
 };
 
-/* What one entry costs in memory beside its payload: slot, reference, allocation. */
+/* Memory for one entry in addition to its payload: slot, reference, allocation. */
 enum { GROUP_IO_ENTRY_BYTES = 96 };
 
 /* Takes `state`. */
 void group_io_init(struct group_io *io, struct group_io_host *host, const struct group_io_events *events, uint32_t group,
                    struct wal_group_state *state);
-/* Frees what is left when the library never ran or has been closed. */
+/* Frees the rest, if the library never ran or after it was closed. */
 void group_io_close(struct group_io *io);
-/* Whether recovery found anything of the group; without it, it must be bootstrapped. */
+/* Whether recovery found a record of the group; if not, the group must be bootstrapped. */
 bool group_io_fresh(const struct group_io *io);
 /* The configuration entry that recovery found; only when not fresh and not yet loaded. */
 struct bytes group_io_first_entry(const struct group_io *io);
@@ -94,7 +94,7 @@ void group_io_complete_sends(struct group_io *io);
 
 /* Completes appends up to `lsn` through events.append_done. */
 void group_io_durable(struct group_io_host *host, uint64_t lsn);
-/* Completes every append in flight as failed: what the library would see without fail-stop (S10). */
+/* Completes every append in flight as failed, as it would happen without fail-stop (S10). */
 void group_io_fail(struct group_io_host *host);
 void group_io_host_close(struct group_io_host *host);
 

@@ -1,12 +1,12 @@
-/* One instance of the consensus library and the shims that make it safe: the only module that knows its insides (D2).
+/* One instance of the consensus library and the shims that make it safe: the only module that knows the library's internals (D2).
  *
- * Every entry into the library goes through here, and after each of them `settle` runs: sends complete, progress is
- * corrected, a new leader writes its barrier, held answers go on, listeners hear of a change. The shims, what each is for
- * and which test protects it: raft/README.md. The build refuses any other version of the library.
+ * All calls of the library are in this module. After each call `settle` runs: sends complete, progress is
+ * corrected, a new leader writes its barrier, held answers continue, listeners are told about a change. raft/README.md lists the shims,
+ * their purpose and their tests. The build refuses any other version of the library.
  *
- * Not yet needed, and with a place to go to when snapshots and membership come: S8', S11', S15, S16, S20, S22.
+ * Not needed before snapshots and membership exist: S8', S11', S15, S16, S20, S22.
  *
- * Threads: one loop. Functions here must not be called from the events. For the files behind raft/group.h only. */
+ * Threads: one loop. Do not call these functions from the events. Only for the files that implement raft/group.h. */
 #ifndef RAFT_GUARD_GUARD_H
 #define RAFT_GUARD_GUARD_H
 
@@ -18,11 +18,11 @@
 
 struct guard_events {
     void *context;
-    /* Whether the entry may be applied; false: it is not, nor is anything after it, and the instance stands still. */
+    /* Whether the entry may be applied; false: neither it nor a later entry is applied, and the instance stops. */
     bool (*admit)(void *context, uint64_t index, struct bytes command);
     /* Entry `index` is committed; `command` is borrowed. */
     void (*apply)(void *context, uint64_t index, uint64_t term, struct bytes command);
-    /* Role, term or readiness differ from the last call. */
+    /* Role, term or readiness have changed since the last call. */
     void (*changed)(void *context);
     /* The library gave up on this instance: fatal for the node. Once. */
     void (*broken)(void *context, const char *what);
@@ -45,10 +45,10 @@ struct guard {
     struct group_io io;
     struct guard_options options;
     bool started, broken;
-    bool refused;                              /* an entry was not admitted: as broken, but nobody failed */
+    bool refused;                              /* an entry was not admitted: the instance stops, but it is not an error */
     /* S1: entries up to here passed the log matching test in this term. */
     uint64_t verified_term, verified_index;
-    /* By position in the configuration. S21: where the AppendEntries started that was cut; 0: none was. */
+    /* By position in the configuration. S21: the first index of the AppendEntries that was cut; 0: none. */
     uint64_t cut_first[REPLICAS_MAX];
     /* An AppendEntries found no link. */
     bool lost[REPLICAS_MAX];
@@ -57,22 +57,22 @@ struct guard {
     /* The barrier that proves leadership of this term: written, committed and applied. */
     uint64_t barrier_term, ready_term;
     struct raft_barrier barrier;
-    /* Wanted transfer of leadership (S9); 0 none. */
+    /* Target of a requested transfer of leadership (S9); 0: none. */
     struct node_id transfer_target;
     uint64_t transfer_started_ms;
     struct raft_transfer transfer;
-    /* This node has lost state of the group: it neither votes nor stands, and acknowledges only what is committed without it. */
+    /* This node has lost state of the group: it does not vote, starts no election, and acknowledges only entries that are committed without it. */
     bool apart;
-    /* What the leader of a term said of its commit index over its present link, unclamped. */
+    /* The commit index that the leader of a term sent over its present link, not clamped. */
     uint64_t heard_term, heard_commit;
     struct node_id heard_from;
     /* Time of the last tick; and by position in the configuration, that at which this leader last had an answer, plus 1 (0: never). */
     uint64_t tick_ms, answered_ms[REPLICAS_MAX];
-    /* There seems to be no leader: elections that come early, how many yet, and when the next, unless somebody was voted
-     * for in `early_term` meanwhile. */
+    /* There seems to be no leader: how many early elections remain, and the time of the next one, unless this node has
+     * voted in `early_term` meanwhile. */
     unsigned early_elections;
     uint64_t early_at_ms, early_term;
-    /* What `changed` was last told. */
+    /* The arguments of the last call of `changed`. */
     unsigned short state_told;
     uint64_t term_told;
     bool ready_told;
@@ -81,9 +81,9 @@ struct guard {
 /* Takes `state`. The memory must not move from here on. */
 void guard_init(struct guard *guard, const struct guard_options *options, struct group_io_host *host, uint32_t group,
                 struct wal_group_state *state);
-/* Writes the configuration of a fresh group: all members vote. */
+/* Writes the configuration of a new group: all members are voters. */
 void guard_bootstrap(struct guard *guard, const struct node_id *members, size_t members_count);
-/* Whether the recovered group is one of exactly these voters. Only before start. */
+/* Whether the recovered group has exactly these voters. Only before start. */
 bool guard_members_match(const struct guard *guard, const struct node_id *members, size_t members_count);
 void guard_start(struct guard *guard);
 /* Ends every proposal with RAFT_LEADERSHIPLOST and frees everything. */
@@ -99,35 +99,35 @@ void guard_transfer(struct guard *guard, struct node_id target);
 
 /* Whether this node takes full part in the group again (raft/groups/rejoin.h). */
 void guard_set_apart(struct guard *guard, bool apart);
-/* Whether a leader of the present term has been heard over its present link, and this node durably holds everything up to a commit
- * index that it named, which covers an entry of its own term: everything committed before that link began. */
+/* Whether a leader of the present term has sent a commit index over its present link, the entry at that index is of its own term, and this
+ * node durably holds everything up to it: everything that was committed before the link came up. */
 bool guard_caught_up(const struct guard *guard);
-/* Gives this node's vote of the present term to its leader, which has been elected: nobody else gets it. */
+/* Gives this node's vote in the present term to the elected leader, so that no other candidate can get it. */
 void guard_vote_for_leader(struct guard *guard);
 
-/* The link to `node` ended, as it does when a process dies. Who followed it follows nobody now, may vote for others, and stands
- * for election after a few heartbeats instead of the election timeout, unless a leader is heard before. Only liveness depends on
- * this: a link can end for many reasons. Returns whether `node` was followed. */
+/* The link to `node` ended, for example because its process died. If this node followed `node`, it now follows no leader, may vote for others, and starts
+ * an election after a few heartbeats instead of the election timeout, unless it hears from a leader before. Only liveness depends on
+ * this: a link can end for many reasons. Returns whether this node followed `node`. */
 bool guard_link_ended(struct guard *guard, struct node_id node);
-/* There is a new link to `node`. The node at its other end may hold less than the one before: as leader nothing
- * that `node` acknowledged earlier is counted any more, and it is probed with the next tick (S24). */
+/* There is a new link to `node`. The process at its other end may have less log than the previous one: a leader forgets
+ * the earlier acknowledgements of `node` and probes it at the next tick (S24). */
 void guard_link_began(struct guard *guard, struct node_id node);
-/* Links to all members are up. Who follows nobody then has heard of a leader within a few heartbeats or, as when all members were
- * started together, stands early too. */
+/* Links to all members are up. If this node follows no leader, it hears from one within a few heartbeats; otherwise, for example after a common
+ * start, it starts an election early, too. */
 void guard_links_complete(struct guard *guard);
-/* Another link came up, and with it a majority is linked. Who stood for election in vain, as everybody does during a cut, stands
- * again within a few heartbeats instead of an election timeout. */
+/* Another link came up, and now a majority is connected. If this node started elections without success, as every node does during a cut, it
+ * tries again within a few heartbeats instead of an election timeout. */
 void guard_links_suffice(struct guard *guard);
 enum guard_role { GUARD_FOLLOWER, GUARD_CANDIDATE, GUARD_LEADER };
 enum guard_role guard_role(const struct guard *guard);
-/* Leader whose own barrier is committed and applied. */
+/* True: this node is leader, and its barrier is committed and applied. */
 bool guard_ready(const struct guard *guard);
 bool guard_transferring(const struct guard *guard);
-/* Nothing may be proposed for a moment: the target of a transfer has everything or is about to. */
+/* For a moment no proposals are accepted: the target of a transfer has the whole log or will have it soon. */
 bool guard_handing_over(struct guard *guard);
-/* Whether this leader had an answer of the voter within the last heartbeats. */
+/* Whether the voter answered this leader within the last heartbeats. */
 bool guard_peer_recent(struct guard *guard, struct node_id node);
-/* Entries that this leader has and does not know the voter to have. Only of a leader. */
+/* Number of this leader's entries that the voter has not acknowledged. Only on the leader. */
 uint64_t guard_peer_lag(const struct guard *guard, struct node_id node);
 uint64_t guard_term(const struct guard *guard);
 uint64_t guard_commit_index(const struct guard *guard);

@@ -7,18 +7,18 @@
 /* Values of raft_progress.state. */
 enum { GUARD_PROGRESS_PROBE = 0, GUARD_PROGRESS_PIPELINE = 1 };
 
-/* Hands a message to the library, corrected, or drops it, or keeps it for later. Takes the entries. */
+/* Passes a corrected message to the library, or drops it, or keeps it for later. Takes the entries. */
 void guard_message_deliver(struct guard *guard, struct raft_message *message);
-/* Corrects a message on its way out; false: it must not leave. */
+/* Corrects an outgoing message; false: it must not leave. */
 bool guard_message_leave(struct guard *guard, struct raft_message *message);
-/* An AppendEntries to `to` was dropped because there is no link, or too much waits on it. */
+/* An AppendEntries to `to` was dropped: the link is down, or too many bytes wait on it. */
 void guard_message_lost(struct guard *guard, struct node_id to);
-/* Whether answers must wait (S2), and the next of those that waited. */
+/* Whether answers must wait (S2), and the next waiting answer. */
 bool guard_message_holding(const struct guard *guard);
 void guard_message_release(struct guard *guard);
-/* What `node` has acknowledged so far counts no more; a leader asks it anew, from the end of its own log (S24). */
+/* Forgets the acknowledgements of `node`; a leader probes it again, from the end of its own log (S24). */
 void guard_message_forget(struct guard *guard, struct node_id node);
-/* The commit rule for the own disk, before the library hears that everything up to `last_index` is stored (S3b). */
+/* Applies the commit rule to this node's disk, before the library is told that everything up to `last_index` is stored (S3b). */
 void guard_message_stored(struct guard *guard, uint64_t last_index);
 
 #endif

@@ -1,4 +1,4 @@
-/* The shims of the guard by number: what each is for stands in raft/README.md. */
+/* The shims of the guard by number; raft/README.md describes each. */
 #ifndef RAFT_GUARD_GUARD_SHIMS_H
 #define RAFT_GUARD_GUARD_SHIMS_H
 

@@ -14,7 +14,7 @@ enum {
     PEER_VERSION_BYTES_MAX = 32,         /* of a program's version that are kept */
 };
 
-/* Why a connection ended for who the other end is; names are the label `reason` of gridiron_peer_refused_total. */
+/* Why a connection was refused because of its other end; names are the label `reason` of gridiron_peer_refused_total. */
 #define PEER_REFUSALS(X) \
     X(REFUSED_HELLO, "hello") X(REFUSED_VERSION, "version") X(REFUSED_CLUSTER, "cluster") X(REFUSED_PARTITIONS, "partitions") \
     X(REFUSED_MEMBERS, "members") X(REFUSED_UNKNOWN, "unknown") X(REFUSED_TIMEOUT, "timeout") X(REFUSED_STRANGERS, "strangers") \
@@ -27,7 +27,7 @@ enum peer_refusal {
     PEER_REFUSALS_COUNT,
 };
 
-/* What the other end said of itself in its last good hello. */
+/* Content of the other end's last good hello. */
 struct peer_said {
     uint32_t services[SERVICES_MAX];     /* with FEATURE_SERVICES */
     size_t services_count;
@@ -40,22 +40,22 @@ struct peer_said {
 
 struct member;
 
-/* One connection, from dial or accept until the transport says that it is gone. */
+/* One connection, from connect or accept until the transport reports its end. */
 struct wire {
     struct peers *peers;
     struct conn *conn;
     struct member *member;               /* NULL for an accepted one before its hello */
     struct frame_stream stream;
     struct timer hello_timer, stall_timer;
-    uint64_t frames;                     /* that came whole */
+    uint64_t frames;                     /* complete frames received */
     struct pulse pulse;
     struct packer packer;
     struct wire *next;
-    uint64_t age;                        /* grows from one connection to the next */
-    bool dialed, up, closing, late;      /* late: its time is over and it is asked once more */
+    uint64_t age;                        /* larger for each new connection */
+    bool dialed, up, closing, late;      /* late: its time is over; it is checked once more before it is closed */
     bool waiting;                        /* its hello is good; see peers_welcome */
     struct peer_said said;               /* while it waits */
-    const char *why;                     /* it ended, for people; NULL: not said */
+    const char *why;                     /* why it ended, for people; NULL: unknown */
 };
 
 struct member {
@@ -85,9 +85,9 @@ struct peers {
     size_t services_count;
     enum compress_mode compression;
     struct packer_counts packed;
-    struct buffer plain;                 /* a body that came packed, for the length of its handler */
+    struct buffer plain;                 /* a decompressed body, for the duration of its handler */
     char version[PEER_VERSION_BYTES_MAX + 1];
-    uint32_t strangers_told;             /* as member.told, of those that are no member */
+    uint32_t strangers_told;             /* as member.told, for nodes that are not members */
     char *listen_address;
     struct listener *listener;
     struct member *members;
@@ -112,17 +112,17 @@ struct member *peers_find(const struct peers *peers, struct node_id id);
 struct hello_verdict {
     bool good;
     enum peer_refusal refusal;
-    struct member *member;               /* that it is, or claims to be; NULL: none */
-    struct node_id node;                 /* as it says; 0: it does not */
+    struct member *member;               /* the member that it is or claims to be; NULL: none */
+    struct node_id node;                 /* the node id in its hello; 0: none */
     struct peer_said said;
     char note[512];
 };
 
-/* What the layers above say to a good hello; a verdict of refusal is filled in. */
+/* Asks the layers above about a good hello; fills in the verdict if they refuse it. */
 enum peer_meeting peers_meet(struct peers *peers, struct hello_verdict *verdict);
 void peers_hello_send(struct wire *wire);
 void peers_hello_judge(const struct wire *wire, const struct frame *frame, struct hello_verdict *ret_verdict);
-/* Counts; logs once for each member and reason, until its link was up again. `dialed`: whom this node called, or NULL. */
+/* Counts the refusal; logs it once for each member and reason until the member's link comes up again. `dialed`: the member that this node connected to, or NULL. */
 void peers_hello_refused(struct peers *peers, struct member *dialed, const struct hello_verdict *verdict);
 
 #endif
