@@ -198,7 +198,8 @@ def versions_of_clients(table):
         with dial(table.address("client")) as connection:
             connection.sendall(frame(HELLO, body))
             kind, _, answer = hostile.read_frame(connection)
-            return kind, dict(fields(answer)), ends(connection) if kind == RESPONSE else False
+            told = list(fields(answer))
+            return kind, {**dict(told), "features": [value for field, value in told if field == 8]}, ends(connection) if kind == RESPONSE else False
 
     def too_new():
         kind, answer, ended = answered(number(1, 1) + number(3, 7) + number(4, 9))
@@ -208,12 +209,12 @@ def versions_of_clients(table):
 
     def later():
         kind, answer, _ = answered(number(1, 1) + number(3, 1) + number(4, 9) + data(5, b"teleport") + data(30, b"later"))
-        return kind == WELCOME and answer[1] == 1 and len(answer[5]) == 16 and b"lz4" in answer[8]
+        return kind == WELCOME and answer[1] == 1 and len(answer[5]) == 16 and {b"lz4", b"services"} == set(answer["features"])
     table.row("client", "a greeting of a later client that still speaks this version (welcome)", "gridiron_client_frames_total", later)
 
     def earlier():
         kind, answer, _ = answered(number(1, 1))
-        return kind == WELCOME and set(answer) == {1, 2, 3, 4}
+        return kind == WELCOME and set(answer) == {1, 2, 3, 4, "features"} and answer["features"] == []
     table.row("client", "a greeting of an earlier client (welcome, without what it would not know)", "gridiron_client_frames_total", earlier)
 
 
@@ -517,7 +518,7 @@ def few_descriptors_at_start(tap):
                   and "ulimit -n" in done.stderr, f"{done.returncode} {done.stderr}")
         process = subprocess.Popen([*nodes.command(1), "--set", "clients.connections_max=100"], preexec_fn=cannot_raise(300),
                                    stderr=subprocess.PIPE, encoding="utf-8")
-        line = process.stderr.readline()
+        line = next((line for line in process.stderr if "file descriptors" in line or "ready" in line), "")
         process.terminate()
         process.communicate(timeout=PATIENCE)
         tap.check("descriptors: 300 leave room for 44 clients, said in the log", "300 file descriptors allow 44 client connections, not 100" in line, line)
