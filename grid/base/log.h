@@ -1,7 +1,7 @@
-/* Leveled log lines for people and machines. Library code logs at debug only; the node's edges log above.
+/* Log lines with levels, for people and machines. Library code logs only at debug; the node's edges log at higher levels.
  *
- * One logger is handed down from the node. A line is written by `write`; the production logger writes JSON or text
- * to standard error, the simulator's keeps lines of the node under test. Borrowed text; no allocation when a level is off. */
+ * The node passes one logger down. `write` writes a line; the production logger writes JSON or text
+ * to standard error, the simulator's keeps lines of the node under test. Borrowed text; no allocation if the level is off. */
 #ifndef GRID_BASE_LOG_H
 #define GRID_BASE_LOG_H
 

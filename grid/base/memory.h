@@ -1,5 +1,5 @@
 /* Heap memory that never fails: running out of memory prints the size and aborts (a node restarts and recovers
- * from its log; limping on would break bounds that others rely on). */
+ * from its log; continuing without memory would break bounds that other code relies on). */
 #ifndef GRID_BASE_MEMORY_H
 #define GRID_BASE_MEMORY_H
 

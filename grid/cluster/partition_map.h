@@ -1,4 +1,4 @@
-/* Which node leads which partition, as this node knows it. Pure; the node feeds it.
+/* The leader of each partition, as far as this node knows. Pure; the node reports changes.
  *
  * Knowledge is (leader, term) per partition: a report of an older term never replaces a newer one. `version` grows with
  * every visible change, so that pushes to clients happen only then. */

@@ -1,9 +1,9 @@
 /* Runs a partition's activities while this node leads it (D8, R5, R9).
  *
- * Every unfinished activity is asked at the sink of its service with its key from the log, at least once, until a definite
- * answer comes; the answer is handed back to be proposed as a command. No answer, a timeout or an unavailable destination is
- * never a refusal: it is asked again with the same key, after 500 ms doubling to 8 s, with jitter; while the breaker of the
- * destination is open it waits for that, and is never lost. Leadership lost: calls are cancelled; the next leader asks again.
+ * Each unfinished activity is requested from the sink of its service with its key from the log, at least once, until there is a definite
+ * answer; the caller proposes the answer as a command. A missing answer, a timeout or an unavailable destination is
+ * never taken for a refusal: the request is repeated with the same key, after 500 ms doubling to 8 s, with jitter. While the breaker of the
+ * destination is open the activity waits; it is never lost. When leadership is lost, calls are cancelled; the next leader repeats them.
  * Single threaded. */
 #ifndef GRID_DELIVERY_ACTIVITY_RUNNER_H
 #define GRID_DELIVERY_ACTIVITY_RUNNER_H
@@ -24,14 +24,14 @@ struct activity {                      /* borrowed by activity_runner_start, cop
 
 struct activity_runner;
 
-/* Attempts that were not the first of their activity. */
+/* Repeated attempts. */
 struct activity_retries { uint64_t answered, unanswered; };
 
-/* Where the activities of one service are run: its sink, and what all runners of a node know of it. */
+/* Where the activities of one service run: its sink, and the state that all runners of a node share. */
 struct destination {
     struct sink *sink;                 /* borrowed */
     struct breaker breaker;
-    bool unguarded;                    /* the breaker is not asked */
+    bool unguarded;                    /* the breaker is not used */
     struct activity_retries retries;
 };
 
@@ -42,23 +42,23 @@ struct activity_runner_options {
     struct prng *jitter;               /* borrowed */
     /* An answer; the activity stays known until activity_runner_finish. */
     void (*answered)(void *context, uint64_t id, enum activity_outcome outcome, struct bytes body, struct bytes note);
-    /* The breaker holds this one back for the first time; NULL: nobody asks. May be called from activity_runner_start. */
+    /* The breaker delays this activity for the first time; may be NULL. May be called inside activity_runner_start. */
     void (*postponed)(void *context, uint64_t id);
     void *context;
 };
 
 struct activity_runner *activity_runner_open(const struct activity_runner_options *options);
 void activity_runner_close(struct activity_runner *runner);        /* cancels everything */
-/* Starts an activity unless it is known already. One of a service without a destination here is passed over: it waits for a
- * leader that has one. False: ACTIVITIES_RUNNING_MAX run; offer it again later. */
+/* Starts an activity unless it is known already. An activity of a service without a destination on this node is skipped: it waits for a
+ * leader that has one. False: ACTIVITIES_RUNNING_MAX are running; offer it again later. */
 bool activity_runner_start(struct activity_runner *runner, const struct activity *activity);
-/* Its result is in the log: forget it. */
+/* The activity's result is in the log: forget it. */
 void activity_runner_finish(struct activity_runner *runner, uint64_t id);
-/* Its result was refused and had no effect: ask again, later, with the same key. */
+/* The result command was refused and had no effect: request the activity again, later, with the same key. */
 void activity_runner_repeat(struct activity_runner *runner, uint64_t id);
-/* Its result was applied: finish or repeat, as the encoded response says. */
+/* The result command was applied: finish or repeat the activity, as the encoded response says. */
 void activity_runner_applied(struct activity_runner *runner, uint64_t id, struct bytes response);
 size_t activity_runner_count(const struct activity_runner *runner);
-uint64_t activity_runner_retries(const struct activity_runner *runner); /* asked again, in total */
+uint64_t activity_runner_retries(const struct activity_runner *runner); /* repeated attempts, in total */
 
 #endif

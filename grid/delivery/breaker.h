@@ -1,4 +1,4 @@
-/* Circuit breaker of one destination: stops asking one that keeps failing, and tries it again carefully.
+/* Circuit breaker of one destination: stops calls to a destination that keeps failing, and tries it again carefully.
  *
  * Closed: everything may pass; the last BREAKER_WINDOW outcomes are kept, and at least BREAKER_CALLS_MIN of them with
  * BREAKER_OPEN_PERCENT failures open it. Open: nothing passes for BREAKER_OPEN_US. Half open: BREAKER_TRIALS calls may
@@ -28,12 +28,12 @@ struct breaker {                       /* all zero is a closed one */
     uint32_t trials, successes;        /* while half open: begun and good */
 };
 
-/* May a call begin now? A yes counts as begun: report its outcome. */
+/* Whether a call may begin now. True counts as begun: report its outcome. */
 bool breaker_allow(struct breaker *breaker, uint64_t now_us);
 void breaker_report(struct breaker *breaker, bool good, uint64_t now_us);
-/* A call that was begun will not report (it was cancelled). */
+/* A call that has begun was cancelled and will not report an outcome. */
 void breaker_forget(struct breaker *breaker);
-/* When to ask breaker_allow again after a no. */
+/* When to call breaker_allow again after it returned false. */
 uint64_t breaker_retry_us(const struct breaker *breaker, uint64_t now_us);
 void breaker_holds(const struct breaker *breaker);
 

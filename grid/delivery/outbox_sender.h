@@ -1,16 +1,16 @@
-/* Carries a partition's outbox to its destinations while this node leads it (R4, R10).
+/* Sends a partition's outbox to its destinations while this node leads the partition (R4, R10).
  *
- * A gap that cannot be filled stops that link, and no other (R4): for OUTBOX_STUCK_US the destination says that it misses messages which
- * it acknowledged before and which are gone here, or that it has applied more than was ever written. One of the two has lost its
- * state, and going on would lose messages or apply them twice. The host is told once; another leader, or an answer that is right,
- * begins anew.
+ * A gap that cannot be filled stops that link only (R4): for OUTBOX_STUCK_US the destination says that it lacks messages which
+ * it acknowledged before and which the outbox has removed, or that it has applied more than was ever written. One of the two partitions has lost
+ * state, and sending more would lose messages or apply them twice. The host is told once. Another leader, or a correct answer,
+ * starts the link again.
  *
- * One sender per led partition. It keeps, per destination, what was sent and what the destination says it has applied;
- * sends what is new in windows; goes back to the last applied message when an answer shows a gap, when nothing moved
- * for RESEND_US, or after outbox_sender_rewind. It never decides what is acknowledged: it collects answers, and the
+ * There is one sender per partition that this node leads. For each destination it knows the last sent and the last applied message;
+ * it sends new messages in windows. It goes back to the last applied message after an answer with a gap, after RESEND_US without
+ * progress, or after outbox_sender_rewind. It acknowledges nothing itself: it collects answers, and the
  * owner proposes them as Acknowledge commands with the next entry, or alone after ACK_DELAY_US.
  *
- * The host below is the partition and the network; borrowed. `send` may call outbox_sender_answer before it returns (a
+ * The host below stands for the partition and the network; borrowed. `send` may call outbox_sender_answer before it returns (a
  * destination on the same node). Single threaded; time is an argument. */
 #ifndef GRID_DELIVERY_OUTBOX_SENDER_H
 #define GRID_DELIVERY_OUTBOX_SENDER_H
@@ -22,7 +22,7 @@ enum {
     OUTBOX_BATCH_BYTES = 64 * 1024,    /* of one Deliver command */
     OUTBOX_RESEND_US = 500 * 1000,
     OUTBOX_ACK_DELAY_US = 50 * 1000,
-    OUTBOX_STUCK_US = 10 * 1000 * 1000, /* of answers that cannot be right, and none that can: the link stops */
+    OUTBOX_STUCK_US = 10 * 1000 * 1000, /* for so long only impossible answers: the link stops */
 };
 
 struct outbox_link;
@@ -32,10 +32,10 @@ struct outbox_host {
     void (*destinations)(void *context, void (*each)(void *sender, uint32_t destination, uint64_t first, uint64_t last), void *sender);
     size_t (*read)(void *context, uint32_t destination, uint64_t sequence, size_t bytes_max,
                    void (*each)(void *batch, uint64_t sequence, struct bytes message), void *batch);
-    /* Hands `count` encoded messages to the destination's leader; false when none is known or the link is down. */
-    /* The destination may be led here too and answer inside the call. */
+    /* Sends `count` encoded messages to the destination's leader; false: no leader is known, or the link is down. */
+    /* If this node also leads the destination, the answer comes inside the call. */
     bool (*send)(void *context, uint32_t destination, const struct bytes *messages, size_t count);
-    /* The link stopped: the destination says that it has applied `applied`. NULL: nobody asks. */
+    /* The link has stopped: the destination says that it has applied `applied`. May be NULL. */
     void (*stopped)(void *context, const struct outbox_link *link, uint64_t applied);
 };
 
@@ -43,13 +43,13 @@ struct outbox_link {
     uint32_t destination;
     uint64_t last;                     /* newest message in the outbox */
     uint64_t sent;                     /* newest sent in this round */
-    uint64_t applied;                  /* newest that the destination said it has applied */
+    uint64_t applied;                  /* newest that the destination has applied, by its answers */
     uint64_t acknowledged;             /* newest proposed as Acknowledge */
-    uint64_t first_applied;            /* `applied` when the link began: nothing below needs acknowledging */
+    uint64_t first_applied;            /* `applied` at the start of the link: nothing below needs an acknowledgement */
     uint64_t moved_us;                 /* when `sent` or `applied` last grew */
-    uint64_t oldest;                   /* that the outbox has: everything below it was acknowledged */
-    uint64_t stuck_us, stuck_last_us;  /* first and last of a row of answers that cannot be right; 0: none */
-    bool stopped;                      /* the destination misses what the outbox no longer has (R4): a person must look */
+    uint64_t oldest;                   /* oldest message in the outbox: everything below it was acknowledged */
+    uint64_t stuck_us, stuck_last_us;  /* times of the first and the last of consecutive impossible answers; 0: none */
+    bool stopped;                      /* the destination lacks messages that the outbox has removed (R4): a person must look */
 };
 
 struct outbox_sender {
@@ -62,20 +62,20 @@ struct outbox_sender {
 
 void outbox_sender_init(struct outbox_sender *sender, const struct outbox_host *host);
 void outbox_sender_close(struct outbox_sender *sender);            /* leadership ended: forgets everything */
-/* Looks at the outbox and sends what the windows allow. */
+/* Sends new messages of the outbox, as far as the windows allow. */
 void outbox_sender_run(struct outbox_sender *sender, uint64_t now_us);
-/* The destination has applied everything up to `applied`; `gap`: it saw something beyond applied + 1 and dropped it. */
+/* The destination has applied everything up to `applied`; `gap`: it received a message after applied + 1 and dropped it. */
 void outbox_sender_answer(struct outbox_sender *sender, uint32_t destination, uint64_t applied, bool gap, uint64_t now_us);
-/* A link or a leader changed: everything unapplied is sent again. */
+/* A link or a leader changed: sends everything again that is not applied. */
 void outbox_sender_rewind(struct outbox_sender *sender);
-/* Takes the answers not yet proposed: calls `each` with (destination, applied). Returns how many. */
+/* Takes the answers that are not yet proposed: calls `each` with (destination, applied). Returns how many. */
 size_t outbox_sender_take_acks(struct outbox_sender *sender, void (*each)(void *context, uint32_t destination, uint64_t applied), void *context);
-/* What was taken did not reach the log after all: it is to be taken again. */
+/* The answers that were taken did not get into the log: they can be taken again. */
 void outbox_sender_repeat_acks(struct outbox_sender *sender, uint64_t now_us);
 bool outbox_sender_ack_due(const struct outbox_sender *sender, uint64_t now_us);
 /* True while messages wait for an answer: the owner must run the sender again in time. */
 bool outbox_sender_waiting(const struct outbox_sender *sender);
-size_t outbox_sender_stopped(const struct outbox_sender *sender); /* links that need a person */
+size_t outbox_sender_stopped(const struct outbox_sender *sender); /* number of stopped links */
 void outbox_sender_holds(const struct outbox_sender *sender);
 
 #endif

@@ -1,7 +1,7 @@
-/* Time, timers and the end of a loop iteration, as the core sees them.
+/* Time, timers and the end of a loop iteration: the core's interface.
  *
  * The only source of time outside apply. Production: grid/uv. Simulation: tests/sim. Single threaded: all callbacks
- * run on the loop that owns the clock, never from inside a call made here. */
+ * run on the loop that owns the clock, never inside a call of these functions. */
 #ifndef GRID_IO_CLOCK_H
 #define GRID_IO_CLOCK_H
 
@@ -10,8 +10,8 @@
 
 #include "grid/base/timer_queue.h"
 
-/* Work for the end of the current loop iteration (packing, batching). All zero plus run/context is valid. Running
- * once per clock_defer; deferring again from inside run() means a further round in the same iteration. */
+/* Work for the end of the current loop iteration (packing, batching). Set run and context; the rest is zero. It runs
+ * once per clock_defer; a clock_defer inside run() causes another round in the same iteration. */
 struct deferred {
     void (*run)(void *context);
     void *context;
@@ -20,8 +20,8 @@ struct deferred {
 };
 
 struct clock {
-    uint64_t (*now_us)(struct clock *clock);                  /* monotonic; never turns back */
-    uint64_t (*wall_ms)(struct clock *clock);                 /* UTC since 1970; may jump; for people only */
+    uint64_t (*now_us)(struct clock *clock);                  /* monotonic; never decreases */
+    uint64_t (*wall_ms)(struct clock *clock);                 /* UTC since 1970; may jump; for people and log time (R14) */
     void (*timer_start)(struct clock *clock, struct timer *timer, uint64_t delay_us); /* re-arms */
     void (*timer_stop)(struct clock *clock, struct timer *timer);
     void (*defer)(struct clock *clock, struct deferred *deferred);                    /* no-op when queued */

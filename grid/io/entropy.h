@@ -1,4 +1,4 @@
-/* Unpredictable numbers for seeds, ids and jitter; never asked from inside apply. */
+/* Unpredictable numbers for seeds, ids and jitter; never used inside apply. */
 #ifndef GRID_IO_ENTROPY_H
 #define GRID_IO_ENTROPY_H
 

@@ -1,4 +1,4 @@
-/* Everything a node is given of the outside world. There is no other way out of the core (D5). */
+/* All interfaces of a node to the outside world. The core uses no others (D5). */
 #ifndef GRID_IO_IO_H
 #define GRID_IO_IO_H
 
@@ -13,7 +13,7 @@ struct io {
     struct transport *transport;
     struct storage *storage;
     struct entropy *entropy;
-    struct sink *const *sinks;         /* one per destination of activities; none where no activities run */
+    struct sink *const *sinks;         /* one per destination of activities; none: no activities run here */
     size_t sinks_count;
 };
 

@@ -1,7 +1,7 @@
-/* One directory of files, as the core sees it.
+/* One directory of files: the core's interface.
  *
  * Reads and metadata calls block and happen at start-up only (and when a log segment is opened or removed). Writes are
- * asynchronous: they run off the loop, `done` runs on it. Until a synced write is done nothing of it may be relied on;
+ * asynchronous: they run off the loop, `done` runs on it. A synced write is durable only once it is done;
  * pages of unsynced writes reach the disk in any order or not at all. A file has at most one write in flight.
  * Names are plain (no '/'). A failed write or sync leaves the file in an unknown state: the caller stops the node. */
 #ifndef GRID_IO_STORAGE_H
@@ -42,11 +42,11 @@ struct storage {
     /* Calls `each` for every file, in name order. */
     enum grid_err (*list)(struct storage *storage, void (*each)(void *context, const char *name), void *context);
     uint64_t (*free_bytes)(struct storage *storage);
-    /* Begins to do what allocate would, beside the loop; true once it was tried, so that allocate returns at once or tells
-     * the error. May be NULL: allocate does everything. A write may be in flight meanwhile. */
+    /* Starts the work of allocate off the loop; true once it has ended, so that allocate returns the result at once.
+     * May be NULL: allocate does all the work. A write may be in flight meanwhile. */
     bool (*reserve)(struct storage *storage, struct file *file, uint64_t size);
-    const char *place;                                        /* where it is, for people; may be NULL */
-    /* Which life of the system this is: as long as it is the same, nothing that was written is lost, synced or not. 0: unknown;
+    const char *place;                                        /* path of the directory, for people; may be NULL */
+    /* Identifies the boot of the system: while it is equal, no written data is lost, even if it was not synced. 0: unknown;
      * never 1. */
     uint64_t system_life;
 };

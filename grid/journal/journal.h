@@ -1,9 +1,9 @@
 /* The journal of one map in one partition: its last changes, in order, numbered densely.
  *
  * Shape: a first-in first-out queue of records, each in one block, behind an array that grows to the number of records.
- * Bounded by count, bytes and age in log time; what does not fit any more is dropped from the front, and a reader that
- * asks for it is told so. Copies records; what it gives is borrowed until the next change. Single threaded.
- * Time is log time, given by the caller, and never turns back. */
+ * Bounded by count, bytes and age in log time; records beyond the bounds are dropped from the front, and a reader that
+ * requests them is told so. Copies records; returned views are borrowed until the next change. Single threaded.
+ * Time is log time, given by the caller, and never decreases. */
 #ifndef GRID_JOURNAL_JOURNAL_H
 #define GRID_JOURNAL_JOURNAL_H
 
@@ -12,16 +12,16 @@
 struct journal;
 
 struct journal_capacity {
-    uint64_t entries, bytes;           /* at least 1; the newest record is kept whatever its size */
+    uint64_t entries, bytes;           /* at least 1; the newest record is always kept, even if it is larger */
     uint64_t age_ms;                   /* 0: no bound */
 };
 
 /* An empty journal whose next record gets number `next`, from 1. */
 struct journal *journal_open(uint64_t next, const struct journal_capacity *capacity);
 void journal_close(struct journal *journal);                       /* NULL is allowed */
-/* Less room drops records little by little: with each append, and by journal_trim. */
+/* Smaller bounds drop records in small steps: with each append, and by journal_trim. */
 void journal_resize(struct journal *journal, const struct journal_capacity *capacity);
-/* Numbers and keeps a record; its own sequence is not looked at. Returns its number. */
+/* Numbers and appends a record; its field `sequence` is ignored. Returns its number. */
 uint64_t journal_append(struct journal *journal, const struct journal_record *record);
 /* Drops records that are too old or too many, at most `count_max`; returns how many. */
 size_t journal_trim(struct journal *journal, uint64_t now_ms, size_t count_max);
@@ -29,18 +29,18 @@ size_t journal_trim(struct journal *journal, uint64_t now_ms, size_t count_max);
 bool journal_discard(struct journal *journal, size_t count_max);
 
 uint64_t journal_oldest(const struct journal *journal);            /* number of the oldest kept; journal_next when empty */
-uint64_t journal_next(const struct journal *journal);              /* number of the record to come */
+uint64_t journal_next(const struct journal *journal);              /* number of the next record */
 uint64_t journal_bytes(const struct journal *journal);
 /* False: dropped, or not written yet. */
 bool journal_find(const struct journal *journal, uint64_t sequence, struct journal_record *ret_record);
-/* Number of the first record kept that was written at this log time or later; journal_next: none. */
+/* Number of the first record that was written at this log time or later; journal_next: none. */
 uint64_t journal_since(const struct journal *journal, uint64_t log_time_ms);
 /* Log time of the newest record that was dropped; 0: none was. */
 uint64_t journal_dropped_ms(const struct journal *journal);
 /* When the oldest record will be too old, 0 when there are too many; false: never. */
 bool journal_due_ms(const struct journal *journal, uint64_t *ret_due_ms);
-uint64_t journal_trail(const struct journal *journal);             /* fold of every record that was ever appended here */
-/* Of what is kept as well; O(n). */
+uint64_t journal_trail(const struct journal *journal);             /* running hash of all records ever appended */
+/* Also of the records that are kept; O(n). */
 uint64_t journal_digest(const struct journal *journal);
 void journal_holds(const struct journal *journal);                 /* O(n) */
 

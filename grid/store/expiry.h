@@ -1,7 +1,7 @@
-/* Which keys of a table end when. A side index, so that entries that do not end cost nothing.
+/* Which keys of a table expire when: an index beside the table, so that entries without expiry cost nothing.
  *
  * Shape: a binary heap by (due, key) and an index by key. Copies keys. Single threaded; time is log time, given by the
- * caller. Order depends on content only, never on history. */
+ * caller. The order depends only on the content, not on earlier changes. */
 #ifndef GRID_STORE_EXPIRY_H
 #define GRID_STORE_EXPIRY_H
 
@@ -17,7 +17,7 @@ bool expiry_find(const struct expiry *expiry, struct bytes key, uint64_t *ret_du
 /* The first in order; the key is borrowed until the next change. False: empty. */
 bool expiry_first(const struct expiry *expiry, struct bytes *ret_key, uint64_t *ret_due_ms);
 uint64_t expiry_count(const struct expiry *expiry);
-uint64_t expiry_count_due(const struct expiry *expiry, uint64_t now_ms);       /* takes as long as there are such */
+uint64_t expiry_count_due(const struct expiry *expiry, uint64_t now_ms);       /* takes time in proportion to the result */
 uint64_t expiry_memory_bytes(const struct expiry *expiry);
 /* Frees up to `count_max` keys of an index that is not used any more; true when none is left. */
 bool expiry_discard(struct expiry *expiry, size_t count_max);

@@ -1,12 +1,12 @@
 /* The core table: byte keys to byte values, open addressing, ordered by hash, resized in small steps.
  *
  * Shape: slots are kept in the order of (hash, key) — Robin Hood linear probing on the high bits of the hash, without
- * wrap-around (Celis 1986) — so walking the slots is walking a canonical order that depends only on content and seed:
- * equal on all replicas, valid across a resize and a change of leader. Growing moves a few slots per operation behind
- * a watermark: hashes below it live in the new array, the others in the old one.
+ * wrap-around (Celis 1986) — so the slots have a canonical order that depends only on content and seed:
+ * equal on all replicas, unchanged by a resize and a change of leader. A resize moves a few slots per operation behind
+ * a watermark: hashes below it are in the new array, the others in the old one.
  *
  * Ownership: copies keys and values. Entries are borrowed until the next change of the table. Single threaded.
- * Limits: KEY_BYTES_MAX and VALUE_BYTES_MAX are the caller's to check; 2^32 - 1 entries. No time, no randomness. */
+ * Limits: the caller checks KEY_BYTES_MAX and VALUE_BYTES_MAX; 2^32 - 1 entries. No time, no randomness. */
 #ifndef GRID_STORE_TABLE_H
 #define GRID_STORE_TABLE_H
 
@@ -21,7 +21,7 @@ struct table_entry {
 };
 
 /* Called before the first overwrite or removal of an entry since table_epoch_begin, and never twice for one entry in
- * an epoch: the hook that snapshots taken without stopping (D12) are built on. */
+ * an epoch: the hook for snapshots without a pause (D12). */
 typedef void (*table_pre_image_fn)(void *context, const struct table_entry *old);
 
 struct table *table_open(uint64_t seed);
@@ -30,15 +30,15 @@ bool table_find(const struct table *table, struct bytes key, struct table_entry 
 /* Writes; returns true when the key was not there before. */
 bool table_set(struct table *table, struct bytes key, struct bytes value, uint64_t version);
 bool table_remove(struct table *table, struct bytes key);          /* false: was not there */
-/* Hints for a key that will be asked for or written soon, in two steps with other work between them: first the memory of
- * its slot is asked for, then that of its record. table_hash gives what both want. */
+/* Prefetches memory for a key that will be read or written soon, in two steps with other work between them: first its slot,
+ * then its record. table_hash gives the argument of both. */
 uint64_t table_hash(const struct table *table, struct bytes key);
 void table_fetch_slot(const struct table *table, uint64_t hash);
 void table_fetch_record(const struct table *table, uint64_t hash);
 uint64_t table_count(const struct table *table);
 uint64_t table_memory_bytes(const struct table *table);            /* slots and records, as requested from the heap */
 
-/* Bytes of the records alone: follows from the content, whatever the history, so that replicas may decide by it. */
+/* Bytes of the records alone: depends only on the content, so that replicas may decide by it. */
 uint64_t table_record_bytes(const struct table *table);
 /* Bytes of the record that this key and value take. */
 uint64_t table_record_size(size_t key_size, size_t value_size);
@@ -46,7 +46,7 @@ uint64_t table_record_size(size_t key_size, size_t value_size);
 bool table_discard(struct table *table, size_t count_max);
 
 /* Next entry in canonical order after (hash, key), or the first when key.size is 0 and hash 0. False at the end.
- * The position stays valid whatever changes in between: it is compared, never dereferenced. */
+ * The position stays valid across all changes: it is compared, never dereferenced. */
 bool table_next(const struct table *table, uint64_t after_hash, struct bytes after_key, struct table_entry *ret_entry);
 
 /* Starts an epoch; writes to entries older than it report their pre-image once. NULL ends it. Epochs do not nest. */

@@ -15,19 +15,19 @@ struct uv_clock {
     struct uv_transport *transport;    /* flushed after the deferred work */
 };
 
-/* Tells a process from the child that it forked. */
+/* Detects whether this process is a child of the one that opened it. */
 struct uv_home {
     volatile uint8_t *mark;            /* 1; 0 in a child. NULL: the system has no such pages */
     size_t bytes;
     int64_t process;
 };
 
-/* Who waits until the system takes more (room.c). */
+/* Connections that wait until their socket accepts more bytes (room.c). */
 struct uv_room {
     uv_loop_t *loop;
     const struct uv_home *home;
-    uv_poll_t poll;                    /* of epoll_fd; active while somebody waits */
-    int epoll_fd;                      /* -1: nobody has waited yet */
+    uv_poll_t poll;                    /* of epoll_fd; active while a connection waits */
+    int epoll_fd;                      /* -1: no connection has waited yet */
     size_t waiting;
     void (*there)(void *conn);
 };
@@ -39,10 +39,10 @@ struct uv_transport {
     struct listener *listeners;
     uint8_t *input;                    /* one read buffer for all connections */
     bool tcp_only;                     /* listeners open no Unix sockets beside loopback addresses */
-    bool silent;                       /* nothing is dialled (uv_node_io_options.dry) */
-    struct uv_home home;               /* in a child nothing is sent, read or dialled: the sockets are the parent's */
+    bool silent;                       /* makes no connections (uv_node_io_options.dry) */
+    struct uv_home home;               /* a child sends, reads and connects nothing: the sockets are the parent's */
     struct uv_room room;
-    int spare_fd;                      /* given up to take a connection that cannot be kept */
+    int spare_fd;                      /* closed to accept, and then close, a connection without a free descriptor */
     uint64_t shed;                     /* such connections */
 };
 
@@ -51,7 +51,7 @@ struct uv_storage {
     uv_loop_t *loop;
     char *directory;
     int directory_fd, lock_fd;         /* -1: none. The lock lasts as long as the process */
-    bool emptied;                      /* dry: looks as if there were nothing */
+    bool emptied;                      /* dry: the directory counts as empty */
 };
 
 struct uv_io {
@@ -72,27 +72,27 @@ void uv_home_close(struct uv_home *home);
 void uv_room_init(struct uv_room *room, uv_loop_t *loop, const struct uv_home *home, void (*there)(void *conn));
 /* Calls there(conn) when the socket takes more or has failed; that calls uv_room_came, unless the connection was forgotten
  * meanwhile. `known` is the connection's, false at first. False: the
- * system has no room for one who waits. */
+ * system cannot wait for another socket. */
 bool uv_room_wait(struct uv_room *room, int fd, void *conn, bool *known);
 void uv_room_came(struct uv_room *room);
-void uv_room_forget(struct uv_room *room, int fd, bool waits); /* of a known one, before its socket is closed */
+void uv_room_forget(struct uv_room *room, int fd, bool waits); /* of a known connection, before its socket is closed */
 void uv_room_close(struct uv_room *room);
 void uv_transport_init(struct uv_transport *transport, uv_loop_t *loop, bool tcp_only);
-void uv_transport_flush(struct uv_transport *transport);       /* sends what stands in the output buffers */
+void uv_transport_flush(struct uv_transport *transport);       /* sends the content of the output buffers */
 void uv_transport_close(struct uv_transport *transport);
 void uv_transport_free(struct uv_transport *transport);
 /* The Unix socket that belongs to a loopback address: connected, or -1 if no such socket of this user or root exists. */
 int uv_local_connect(const struct sockaddr *address);
 /* One to listen on; -1 for an address that is not a loopback address. Errors: BUSY, its name is taken; IO. */
 enum grid_err uv_local_bind(const struct sockaddr *address, int *ret_fd);
-/* Durable on return, the name in the directory above included. OK when it was there. */
+/* Durable on return, with the name in the parent directory. OK if it existed. */
 enum grid_err uv_directory_make(const char *directory, char **ret_note);
-/* Moves log, manifest and identity into a new folder `lost-<n>`; *ret_where says what went where, NULL: there was nothing. */
+/* Moves log, manifest and identity into a new folder `lost-<n>`; *ret_where says which files went where, NULL: there were none. */
 enum grid_err uv_directory_set_aside(const char *directory, char **ret_where, char **ret_note);
 enum grid_err uv_storage_init(struct uv_storage *storage, uv_loop_t *loop, const char *directory, char **ret_note);
 void uv_storage_free(struct uv_storage *storage);
 enum grid_err uv_storage_list(struct storage *base, void (*each)(void *context, const char *name), void *context);
-/* The same directory for reading alone: what would be written goes nowhere, what would be refused is refused (dry_storage.c). */
+/* The same directory, read only: writes have no effect; operations that would fail do fail (dry_storage.c). */
 enum grid_err uv_dry_storage_init(struct uv_storage *storage, const char *directory, char **ret_note);
 
 #endif

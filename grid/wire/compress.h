@@ -1,7 +1,7 @@
-/* LZ4 for the bodies of frames (FRAME_FLAG_LZ4). A packed body is u32 plain size, then one LZ4 block.
+/* LZ4 for the bodies of frames (FRAME_FLAG_LZ4). A compressed body is u32 uncompressed size, then one LZ4 block.
  *
- * Packing is skipped where it does not pay; the flag in the header says what was done. Unpacking looks at the stated size
- * before it asks for memory: the other side chooses that number, the limit is ours. Not thread safe; no state but a packer's. */
+ * A body is compressed only if that saves enough; the flag in the header says so. Decompression compares the stated size with a limit
+ * before it allocates memory, because the other end chooses that number. Not thread safe; only the packer has state. */
 #ifndef GRID_WIRE_COMPRESS_H
 #define GRID_WIRE_COMPRESS_H
 
@@ -11,20 +11,20 @@
 #include "grid/wire/frame.h"
 
 enum {
-    /* Bodies below it are sent plain: a packet carries them whole, and packing costs more than it saves. */
+    /* Smaller bodies are not compressed: they fit one packet, and compression costs more than it saves. */
     COMPRESS_THRESHOLD_BYTES = PACKED_BODY_BYTES_MIN,
-    /* Bodies that are sent plain, untried, after one that did not shrink: doubling from 1 up to this. */
+    /* Number of bodies that are not tried after one that did not shrink: doubles from 1 up to this. */
     COMPRESS_SKIP_MAX = 64,
 };
 
-/* Which connections pack what they send, where both ends have the feature. AUTO: those to other machines; within a machine bytes cost
- * less than packing them. */
+/* Which connections compress, if both ends have the feature. AUTO: those to other machines; within a machine, sending bytes costs
+ * less than compressing them. */
 enum compress_mode { COMPRESS_AUTO, COMPRESS_ON, COMPRESS_OFF };
 
-/* Appends the packed form of `plain` when plain has at least `threshold_bytes` and shrinks by an eighth or more.
- * Else appends nothing and returns false. `plain` may not lie in `out`. */
+/* Appends the compressed form of `plain` if plain has at least `threshold_bytes` and shrinks by an eighth or more.
+ * Otherwise appends nothing and returns false. `plain` may not lie in `out`. */
 bool compress_pack(struct bytes plain, size_t threshold_bytes, struct buffer *out);
-/* Appends the plain form of `packed`. TOO_LARGE: it states more than `plain_bytes_max`; MALFORMED: it is no LZ4 block of
+/* Appends the uncompressed form of `packed`. TOO_LARGE: it states more than `plain_bytes_max`; MALFORMED: it is not an LZ4 block of
  * the stated size. On errors `out` is as before. */
 enum grid_err compress_unpack(struct bytes packed, size_t plain_bytes_max, struct buffer *out);
 

@@ -39,9 +39,9 @@ enum frame_type {
     FRAME_MESSAGES = 36,           /* outbox messages, source partition -> destination partition's leader */
     FRAME_MESSAGES_ANSWER = 37,    /* last applied per source, or what is expected */
     FRAME_LEADERS = 38,            /* hints about leaders, and state digests */
-    FRAME_BEAT = 39,               /* a sign of life, where nothing else was said */
+    FRAME_BEAT = 39,               /* a sign of life, if nothing else was sent */
     FRAME_LOG_TIMES = 40,          /* wall clocks, and the log times of what the sender leads (R14) */
-    FRAME_POSITION = 41,           /* how far the sender's log is on its disk for good */
+    FRAME_POSITION = 41,           /* how far the sender's log is synced */
     FRAME_ROOM = 42,               /* whether the sender's disk is full */
 };
 
@@ -75,11 +75,11 @@ void frame_flag(struct buffer *out, size_t mark, enum frame_flag flag);  /* betw
 void frame_end(struct buffer *out, size_t mark);
 void frame_append(struct buffer *out, const struct frame *frame); /* whole frame with body at once */
 
-/* Collects bytes of a stream and cuts frames out of them. All zero is valid. */
+/* Collects bytes of a stream and splits them into frames. All zero is valid. */
 struct frame_stream { struct buffer pending; };
 typedef bool (*frame_fn)(void *context, const struct frame *frame); /* false: stop, the owner is closing the connection */
-/* Hands every whole frame to `each`; returns FRAME_OK (all consumed or waiting for more) or the reason of the first bad one.
- * `each` may not touch the stream. Works without copying when frames arrive whole. */
+/* Calls `each` for every complete frame; returns FRAME_OK (all consumed, or waiting for more) or the reason of the first bad one.
+ * `each` must not touch the stream. Does not copy frames that arrive complete. */
 enum frame_result frame_stream_feed(struct frame_stream *stream, struct bytes data, size_t body_bytes_max, frame_fn each, void *context);
 void frame_stream_close(struct frame_stream *stream);
 

@@ -1,10 +1,10 @@
-/* What two ends of a connection agree on in their hellos, the same for clients and for nodes: one protocol version and a
+/* The agreement of two ends of a connection in their hellos, equal for clients and nodes: one protocol version and a
  * set of named features.
  *
- * Each end says the range of versions that it speaks, and the names of the features that it has. The version in use is the
- * highest that both speak; without one the connection is refused. A feature is in use when both ends named it; a name that
- * is not known here is skipped, so that newer programs may name more. A message without a range is of a program from before
- * there were ranges: it says one version.
+ * Each end sends the range of versions that it supports, and the names of its features. The version in use is the
+ * highest that both support; without one the connection is refused. A feature is in use if both ends named it; unknown names
+ * are skipped, so that newer programs may name more. A hello without a range comes from an older program, which
+ * names one version.
  *
  * Threads: none. */
 #ifndef GRID_WIRE_NEGOTIATE_H
@@ -14,14 +14,14 @@
 
 struct version_range { uint32_t min, max; };
 
-/* What this program speaks. */
+/* The versions that this program supports. */
 #define PEER_PROTOCOLS ((struct version_range){2, 2})
 #define CLIENT_PROTOCOLS ((struct version_range){1, 1})
 
 /* False if the ranges have no common version, or if one is not a range (min 0 or above max). */
 bool version_negotiate(struct version_range ours, struct version_range theirs, uint32_t *ret_version);
 
-/* A range, or where none was said the one version that was. */
+/* The range or, if the hello had none, its one version. */
 static inline struct version_range version_said(struct version_range range, uint32_t version)
 {
     return range.min == 0 && range.max == 0 ? (struct version_range){version, version} : range;
@@ -46,11 +46,11 @@ enum wire_feature {
 /* A set of features is a uint64_t: bit n is enum wire_feature n. */
 static inline bool feature_in(uint64_t set, enum wire_feature feature) { return (set >> feature & 1) != 0; }
 static inline uint64_t feature_bit(enum wire_feature feature) { return UINT64_C(1) << feature; }
-/* Those that connections of clients can have. */
+/* Features that clients' connections can have. */
 #define CLIENT_FEATURES (feature_bit(FEATURE_LZ4) | feature_bit(FEATURE_SERVICES))
-/* All features that this program has. */
+/* All features of this program. */
 uint64_t features_all(void);
-/* The known ones among the names; the others are skipped. */
+/* The set of the known names; unknown names are skipped. */
 uint64_t features_of_names(const struct bytes *names, size_t count);
 /* Names of the set, at most FEATURES_COUNT; they live for ever. */
 size_t features_names(uint64_t set, struct bytes ret_names[FEATURES_COUNT]);

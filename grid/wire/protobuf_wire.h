@@ -30,7 +30,7 @@ struct wire_reader wire_reader_of(struct bytes in);
 bool wire_next(struct wire_reader *reader);                   /* false at the end or after a failure */
 enum grid_err wire_end(const struct wire_reader *reader);     /* OK or MALFORMED */
 void wire_unknown(struct wire_reader *reader);                /* the field is not in the schema: fails */
-void wire_skip(struct wire_reader *reader);                   /* the same where newer senders may say more: goes on behind it */
+void wire_skip(struct wire_reader *reader);                   /* the same if newer senders may add fields: continues after it */
 
 uint64_t wire_u64(struct wire_reader *reader);
 uint32_t wire_u32(struct wire_reader *reader);
@@ -41,8 +41,8 @@ struct bytes wire_text(struct wire_reader *reader);           /* bytes that must
 struct bytes wire_repeated(struct wire_reader *reader);       /* one element of a repeated message field */
 /* A packed repeated uint32; the array lives in the arena. More than `count_max` elements fail. */
 const uint32_t *wire_packed_u32(struct wire_reader *reader, struct arena *arena, size_t count_max, size_t *ret_count);
-/* How often the repeated field `field` still follows, to size its array; the reader stays where it is. Fails the reader
- * and says 0 when it is more than `count_max` or when the input is damaged: an array is never too small for what is read. */
+/* How often the repeated field `field` still follows, for the size of its array; does not move the reader. Fails the reader
+ * and returns 0 if it is more than `count_max` or the input is damaged, so that an array is never too small. */
 size_t wire_count(struct wire_reader *reader, uint32_t field, size_t count_max);
 /* Fails the reader when `err` is not OK: for nested messages. */
 void wire_check(struct wire_reader *reader, enum grid_err err);

@@ -1,4 +1,4 @@
-/* Messages that stand inside others. Shared by the message_*.c files of this folder only; encoders write the fields
+/* Messages inside other messages. Shared only by the message_*.c files of this folder; encoders write the fields
  * without tag and size of the message itself. */
 #ifndef GRID_WIRE_MESSAGES_MESSAGES_INTERNAL_H
 #define GRID_WIRE_MESSAGES_MESSAGES_INTERNAL_H
