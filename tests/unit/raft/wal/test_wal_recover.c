@@ -103,6 +103,37 @@ Test(wal_recover, keeps_an_acknowledged_flush_when_the_next_one_is_torn)
     }
 }
 
+static void on_progress(void *context, size_t files, size_t files_all)
+{
+    size_t *seen = context;
+    cr_expect_eq(files, seen[0] + 1);
+    seen[0] = files;
+    seen[1] = files_all;
+}
+
+Test(wal_recover, tells_of_every_file_that_it_has_read)
+{
+    struct wal_fixture other;
+    struct wal_fold fold;
+    struct wal_recovery recovery;
+    char *note = NULL;
+    size_t seen[2] = {0, 0};
+    fixture_init(&other, 1);
+    cr_assert_eq(fixture_open(&other), GRID_ERR_OK);
+    for (uint64_t index = 1; index <= 12; index++) {
+        fixture_append_sized(&other, 0, index, 20000);
+        fixture_settle(&other);
+    }
+    fixture_crash(&other, FAKE_CRASH_POWER);
+    wal_fold_init(&fold, FIXTURE_GROUPS);
+    const struct wal_recover_options options = {.storage = other.options.storage, .progress = on_progress, .context = seen};
+    cr_assert_eq(wal_recover(&options, &fold, &recovery, &note), GRID_ERR_OK, "%s", note);
+    cr_expect(seen[1] >= 3 && seen[0] + 1 >= seen[1], "%zu of %zu files", seen[0], seen[1]);
+    memory_free(recovery.epochs);
+    wal_fold_close(&fold);
+    fixture_free(&other);
+}
+
 Test(wal_recover, makes_what_it_found_in_the_cache_durable)
 {
     /* Killed between write and sync, then a power cut after the log was opened again (F19). */
