@@ -1,7 +1,7 @@
 /* The replicated state of one partition and its only way to change: partition_apply (D4).
  *
  * Deterministic: everything follows from the entries alone. No clock, I/O, randomness, local configuration, pointer
- * order. Refusals and errors are values in the answers; nothing that arrives can stop it (R8).
+ * order. Refusals and errors are values in the answers; no input can stop it (R8).
  *
  * Owns its maps, sessions, outbox, inbox, timers and activities; borrows the service registry. Single threaded. Views
  * returned by queries are borrowed until the next apply. */
@@ -16,7 +16,7 @@
 struct partition;
 struct service_registry;
 
-/* Reads that this node served; no part of what is replicated. */
+/* Counts of reads on this node; not replicated. */
 struct partition_reads { uint64_t gets, hits; };
 
 struct partition_options {
@@ -26,8 +26,8 @@ struct partition_options {
     struct partition_scratch *scratch;         /* borrowed; NULL: one of its own */
 };
 
-/* Memory for applying. Partitions of one thread share it: it is still in the processor's caches from the command before,
- * which memory of each partition's own never is. */
+/* Memory for applying. Partitions of one thread share it, because it is still in the processor's caches after the previous command;
+ * separate memory for each partition would not be. */
 struct partition_scratch;
 struct partition_scratch *partition_scratch_open(void);
 void partition_scratch_close(struct partition_scratch *scratch);
@@ -38,26 +38,26 @@ void partition_close(struct partition *partition);
 /* Answer of command `ordinal` (from 0) of the entry being applied: an encoded Response, borrowed for the call. */
 typedef void (*partition_answer_fn)(void *context, uint32_t ordinal, struct bytes response);
 /* Applies one committed entry. A malformed entry changes nothing but the digest and counts in partition_stats; so does
- * one of a higher level than the partition's, which no leader writes. What a newer version wrote must not come here
+ * one of a higher level than the partition's, which no leader writes. The caller must not pass entries of a newer version
  * (entry_newness). */
 void partition_apply(struct partition *partition, struct bytes entry, partition_answer_fn answer, void *context);
 
-/* Asks for the memory that these reads are going to touch; several at once cost little more than one. */
+/* Prefetches the memory of these reads; several at once cost little more than one. */
 enum { PARTITION_AHEAD_MAX = 8 };
 void partition_query_ahead(const struct partition *partition, const struct query *queries, size_t count);
-/* Serves a read from the present state; appends an encoded Response. What is there follows from the log alone; what is
- * left of a ttl is counted from `time_ms`, the leader's log time now (0: from the last entry), and at least 1 ms. */
+/* Serves a read from the present state; appends an encoded Response. The log alone decides which entries exist; the
+ * remaining ttl is counted from `time_ms`, the leader's log time now (0: from the last entry), and is at least 1 ms. */
 void partition_query(const struct partition *partition, const struct query *query, uint64_t time_ms, struct buffer *out);
 
-/* True when this read of a journal has nothing to give yet; the query then names the sequence that it waits for, and
- * can be asked again when partition_journal_version has grown. */
+/* True: this read of a journal has no records yet; the query then contains the sequence that it waits for, and
+ * can be repeated when partition_journal_version has grown. */
 bool partition_journal_waits(const struct partition *partition, struct query *query);
 uint64_t partition_journal_version(const struct partition *partition);
 
-/* ---- what the node asks */
+/* ---- queries of the node */
 
 bool partition_genesis(const struct partition *partition, struct genesis_command *ret_genesis); /* false before the first entry */
-/* Feature level that the log has given it: entries proposed now are of it (grid/wire/level.h). */
+/* Feature level in the log: entries proposed now have this level (grid/wire/level.h). */
 uint32_t partition_level(const struct partition *partition);
 uint64_t partition_log_time_ms(const struct partition *partition);   /* of the last entry; 0: there is none */
 uint64_t partition_wall_time_ms(const struct partition *partition);  /* likewise */
@@ -76,17 +76,17 @@ size_t partition_outbox_read(const struct partition *partition, uint32_t destina
                              void (*each)(void *context, uint64_t sequence, struct bytes message), void *context);
 uint32_t partition_inbox_incarnation(const struct partition *partition, uint32_t source);
 uint64_t partition_inbox_last(const struct partition *partition, uint32_t source);   /* last applied; 0: none */
-/* Messages and activities under way and those that admitted flows may still cause: what admission bounds (R6). */
+/* Messages and activities under way, and those that admitted flows may still cause; admission bounds it (R6). */
 uint64_t partition_load(const struct partition *partition);
 uint32_t partition_incarnation(const struct partition *partition);
-/* Grows with every change of the outbox, so that the sender need not look when nothing happened. */
+/* Grows with every change of the outbox, so that the sender need not check an unchanged one. */
 uint64_t partition_outbox_version(const struct partition *partition);
 
 /* ---- activities (D8): unfinished ones, run by the leader */
 
 struct partition_activity {
     uint64_t id;
-    uint32_t service, kind;            /* whose, and its own number for it */
+    uint32_t service, kind;            /* the service, and its number for the kind */
     struct bytes key, request;         /* idempotency key; what to do, in the service's form */
 };
 /* First unfinished activity with id > after; false: none. Borrowed until the next apply. */
@@ -95,14 +95,14 @@ bool partition_activity_next(const struct partition *partition, uint64_t after, 
 /* Totals of what was applied, since the first entry: equal on all replicas. Numbers of 64 bits only. */
 struct partition_counts {
     uint64_t commands, events, refusals, duplicates;
-    /* Commands that carried an idempotency key: executed, answered from what was kept, not kept any more, refused. */
+    /* Commands with an idempotency key: executed, answered with the kept answer, answer not kept, refused. */
     uint64_t keys_new, keys_repeated, keys_not_kept, keys_mismatched;
     /* Service commands of clients, and those of them that were refused or could not be handled. */
     uint64_t submitted, submitted_failed;
-    /* What came into the event pipeline (commands, answers, timers, results), was refused, could not be handled; events
-     * whose messages went out; views written. */
+    /* Items of the event pipeline (commands, answers, timers, results): all, refused, not handled; events
+     * with messages; written views. */
     uint64_t received, refused, unprocessable, published, views_updated;
-    /* Messages to other partitions: written, acknowledged by them; and messages of others that could not be handled here. */
+    /* Messages to other partitions: written, acknowledged; and messages of others that this partition could not handle. */
     uint64_t outbox_written, outbox_delivered, outbox_failed;
     uint64_t flows_started, flows_ended;
 };
@@ -129,26 +129,26 @@ enum partition_stage {
     PARTITION_STAGE_ENRICH,            /* ids, sequence, time stamps; the event encoded */
     PARTITION_STAGE_PERSIST,           /* stored in <domain>.events */
     PARTITION_STAGE_VIEW,              /* folded into the view, the view stored */
-    PARTITION_STAGE_PUBLISH,           /* messages, timers, activities, the answer to who asked */
+    PARTITION_STAGE_PUBLISH,           /* messages, timers, activities, the answer to the sender */
     PARTITION_STAGE_COMPLETE,          /* the completion stored */
     PARTITION_STAGES,
 };
 
-/* Somebody who watches what is applied. The partition tells and never asks: nothing of what is replicated can depend on
- * whether anybody listens. */
+/* An observer of applied entries. The partition calls it and reads nothing from it, so replicated state cannot depend on
+ * the observer. */
 struct partition_observer {
     void *context;
     void (*stage)(void *context, enum partition_stage ended);              /* NULL: time is not taken */
-    /* Of events that mean something; not NULL. */
+    /* Called for events with a notice (services/service.h); not NULL. */
     void (*notice)(void *context, const struct service *service, const struct service_notice *notice);
 };
-/* Borrowed until the next call; NULL: nobody watches. */
+/* Borrowed until the next call; NULL: no observer. */
 void partition_observe(struct partition *partition, const struct partition_observer *observer);
 
 struct partition_stats {
     uint64_t entries, bytes, sessions, outbox_pending, timers, activities, malformed_entries;
     uint64_t expirations, journal_bytes, idempotency_keys, maps;
-    uint64_t reserved;                 /* of worst_case (services/service.h), for what has not ended */
+    uint64_t reserved;                 /* sum of still_needs (services/service.h) over all views */
     /* Of partition_counts. */
     uint64_t commands, events, refusals, duplicates;
     uint64_t keys_new, keys_repeated, keys_not_kept, keys_mismatched;

@@ -1,4 +1,4 @@
-/* Inside of a partition: shared by the files of this folder only. Each component is a module of its own; partition.c
+/* Private to a partition: shared only by the files of this folder. Each component is a module of its own; partition.c
  * owns them and dispatches commands. */
 #ifndef GRID_PARTITION_PARTITION_INTERNAL_H
 #define GRID_PARTITION_PARTITION_INTERNAL_H
@@ -20,7 +20,7 @@ struct partition_scratch {
     struct arena arena;                /* reset before each command */
     struct arena ahead;                /* reset with each group of commands decoded ahead */
     struct buffer bytes;               /* a record or message being encoded */
-    bool applying;                     /* somebody uses it */
+    bool applying;                     /* it is in use */
 };
 
 struct partition {
@@ -35,8 +35,8 @@ struct partition {
     uint64_t commits;                  /* grows by one with every command that is applied */
     uint64_t log_time_ms, wall_time_ms;
     uint64_t digest;
-    uint64_t trail_folded;             /* what the digest has seen of maps_trail */
-    struct partition_reads *reads;     /* counts of this node alone; NULL: nobody counts */
+    uint64_t trail_folded;             /* value of maps_trail in the digest */
+    struct partition_reads *reads;     /* counts of this node only; NULL: not counted */
     struct maps *maps;
     struct sessions *sessions;
     struct idempotency_keys *idempotency;
@@ -44,14 +44,14 @@ struct partition {
     struct inbox *inbox;               /* last applied per source */
     struct timers *timers;
     struct activities *activities;
-    struct event_pipeline *pipeline;   /* what services keep for a while (event_pipeline.h) */
+    struct event_pipeline *pipeline;   /* state of the event pipeline (event_pipeline.h) */
     struct partition_scratch *scratch;
     bool scratch_own;
     struct buffer answer;              /* encoded, of the command being applied */
     uint64_t malformed_entries;
     struct partition_counts counts;
-    uint64_t reserved;                 /* what aggregates may still cause: follows from their views (still_needs) */
-    const struct partition_observer *observer; /* NULL: nobody watches */
+    uint64_t reserved;                 /* sum of still_needs over all views */
+    const struct partition_observer *observer; /* NULL: no observer */
 };
 
 /* Folds what a command changed into the rolling digest. */

@@ -1,8 +1,8 @@
 /* The node's HTTP port: GET /metrics, /health/live, /health/ready (D16). Everything else is 404 or 405.
  *
  * libmicrohttpd with its epoll descriptor on the node's loop: no thread of its own. Bodies are made on the loop while a
- * request is answered. At most 64 connections are open. One more takes the place of the oldest that has not sent its whole request:
- * whatever others hold open, a probe is answered. Headers of more than 16 KiB are refused. A connection has 5 s for the head of
+ * request is answered. At most 64 connections are open. Another one replaces the oldest connection without a complete request,
+ * so that probes are answered even if others keep connections open. Headers of more than 16 KiB are refused. A connection has 5 s for the head of
  * its first request; 10 s after its begin a request ends with its connection, answered or not. */
 #ifndef GRID_NODE_PORTS_HTTP_H
 #define GRID_NODE_PORTS_HTTP_H

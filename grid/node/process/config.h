@@ -2,8 +2,8 @@
  *
  * One schema table drives all three: a setting `log.level` is `log: {level: …}` in the file, GRIDIRON_LOG_LEVEL in the
  * environment and --set log.level=… on the command line. Unknown and duplicate keys, wrong types and values out of range
- * are errors that name where they stand (file:line:column, the variable, or the flag) and what is allowed. Variables that
- * stand for no setting are left alone: other programs use the prefix too. Members are kept ordered by id.
+ * are errors that name their place (file:line:column, the variable, or the flag) and the allowed values. Variables that
+ * match no setting are ignored, because other programs use the prefix, too. Members are kept ordered by id.
  * Example: examples/node.yaml. */
 #ifndef GRID_NODE_PROCESS_CONFIG_H
 #define GRID_NODE_PROCESS_CONFIG_H
@@ -13,7 +13,7 @@
 #include "grid/base/log.h"
 #include "grid/node/process/settings.h"
 
-/* A setting that does not belong to the grid but to what a program adds to it: a text. */
+/* A setting that a program adds to those of the grid: a text. */
 struct config_more { const char *path, *meaning; };
 enum { CONFIG_MORE_MAX = 8, CONFIG_MORE_BYTES_MAX = 511 };
 
@@ -30,7 +30,7 @@ struct config {
 };
 
 void config_defaults(struct config *config);
-/* Settings of others, known from then on as if they were the grid's own; all empty. Borrows. */
+/* Adds a program's settings to those of the grid; all are empty. Borrows. */
 void config_add(struct config *config, const struct config_more *more, size_t count);
 /* Each returns OK, or INVALID/IO with a note (memory_free) for people. */
 enum grid_err config_read_file(struct config *config, const char *path, char **ret_note);
@@ -38,7 +38,7 @@ enum grid_err config_read_text(struct config *config, const char *name, struct b
 enum grid_err config_read_environment(struct config *config, const char *const *environment, char **ret_note);
 /* `assignment` is "path=value", as given to --set; `origin` names where it came from. */
 enum grid_err config_assign(struct config *config, const char *origin, const char *assignment, char **ret_note);
-/* Checks what only the whole can tell: nothing is missing, this node is a member, their number is odd, … */
+/* Checks the whole configuration: nothing is missing, this node is a member, the number of members is odd, … */
 enum grid_err config_check(const struct config *config, char **ret_note);
 /* Every setting with its meaning and what is allowed. */
 void config_each(const struct config *config, void (*each)(void *context, const char *name, const char *meaning), void *context);

@@ -1,7 +1,7 @@
 /* The program around a node: configuration, logging, signals, one loop, one node.
  *
- * What the grid does not know is given by who builds a program: its services, and the destinations of their activities. The
- * gridiron of this tree is services/host/main.c; a program with other services is the same with another table. */
+ * The author of a program provides its services and the destinations of their activities. The
+ * program gridiron is services/host/main.c; a program with other services is equal except for its table. */
 #ifndef GRID_NODE_PROCESS_PROGRAM_H
 #define GRID_NODE_PROCESS_PROGRAM_H
 

@@ -10,8 +10,8 @@
 
 struct node_member {
     struct node_id id;
-    char client_address[128];          /* "host:port", as clients reach it; they are told so */
-    char peer_address[128];            /* likewise, the other nodes */
+    char client_address[128];          /* "host:port" that clients connect to; nodes send it to clients */
+    char peer_address[128];            /* "host:port" that the other nodes connect to */
 };
 
 struct node_settings {
@@ -23,7 +23,7 @@ struct node_settings {
     char client_listen[128], peer_listen[128];  /* "host:port" where this node listens; empty: at its member's addresses */
     uint32_t partitions;               /* default 128 */
     bool sync;                         /* durability fsync (true) or os */
-    char compression[8];               /* of what is sent: "off", "on"; else, as "auto": to other machines */
+    char compression[8];               /* of sent frames: "off", "on"; otherwise, as "auto", only to other machines */
     uint32_t election_timeout_ms, heartbeat_ms;             /* 0: defaults */
     uint64_t log_disk_bytes_max, log_memory_bytes_max;      /* 0: defaults */
     uint64_t admission_load_max;                            /* of one partition; 0: default */
@@ -35,7 +35,7 @@ struct node_settings {
     uint32_t level_max;                                     /* tests only: as an older version would; 0: LEVEL_LAST */
 };
 
-/* What tells the cluster from all others: its own setting, else a UUID that follows from the name. */
+/* The UUID of the cluster: from its setting, otherwise computed from the name. */
 struct uuid node_settings_cluster_uuid(const struct node_settings *settings);
 /* Where this node, a member, listens. */
 const char *node_settings_client_listen(const struct node_settings *settings);

@@ -1,12 +1,12 @@
-/* Watches what a node's partitions do: times stages and counts what was applied, for /metrics.
+/* Observes a node's partitions: times stages and counts applied entries, for /metrics.
  *
- * Write-only for the state machine: partitions tell it, the node asks its clock around them. What a partition applies is
- * counted by the one node that proposed it, when that applies it: every replica applies everything, and the sum over all
- * nodes counts everything once (docs/guides/metrics.md).
+ * Write-only for the state machine: partitions call it, the node reads its clock around them. Only the node that proposed an entry
+ * counts it, when it applies the entry: every replica applies everything, so the sum over all
+ * nodes counts each entry once (docs/guides/metrics.md).
  *
- * Cost: one read of a client in OBSERVER_SAMPLE and one entry in OBSERVER_SAMPLE are timed, the latter on its whole way;
- * all others are only counted: two looks at the partition's totals. Nothing is allocated but for a label that was not seen
- * before. Owned by the node; single threaded. */
+ * Cost: one read of a client in OBSERVER_SAMPLE and one entry in OBSERVER_SAMPLE are timed, the latter in all stages;
+ * all others are only counted, by reading the partition's totals twice. Memory is allocated only for a new
+ * label. Owned by the node; single threaded. */
 #ifndef GRID_NODE_REPLICA_OBSERVER_H
 #define GRID_NODE_REPLICA_OBSERVER_H
 
@@ -28,7 +28,7 @@ struct observer {
     struct partition_observer watching, timing;    /* without and with the stages */
     struct partition_counts counts;                /* of entries that this node proposed */
     uint32_t reads, entries;                       /* of which one in OBSERVER_SAMPLE is timed */
-    /* Of the entry at hand. */
+    /* Of the present entry. */
     bool timed;                                    /* only while it is applied */
     uint64_t mark_us, begun_us, answers_us, spent_us[PARTITION_STAGES];
     struct partition_counts before;
@@ -63,7 +63,7 @@ static inline void observer_answer_end(struct observer *observer, uint64_t begun
         observer->answers_us += clock_now_us(observer->clock) - begun_us;
 }
 
-/* Brings the counters of the registry up to date. */
+/* Updates the counters of the registry. */
 void observer_refresh(struct observer *observer);
 
 #endif

@@ -1,7 +1,7 @@
-/* Reads of journals that wait for the next record: kept here instead of being asked for again and again.
+/* Reads of journals that wait for the next record, so that clients need not poll.
  *
  * Copies what it keeps. Owned by a replica; costs nothing while it is empty. A read stays valid as long as this node
- * leads: whatever is applied later was committed later. */
+ * leads, because everything that is applied later was committed later. */
 #ifndef GRID_NODE_REPLICA_PARKED_H
 #define GRID_NODE_REPLICA_PARKED_H
 
@@ -15,7 +15,7 @@ struct parked { struct parked_read *reads; size_t count, capacity; };  /* all ze
 void parked_close(struct parked *parked);
 /* False: no room. */
 bool parked_add(struct parked *parked, const struct query *query, const struct waiter *waiter, uint64_t until_us);
-/* Takes each read that is ready, or late, or all of them, and hands it to `serve`. */
+/* Removes each read that is ready or late, or all of them, and passes it to `serve`. */
 struct parked_serve {
     void *context;
     bool (*ready)(void *context, struct query *query);

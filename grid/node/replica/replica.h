@@ -20,10 +20,10 @@
 struct observer;
 struct replica;
 
-/* Who waits for the answer of a command or a read. Plain value; the receiver checks that it still exists. */
+/* The receiver of the answer to a command or a read. Plain value; the receiver is checked when the answer is delivered. */
 struct waiter {
     enum waiter_kind { WAITER_NONE, WAITER_CLIENT, WAITER_LINK, WAITER_ACTIVITY, WAITER_TICK, WAITER_REGISTER } kind;
-    bool is_read;                      /* client: may be asked again without harm */
+    bool is_read;                      /* client: the request can be repeated without harm */
     uint32_t slot;                     /* client: slot; link: node that sent */
     uint32_t source;                   /* link: source partition */
     uint64_t generation;               /* client: generation of the slot */
@@ -36,12 +36,12 @@ struct replica_counters {
     struct metric_histogram *commit_us, *read_us;
 };
 
-/* What all replicas of a node share; borrowed. */
+/* Shared by all replicas of a node; borrowed. */
 struct replica_shared {
     struct io *io;
     struct logger *logger;
     struct prng *prng;
-    struct destination *destinations;  /* where activities are run */
+    struct destination *destinations;  /* where activities run */
     size_t destinations_count;
     struct replica_counters *counters;
     struct observer *observer;
@@ -50,21 +50,21 @@ struct replica_shared {
     struct partition_reads *partition_reads;   /* counts gets and hits of all of them */
     struct partition_scratch *partition_scratch;   /* of all of them */
     struct node_id self;
-    struct uuid cluster_uuid;          /* and the number of partitions: what a first entry must agree with */
+    struct uuid cluster_uuid;          /* and the number of partitions: a first entry must match both */
     uint32_t partitions;
     uint64_t load_max;                 /* of one partition (admission.h) */
     void *context;                     /* of the callbacks below */
     void (*answer)(void *context, const struct waiter *waiter, uint32_t partition, struct bytes response);
     void (*genesis_encode)(void *context, uint64_t table_seed, struct buffer *out);
-    /* Tells node `to` what this partition has applied of `source`. */
+    /* Sends node `to` the last message of `source` that this partition has applied. */
     void (*answer_messages)(void *context, struct node_id to, uint32_t source, uint32_t destination, uint64_t applied, bool gap);
-    /* Hands Deliver messages to the leader of `destination`; false: none known. */
+    /* Sends Deliver messages to the leader of `destination`; false: no leader is known. */
     bool (*send_messages)(void *context, uint32_t source, uint32_t destination, uint32_t incarnation,
                           const struct bytes *messages, size_t count);
-    /* Messages to a destination stopped for good (outbox_sender.h): a person must hear of it. */
+    /* Messages to a destination have stopped (outbox_sender.h): tells operators. */
     void (*link_stopped)(void *context, uint32_t source, const struct outbox_link *link, uint64_t applied);
     void (*role_changed)(void *context, uint32_t partition);
-    /* Whether this node supports the entry; if not the replica stands still before it (group_machine.admit). */
+    /* Whether this node supports the entry; if not, the replica stops before it (group_machine.admit). */
     bool (*admit)(void *context, uint32_t partition, uint64_t index, struct bytes entry);
     void (*fatal)(void *context, enum grid_err err, const char *what);
 };
@@ -76,10 +76,10 @@ struct group *replica_group(const struct replica *replica);
 size_t replica_links_stopped(const struct replica *replica);      /* to other partitions, while it leads */
 bool replica_leads(const struct replica *replica);                /* leader, ready to serve */
 struct log_time *replica_log_time(struct replica *replica);
-void replica_log_time_known(struct replica *replica);             /* a member answered: perhaps it can serve now */
+void replica_log_time_known(struct replica *replica);             /* a member has answered: checks whether the replica can serve now */
 
-/* A client's command, encoded and checked; copied. Answers at once with an error or later with the result. `needs` is what
- * it asks room for (admission_worst_case). */
+/* A client's command, encoded and checked; copied. Answers at once with an error or later with the result. `needs` is the room
+ * that it needs (admission_worst_case). */
 void replica_command(struct replica *replica, struct bytes command, uint32_t needs, const struct waiter *waiter);
 /* A linearizable read; the query is copied. */
 void replica_query(struct replica *replica, struct bytes query, const struct waiter *waiter);
@@ -91,7 +91,7 @@ void replica_messages_answer(struct replica *replica, uint32_t destination, uint
 void replica_rewind(struct replica *replica);
 /* Proposes that the led partition has these services from there on, unless such a proposal is under way. */
 void replica_register(struct replica *replica, const uint32_t *numbers, size_t count);
-/* Called by the node every TICK_MS: timers, resends, lonely acknowledgements. */
+/* Called by the node every TICK_MS: timers, resends, acknowledgements without another entry. */
 void replica_tick(struct replica *replica);
 
 const struct state_digests *replica_digests(const struct replica *replica);

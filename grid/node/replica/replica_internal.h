@@ -1,4 +1,4 @@
-/* Inside of a replica: what its sources share.
+/* Private to a replica: shared by its sources.
  *
  *     replica.c              the order of the stages, roles, life
  *     replica_entries.c      commands of one iteration leave as one entry; room for those of clients
@@ -21,7 +21,7 @@
 
 enum { TERMS_KEPT = 4 };
 
-/* Commands that left, or will leave, in one entry, and who waits for them. */
+/* The commands of one entry, and the receivers of their answers. */
 struct proposal {
     struct replica *replica;
     struct proposal *next;             /* in the list of idle ones */
@@ -49,11 +49,11 @@ struct replica {
     struct group *group;
     struct group_machine machine;
     struct partition *partition;
-    bool ready;                        /* leader with everything applied that is in the log; leads: and serving */
+    bool ready;                        /* leader that has applied its whole log; leads: and that serves */
     bool leads, genesis_checked, genesis_proposed, tick_proposed, register_proposed, activities_left;
-    bool refused;                      /* an entry was not taken into the log: what it carried is asked for again at the tick */
+    bool refused;                      /* an entry was not accepted by the log: its work is requested again at the tick */
     uint64_t leaderless_since_us;      /* 0: a leader is known */
-    uint64_t terms_led[TERMS_KEPT];    /* by term modulo TERMS_KEPT: what was proposed in them was proposed here */
+    uint64_t terms_led[TERMS_KEPT];    /* by term modulo TERMS_KEPT: the terms in which this node led and proposed */
     struct log_time log_time;
     struct admission admission;
     struct buffer building, scratch;
@@ -105,29 +105,29 @@ void replica_answer_all(struct replica *replica, const struct waiter *waiters, u
 void replica_pack(struct replica *replica, struct bytes command, uint32_t needs, const struct waiter *waiter);
 void replica_pack_own(struct replica *replica, const struct command *command, enum waiter_kind kind, uint64_t id);
 void replica_pack_genesis(struct replica *replica);
-void replica_propose(struct replica *replica);             /* the open entry leaves */
-void replica_proposal_give(struct proposal *proposal);     /* it came back from the group */
-void replica_entries_resign(struct replica *replica);      /* what is open is refused */
+void replica_propose(struct replica *replica);             /* proposes the open entry */
+void replica_proposal_give(struct proposal *proposal);     /* the group has returned it */
+void replica_entries_resign(struct replica *replica);      /* refuses the commands of the open entry */
 void replica_entries_close(struct replica *replica);
 
 /* ---- replica_reads.c */
-void replica_reads_send(struct replica *replica);          /* end of the iteration: the open batch asks for its read index */
-void replica_serve_parked(struct replica *replica);        /* those whose record came or whose time is over */
+void replica_reads_send(struct replica *replica);          /* at the end of the iteration: requests the read index of the open batch */
+void replica_serve_parked(struct replica *replica);        /* reads whose record exists or whose time is over */
 void replica_reads_resign(struct replica *replica);
 void replica_reads_close(struct replica *replica);
 
 /* ---- replica_messages.c */
 void replica_messages_open(struct replica *replica);
-void replica_pack_acks(struct replica *replica);           /* those that are due go with the open entry, or alone */
-void replica_messages_send(struct replica *replica);       /* if the outbox has changed since it was looked at */
+void replica_pack_acks(struct replica *replica);           /* adds due acknowledgements to the open entry, or proposes them alone */
+void replica_messages_send(struct replica *replica);       /* if the outbox has changed since the last check */
 void replica_messages_tick(struct replica *replica);
 void replica_messages_resign(struct replica *replica);
-/* Tells node `to` what this partition has applied of `source`. */
+/* Sends node `to` the last message of `source` that this partition has applied. */
 void replica_answer_messages(struct replica *replica, struct node_id to, uint32_t source, bool gap);
 
 /* ---- replica_activities.c */
-void replica_run_activities(struct replica *replica);      /* starts those that were not seen yet */
-void replica_activities_again(struct replica *replica);    /* all of them are asked for once more */
+void replica_run_activities(struct replica *replica);      /* starts new activities */
+void replica_activities_again(struct replica *replica);    /* starts all of them again */
 void replica_activities_resign(struct replica *replica);
 
 #endif

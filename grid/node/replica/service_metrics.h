@@ -1,8 +1,8 @@
-/* What services count (the metrics of their tables), as labelled metrics of a node.
+/* The metrics of services' tables, as labelled metrics of a node.
  *
- * Counters and histograms are added to as events tell of them; gauges are levels of partitions, which status.c reads.
- * Bounded: a metric has at most SERVICE_METRIC_LABELS_MAX sets of label values; what comes later is counted under "other"
- * for every label, or, when the metric is `alone`, not shown. Allocates for a set that was not seen before and else never.
+ * Events add to counters and histograms; gauges are sums of partitions, which status.c reads.
+ * Bounded: a metric has at most SERVICE_METRIC_LABELS_MAX sets of label values; later sets are counted with "other"
+ * for every label or, if the metric is `alone`, not shown. Memory is allocated only for a new set.
  * Borrows the registries. Single threaded. */
 #ifndef GRID_NODE_REPLICA_SERVICE_METRICS_H
 #define GRID_NODE_REPLICA_SERVICE_METRICS_H

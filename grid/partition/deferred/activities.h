@@ -1,4 +1,4 @@
-/* Unfinished effects outside the grid (D8), with their token fixed in the log.
+/* Unfinished effects outside the grid (D8), each with a token fixed in the log.
  *
  * Shape: records in the order of their ids, which are given from 1 in the order of starting. An activity is finished by
  * its first result; later results find nothing. Owns the records. Single threaded, no time. */
@@ -10,13 +10,13 @@
 
 struct activities;
 
-/* Who asked, and for what. */
+/* The aggregate that started it, and its request. */
 struct activity_record {
     uint32_t service, kind;                /* kind: the service's own number for it */
     struct bytes key, affinity;            /* of the aggregate */
     struct bytes token, request;           /* token: idempotency key; request: what to do, opaque here */
     struct trace_context trace;
-    struct bytes principal;                /* on whose behalf; empty: nobody's */
+    struct bytes principal;                /* on whose behalf; empty: nobody */
 };
 
 struct activities *activities_open(void);
@@ -26,7 +26,7 @@ uint64_t activities_start(struct activities *activities, const struct activity_r
 /* An unfinished activity, copied into the arena. False: unknown or finished. */
 bool activities_find(const struct activities *activities, uint64_t id, struct arena *arena,
                      struct activity_record *ret_record);
-/* Takes an unfinished activity out; the record is copied into the arena. False: unknown or finished before. */
+/* Removes an unfinished activity; the record is copied into the arena. False: unknown or finished before. */
 bool activities_finish(struct activities *activities, uint64_t id, struct arena *arena,
                        struct activity_record *ret_record);
 uint64_t activities_count(const struct activities *activities);

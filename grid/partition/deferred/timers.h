@@ -12,7 +12,7 @@
 
 struct timers;
 
-/* Whose timer: one number of one aggregate. */
+/* Owner of a timer: one number of one aggregate. */
 struct timer_owner { uint32_t service, number; struct bytes key, affinity; };
 
 struct timers *timers_open(void);
@@ -20,7 +20,7 @@ void timers_close(struct timers *timers);
 /* Arms, or moves a timer that is armed. The seed (the partition's) is the index's, used with the first timer. */
 void timers_arm(struct timers *timers, const struct timer_owner *owner, uint64_t due_ms, uint64_t seed);
 bool timers_disarm(struct timers *timers, const struct timer_owner *owner);          /* false: was not armed */
-/* Takes the first timer that is due; its owner is copied into the arena. */
+/* Removes the first timer that is due; its owner is copied into the arena. */
 bool timers_pop(struct timers *timers, uint64_t now_ms, struct arena *arena, struct timer_owner *ret_owner);
 uint64_t timers_count(const struct timers *timers);
 bool timers_next_due_ms(const struct timers *timers, uint64_t *ret_due_ms);

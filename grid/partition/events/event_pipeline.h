@@ -1,7 +1,7 @@
-/* The way of every service command (spec: source, enrich, persist, update view, publish, complete), inside the
- * application of one log entry. partition_internal.h names the entry points; this is what the pipeline owns between commands.
+/* The stages of every service command (spec: source, enrich, persist, update view, publish, complete), inside the
+ * application of one log entry. partition_internal.h has the entry points; this header has the state of the pipeline between commands.
  *
- * Maps of a domain, written here only; affinity is that of the aggregate:
+ * Maps of a domain, which only the pipeline writes; their affinity is that of the aggregate:
  *     <domain>.events        key <aggregate key>/<sequence in decimal>   Event; read 1..view.sequence for the history
  *     <domain>.view          key <aggregate key>                         the service's view message
  *     <domain>.completions   key <event id>                              Completion; bounded by log time and count
@@ -17,13 +17,13 @@
 struct event_pipeline;
 
 enum {
-    /* Completions that one partition keeps, over all domains: enough to look up what was just done. */
+    /* Completions that one partition keeps, over all domains: enough to look up recent commands. */
     COMPLETIONS_MAX = 1024,
-    /* Entries that retention forgets in one command besides what the command itself adds. */
+    /* Entries that retention removes in one command, in addition to as many as the command adds. */
     RETENTION_BUDGET = 64,
     /* Bytes of one text of a client's trace context; it is copied into every event that follows. Past it: INVALID. */
     TRACE_BYTES_MAX = 256,
-    /* Bytes kept of a text that came from outside the grid, for example why a destination refused. The rest is cut off. */
+    /* Bytes kept of a text from outside the grid, for example why a destination refused. The rest is cut off. */
     OUTSIDE_TEXT_BYTES_MAX = 400,
 };
 
@@ -36,7 +36,7 @@ void event_services_born(struct partition *partition);
 /* Registers more of them, and numbers their maps (ADR 0022). The answer counts the new ones; TOO_LARGE: no room for their maps;
  * ALREADY_EXISTS: a map has the name of one; INVALID: the partition is of a level before there was such a command. */
 void event_services_register(struct partition *partition, const uint32_t *numbers, size_t count, struct response *response);
-/* Whether it would be: OK, also for one that is registered; else as above. */
+/* Whether the service could be registered: OK, also for a registered one; otherwise as above. */
 enum grid_err event_services_fits(const struct partition *partition, const struct service *service);
 /* Whether the partition has this service of its program, and how many it has. */
 bool event_services_has(const struct event_pipeline *pipeline, const struct service *service);

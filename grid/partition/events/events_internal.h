@@ -1,4 +1,4 @@
-/* Inside of the event pipeline: one run over a bounded first-in first-out worklist of one affinity (R4).
+/* Private to the event pipeline: one run over a bounded first-in first-out worklist of one affinity (R4).
  *
  *     event_pipeline.c   entry points: commands, deliveries, acknowledgements, results, ticks
  *     event_services.c   services that the partition has, and the numbers of their maps
@@ -46,7 +46,7 @@ struct work_item {
     struct work_item *next;
 };
 
-/* What became of an item. */
+/* Result of an item. */
 struct work_outcome {
     enum grid_err err;
     uint32_t refusal;
@@ -60,7 +60,7 @@ struct work {
     struct event_pipeline *pipeline;
     struct arena *arena;
     struct work_item *first, *last;
-    uint32_t items;                        /* queued so far; past WORKLIST_MAX the outbox takes over */
+    uint32_t items;                        /* queued so far; beyond WORKLIST_MAX messages go to the outbox */
     uint32_t ordinal;                      /* of the next event id */
 };
 
@@ -73,10 +73,10 @@ struct handling {
     const void *command;
     struct bytes part_key;                 /* empty: no part is named */
     struct bytes view, part;               /* packed, as they will be; part empty: none */
-    uint32_t needed;                       /* still_needs of the view as it was */
+    uint32_t needed;                       /* still_needs of the view before */
 };
 
-/* One event before anything of its decision is written. */
+/* One event, before its decision is written. */
 struct staged_event {
     struct service_call call;
     struct bytes record;                   /* encoded Event */
@@ -105,7 +105,7 @@ enum { DECIMAL_BYTES_MAX = 20 };
 size_t event_store_decimal(uint64_t number, char *out);    /* digits, without a closing zero; returns how many */
 void event_store_load(struct work *work, const struct work_item *item, struct bytes part_key,
                       struct service_state *ret_state);
-/* Looks ahead: ask for memory that the item will touch in the end, so that it comes while the item is decided. */
+/* Prefetches memory that the item will use at its end, while the item is decided. */
 struct map_ahead event_store_fetch_completion(const struct work *work, const struct work_item *item, struct bytes event_id);
 void event_store_fetch_event(const struct work *work, const struct handling *handling);
 void event_store_save(struct work *work, const struct handling *handling);

@@ -1,8 +1,8 @@
-/* Map entries that are kept for a while only: completions and tombstones. Bounded by log time and count, both decided by
- * what is applied, so that every replica forgets the same entry at the same moment.
+/* Map entries that are kept for a limited time: completions and tombstones. Bounded by log time and count, both of which follow from
+ * applied entries, so that every replica removes the same entry at the same log position.
  *
- * Shape: a first-in first-out queue of (map, key, version, end). An entry that was overwritten since is left alone.
- * Entries leave in the order in which they came, so a shorter time behind a longer one waits for it.
+ * Shape: a first-in first-out queue of (map, key, version, end). An entry that was overwritten since is not removed.
+ * Entries are removed in the order in which they were added, so an entry with a shorter time waits for an earlier one with a longer time.
  * Copies keys; borrows the maps for the call. Single threaded; time is log time. */
 #ifndef GRID_PARTITION_EVENTS_RETENTION_H
 #define GRID_PARTITION_EVENTS_RETENTION_H
@@ -11,7 +11,7 @@
 
 struct retention;
 
-/* Version of an entry that nobody overwrites, because its key is used once: it is forgotten without a look. */
+/* Version of an entry that is never overwritten, because its key is used once: it is removed without a check. */
 enum { RETENTION_ANY_VERSION = 0 };
 
 struct retained { struct map_id map; struct bytes key, affinity; uint64_t version, end_ms; };
@@ -19,9 +19,9 @@ struct retained { struct map_id map; struct bytes key, affinity; uint64_t versio
 struct retention *retention_open(uint64_t count_max);          /* 0: no bound by count */
 void retention_close(struct retention *retention);
 void retention_add(struct retention *retention, const struct retained *entry);
-/* Forgets what is past its end or past the count, at most `budget` entries; returns how many. */
+/* Removes entries past their end or beyond the count, at most `budget`; returns how many. */
 size_t retention_trim(struct retention *retention, struct maps *maps, uint64_t now_ms, size_t budget);
-/* Asks for the memory of the entry that would be forgotten first; a look ahead, changes nothing. */
+/* Prefetches the memory of the entry that will be removed next; changes nothing. */
 struct map_ahead retention_fetch(const struct retention *retention, const struct maps *maps);
 uint64_t retention_count(const struct retention *retention);
 uint64_t retention_digest(const struct retention *retention);

@@ -1,6 +1,6 @@
-/* The last message applied per source partition (R4): what is not newer is dropped, a gap is answered.
+/* The last applied message of each source partition (R4): an old message is dropped, a gap is reported.
  *
- * Shape: one (incarnation, sequence) per source that was ever heard, ordered by source. Single threaded, no time. */
+ * Shape: one (incarnation, sequence) per source that has ever sent a message, ordered by source. Single threaded, no time. */
 #ifndef GRID_PARTITION_LINKS_INBOX_H
 #define GRID_PARTITION_LINKS_INBOX_H
 
@@ -9,16 +9,16 @@
 struct inbox;
 
 enum inbox_verdict {
-    INBOX_NEXT,                        /* the one that is expected: apply it, then inbox_advance */
+    INBOX_NEXT,                        /* the expected message: apply it, then call inbox_advance */
     INBOX_OLD,                         /* applied before: drop it */
-    INBOX_GAP,                         /* something before it is missing */
+    INBOX_GAP,                         /* an earlier message is missing */
     INBOX_LOWER_INCARNATION,           /* of a cluster that was replaced by its backup: refuse it */
 };
 
 struct inbox *inbox_open(void);
 void inbox_close(struct inbox *inbox);
 enum inbox_verdict inbox_check(const struct inbox *inbox, uint32_t source, uint32_t incarnation, uint64_t sequence);
-/* Notes the message that inbox_check called the next one. */
+/* Records the message for which inbox_check returned INBOX_NEXT. */
 void inbox_advance(struct inbox *inbox, uint32_t source, uint32_t incarnation, uint64_t sequence);
 uint64_t inbox_last(const struct inbox *inbox, uint32_t source);   /* of its present incarnation; 0: none */
 uint32_t inbox_incarnation(const struct inbox *inbox, uint32_t source); /* below it everything is refused */

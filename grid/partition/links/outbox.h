@@ -18,12 +18,12 @@ void outbox_close(struct outbox *outbox);
 uint64_t outbox_next_sequence(const struct outbox *outbox, uint32_t destination);
 /* Copies one encoded message, whose sequence is outbox_next_sequence. */
 void outbox_add(struct outbox *outbox, uint32_t destination, struct bytes message);
-/* Forgets everything up to `sequence`; older acknowledgements change nothing. False: it was never sent. */
+/* Removes messages up to `sequence`; older acknowledgements change nothing. False: that sequence was never written. */
 bool outbox_acknowledge(struct outbox *outbox, uint32_t destination, uint64_t sequence);
 
 uint64_t outbox_pending(const struct outbox *outbox);
 uint64_t outbox_version(const struct outbox *outbox);      /* grows with every change */
-/* As partition_outbox_each and partition_outbox_read say. */
+/* As described at partition_outbox_each and partition_outbox_read. */
 void outbox_each(const struct outbox *outbox, outbox_range_fn each, void *context);
 size_t outbox_read(const struct outbox *outbox, uint32_t destination, uint64_t sequence, size_t bytes_max,
                    outbox_message_fn each, void *context);

@@ -3,17 +3,17 @@
  * An entry's identity is (affinity, key); an affinity equal to the key is the same as none. The table's key is
  * u16 affinity size (0: none), affinity, key.
  *
- * Beside its table a map may have settings (versioned, in the log), an index of entries that end, and a journal of its
- * changes. An entry past its end is as absent as one that was removed, from the log time of its end on; it leaves the
- * table by a Tick, or with the next write to it. Reads change nothing.
+ * In addition to its table a map may have settings (versioned, in the log), an index of expiries, and a journal of its
+ * changes. From the log time of its expiry on, an entry counts as missing, like a removed one; a Tick or the next write to it
+ * removes it from the table. Reads change nothing.
  *
- *     maps.c           access of the pipeline, the whole
+ *     maps.c           access of the pipeline; all maps together
  *     map_names.c      names and their numbers; dropping a map
  *     map_entries.c    one entry: found, written, erased, ended; with its journal record
  *     map_commands.c   what clients send: operations, batches, clear, settings
  *     map_reads.c      queries
  *
- * Copies everything; what is given is borrowed until the next change. Single threaded; time is log time. */
+ * Copies everything; returned views are borrowed until the next change. Single threaded; time is log time. */
 #ifndef GRID_PARTITION_MAPS_MAPS_H
 #define GRID_PARTITION_MAPS_MAPS_H
 
@@ -27,7 +27,7 @@ struct maps;
 
 struct maps *maps_open(uint64_t table_seed);
 void maps_close(struct maps *maps);
-/* Commit counter and log time of what follows. Neither turns back. */
+/* Sets commit counter and log time of the following changes. Neither decreases. */
 void maps_now(struct maps *maps, uint64_t version, uint64_t log_time_ms);
 /* Finds a map by name; id 0 when it does not exist. */
 struct map_id maps_find(const struct maps *maps, struct bytes name);
@@ -44,11 +44,11 @@ bool maps_get(const struct maps *maps, struct map_id id, struct bytes key, struc
 void maps_set(struct maps *maps, struct map_id id, struct bytes key, struct bytes affinity, struct bytes value, uint64_t version);
 bool maps_remove(struct maps *maps, struct map_id id, struct bytes key, struct bytes affinity);
 
-/* Where a client's command will look, for fetching memory ahead: first the slot, then (maps_fetch_record) the record. */
+/* The place that a client's command will use, to prefetch memory: first the slot, then (maps_fetch_record) the record. */
 struct map_ahead { const struct table *table; uint64_t hash; };     /* table NULL: nowhere yet */
 struct map_ahead maps_fetch_slot(const struct maps *maps, const struct map_command *command);
 struct map_ahead maps_fetch_query(const struct maps *maps, const struct query *query);
-/* Of an entry that is going to be read or written; the map must be there. */
+/* For an entry that will be read or written; the map must exist. */
 struct map_ahead maps_fetch_entry(const struct maps *maps, struct map_id id, struct bytes key, struct bytes affinity);
 void maps_fetch_record(struct map_ahead ahead);
 
@@ -56,30 +56,30 @@ void maps_fetch_record(struct map_ahead ahead);
 void maps_command(struct maps *maps, const struct map_command *command, uint64_t version, struct response *response);
 void maps_batch(struct maps *maps, const struct map_batch *batch, struct response *response);
 void maps_clear(struct maps *maps, struct bytes name, struct response *response);
-/* Removes the map with its settings and its journal. Its number is given to another one once all it held is freed. */
+/* Removes the map with its settings and its journal. Its number can be used again once all its memory is freed. */
 void maps_drop(struct maps *maps, struct bytes name, struct response *response);
 void maps_configure(struct maps *maps, const struct map_configure *configure, struct response *response);
-/* What is left of a ttl is counted from `time_ms`, or from the last entry if that is later. */
+/* The remaining ttl is counted from `time_ms`, or from the last entry if that is later. */
 void maps_query(const struct maps *maps, const struct query *query, uint64_t time_ms, struct arena *arena,
                 struct response *response);
 
-/* Removes what is past its end, in (due, map, key) order, and frees what was emptied; at most `budget` of all. */
+/* Removes expired entries in (due, map, key) order, and frees the trash; at most `budget` items in all. */
 void maps_tick(struct maps *maps, size_t budget);
 bool maps_next_due_ms(const struct maps *maps, uint64_t *ret_due_ms);      /* false: nothing for a Tick to do, ever */
 
-/* True when a read of a journal has nothing to give yet; the query then names the sequence that it waits for. */
+/* True: a read of a journal has no records yet; the query then contains the sequence that it waits for. */
 bool maps_journal_waits(const struct maps *maps, struct query *query);
 uint64_t maps_journal_version(const struct maps *maps);    /* grows with every record, and when a journal is switched */
-/* Fold of what happened without standing in any answer: records appended, entries ended. */
+/* Running hash of changes that no answer shows: appended records, expired entries. */
 uint64_t maps_trail(const struct maps *maps);
 
-/* One map as it is: memory with journal and index of ends; operations since the first entry of the log. Borrowed for the call. */
+/* One map now: memory with journal and index of expiries; operations since the first entry of the log. Borrowed for the call. */
 struct map_count { struct bytes name; uint64_t entries, bytes, sets, removes, expirations; };
 void maps_each(const struct maps *maps, void (*each)(void *context, const struct map_count *count), void *context);
 
-uint64_t maps_entries(const struct maps *maps);            /* those past their end included */
+uint64_t maps_entries(const struct maps *maps);            /* with expired entries that are not removed yet */
 uint64_t maps_bytes(const struct maps *maps);
-/* Entries that ended, and the bytes that journals keep, over all maps. */
+/* Expired entries, and the bytes of journals, over all maps. */
 void maps_count_up(const struct maps *maps, uint64_t *ret_expirations, uint64_t *ret_journal_bytes);
 uint64_t maps_digest(const struct maps *maps);
 void maps_holds(const struct maps *maps);

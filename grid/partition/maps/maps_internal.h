@@ -1,4 +1,4 @@
-/* Inside of the maps: shared by maps.c and the map_*.c files only. */
+/* Private to the maps: shared only by maps.c and the map_*.c files. */
 #ifndef GRID_PARTITION_MAPS_MAPS_INTERNAL_H
 #define GRID_PARTITION_MAPS_MAPS_INTERNAL_H
 
@@ -8,23 +8,23 @@
 #include "grid/partition/maps/maps.h"
 #include "grid/store/expiry.h"
 
-/* Without a name: its map was dropped, or nothing has this number yet again. All but `removing` is zero then. */
+/* Without a name: its map was dropped, and the number is not used again yet. Then everything except `removing` is zero. */
 struct map_row {
     uint8_t *name;
     size_t name_size;
     struct table *table;
-    struct expiry *expiry;             /* NULL: nothing here ever had a ttl */
+    struct expiry *expiry;             /* NULL: no entry ever had a ttl */
     struct journal *journal;           /* NULL: off */
-    uint64_t journal_next;             /* while it is off: number of the record to come; 0: it never was on */
+    uint64_t journal_next;             /* while it is off: number of the next record; 0: it was never on */
     bool plain;                        /* no ttl, journal or limit: a write is a write to the table */
     uint64_t settings_version;
     struct map_settings settings;
     uint64_t sets, removes, expirations;
     uint64_t adding_entries, adding_bytes;     /* of the batch being judged */
-    bool removing;                     /* dropped; some of what it held is not freed yet, so its number is not given away */
+    bool removing;                     /* dropped, but its memory is not freed completely, so its number is not used again */
 };
 
-/* What a map was emptied of, freed little by little. `number`: of the map that was dropped with it; 0: none was. */
+/* Former content of a map, freed in small parts. `number`: the number of the dropped map; 0: the map was only cleared. */
 struct map_trash { struct table *table; struct expiry *expiry; struct journal *journal; struct map_id number; };
 
 struct maps {
@@ -33,15 +33,15 @@ struct maps {
     struct map_row *rows;              /* of id 1, 2, ... */
     uint32_t count, capacity;          /* of rows */
     uint32_t named, free;              /* rows with a name; rows whose number can be given to another map */
-    /* What no map that was dropped has passed: versions of settings and numbers of journal records go on above them when a
-     * name comes back, so that nobody takes the old map's for the new one's. */
+    /* Upper bounds over all dropped maps: settings versions and journal numbers of a new map continue above them, so that
+     * they cannot be confused with those of an old map with the same name. */
     uint64_t settings_floor, journal_floor, expirations_dropped;
-    struct map_id recent;              /* what a command named last, found by comparing one name; 0: none */
-    uint32_t timed;                    /* rows with an index of ends or a journal */
+    struct map_id recent;              /* the map of the last command, which is found by comparing one name; 0: none */
+    uint32_t timed;                    /* rows with an index of expiries or a journal */
     uint64_t version, log_time_ms, trail, journal_version;
     struct map_trash *trash;
     size_t trash_count, trash_capacity;
-    struct buffer old;                 /* the value from before, of the operation being answered */
+    struct buffer old;                 /* the old value, for the answer of the present operation */
     struct operation_result results[BATCH_OPERATIONS_MAX];
 };
 
@@ -57,12 +57,12 @@ static inline struct map_row *map_row_get(const struct maps *maps, struct map_id
 }
 
 /* map_rows.c */
-void map_row_refresh(struct maps *maps);                   /* after an index or a journal came or went: plain, timed */
+void map_row_refresh(struct maps *maps);                   /* updates plain and timed after an index or a journal was added or removed */
 void map_trash_add(struct maps *maps, struct map_trash trash);
 void map_trash_close(struct map_trash *trash);
 
 /* map_names.c */
-void map_number_give(struct maps *maps, struct map_id id); /* what it held is freed */
+void map_number_give(struct maps *maps, struct map_id id); /* the memory of the dropped map is freed */
 
 /* ---- map_entries.c: one entry, as of now */
 
@@ -74,13 +74,13 @@ struct map_place {
 };
 
 bool map_entry_ended(const struct maps *maps, const struct map_row *row, struct bytes key);
-/* Finds it; one past its end is removed first. */
+/* Finds the entry; removes it first if it has expired. */
 struct map_place map_entry_look(struct maps *maps, struct map_row *row, struct bytes key);
-/* MAP_FULL when the map's limits do not let the value in. Ends what is due if that makes room. */
+/* MAP_FULL: the value does not fit the map's limits. Removes expired entries if that makes room. */
 enum grid_err map_entry_room(struct maps *maps, const struct map_place *place, struct bytes value);
 void map_entry_write(struct maps *maps, const struct map_place *place, struct bytes value, uint64_t ttl_ms);
 void map_entry_erase(struct maps *maps, const struct map_place *place);
-/* Ends the row's first entry if it is due. */
+/* Removes the row's first entry if it has expired. */
 bool map_entry_end_one(struct maps *maps, struct map_row *row);
 void map_row_journal(struct maps *maps, struct map_row *row, struct journal_record *record);
 

@@ -1,7 +1,7 @@
-/* Idempotency keys of a partition (R3): what was answered to a request that any client may repeat, under any session.
+/* Idempotency keys of a partition (R3): answers to requests that any client may repeat, in any session.
  *
  * A key is (tenant, route, key). The first command with it is executed; a repeat with the same hash of the request gets
- * the same bytes, one with another hash is refused (I12). Keys leave in the order in which they came: after
+ * the same bytes, one with another hash is refused (I12). Keys are removed in the order in which they were added: after
  * IDEMPOTENCY_KEEP_MS of log time, or when there are more than IDEMPOTENCY_KEYS_MAX of them or more than
  * IDEMPOTENCY_BYTES_MAX bytes. All of it follows from the log alone.
  *
@@ -15,7 +15,7 @@ struct idempotency_keys;
 
 enum idempotency_verdict {
     IDEMPOTENCY_NEW,                   /* execute it, then idempotency_keep */
-    IDEMPOTENCY_REPEATED,              /* *ret_answer is what was answered */
+    IDEMPOTENCY_REPEATED,              /* *ret_answer is the first answer */
     IDEMPOTENCY_NOT_KEPT,              /* executed; the answer was too large to keep */
     IDEMPOTENCY_OTHER,                 /* the key belongs to another request */
 };
@@ -24,10 +24,10 @@ struct idempotency_keys *idempotency_open(void);
 void idempotency_close(struct idempotency_keys *keys);
 enum idempotency_verdict idempotency_find(const struct idempotency_keys *keys, const struct idempotency *wanted,
                                           struct bytes *ret_answer);
-/* Keeps the answer of what was just found to be new. The seed (the partition's) is the index's, used with the first. */
+/* Keeps the answer of a command for which idempotency_find returned IDEMPOTENCY_NEW. `seed` (the partition's) is used when the index is created. */
 void idempotency_keep(struct idempotency_keys *keys, const struct idempotency *key, struct bytes answer,
                       uint64_t now_ms, uint64_t seed);
-/* Forgets at most `count_max` keys whose time is over; returns how many. */
+/* Removes at most `count_max` keys whose time is over; returns how many. */
 size_t idempotency_expire(struct idempotency_keys *keys, uint64_t now_ms, size_t count_max);
 
 uint64_t idempotency_count(const struct idempotency_keys *keys);

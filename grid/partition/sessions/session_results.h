@@ -1,11 +1,11 @@
 /* The window of one session: which sequences were applied, and their answers as far as they are kept.
- * Inside of grid/partition: sessions.c only. Copies. All zero is not valid: see session_results_init. */
+ * Private to grid/partition: only sessions.c uses it. Copies. All zero is not valid: see session_results_init. */
 #ifndef GRID_PARTITION_SESSIONS_SESSION_RESULTS_H
 #define GRID_PARTITION_SESSIONS_SESSION_RESULTS_H
 
 #include "grid/base/bytes.h"
 
-/* Most answers are a version and little else: they stand in the row itself. */
+/* Most answers contain only a version: they are stored in the row itself. */
 enum { ANSWER_INSIDE_BYTES = 16 };
 enum answer_place { ANSWER_DROPPED, ANSWER_INSIDE, ANSWER_OUTSIDE };
 
@@ -16,7 +16,7 @@ struct session_result {
     union { uint8_t inside[ANSWER_INSIDE_BYTES]; uint8_t *outside; } answer;
 };
 
-/* Stays where it was initialised: a single row, which is all that most sessions need, stands in it. */
+/* Must not move after its initialisation: a single row, enough for most sessions, is stored in it. */
 struct session_results {
     uint64_t acknowledged_below;       /* from 1 */
     struct session_result *rows;       /* by sequence, from `first` on */

@@ -1,10 +1,10 @@
-/* Sessions of clients in one partition: what makes every write repeatable (R3, I11).
+/* Sessions of clients in one partition: they make every write repeatable (R3, I11).
  *
  * A session is opened by an entry of its own, its id is the commit counter there. It remembers which sequences from its
  * acknowledged_below on were applied and keeps their encoded answers, SESSION_RESULTS_MAX of them in
- * SESSION_RESULT_BYTES_MAX bytes; of what does not fit only the fact is kept. The first answers stay and the later
+ * SESSION_RESULT_BYTES_MAX bytes; beyond that only the fact is kept that the sequence was applied. The first answers stay and later
  * ones are dropped, because a client waits for its lowest sequence. A sequence too far above acknowledged_below is
- * refused unapplied (BUSY), which bounds the facts too.
+ * refused and not applied (BUSY), which also bounds the number of facts.
  *
  * A session ends when it is closed, when it was idle for its time (log time, by Tick), or, past
  * SESSIONS_PER_PARTITION_MAX, when it is the longest idle one. All of it follows from the log alone.
@@ -21,8 +21,8 @@
 struct sessions;
 
 enum {
-    SESSION_IDLE_MS_DEFAULT = 300 * 1000,          /* what 0 asks for */
-    SESSION_IDLE_MS_MIN = 1000,                    /* less is raised to it, more lowered to the other */
+    SESSION_IDLE_MS_DEFAULT = 300 * 1000,          /* 0 means this */
+    SESSION_IDLE_MS_MIN = 1000,                    /* smaller values are raised to it, larger ones lowered to the maximum */
     SESSION_IDLE_MS_MAX = 24 * 3600 * 1000,
     /* Applied sequences that may lie above acknowledged_below: pipelining is narrower, so it is only met by a client
      * that never acknowledges. Past it: BUSY. */
@@ -46,7 +46,7 @@ void sessions_close(struct sessions *sessions);
 /* Opens a session; ids grow. Ends the longest idle one when there is no room. */
 void sessions_begin(struct sessions *sessions, struct session_id id, uint64_t idle_ms, uint64_t now_ms);
 bool sessions_end(struct sessions *sessions, struct session_id id);         /* false: unknown */
-/* Looks a request up and forgets what it acknowledges. */
+/* Looks a request up and removes the results that it acknowledges. */
 enum session_verdict sessions_admit(struct sessions *sessions, const struct session_request *request, uint64_t now_ms,
                                     struct bytes *ret_result);
 /* Keeps the answer of the request that was admitted last, as SESSION_NEW, and whose session has not ended since. */
@@ -54,12 +54,12 @@ void sessions_keep(struct sessions *sessions, struct session_id id, uint64_t seq
 /* Ends at most `count_max` sessions whose idle time is over, in (due, id) order; returns how many. */
 size_t sessions_expire(struct sessions *sessions, uint64_t now_ms, size_t count_max);
 
-/* Fetch ahead the memory of a session that will be asked for: first its row, then itself. */
+/* Prefetch the memory of a session that will be used: first its row, then the session. */
 void sessions_fetch_row(const struct sessions *sessions, struct session_id id);
 void sessions_fetch(const struct sessions *sessions, struct session_id id);
 
 uint64_t sessions_count(const struct sessions *sessions);
-/* Earliest end; false: no sessions. Puts the queue of ends in order first, which changes nothing that is replicated. */
+/* Earliest end; false: no sessions. Sorts the queue of ends first, which changes no replicated state. */
 bool sessions_next_due_ms(struct sessions *sessions, uint64_t *ret_due_ms);
 uint64_t sessions_digest(const struct sessions *sessions);
 void sessions_holds(const struct sessions *sessions);
