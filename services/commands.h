@@ -1,5 +1,5 @@
 /* Numbers of the built-in services' commands (ServiceCommand.type), events (Event.type) and questions. Services do not
- * know each other: what one may ask of another is what stands here and in proto/service. Append only, never reused. */
+ * know each other: this file and proto/service contain all that one may ask of another. Append only, never reused. */
 #ifndef SERVICES_COMMANDS_H
 #define SERVICES_COMMANDS_H
 
@@ -67,7 +67,7 @@ enum payment_event {
     PAYMENT_PAYMENT_POSTPONED = 7,
 };
 
-/* What the payment provider is asked for (service_activity.kind), with a ProviderRequest. Done: the body names the
+/* Requests to the payment provider (service_activity.kind), with a ProviderRequest. Done: the body is the
  * transaction, a text. Refused: the note says why. */
 enum payment_activity { PAYMENT_ACTIVITY_CHARGE = 1, PAYMENT_ACTIVITY_REFUND = 2 };
 
@@ -86,7 +86,7 @@ enum saga_event {
     SAGA_SAGA_TIMED_OUT = 6,
 };
 
-/* References of what is asked on the saga's behalf: the question in the upper half, the line in the lower. */
+/* References of questions on the saga's behalf: the question in the upper half, the line in the lower. */
 enum saga_question { SAGA_ASKED_RESERVE = 1, SAGA_ASKED_CHECK = 2, SAGA_ASKED_RELEASE = 3, SAGA_ASKED_CHARGE = 4,
                      SAGA_ASKED_CONFIRM = 5, SAGA_ASKED_CANCEL = 6, SAGA_ASKED_REFUND = 7 };
 

@@ -1,4 +1,4 @@
-/* Every business "no" of the built-in services: one list, so that an asker understands the answer of any other service.
+/* Every business "no" of the built-in services: one list, so that a service understands the answers of every other service.
  * Append only; the numbers are in answers between partitions and in completions. From 10000 on they belong to users. */
 #ifndef SERVICES_REFUSAL_LIST_H
 #define SERVICES_REFUSAL_LIST_H

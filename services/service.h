@@ -2,10 +2,10 @@
  *
  *     decide(view, command)  -> events or a refusal          what shall happen
  *     evolve(view, event)    -> view                          what happened; never fails
- *     react(view, event)     -> messages, timers, activities  who must hear of it
+ *     react(view, event)     -> messages, timers, activities  what follows from it
  *
- * Shape: the pipeline (grid/partition/events/event_pipeline.c) unpacks view and command, calls decide, and for every event in
- * turn evolve and react, all inside the application of one log entry. View, command and event bodies are the generated
+ * Shape: the pipeline (grid/partition/events/event_pipeline.c) unpacks view and command, calls decide, and for every event
+ * evolve and react, all inside the application of one log entry. View, command and event bodies are the generated
  * types of proto/service/<name>/v1; `void` pointers here are messages of the descriptors that the table names (the core
  * knows none of them, ADR 0006).
  *
@@ -13,8 +13,8 @@
  * pipeline has applied the command; strings may point into the command, the event or the view.
  * A service may change the view and the part inside evolve only.
  *
- * Rules: no time but call->*_time_ms, no I/O, no randomness, no floating point, no state of its own, no heap. What is
- * emitted must depend on the arguments alone, since every replica calls the same functions (R17).
+ * Rules: no time but call->*_time_ms, no I/O, no randomness, no floating point, no own state, no heap. The result
+ * must depend on the arguments alone, because every replica calls the same functions (R17).
  * Input from outside is checked in decide and refused as a value; a service never aborts on it (R8). */
 #ifndef SERVICES_SERVICE_H
 #define SERVICES_SERVICE_H
@@ -43,7 +43,7 @@ enum {
 struct service_call;
 
 /* Reads the view of another aggregate that shares call->affinity; NULL when there is none. Borrowed for the call.
- * Only for what lives in the same partition by right: nothing else may be looked at. */
+ * Aggregates with this affinity are always in the same partition; no other data may be read. */
 typedef const void *(*service_peek_fn)(const struct service_call *call, uint32_t service, struct bytes key);
 
 struct service_call {
@@ -51,7 +51,7 @@ struct service_call {
     struct bytes key, affinity;            /* of the aggregate; affinity is never empty */
     uint64_t log_time_ms, wall_time_ms;    /* deadlines by the first, stamps for people by the second (R14) */
     struct trace_context trace;
-    bool by_hand;                          /* decide only: a client asks, not another aggregate */
+    bool by_hand;                          /* decide only: the command comes from a client, not from another aggregate */
     struct bytes event_id;                 /* decide: of its first event; evolve, react: of the event at hand */
     uint64_t sequence;                     /* evolve, react: its sequence; else of the last event, 0 for none */
     service_peek_fn peek;
@@ -72,11 +72,11 @@ struct service_event { uint32_t type; const void *body; };
 struct service_decision {
     struct arena *arena;
     struct service_event events[SERVICE_OUTPUTS_MAX]; size_t events_count;
-    uint32_t refusal;                      /* enum refusal; 0: accepted. With events: they tell of the refusal */
+    uint32_t refusal;                      /* enum refusal; 0: accepted. With events: the events record the refusal */
     struct bytes reason;                   /* for people */
-    bool same;                             /* asked before with the same content: accepted, nothing new happens */
+    bool same;                             /* a repetition with the same content: accepted, nothing new happens */
     struct bytes same_event_id;            /* the event that it caused then */
-    struct bytes flow_id, correlation_id;  /* not empty: they stand in the events instead of those of the call. A flow is work
+    struct bytes flow_id, correlation_id;  /* not empty: the events contain them instead of those of the call. A flow is work
                                             * over several aggregates, for example a saga */
 };
 
@@ -104,9 +104,9 @@ struct service_reaction {
     struct service_activity activities[4]; size_t activities_count;
 };
 
-/* What comes back to an aggregate. */
+/* An answer to an aggregate. */
 struct service_answer { uint64_t reference; uint32_t code; };      /* code 0: done */
-/* POSTPONED is no end: the result is still to come. `body` is the sink's answer as it came from outside, to be checked;
+/* POSTPONED: there is no result yet. `body` is the sink's answer from outside and must be checked;
  * `note` says why it was refused, a text of at most OUTSIDE_TEXT_BYTES_MAX bytes. */
 struct service_result { uint32_t kind; enum activity_outcome outcome; struct bytes body, note; };
 
@@ -126,32 +126,32 @@ enum service_affinity {
     SERVICE_AFFINITY_PREFIX,               /* its key is <affinity>.<letter><number>, for example <order_id>.p1 */
 };
 
-/* ---- what a service counts: metrics. Nothing replicated reads them, but every replica finds the same. */
+/* ---- metrics of a service. No replicated state depends on them, but every replica computes the same values. */
 
 enum { METRIC_LABELS_MAX = 4, SERVICE_METRICS_MAX = 16, NOTICE_SAMPLES_MAX = 24 };
 
 enum service_metric_kind {
     SERVICE_COUNTER,                       /* grows */
-    SERVICE_GAUGE,                         /* goes up and down by what events say; without labels */
+    SERVICE_GAUGE,                         /* events raise and lower it; without labels */
     SERVICE_HISTOGRAM,                     /* of durations in ms of log time */
 };
 
-/* Values of the labels, in the order of their names. Constants of the service, or texts of the view that no client chose
- * freely; what is beyond 32 sets of values in one metric is shown as "other". */
+/* Values of the labels, in the order of their names. Constants of the service, or texts of the view that no client can choose
+ * freely; more than 32 sets of values in one metric are shown as "other". */
 struct service_labels { const char *values[METRIC_LABELS_MAX]; };
 
 struct service_metric {
     enum service_metric_kind kind;
-    bool alone;                            /* values under other labels cannot be added: beyond 32 sets nothing is shown */
+    bool alone;                            /* values of different labels cannot be added: beyond 32 sets nothing is shown */
     const char *name, *help;               /* names follow Prometheus and are unique over all services */
     const char *labels[METRIC_LABELS_MAX]; /* names; unused ones are NULL */
-    const struct service_labels *expected; size_t expected_count;  /* there from the beginning, with zeros */
+    const struct service_labels *expected; size_t expected_count;  /* shown from the beginning, with zeros */
 };
 
 /* One value of the service's metric number `metric`; `decimals` digits of it stand behind the point (counters). */
 struct service_sample { uint32_t metric, decimals; int64_t value; struct service_labels labels; };
 
-/* What an event means to those who count and time. */
+/* The meaning of an event for metrics. */
 struct service_notice {
     uint32_t flows_started, flows_ended;
     size_t samples_count;
@@ -165,8 +165,8 @@ struct service_command_kind {
     const char *name;
     const struct ProtobufCMessageDescriptor *descriptor;
     bool internal;                         /* only other aggregates may send it */
-    /* Admission (R6): messages to other partitions, activities and timers that a client's command leads to at the most,
-     * until everything that it begins has ended. NULL: none, or so few that nobody needs to count. */
+    /* Admission (R6): messages to other partitions, activities and timers that a client's command causes at most,
+     * until all its work has ended. NULL: none, or too few to count. */
     uint32_t (*worst_case)(const void *command);
 };
 
@@ -195,7 +195,7 @@ struct service {
     const struct ProtobufCMessageDescriptor *part;
 
     service_decide_fn decide;
-    /* Decisions on what comes back. NULL: this service never asks, arms or starts anything. */
+    /* Decisions on answers, timers and results. NULL: this service never asks, arms or starts anything. */
     void (*decide_answer)(const struct service_call *call, const struct service_state *state,
                           const struct service_answer *answer, struct service_decision *decision);
     void (*decide_timer)(const struct service_call *call, const struct service_state *state, uint32_t number,
@@ -203,17 +203,17 @@ struct service {
     void (*decide_result)(const struct service_call *call, const struct service_state *state,
                           const struct service_result *result, struct service_decision *decision);
     /* Changes state->view in place; makes it (call->arena) when it is NULL. Must depend on the event alone: key, affinity,
-     * times, trace, id and sequence are those of the event, also when a view is folded anew (I29). */
+     * times, trace, id and sequence are those of the event, also when a view is rebuilt (I29). */
     void (*evolve)(const struct service_call *call, struct service_state *state, uint32_t type, const void *event);
     void (*react)(const struct service_call *call, const struct service_state *state, uint32_t type, const void *event,
                   struct service_reaction *reaction);
     /* Key of the part that a command names; empty: none. NULL without parts. */
     struct bytes (*part_key)(const struct service_call *call, uint32_t type, const void *command);
-    /* Of what worst_case counted, what an aggregate in this state may still cause. What is sent counts elsewhere: it must
-     * not be here any more. NULL: nothing. */
+    /* How much of worst_case an aggregate in this state may still cause, without messages that are already sent, because
+     * these are counted elsewhere. NULL: nothing. */
     uint32_t (*still_needs)(const void *view);
     const struct service_metric *metrics; size_t metrics_count;
-    /* Says what an event means to those who watch; the state is as evolve left it. NULL: nothing. */
+    /* Tells observers the meaning of an event; the state is that after evolve. NULL: nothing. */
     void (*notice)(const struct service_call *call, const struct service_state *state, uint32_t type, const void *event,
                    struct service_notice *notice);
     void (*holds)(const struct service_state *state);      /* aborts when the aggregate contradicts itself */

@@ -1,7 +1,7 @@
-/* What an answer means for a request (R2): done, again, or again under another session. Pure.
+/* What an answer means for a request (R2): done, send again, or send again in another session. Pure.
  *
  * Errors before the log are certain: NOT_LEADER, BUSY, LOG_FULL, NO_SPACE and refused content say that this attempt was
- * not appended. Everything else that is not an answer leaves a write's fate open, and that is never forgotten. */
+ * not appended. Every other failure leaves the outcome of a write unknown, and this is never forgotten. */
 #ifndef CLIENT_CORE_RETRY_H
 #define CLIENT_CORE_RETRY_H
 
@@ -14,20 +14,20 @@
 enum retry_verdict {
     RETRY_DONE,                            /* final; the outcome is set */
     RETRY_AGAIN,                           /* the same request once more, perhaps elsewhere */
-    RETRY_RENEW,                           /* surely not executed, its session is gone: once more under a new one */
+    RETRY_RENEW,                           /* not executed for certain, its session has expired: send again in a new one */
 };
 
 struct retry {
     bool is_write;
-    bool may_have_happened;                /* some attempt's fate is open */
-    enum grid_err last;                    /* of the last certain refusal worth telling; OK: none */
+    bool may_have_happened;                /* the outcome of some attempt is unknown */
+    enum grid_err last;                    /* the last certain refusal for the caller; OK: none */
 };
 
 /* Judges an answer; *ret_outcome is set with RETRY_DONE. */
 enum retry_verdict retry_judge(struct retry *retry, enum grid_err err, enum grid_err *ret_outcome);
 /* An attempt got no answer: the connection was lost or it took too long. */
 void retry_lost(struct retry *retry);
-/* The outcome when nothing more is tried. */
+/* The outcome if there is no further attempt. */
 enum grid_err retry_give_up(const struct retry *retry);
 
 /* Pause before attempt `attempt` (from 0): 20 ms doubling to 500 ms, of which a random half to the whole. */

@@ -1,9 +1,9 @@
-/* The fields of a JSON object, read strictly: what nobody asks for is an error, and so is what has another type.
+/* Reads the fields of a JSON object strictly: an unknown field and a field of another type are errors.
  *
- * Shape: fields_begin, a call for each field that the object may have, fields_end. A call that fails leaves a reason
- * "field: what is wrong", and returns what a caller can go on with; the first reason stays, except that fields_end prefers a
- * field that does not exist: the name that is missing is then most likely the one that was misspelt. Fields of objects within
- * the object have a path ("lines[0].quantity"). `null` stands for a text that is not there, and nothing else.
+ * Shape: fields_begin, a call for each field that the object may have, fields_end. A call that fails sets a reason
+ * "field: what is wrong" and returns a value with which the caller can continue. The first reason stays, except that fields_end prefers an
+ * unknown field: then the missing field was most likely misspelt. Fields of objects inside
+ * the object have a path ("lines[0].quantity"). `null` means a missing text; it is an error for other types.
  *
  * Reasons and texts live in the arena. Names are literals: they are borrowed. Threads: none. */
 #ifndef SERVICES_EDGE_FIELDS_H
@@ -29,20 +29,20 @@ void fields_begin_at(struct fields *fields, const struct json_value *object, con
 /* True when every field was read and nothing failed; else the reason. */
 bool fields_end(struct fields *fields, const char **ret_reason);
 
-/* The field as it stands there, of any type; NULL: it is absent. */
+/* The field as it was written, of any type; NULL: it is missing. */
 const struct json_value *fields_find(struct fields *fields, const char *name);
-/* The same, and a reason when it is absent. */
+/* The same; a missing field is an error. */
 const struct json_value *fields_get(struct fields *fields, const char *name);
-/* Text without NUL, with a closing zero. Absent or null: `otherwise`. */
+/* Text without NUL, with a closing zero. Missing or null: `otherwise`. */
 char *fields_text(struct fields *fields, const char *name, char *otherwise);
-/* Such text that is there and not empty; "" after a failure. */
+/* Text that must exist and not be empty; "" after a failure. */
 char *fields_required_text(struct fields *fields, const char *name);
 /* A whole number within the bounds, written without a point or an exponent. `least` after a failure. */
 int64_t fields_number(struct fields *fields, const char *name, int64_t least, int64_t most);
-/* The same, or `otherwise` when it is absent. */
+/* The same; `otherwise` if it is missing. */
 int64_t fields_number_or(struct fields *fields, const char *name, int64_t least, int64_t most, int64_t otherwise);
 void fields_fail(struct fields *fields, const char *name, const char *what);
-/* Passes on the reason of an object within this one. */
+/* Takes over the reason of an object inside this one. */
 void fields_fail_as(struct fields *fields, const char *reason);
 
 /* The value of a number's text, which may have a sign; false: it is not whole, or beyond 64 bits. */

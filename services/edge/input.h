@@ -1,11 +1,11 @@
-/* What people write, as commands: customers, products and orders in JSON, read strictly (fields.h).
+/* Turns customers, products and orders in JSON into commands; reads strictly (fields.h).
  *
  * Fields (money is a decimal, in quotes or not, and exact; any other field is an error):
  *   customer  customerId?, email, name, address?, phone?
  *   product   productId?, sku, name, description?, price, currency, initialQuantity? (0), category?
  *   order     orderId?, customerId, lines: [{productId, quantity}], shippingAddress?, paymentMethod, mode?
  *
- * Checked here is what the schema cannot express (types, known words, whole numbers); bounds are the services' to check.
+ * This module checks what the schema cannot express (types, known words, whole numbers); the services check bounds.
  * Text and messages live in the caller's arena. */
 #ifndef SERVICES_EDGE_INPUT_H
 #define SERVICES_EDGE_INPUT_H

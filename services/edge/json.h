@@ -13,7 +13,7 @@ struct json {
     struct buffer *out;
     bool indented;
     uint32_t depth;
-    bool filled[JSON_DEPTH_MAX];           /* something stands at this depth already */
+    bool filled[JSON_DEPTH_MAX];           /* a value has been written at this depth */
 };
 
 struct json json_to(struct buffer *out, bool indented);

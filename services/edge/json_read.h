@@ -1,10 +1,10 @@
-/* A strict reader of JSON (RFC 8259) that keeps what it reads as it was written.
+/* A strict reader of JSON (RFC 8259) that keeps every value as it was written.
  *
- * A text is one value with nothing but space around it, in UTF-8 without a byte order mark. The names of an object differ,
+ * A text is one value with only white space around it, in UTF-8 without a byte order mark. The names of an object differ,
  * after their escapes are resolved; escaped surrogates come in pairs; nesting goes to JSON_NESTING_MAX. Numbers are not
  * converted: their digits stay in `raw`, however many there are, so nothing is rounded on the way.
  *
- * (Debian's parsers in C turn numbers into 64 bits, and lone surrogates into other characters, before anybody can look.)
+ * (The C parsers in Debian convert numbers to 64 bits, and lone surrogates to other characters; ADR 0021.)
  *
  * Shape: a tree of values; members and elements hang on `first` and `next`, in their order. Ownership: the tree lives in
  * the arena and borrows from the text. Time grows with the text, n log n with the members of one object. */
@@ -28,7 +28,7 @@ struct json_value {
 const struct json_value *json_read(struct bytes text, struct arena *arena, const char **ret_reason);
 /* NULL: the object has no such member. */
 const struct json_value *json_read_find(const struct json_value *object, const char *name);
-/* What was read, as messages show it: its beginning, without control characters. */
+/* A value for messages: its beginning, without control characters. */
 const char *json_read_shown(struct bytes text, struct arena *arena);
 
 #endif

@@ -4,8 +4,8 @@
 
 #include "grid/base/bytes.h"
 
-/* The name that was probably meant: the one that takes the fewest typing errors (a letter missing, too many, wrong, or
- * swapped with its neighbour; upper and lower case are the same), or that begins like it. NULL: none is near. */
+/* The most similar name: the one with the fewest typing errors (a missing, extra, wrong or swapped letter; case does not
+ * matter), or one with the same beginning. NULL: no name is similar. */
 const char *nearest_name(struct bytes given, const char *const *names, size_t count);
 
 #endif

@@ -1,16 +1,16 @@
-/* Placing an order from an edge: reads the quote and sends CreateOrder. The one place that does; all edges share it.
+/* Placing an order from an edge: reads the quote and sends CreateOrder. All edges share it.
  *
- * decide sees only its own partition, so what it needs from elsewhere travels in the command: names, skus, unit prices of
- * the products, name and email of the customer, each read linearizably. A product or customer that cannot be read ends
- * the order here. What was quoted may change on the way: its owners check it again. */
+ * decide sees only its own partition, so the command contains the data of other partitions: names, skus and unit prices of
+ * the products, name and email of the customer, each read linearizably. If a product or customer cannot be read, the
+ * order is not sent. The quoted data may change meanwhile, so its owners check it again. */
 #ifndef SERVICES_EDGE_ORDER_SUBMIT_H
 #define SERVICES_EDGE_ORDER_SUBMIT_H
 
 #include "client/grid_client.h"
 #include "services/edge/input.h"
 
-/* `reason` is not NULL when there is no quote: nothing was sent, and the reply is the one of the read that failed, or NULL
- * when it found nothing. Else the reply is that of CreateOrder. */
+/* `reason` is not NULL: there is no quote, nothing was sent, and the reply is that of the failed read, or NULL
+ * if the read found nothing. Otherwise the reply is that of CreateOrder. */
 typedef void (*order_submitted_fn)(void *context, const char *reason, const struct grid_reply *reply);
 
 struct order_submit { struct grid_client *client; const char *order_id; order_submitted_fn done; void *context; };

@@ -1,4 +1,4 @@
-/* What the gridiron program adds to a node of the grid: the built-in services and where their activities are run. */
+/* The parts that the gridiron program adds to a node of the grid: the built-in services and the destinations of their activities. */
 #ifndef SERVICES_HOST_HOST_H
 #define SERVICES_HOST_HOST_H
 

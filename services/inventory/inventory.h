@@ -2,8 +2,8 @@
  * Commands, events and views: proto/service/inventory/v1/inventory.proto.
  *
  * Reserve moves on_hand to reserved, release moves it back, commit moves reserved to sold; checking and reserving are
- * one step, so nothing is oversold (I02). A release that finds no reservation leaves a tombstone, so that a reserve
- * that comes later has no effect (I09). What a saga reserved can be released or committed by a saga only. */
+ * one step, so nothing is oversold (I02). A release without a reservation leaves a tombstone, so that a later
+ * reserve has no effect (I09). Only a saga can release or commit a saga's reservation. */
 #ifndef SERVICES_INVENTORY_INVENTORY_H
 #define SERVICES_INVENTORY_INVENTORY_H
 

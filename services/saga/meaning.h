@@ -1,4 +1,4 @@
-/* What a saga's state and its events mean to others: why it is undone, what it may still cause, what is counted of it.
+/* The meaning of a saga's state and events outside the saga: why it compensates, what it may still cause, what is counted.
  * Pure; shared by the files of this folder only. */
 #ifndef SERVICES_SAGA_MEANING_H
 #define SERVICES_SAGA_MEANING_H
@@ -6,7 +6,7 @@
 #include "service/saga/v1/saga.pb-c.h"
 #include "services/service.h"
 
-/* Why a change makes a running saga undo itself; UNSPECIFIED: it does not. */
+/* Why a change makes a running saga compensate; UNSPECIFIED: it does not. */
 Saga__V1__Cause saga_cause_of(Saga__V1__Change change);
 /* service.still_needs: deadline, charge and refund, and per line either a commit or a release. */
 uint32_t saga_still_needs(const void *view);

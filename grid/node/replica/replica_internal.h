@@ -94,7 +94,7 @@ static inline uint64_t replica_log_time_ms(struct replica *replica)
     return log_time_read(&replica->log_time, &now);
 }
 
-/* ---- replica_answers.c: to clients alone; other waiters ask again by themselves */
+/* ---- replica_answers.c: only to clients; other receivers repeat their requests */
 void replica_answer_refusal(struct replica *replica, const struct waiter *waiter, const struct response *response);
 void replica_answer_error(struct replica *replica, const struct waiter *waiter, enum grid_err err);
 void replica_answer_full(struct replica *replica, const struct waiter *waiter, const struct fullness *fullness);
