@@ -78,7 +78,7 @@ void client_ready(struct client *client, const struct client_call *call);
 /* The same for a program that serves a person: while no node has ever answered, UNAVAILABLE as soon as waiting does not help,
  * with a note that says of every endpoint why; connections that are refused count after a second, in which a node may start.
  * An endpoint that hides what it is gets asked by HTTP. OK once every endpoint that is no member's address has said who it is,
- * or after that second; INVALID when one belongs to another cluster. */
+ * or 300 ms after the first node; INVALID when one belongs to another cluster. */
 void client_reach(struct client *client, const struct client_call *call);
 void client_map_set(struct client *client, struct bytes map, const struct client_key *key, struct bytes value,
                     const struct client_call *call);                /* response: version */

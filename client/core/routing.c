@@ -311,7 +311,7 @@ void routing_table(struct connection *connection, const struct message_table *ta
     }
     leave_silent(client, deposed);
     place_early(client);
-    if (client->reaches > 0)
+    if (first && client->reaches > 0)
         search_strangers(client);
     search_verdict(client);
 }

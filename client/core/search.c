@@ -1,7 +1,10 @@
 /* Looking for nodes: for any at all while none is connected, and for others while those that are connected know no leader. */
 #include "client/core/core_internal.h"
 
-enum { REACH_US = 150000 };                /* then the next address is tried beside the first */
+enum {
+    REACH_US = 150000,                     /* then the next address is tried beside the first */
+    STRANGERS_US = 300000,                 /* how long a connected client waits for other endpoints to say who they are */
+};
 
 static bool any_ready(const struct client *client)
 {
@@ -83,6 +86,7 @@ void search_strangers(struct client *client)
     for (struct connection *each = client->connections; each != NULL; each = each->next)
         if (each->node == 0)
             connection_want(each);
+    clock_timer_start(client->io->clock, &client->verdict, STRANGERS_US);
 }
 
 static void end_reaches(struct client *client, enum grid_err err, const char *note)

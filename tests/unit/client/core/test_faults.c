@@ -278,7 +278,7 @@ Test(faults, an_alias_that_nothing_answers_holds_nobody_up_for_long)
     while (!script_is_dialled(&script, 1))
         script_advance(&script, STEP_US);
     script_welcome(&script, 1);
-    for (int i = 0; i < 60 && got.calls == 0; i++)
+    for (int i = 0; i < 20 && got.calls == 0; i++)
         script_advance(&script, STEP_US);
     cr_expect(got.calls == 1 && got.err == GRID_ERR_OK, "%s", got.note);
     script_close(&script);
