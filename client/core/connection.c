@@ -16,7 +16,7 @@ enum {
     SLOW_US = 300000,                      /* of these, until what waits for this node asks others as well */
     UNSENT_BYTES_MAX = 4 * 1024 * 1024,
     WIRE_SMALL_BYTES = 32,                 /* session, sequence and acknowledged_below */
-    SAID_BYTES_MAX = 4096,                 /* kept of what stands before a welcome: more than a peer's hello */
+    SAID_BYTES_MAX = 4096,                 /* bytes kept before a welcome: more than a peer's hello */
 };
 
 static const struct conn_events connection_events;
@@ -45,7 +45,7 @@ static void pause_until_retry(struct connection *connection)
 {
     struct client *client = connection->client;
     uint32_t failures = connection->failures;
-    /* Somebody waits for the first node, and only for a moment. */
+    /* A caller waits for the first node, and only for a moment. */
     if (client->reaches > 0 && failures > FAILURES_WHILE_REACHING_MAX)
         failures = FAILURES_WHILE_REACHING_MAX;
     connection->state = CONNECTION_PAUSED;

@@ -213,7 +213,7 @@ static void deliver(void *context)
     if (!journal->waiting)
         return;
     struct lane *lane = take_ready(journal);
-    /* Nothing is said only when everybody has said so. */
+    /* The reader gets an empty page only when all partitions have returned one. */
     if (lane == NULL && !client_closing(journal->client) &&
         (journal->asked > 0 || clock_now_us(journal->clock) < journal->until_us))
         return;

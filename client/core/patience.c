@@ -8,7 +8,7 @@
 #include "grid/base/check.h"
 
 enum {
-    SILENT_US_MIN = 500000,                /* no connection is given up for less by itself */
+    SILENT_US_MIN = 500000,                /* silence for less time alone never closes a connection */
     DEPOSED_US = 300000,                   /* nor for less when others say that its node does not lead any more */
     UNANSWERED_ATTEMPTS = 2,               /* a connection without any answer for so long is given up, whatever arrives */
     REST_US = 10 * 1000000,                /* for the rest of a frame: a node that sends single bytes counts as dead */

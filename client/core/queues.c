@@ -57,7 +57,7 @@ void window_leave(struct request *request)
 {
     struct route *route = &request->client->routes[request->partition];
     REQUIRE(request->sequence > 0);
-    /* Writes of a session that was lost stand in no window any more. */
+    /* Writes of a lost session are no longer in a window. */
     if (request->session == route->session && route->session != 0) {
         if (request->window_before != NULL)
             request->window_before->window_next = request->window_next;

@@ -70,7 +70,7 @@ void request_list_remove(struct request *request)
     request->before = request->next = NULL;
 }
 
-/* ---- numbers on the wire: slot and how often the slot was used, so that late answers find nobody */
+/* ---- numbers on the wire: the slot and the number of its uses, so that late answers find no request */
 
 static uint32_t slot_take(struct client *client, struct request *request)
 {

@@ -38,7 +38,7 @@ static void open_session(struct route *route)
     request->partition = route->partition;
     request->has_partition = true;
     route->opening = request;
-    /* Beside the reads: it needs no place in a window. */
+    /* Sent like reads: it needs no place in a window. */
     request_list_append(&route->reads, request);
 }
 

@@ -28,7 +28,7 @@ static enum grid_outcome prepare(struct grid_blocking *client)
     static const char *const names[] = {"anna", "ben"};
     enum grid_outcome outcome = grid_blocking_configure(client, "accounts", &settings, 0, NULL);
     if (outcome == GRID_OUTCOME_VERSION_CONFLICT)
-        outcome = GRID_OUTCOME_OK; /* somebody chose other settings; that is not ours to change */
+        outcome = GRID_OUTCOME_OK; /* the map has other settings already: keep them */
     for (size_t i = 0; i < 2 && outcome == GRID_OUTCOME_OK; i++) {
         char balance[24];
         snprintf(balance, sizeof balance, "%d", OPENING_BALANCE);
@@ -40,7 +40,7 @@ static enum grid_outcome prepare(struct grid_blocking *client)
     return outcome;
 }
 
-/* VERSION_CONFLICT: somebody else was faster, and nothing was moved. */
+/* VERSION_CONFLICT: another client was faster, and nothing was moved. */
 static enum grid_outcome move(struct grid_blocking *client)
 {
     struct grid_key keys[] = {account("anna"), account("ben")};

@@ -1,4 +1,4 @@
-/* Sets many keys on a loop of its own, with up to 1,000 under way, then counts them.
+/* Sets many keys on its own loop, with up to 1,000 under way, then counts them.
  *
  *     build/bin/example-pipeline 127.0.0.1:7400 100000 */
 #include <errno.h>

@@ -20,7 +20,7 @@ static void ask(struct grid_scan *scan);
 
 /* A cursor: u8 format, u64 hash of what is scanned, u32 partition, u64 hash of the last key looked at, that key. */
 enum { CURSOR_FORMAT = 1 };
-#define NOT_PLACED UINT32_MAX               /* a partition: the first page has not been asked for */
+#define NOT_PLACED UINT32_MAX               /* a partition: the first page has not been requested */
 
 static uint64_t scanned_hash(const struct grid_scan *scan)
 {
@@ -106,12 +106,12 @@ static void advance(struct grid_scan *scan, const struct response *page)
         buffer_append(&scan->cursor_key, page->cursor_key);
         return;
     }
-    /* All keys of one affinity stand in one partition. */
+    /* All keys of one affinity are in one partition. */
     scan->partition++;
     scan->ended = scan->affinity.size > 0 || scan->partition == client_partitions(face_core(scan->client));
 }
 
-/* Pages are in order of the hash; one that leads back, or nowhere, would be asked for again for ever. */
+/* Pages are in order of the hash; a page that leads back, or nowhere, would be requested again for ever. */
 static bool leads_on(const struct grid_scan *scan, const struct response *page)
 {
     return !page->more || page->cursor_hash > scan->cursor_hash ||

@@ -8,7 +8,7 @@ static bool add(uint64_t *sum_ms, uint64_t number, uint64_t unit_ms)
     return true;
 }
 
-/* The unit that stands at the front; `size` is that of its name. 0: none. */
+/* The unit at the front of the text; `size` is the size of its name. 0: no unit. */
 static uint64_t unit_at(struct bytes text, size_t *ret_size)
 {
     static const struct { char name[3]; uint64_t ms; } units[] = {

@@ -4,7 +4,7 @@
 
 #include "grid/base/hash.h"
 
-/* Seeds of the two halves of a name's UUID: fixed for good, since directories keep what follows from them. */
+/* Seeds of the two halves of a name's UUID: they never change, because data directories contain the result. */
 static const uint64_t SEED_FIRST = 0x6772696469726f6e, SEED_SECOND = 0x636c75737465720a;
 
 static bool is_dash_place(size_t at)

@@ -26,7 +26,7 @@ static void look_at_members(const struct node *node, struct balance *balance)
         balance->calm_ticks[i] = peers_up(node->peers, node->settings->members[i].id) ? balance->calm_ticks[i] + 1 : 0;
 }
 
-/* Whether the partition is under way to its owner; one that stays is not asked for again for a while. */
+/* Whether the partition is being handed to its owner; after a failed attempt there is a pause. */
 static bool under_way(struct node *node, struct balance *balance)
 {
     if (!balance->moving)

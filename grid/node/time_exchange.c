@@ -12,7 +12,7 @@ enum {
     TIMELY_US = 1000 * 1000,
     RECENT_US = 3 * 1000 * 1000,
     HEAD_BYTES = 36, ROW_BYTES = 22, ROWS_MAX = PARTITIONS_MAX,
-    PENDING_BYTES_MAX = 256 * 1024,    /* a peer that takes nothing is told nothing new */
+    PENDING_BYTES_MAX = 256 * 1024,    /* a peer that does not read gets no new frames */
 };
 
 /* Past it a time is no time: with room to count microseconds in 64 bits. */

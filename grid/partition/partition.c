@@ -146,7 +146,7 @@ static void encode_answer(struct partition *partition, const struct response *re
     response_encode(response, &partition->answer);
 }
 
-/* R17: behaviour changes at this place of the log, on all replicas alike. It never goes back. */
+/* R17: behaviour changes at this log position, equally on all replicas. The level never decreases. */
 static void apply_raise_level(struct partition *partition, uint32_t level, struct response *response)
 {
     REQUIRE(level >= LEVEL_FIRST && level <= LEVEL_LAST);

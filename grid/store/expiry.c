@@ -54,7 +54,7 @@ static void put(struct expiry *expiry, size_t slot, struct ending *ending)
     ending->slot = slot;
 }
 
-/* Moves what stands in a slot to where it belongs. */
+/* Moves the content of a slot to its place in the heap. */
 static void settle(struct expiry *expiry, size_t slot)
 {
     struct ending *ending = expiry->heap[slot];

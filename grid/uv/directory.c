@@ -13,7 +13,7 @@
 
 enum { LOST_MAX = 10000, PATH_BYTES = 4096 };
 
-/* A directory is there for good once the one above it is synced. */
+/* A directory is durable once its parent is synced. */
 static int sync_parent(const char *directory)
 {
     char path[PATH_BYTES];

@@ -36,7 +36,7 @@ struct file {
     uv_work_t reserve_work;
     uint64_t reserve_bytes;
     bool reserving;
-    bool closing;                      /* close was asked for while a write or a reservation was in flight */
+    bool closing;                      /* close was called while a write or a reservation was in flight */
 };
 
 static struct uv_storage *storage_of(struct storage *storage)
@@ -46,7 +46,7 @@ static struct uv_storage *storage_of(struct storage *storage)
 
 static enum grid_err err_of_errno(void)
 {
-    /* Without a free descriptor nothing was touched either, and it ends by itself like a full disk. */
+    /* Without a free descriptor nothing was changed either, and the state ends without help, like a full disk. */
     bool full = errno == ENOSPC || errno == EDQUOT || errno == EMFILE || errno == ENFILE;
     return errno == ENOENT ? GRID_ERR_NOT_FOUND : errno == EFBIG ? GRID_ERR_TOO_LARGE : full ? GRID_ERR_NO_SPACE : GRID_ERR_IO;
 }

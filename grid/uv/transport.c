@@ -30,13 +30,13 @@ struct conn {
     size_t flown;                      /* of `flying`, already taken by the system */
     bool dirty, busy, up, closing, closed, paused, resolving_now;
     bool known;                        /* to the transport's room */
-    bool arriving;                     /* connected on the spot; nobody was told yet. Such a one is dirty */
+    bool arriving;                     /* connected at once; on_open has not been called yet. Such a connection is dirty */
     enum grid_err reason;
 };
 
 struct listener {
     uv_tcp_t tcp;
-    uv_tcp_t local;                    /* a Unix socket beside a loopback address */
+    uv_tcp_t local;                    /* a Unix socket for a loopback address */
     unsigned handles;                  /* open ones */
     struct uv_transport *transport;
     struct listener *next;
@@ -51,7 +51,7 @@ static struct uv_transport *transport_of(struct transport *transport)
 
 /* ---- end of a connection */
 
-/* The end comes when the system has let go of the handle and the resolver of its request, whichever is later. */
+/* The connection ends when both the handle is closed and the resolver's request has ended. */
 static void conn_finish(struct conn *conn)
 {
     if (!conn->closed || conn->resolving_now)
@@ -225,7 +225,7 @@ void uv_transport_flush(struct uv_transport *transport)
         }
         bool waited = conn->up && !conn->busy && !conn->closing && conn->output.size > 0;
         conn_flush(conn);
-        /* When the system took everything at once nobody else would tell. */
+        /* If the system accepted everything at once, no other event reports it. */
         if (waited && !conn->busy && !conn->closing && conn->output.size == 0 && conn->events->on_drain)
             conn->events->on_drain(conn->context, conn);
     }
@@ -335,7 +335,7 @@ static void on_connected(uv_connect_t *request, int status)
         connected(conn);
 }
 
-/* Within a machine a Unix socket costs a fifth of what loopback does. False: nobody listens there. */
+/* Within a machine a Unix socket costs a fifth of TCP on loopback. False: no process listens there. */
 static bool dial_local(struct conn *conn, const struct sockaddr *address)
 {
     int fd = uv_local_connect(address);
@@ -444,7 +444,7 @@ static void close_(struct transport *base, struct conn *conn)
 {
     (void)base;
     if (!conn->closing)
-        conn_flush(conn); /* what was written before the end was asked for still leaves, as far as the system takes it */
+        conn_flush(conn); /* bytes written before conn_close are still sent, as far as the system accepts them */
     conn_end(conn, GRID_ERR_CLOSED);
 }
 

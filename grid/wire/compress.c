@@ -7,7 +7,7 @@
 
 enum {
     SIZE_FIELD_BYTES = 4,
-    /* No byte of an LZ4 block stands for more plain bytes than this. */
+    /* A byte of an LZ4 block decompresses to at most so many bytes. */
     EXPANSION_MAX = 255,
 };
 

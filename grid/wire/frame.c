@@ -112,7 +112,7 @@ size_t frame_begin(struct buffer *out, enum frame_type type, uint32_t partition,
     REQUIRE(type_is_known((uint8_t)type));
     size_t mark = out->size;
     uint8_t *at = buffer_extend(out, FRAME_HEADER_BYTES);
-    /* Zero stands for "not ended": no frame is that short. */
+    /* Zero means "not ended": no frame is that short. */
     put_u64(at, 0);
     at[AT_VERSION] = FRAME_VERSION;
     at[AT_TYPE] = (uint8_t)type;

@@ -142,7 +142,7 @@ static void beyond(struct level_walk *walk, const struct shape *shape, uint32_t 
     walk->depth = 0;
 }
 
-/* The reader stands behind a tag. */
+/* The reader is after a tag. */
 static void look_at(struct level_walk *walk, struct wire_reader *reader, const struct shape *shape)
 {
     const struct field *field = reader->field < shape->count ? &shape->fields[reader->field] : NULL;

@@ -144,7 +144,7 @@ struct bytes wire_bytes(struct wire_reader *reader)
     return singular(reader, TYPE_SIZED) ? sized(reader) : BYTES_NONE;
 }
 
-/* A zero would end the text early for everybody who reads it as one of C. */
+/* A zero byte would end the text early for code that reads it as a C string. */
 bool wire_text_valid(struct bytes text)
 {
     return wire_utf8_valid(text) && (text.size == 0 || memchr(text.data, 0, text.size) == NULL);

@@ -1,4 +1,4 @@
-/* How a set stops: nothing is promised from here on. Reads end; the owner is told from the loop. */
+/* How a set stops: it makes no further promises. Reads end; the owner is told from the loop. */
 #include <stdio.h>
 
 #include "raft/groups/groups_internal.h"

@@ -9,7 +9,7 @@
 enum {
     ELECTION_TIMEOUT_MS = 1000,
     HEARTBEAT_MS = 100,
-    /* Links are asked for signs of life as often as heartbeats come, however long the timeouts of elections. */
+    /* A beat of a link is as long as a heartbeat, for any election timeout. */
     BEAT_MS_MAX = 1000,
     SILENT_MS_MAX = 5000,
     SILENT_BEATS_MIN = 4,

@@ -199,7 +199,7 @@ void rejoin_segment_begun(struct group_set *set, uint64_t segment_end)
     rejoin->segment_end = segment_end;
 }
 
-/* Lazily, but for the first flush of a segment (with durability "os" nobody waits for it). */
+/* Lazily, but for the first flush of a segment (with durability "os" no write waits for it). */
 static void save_positions(struct group_set *set)
 {
     struct rejoin *rejoin = &set->rejoin;
@@ -255,7 +255,7 @@ static const struct node_id *waits_for(const struct group *group)
         bool said = linked(set, i) && group->rejoin.confirmed_term == guard_term(&group->guard) &&
                     (group->rejoin.confirmed >> i & 1) != 0;
         confirmed += said;
-        /* Another one that has lost everything has forgotten for whom it stood, too. */
+        /* Another member that has lost everything has also lost the votes that it received. */
         bool excused = linked(set, i) && set->rejoin.peers[i].lost == LOST_ALL;
         if (!said && (!excused || missing == NULL))
             missing = &set->members[i];
@@ -312,7 +312,7 @@ static void ask_terms(struct group_set *set)
     buffer_close(&rows);
 }
 
-/* With durability "os" a majority that starts anew at once has nobody to learn from: it goes on with what it has. */
+/* With durability "os" a majority that restarts at once has no other member with the lost entries: it continues with the entries that it has. */
 static void give_up_waiting(struct group_set *set)
 {
     size_t lost = 1;

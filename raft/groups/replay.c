@@ -5,7 +5,7 @@
 #include "grid/base/check.h"
 #include "raft/groups/groups_internal.h"
 
-/* Applying goes on for long inside one callback: the clock is read there too, but not for every entry. */
+/* Applying may take long inside one callback: the clock is read there, too, but not for every entry. */
 enum { CALLS_BETWEEN_LOOKS = 256 };
 
 void replay_begin(struct group_set *set)

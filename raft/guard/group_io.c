@@ -136,7 +136,7 @@ static struct raft_entry copy_loaded(const struct wal_entry *loaded)
 
 static void free_loaded_entry(struct wal_entry *entry)
 {
-    /* Recovery allocated it for us; the view is const for everybody else. */
+    /* Recovery allocated it for this module; the view is const for all others. */
     union { const uint8_t *borrowed; void *owned; } data = {.borrowed = entry->data.data};
     memory_free(data.owned);
     entry->data = BYTES_NONE;
@@ -185,7 +185,7 @@ static size_t configuration_size(const struct raft_configuration *configuration)
     return size;
 }
 
-/* The records are not yet durable on return: the group speaks to nobody before they are. */
+/* The records are not yet durable on return: the group sends nothing before they are. */
 static int io_bootstrap(struct raft_io *base, const struct raft_configuration *configuration)
 {
     struct group_io *io = io_of(base);
@@ -391,7 +391,7 @@ void group_io_close(struct group_io *io)
 
 bool group_io_fresh(const struct group_io *io)
 {
-    /* A crash during the bootstrap may leave its term without its entry: nobody has heard of either. */
+    /* A crash during the bootstrap may leave its term without its entry: no other member knows of either. */
     return io->loaded.entries_count == 0 && io->term <= 1 && io->vote == 0;
 }
 

@@ -16,7 +16,7 @@ enum {
     EARLY_HEARTBEATS_MAX = 5,
     /* When all stand for the first time: turns far enough apart (`host_random`) for partitions to find the leader that is theirs. */
     FIRST_HEARTBEATS_MAX = 11,
-    /* Then the usual patience again, for a partition that cannot elect anybody. */
+    /* After that the usual election timeout again, for a partition that cannot elect a leader. */
     EARLY_ELECTIONS_MAX = 3,
     GIVEN_WAY_ELECTIONS = 2,
     /* A transfer: proposals go on for a heartbeat, and the target may have caught up in a gap between them. Then they wait, so that
@@ -145,7 +145,7 @@ static void transfer_done(struct raft_transfer *transfer)
     guard->transfer_target = (struct node_id){0};
 }
 
-/* The library waits for an election timeout and refuses proposals meanwhile: it is told of an earlier beginning. */
+/* The library waits for an election timeout and refuses proposals meanwhile: give it an earlier start time. */
 static void hasten_end(struct guard *guard)
 {
     unsigned patience_ms = TRANSFER_HEARTBEATS * guard->options.heartbeat_ms;
@@ -517,7 +517,7 @@ static void hurry(struct guard *guard)
         guard->early_elections = 0;
         return;
     }
-    /* Somebody else was faster, and gets the time to be heard. */
+    /* Another candidate was faster and gets the time to win. */
     if (raft->current_term != guard->early_term)
         draw_early_election(guard, EARLY_HEARTBEATS_MAX);
     uint64_t now_ms = guard->io.base.time(&guard->io.base);
@@ -538,7 +538,7 @@ static void expire_transfer(struct guard *guard)
         guard->transfer_target = (struct node_id){0};
 }
 
-/* With a full disk this node stands two election timeouts later than it would, after everybody with room. */
+/* With a full disk this node starts elections two election timeouts later, after all members with room. */
 static bool gives_way(const struct guard *guard)
 {
     const struct raft *raft = &guard->raft;

@@ -11,7 +11,7 @@ enum {
     /* The library pads an encoded configuration to a multiple of this. */
     CONFIGURATION_ALIGNMENT = 8,
     ENTRY_HEADER_BYTES = 14,
-    /* What an entry takes in the log beside its data. */
+    /* Bytes of an entry in the log in addition to its data. */
     WAL_ENTRY_BYTES = 16,
     FLAG_DISRUPT = 1,
     FLAG_PRE_VOTE = 2,

@@ -138,7 +138,7 @@ static void come_up(struct wire *wire, struct member *member, const struct peer_
         peers->strangers--;
     wire->member = member;
     wire->waiting = false;
-    /* The peer has given up its earlier connection; what still stands in it must not be taken for news. */
+    /* The peer has given up its earlier connection; bytes that are still in it must not be read as new frames. */
     if (member->up != NULL) {
         member->up->why = "it connected anew";
         end_wire(member->up);
@@ -308,7 +308,7 @@ static void ignore_close(void *context, struct conn *conn, enum grid_err reason)
     (void)reason;
 }
 
-/* For a connection that outlives us until the transport has let go of it. */
+/* For a connection that outlives peers until the transport has closed it. */
 static const struct conn_events NO_EVENTS = {.on_open = ignore_event, .on_data = ignore_data, .on_close = ignore_close};
 static const struct conn_events EVENTS = {.on_open = on_open, .on_data = on_data, .on_close = on_close};
 
@@ -385,7 +385,7 @@ static void beat(struct wire *wire)
         end_silent(wire, "backlog");
 }
 
-/* ---- what operators are told */
+/* ---- log lines for operators */
 
 static void tell_news(struct peers *peers)
 {

@@ -73,7 +73,7 @@ struct wal {
     struct wal_flush *in_flight, *spare;
     uint64_t flushes;                         /* opened; the last one's serial */
     struct waiting_meta *metas;               /* by group */
-    bool kicked_twice;                        /* the kick stands behind all other work of this iteration */
+    bool kicked_twice;                        /* the kick runs after all other work of this iteration */
     bool empty, failed;
 };
 

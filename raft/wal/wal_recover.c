@@ -180,7 +180,7 @@ static enum grid_err fold_flush(struct scan *scan, const struct wal_flush_header
     return GRID_ERR_OK;
 }
 
-/* Positions and epochs of two logs are alike; a file of the other would fit. */
+/* Positions and epochs of two logs can be equal, so a file of the other log could fit. */
 static enum grid_err check_owner(struct scan *scan, uint64_t base, const struct wal_flush_header *header)
 {
     char name[WAL_NAME_BYTES];
@@ -326,7 +326,7 @@ static enum grid_err question_rest(struct scan *scan)
     return GRID_ERR_OK;
 }
 
-/* Files that are missing at the end of a log leave no trace in it; whoever noted how far it went knows. */
+/* A log does not show that files at its end are missing; the floor from the manifest shows it. */
 static enum grid_err check_floor(struct scan *scan, struct wal_floor floor)
 {
     char name[WAL_NAME_BYTES] = "no segment";

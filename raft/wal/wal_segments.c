@@ -153,7 +153,7 @@ enum grid_err wal_segments_cover(struct wal_segments *segments, uint64_t positio
     return segments->error;
 }
 
-/* False: the next slice is being made ready beside the loop. */
+/* False: the next slice is being reserved off the loop. */
 static bool slice_ready(struct wal_segments *segments)
 {
     struct wal_segment *last = segments->last;

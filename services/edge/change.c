@@ -12,7 +12,7 @@
 #include "services/money.h"
 #include "services/service_list.h"
 
-/* Fields of messages are not const; nobody writes to them. */
+/* Fields of messages are not const, but they are never written to. */
 static char *text(const char *from, struct arena *arena)
 {
     return arena_text(arena, bytes_of_text(from));

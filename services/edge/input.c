@@ -17,7 +17,7 @@
 
 /* ---- fields */
 
-/* Fields of messages are not const; nobody writes to them. */
+/* Fields of messages are not const, but they are never written to. */
 static char *text_or_empty(struct fields *fields, const char *name)
 {
     return fields_text(fields, name, arena_text(fields->arena, BYTES_NONE));

@@ -44,7 +44,7 @@ static void quoted(struct buffer *out, struct bytes text)
     buffer_append_u8(out, '"');
 }
 
-/* What stands before every value: comma, line, name. */
+/* The text before every value: comma, line, name. */
 static void value_begin(struct json *json, const char *name)
 {
     if (json->depth > 0) {

@@ -234,7 +234,7 @@ static bool is_wanted(const struct walk *walk, const char *name, const char *con
     return *only != NULL;
 }
 
-/* ---- the walk: a stack of its own instead of recursion */
+/* ---- the walk: an explicit stack instead of recursion */
 
 static void enter(struct walk *walk, const char *name, const ProtobufCMessage *message)
 {

@@ -33,7 +33,7 @@ const char *view_affinity(const char *domain, const char *key, struct arena *are
     return arena_text(arena, bytes_of(key, (size_t)(dot - key)));
 }
 
-/* "<order>.<letter><number>" is an id of its own. */
+/* "<order>.<letter><number>" is a complete id. */
 static const char *derived(const char *text, char letter, struct arena *arena)
 {
     const char *dot = strrchr(text, '.');
@@ -53,7 +53,7 @@ const char *view_saga_id(const char *text, struct arena *arena)
 
 /* ---- JSON */
 
-/* A saga that completed has sent a commit for each line, and nothing answers those; its record says RESERVED for good. */
+/* A completed saga has sent a commit for each line, and commits have no answers; its record keeps RESERVED. */
 static void show_committed(Saga__V1__Saga *saga)
 {
     for (size_t i = 0; saga->status == SAGA__V1__SAGA_STATUS__SAGA_STATUS_COMPLETED && i < saga->n_lines; i++)

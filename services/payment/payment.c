@@ -19,7 +19,7 @@ enum { PROVIDER_TEXT_BYTES_MAX = 400 };
 
 /* ---- decide: charge */
 
-/* <order_id>.p1 belongs to the order's saga: a person may not stand in its way, but pays as .p2 and so on. */
+/* <order_id>.p1 belongs to the order's saga: a person cannot use it, but pays as .p2 and so on. */
 static bool is_sagas_payment(const struct service_call *call)
 {
     struct bytes suffix = {call->key.data + call->affinity.size, call->key.size - call->affinity.size};
@@ -374,7 +374,7 @@ static void holds(const struct service_state *state)
     HOLDS(payment->status == CAPTURED || payment->refund_pending_minor == 0);
 }
 
-/* The activity. A refund is an undoing: no room is asked for. */
+/* The activity. A refund is a compensation: it needs no room. */
 static uint32_t charge_worst_case(const void *command)
 {
     (void)command;

@@ -31,7 +31,7 @@ Saga__V1__Cause saga_cause_of(Saga__V1__Change change)
     }
 }
 
-/* What is sent stands in the outbox or among the activities and counts there. */
+/* Sent messages and started activities are not counted here: the outbox and the activities count them. */
 uint32_t saga_still_needs(const void *view)
 {
     enum { DEADLINE_TIMER = 1, ONE_CHARGE = 1, ONE_REFUND = 1 };

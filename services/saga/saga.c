@@ -539,7 +539,7 @@ static void evolve(const struct service_call *call, struct service_state *state,
 
 /* ---- react */
 
-/* Tells the order or the payment, which live beside the saga, and wants to hear. */
+/* Sends a command to the order or the payment, which have the saga's affinity, and expects an answer. */
 static void ask_neighbour(const struct service_call *call, const struct service_message *what,
                           enum saga_question question, struct service_reaction *reaction)
 {

@@ -21,7 +21,7 @@ static bool is_choice(const struct option_row *option)
     return option->value != NULL && !is_file(option) && strchr(option->value, '|') != NULL;
 }
 
-/* The words to choose from; one in capitals stands for something else. */
+/* The words to choose from; a word in capitals is a placeholder. */
 static void put_words(struct buffer *out, const char *value)
 {
     const char *gap = "";

@@ -164,7 +164,7 @@ bool ctl_flush(struct ctl *ctl)
     int reason = errno;
     buffer_close(&converted);
     buffer_clear(&ctl->out);
-    /* Of a reader that has gone away (gridctl | head) nobody wants to hear. */
+    /* A reader that has ended (gridctl | head) is not an error. */
     if (!written && !ctl->unwritten && reason != EPIPE)
         ctl_complain(ctl, EXIT_FAILED, "cannot write to %s: %s", ctl->file != NULL ? ctl->file_name : "standard output", strerror(reason));
     ctl->unwritten = ctl->unwritten || !written;

@@ -31,7 +31,7 @@ enum {
 static const char *const refusal_names[CLIENT_REFUSALS] = {"limit", "address", "idle", "greeting", "slow", "memory", "version"};
 
 /* What was seen at the last sweep, and for how many sweeps nothing has moved: of what it sends, of what it is sent. Sweeps
- * and no clock, so that a node which was frozen blames nobody. */
+ * and no clock, so that a node which was frozen does not blame its clients. */
 struct client {
     struct node *node;
     struct conn *conn;
@@ -347,7 +347,7 @@ static uint32_t slot_take(struct clients *clients)
 
 /* ---- room for a client */
 
-/* Told in an answer to request 0, which nobody asked for; then the end. */
+/* Sends the reason in an answer to request 0, then closes the connection. */
 static void client_send_away(struct client *client, enum client_refusal why, const char *note)
 {
     struct response response = {.err = GRID_ERR_BUSY, .note = bytes_of_text(note)};

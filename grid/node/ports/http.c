@@ -18,7 +18,7 @@
 /* Above CONNECTIONS_MAX one is cut for each that comes; the library holds as many again while those close. */
 enum { CONNECTIONS_MAX = 64, CONNECTION_BYTES = 32 * 1024, HEAD_MS = 5000, REQUEST_MS = 10 * 1000, POLL_MS = 1000 };
 
-/* One connection. The library's own time-out begins anew with every byte; this one does not. */
+/* One connection. The library's own time-out starts again with every byte; this one does not. */
 struct visitor {
     struct visitor *next, *previous;   /* the newest first */
     struct MHD_Connection *connection;

@@ -1,4 +1,4 @@
-/* What nodes tell each other beside Raft: messages between partitions, their answers, state digests.
+/* Frames between nodes other than Raft's: messages between partitions, their answers, state digests.
  * Formats: docs/formats/peer.md. */
 #include <inttypes.h>
 

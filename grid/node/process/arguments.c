@@ -14,7 +14,7 @@ static void take_set(struct arguments *arguments, const char *assignment, struct
     arguments->sets[arguments->sets_count++] = assignment;
 }
 
-/* An option that stands for a setting. */
+/* An option that sets a setting. */
 static void take_as_set(struct arguments *arguments, const char *name, const char *value, char assignment[ASSIGNMENT_BYTES], struct argp_state *state)
 {
     if (snprintf(assignment, ASSIGNMENT_BYTES, "%s=%s", name, value) >= ASSIGNMENT_BYTES)

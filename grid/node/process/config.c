@@ -447,7 +447,7 @@ enum grid_err config_read_text(struct config *config, const char *name, struct b
     struct yaml_source source = {.document = &document, .name = name, .config = config, .ret_note = ret_note};
     enum grid_err err = read_document(&source);
     if (err == GRID_ERR_OK && yaml_document_get_root_node(&document)) {
-        /* What stands behind the first document must not be ignored in silence. */
+        /* Text after the first document must not be ignored silently. */
         if (!yaml_parser_load(&parser, &second)) {
             err = yaml_damage(&parser, name, text, ret_note);
         } else {

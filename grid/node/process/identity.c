@@ -153,7 +153,7 @@ static enum grid_err damaged(char **ret_note)
     return GRID_ERR_CORRUPT;
 }
 
-/* Whether the text ends with a right checksum. Every format since 2 does, so that a newer one is told from a damaged one. */
+/* Whether the text ends with a right checksum. Every format since 2 does, so that a newer file can be told from a damaged one. */
 static bool is_whole(struct bytes text)
 {
     char line[CHECKSUM_LINE_BYTES + 1];
@@ -164,7 +164,7 @@ static bool is_whole(struct bytes text)
     return memcmp(text.data + covered, line, CHECKSUM_LINE_BYTES) == 0;
 }
 
-/* Format 1 knows its cluster by name only; from here on the configured UUID stands for it. */
+/* Format 1 has only the cluster's name; from now on the configured UUID identifies the cluster. */
 static enum grid_err adopt_old(char *at, const struct node_settings *settings, struct identity *ret_identity, char **ret_note)
 {
     struct identity identity;

@@ -131,7 +131,7 @@ static void on_signal(uv_signal_t *handle, int number)
     program->leaving = true;
 }
 
-/* A terminal that goes away, or somebody who wants the configuration read again: neither is a reason to end. */
+/* The terminal was closed, or a person wants the configuration to be read again: neither ends the program. */
 static void on_hangup(uv_signal_t *handle, int number)
 {
     struct program *program = handle->data;
@@ -412,7 +412,7 @@ int program_main(int count, char **values, const struct program_parts *parts)
         exit_code = run(&before); /* what would fail fails before anything is given up */
     if (exit_code == EXIT_OK)
         exit_code = run(&program);
-    /* Ends the threads that wrote files: what looks for leaks at exit must find nobody half awake. */
+    /* Ends the threads that wrote files, because the leak check at exit must not meet running threads. */
     uv_library_shutdown();
     return exit_code;
 }

@@ -25,7 +25,7 @@ uint32_t member_clocks_count(const struct member_clocks *clocks)
     return count;
 }
 
-/* What the clocks of a set of members and the own one show now, the latest first. */
+/* The present times of the clocks of a set of members and of this node, the latest first. */
 static uint32_t collect(const struct member_clocks *clocks, uint32_t members, uint64_t now_us, uint64_t wall_ms,
                         uint64_t times_ms[REPLICAS_MAX])
 {

@@ -12,7 +12,7 @@ static void activity_answered(void *context, uint64_t id, enum activity_outcome 
     replica_pack_own(replica, &(struct command){.kind = COMMAND_ACTIVITY_RESULT, .activity_result = result}, WAITER_ACTIVITY, id);
 }
 
-/* So that people see why it takes so long; the activity itself goes on. */
+/* Tells people why it takes so long; the activity itself continues. */
 static void activity_postponed(void *context, uint64_t id)
 {
     struct replica *replica = context;

@@ -37,7 +37,7 @@ void replica_propose(struct replica *replica)
     struct log_time_now now = replica_clocks(replica);
     uint64_t time_ms = log_time_read(&replica->log_time, &now);
     entry_seal(&replica->building, time_ms, log_time_stamp_wall_ms(&replica->log_time, time_ms, &now));
-    /* Room was checked where clients come in; what is packed beside them is never refused (R6). */
+    /* Room was checked when the clients' commands arrived; other commands in the entry are never refused (R6). */
     enum grid_err err = group_propose(replica->group, buffer_bytes(&replica->building), proposal);
     buffer_clear(&replica->building);
     replica->shared->counters->entries->value++;

@@ -190,7 +190,7 @@ void event_pipeline_activity_result(struct partition *partition, const struct ac
     REQUIRE(partition != NULL && result != NULL);
     struct activity_record record;
     if (result->outcome != ACTIVITY_DONE && result->outcome != ACTIVITY_REFUSED && result->outcome != ACTIVITY_POSTPONED) {
-        response->err = GRID_ERR_INVALID; /* not a definite answer: the activity goes on asking */
+        response->err = GRID_ERR_INVALID; /* not a definite answer: the activity continues */
         return;
     }
     response->found = result->outcome == ACTIVITY_POSTPONED

@@ -33,7 +33,7 @@ static bool key_clean(struct bytes key, size_t bytes_max)
     return key.size >= 1 && key.size <= bytes_max;
 }
 
-/* A derived aggregate must live beside the one that it is derived from, or requests that name it would miss it. */
+/* A derived aggregate must have the affinity of the original one, or requests that name it would not find it. */
 static bool key_belongs(const struct service *service, struct bytes key, struct bytes affinity)
 {
     if (!key_clean(key, SERVICE_KEY_BYTES_MAX) || !key_clean(affinity, SERVICE_ID_BYTES_MAX))

@@ -294,7 +294,7 @@ static void switch_journal(struct maps *maps, struct map_row *row)
     if (settings->enabled && row->journal != NULL) {
         journal_resize(row->journal, &capacity);
     } else if (settings->enabled) {
-        /* Changes while the journal was off have no sequences; one sequence is skipped, so that a reader is told of a gap. */
+        /* Changes while the journal was off have no sequences; one sequence is skipped, so that a reader sees a gap. */
         row->journal = journal_open(row->journal_next + 1, &capacity);
     } else if (row->journal != NULL) {
         row->journal_next = journal_next(row->journal);

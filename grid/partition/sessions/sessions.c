@@ -317,7 +317,7 @@ static int compare_uses(const void *a, const void *b)
     return left->used_number < right->used_number ? -1 : left->used_number > right->used_number;
 }
 
-/* In order of use, which decides who is ended for want of room. */
+/* In order of use, which decides which session ends when there is no room. */
 uint64_t sessions_digest(const struct sessions *sessions)
 {
     uint64_t digest = sessions->count;

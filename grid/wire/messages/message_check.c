@@ -130,7 +130,7 @@ static enum grid_err check_clear(struct bytes map, const char **ret_text)
     return err;
 }
 
-/* The numbers of these maps are the services' own, in every partition, for good. */
+/* These maps belong to services; their numbers are fixed in the log of every partition. */
 static enum grid_err check_drop(struct bytes map, const char **ret_text)
 {
     enum grid_err err = check_map_name(map, ret_text);

@@ -10,7 +10,7 @@ enum {
     OUTSTANDING_MAX = 10000,
     SECONDS_MAX = 24 * 3600,
     RATE_MAX = 100 * 1000 * 1000,
-    PENDING_SPARE = 1024,                  /* the clients' own requests beside ours */
+    PENDING_SPARE = 1024,                  /* the clients' own requests, in addition to those of the bench */
     SECOND_US = 1000 * 1000,
 };
 

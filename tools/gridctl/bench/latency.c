@@ -36,7 +36,7 @@ uint64_t latency_at(const struct latency *latency, uint32_t parts)
 {
     REQUIRE(parts <= 1000);
     uint64_t wanted = (latency->count * parts + 999) / 1000, seen = 0;
-    /* The last bucket has no end of its own. */
+    /* The last bucket has no upper end. */
     for (unsigned i = 0; i + 1 < LATENCY_BUCKETS && wanted > 0; i++) {
         seen += latency->counts[i];
         if (seen >= wanted)

@@ -44,7 +44,7 @@ static void indent(struct buffer *out, size_t depth)
         buffer_append_text(out, "  ");
 }
 
-/* What stands before a member or an element; `first` says that its line has been begun by "- ". */
+/* The text before a member or an element; `first`: its line already begins with "- ". */
 static void begin(struct buffer *out, const struct json_value *parent, const struct json_value *value, size_t depth, bool first)
 {
     if (!first)

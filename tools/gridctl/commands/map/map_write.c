@@ -100,7 +100,7 @@ static void show_cleared(struct ctl *ctl, const struct grid_reply *reply)
 /* An operation, for the message when its condition fails. */
 struct operated { struct map_asked asked; const struct grid_operation *operation; };
 
-/* A failed condition is told with both versions: what the entry has, and what was asked for. */
+/* The message for a failed condition names both versions: that of the entry, and the expected one. */
 static void on_operated(void *context, const struct grid_reply *reply)
 {
     struct operated *operated = context;

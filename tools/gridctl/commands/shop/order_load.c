@@ -192,7 +192,7 @@ static void hear(struct order_load *load, const struct grid_journal_record *reco
         ended(load, order, number, end == SAMPLE_CONFIRMED);
 }
 
-/* ---- after a journal dropped records: whatever is under way is read once; later ends stand in the journal again */
+/* ---- after a journal has dropped records: all orders under way are read once; the journal has the later ends */
 
 static void on_view(void *context, const struct grid_reply *reply)
 {
@@ -269,7 +269,7 @@ static int set_journal(struct order_load *load, bool on)
     return asked.code;
 }
 
-/* An order placed before the reader stands at the journal's end could end unheard. */
+/* The end of an order that is placed before the reader is at the journal's end could be missed. */
 static bool stands(const struct order_load *load)
 {
     for (uint32_t i = 0; i < grid_client_partition_count(load->ctl->client); i++)
