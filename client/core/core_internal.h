@@ -1,5 +1,5 @@
-/* Inside of the client's core: shared by the sources of this folder only. Calls go down: core, answers, late,
- * routing, search, connection, patience, session, request, queues, faults; a connection tells upwards through connection_upcalls. */
+/* Private to the client's core: shared only by the sources of this folder. Calls go down: core, answers, late,
+ * routing, search, connection, patience, session, request, queues, faults; a connection calls back through connection_upcalls. */
 #ifndef CLIENT_CORE_CORE_INTERNAL_H
 #define CLIENT_CORE_CORE_INTERNAL_H
 
@@ -11,7 +11,7 @@
 #include "grid/wire/negotiate.h"
 
 enum request_kind {
-    REQUEST_COMMAND,                       /* a write of the caller's */
+    REQUEST_COMMAND,                       /* a write of the caller */
     REQUEST_QUERY,
     REQUEST_SESSION,                       /* the core's own: opens a partition's session */
     REQUEST_ADMIN,
@@ -21,7 +21,7 @@ enum request_kind {
 
 struct request_list { struct request *first, *last; size_t count; };
 
-/* One request. Stands in exactly one list from its making to its end. */
+/* One request. It is in exactly one list from its creation to its end. */
 struct request {
     struct client *client;
     enum request_kind kind;
@@ -29,8 +29,8 @@ struct request {
     struct request *before, *next;
     uint64_t turn;                         /* of submission, within the client */
     uint32_t slot;                         /* in client->slots */
-    uint32_t partition;                    /* meaningful once it stands in a partition or is sent */
-    bool has_partition;                    /* the caller named it; else it follows from affinity */
+    uint32_t partition;                    /* valid once it is in a partition's queue or is sent */
+    bool has_partition;                    /* the caller named it; otherwise it is computed from the affinity */
     uint32_t node;                         /* REQUEST_ADMIN */
     struct buffer body, affinity;          /* body: without session and sequence; affinity only while it waits for a table */
     struct retry retry;
@@ -43,7 +43,7 @@ struct request {
     struct connection *connection;
     uint64_t sent_us, route;
     uint32_t attempts, lates;              /* lates: attempts that took too long */
-    bool waits;                            /* a query that the node answers when it likes */
+    bool waits;                            /* a query that the node may answer late (a journal's wait) */
     struct timer deadline, pause;          /* pause: a node asked to come back later */
     struct client_call call;
 };
@@ -52,17 +52,17 @@ struct request {
 
 enum connection_state {
     CONNECTION_IDLE,
-    CONNECTION_OPENING,                    /* dialled; not greeted yet */
+    CONNECTION_OPENING,                    /* connecting; no welcome yet */
     CONNECTION_READY,
-    CONNECTION_CLOSING,                    /* given up; the transport has not said so yet */
+    CONNECTION_CLOSING,                    /* closed by the client; on_close has not come yet */
     CONNECTION_PAUSED,                     /* failed; backoff runs */
 };
 
 /* Why an address leads to no node, as far as the last attempts tell (faults.c). */
 enum fault {
     FAULT_NONE,
-    FAULT_PASSING,                         /* a node that starts shows it too */
-    FAULT_SILENT,                          /* nothing answered in time: gone, slow, or something else */
+    FAULT_PASSING,                         /* a starting node causes it, too */
+    FAULT_SILENT,                          /* no answer in time: gone, slow, or another program */
     FAULT_LASTING,                         /* waiting does not help */
 };
 
@@ -83,14 +83,14 @@ struct connection {
     struct timer timer;                    /* OPENING: patience; READY: what is late next; PAUSED: backoff */
     uint64_t watch_us;                     /* READY: when the timer fires */
     uint64_t mean_us, deviation_us;        /* of the time that answers take; 0: nothing measured */
-    uint64_t heard_us, rest_since_us;      /* rest_since_us: the frame began whose rest is missing; 0: none */
-    uint64_t unanswered_us;                /* since when nothing that was sent here is answered; 0: something was */
+    uint64_t heard_us, rest_since_us;      /* rest_since_us: since when an incomplete frame waits for its remaining bytes; 0: none */
+    uint64_t unanswered_us;                /* since when no sent request was answered; 0: the last ones were */
     uint32_t failures;
-    uint32_t deaths;                       /* given up for want of answers, since the last answer */
+    uint32_t deaths;                       /* connections closed for lack of answers, since the last answer */
     uint32_t *leaders;                     /* as this node last told; partitions of them, or NULL */
-    bool bad;                              /* said something that cannot be trusted */
+    bool bad;                              /* sent something that cannot be trusted */
     bool parting;                          /* ends for a good reason: the node has no room, or another connection leads to it */
-    bool let_go;                           /* the node closes it because nothing was asked */
+    bool let_go;                           /* the node closes it because it was idle */
     bool opened, slow, kept;               /* OPENING: the transport is up; no greeting for a while; waits longer for it */
     bool blocked;                          /* too much unsent; wait for on_drain */
     enum fault fault;
@@ -110,12 +110,12 @@ struct route {
     uint32_t partition;
     struct request_list retries, writes, reads;    /* in order of submission each */
     uint32_t leader;                       /* 0: not known */
-    uint64_t version;                      /* grows with every change of mind about the leader */
+    uint64_t version;                      /* grows with every change of the known leader */
     uint32_t hops, attempts;               /* redirects followed, backoffs taken, since the last answer */
     uint32_t turn;                         /* where the search for any node begins */
-    uint32_t leaderless_node;              /* which node said last that it has known no leader for so long; ms 0: none */
+    uint32_t leaderless_node;              /* the node that last reported how long it has known no leader; ms 0: none */
     uint64_t leaderless_ms;
-    uint32_t avoid;                        /* the node that could not help last; asked when no other is there; 0: none */
+    uint32_t avoid;                        /* the node that could not help last; used only if there is no other; 0: none */
     struct timer backoff;
     bool dirty;
     struct route *next_dirty;
@@ -125,12 +125,12 @@ struct route {
     struct request *window_first, *window_last;
 };
 
-/* What a connection tells: who deals with it stands above it. */
+/* Events of a connection, for the layers above it. */
 struct connection_upcalls {
     bool (*frame)(struct connection *connection, const struct frame *frame);   /* false: it cannot be trusted */
     void (*lost)(struct connection *connection);
-    void (*due)(struct connection *connection);    /* READY: the time is over that was asked for */
-    void (*idle)(struct client *client);           /* one may be dialled again */
+    void (*due)(struct connection *connection);    /* READY: the requested time is over */
+    void (*idle)(struct client *client);           /* the backoff of a connection has ended */
 };
 
 struct slot { struct request *request; uint32_t generation, next_free; };
@@ -144,21 +144,21 @@ struct client {
     size_t pending_max;
     struct connection *connections, *reaching;     /* all of them; where the search for a node goes on */
     struct connection *nodes[NODES_MAX + 1];
-    struct timer reach;                    /* until the next address is dialled (search.c) */
+    struct timer reach;                    /* until the connection to the next address (search.c) */
     struct timer wake;                     /* does nothing; a loop that it is due in does not sleep */
-    bool resting;                          /* let go, and nothing to ask: nobody is dialled until there is */
-    const char *full;                      /* address of a node that had no room for us last; NULL: none */
-    bool searching;                        /* those that are connected know no leader */
+    bool resting;                          /* disconnected because it was idle: connects again only for a request */
+    const char *full;                      /* address of the node that last had no room for this client; NULL: none */
+    bool searching;                        /* the connected nodes know no leader */
     struct route *routes;
     uint32_t partitions;
     struct buffer table;                   /* last one, encoded, and its decoded form in table_arena */
     struct arena table_arena, arena;
     struct message_table members;
     struct packer_counts packed;           /* commands and queries */
-    struct buffer plain;                   /* an answer that came packed */
+    struct buffer plain;                   /* a decompressed answer */
     char *cluster;
     struct uuid cluster_uuid;              /* nil: not known, or not said */
-    char refusal[320];                     /* why a node would not do, for people; empty: each did */
+    char refusal[320];                     /* why a node was not used, for people; empty: none was refused */
     bool pinned;                           /* cluster_uuid was given: nodes of others will not do */
     struct timer verdict;                  /* until then faults may pass (search.c) */
     size_t reaches;                        /* REQUEST_REACH without an outcome */
@@ -187,8 +187,8 @@ void request_free_spare(struct client *client);
 void request_fail(struct request *request, enum grid_err err, const char *note);
 void request_fail_later(struct request *request, enum grid_err err, const char *note);
 uint64_t request_wire_id(struct request *request);                               /* a new one for this attempt */
-struct request *request_find(struct client *client, uint64_t wire_id);           /* NULL: nobody waits for it */
-void request_forget_attempt(struct request *request);                            /* a late answer finds nobody */
+struct request *request_find(struct client *client, uint64_t wire_id);           /* NULL: no request waits for it */
+void request_forget_attempt(struct request *request);                            /* so that a late answer finds no request */
 
 /* queues.c */
 void client_schedule(struct client *client);       /* flushes at the end of the iteration */
@@ -198,11 +198,11 @@ void routing_mark_all(struct client *client);
 /* connection.c */
 struct connection *connection_new(struct client *client, const char *address, uint32_t node);
 void connection_free(struct connection *connection);
-void connection_want(struct connection *connection);                             /* dials when idle */
+void connection_want(struct connection *connection);                             /* connects if it is idle */
 void connection_give_up(struct connection *connection);
 bool connection_full(struct connection *connection);
 void connection_send(struct connection *connection, struct request *request);
-void connection_admin(struct connection *connection);                            /* sends what waits for this node */
+void connection_admin(struct connection *connection);                            /* sends the requests that wait for this node */
 
 /* faults.c */
 void fault_set(struct connection *connection, enum fault fault, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -221,7 +221,7 @@ void faults_text(const struct client *client, struct buffer *out);
 /* patience.c */
 void patience_sent(struct connection *connection, const struct request *request);    /* an attempt began */
 void patience_measure(struct connection *connection, const struct request *request); /* and was answered just now */
-bool patience_is_silent(const struct connection *connection);                    /* says nothing since it was asked */
+bool patience_is_silent(const struct connection *connection);                    /* no answer since the last request */
 uint64_t patience_of_us(const struct connection *connection, const struct request *request);  /* how long an attempt may take */
 uint64_t patience_dead_at_us(const struct connection *connection);               /* when it is given up without an answer */
 bool patience_is_over(const struct connection *connection, uint64_t now_us);     /* with the connection */
@@ -229,13 +229,13 @@ void patience_watch(struct connection *connection, uint64_t due_us);            
 
 /* late.c */
 void late_look(struct connection *connection);     /* something may be late */
-void late_lost(struct connection *connection);     /* what was sent there goes back into the queues, with its fate open */
+void late_lost(struct connection *connection);     /* its sent requests go back into the queues, with unknown outcome */
 
 /* answers.c: false: it cannot be trusted */
 bool answers_take(struct connection *connection, const struct frame *frame);
 
 /* search.c */
-void search_any(struct client *client);            /* dials when no node is connected */
+void search_any(struct client *client);            /* connects if no node is connected */
 void search_lost(struct client *client);           /* likewise, at once: one was connected until now */
 void search_others(struct client *client);         /* one further node, and soon the next when this is called again */
 void search_all(struct client *client);            /* every node and endpoint that is not connected */
@@ -247,7 +247,7 @@ void search_time_is_over(void *client);            /* the timer client->verdict 
 /* routing.c */
 /* How an attempt ended that brought no final answer. */
 struct attempt_end {
-    uint32_t leader;                               /* the node's hint; 0: none */
+    uint32_t leader;                               /* the leader that the node named; 0: none */
     bool answered;                                 /* by the node; else the connection was lost, or it took too long */
     uint64_t no_leader_ms;                         /* answered: for how long the node has known no leader */
 };
@@ -257,7 +257,7 @@ void routing_place(struct request *request);       /* into the queue of its part
 void routing_pump(struct route *route);
 void routing_table(struct connection *connection, const struct message_table *table);
 void routing_again(struct request *request, const struct attempt_end *end);
-/* The leader had no room for this one and said when to ask again; the others of its partition go on. */
+/* The leader had no room for this request and said when to repeat it; other requests of the partition continue. */
 void routing_later(struct request *request, uint64_t after_ms);
 
 bool window_join(struct route *route, struct request *request);  /* false: it is full */
@@ -265,7 +265,7 @@ void window_leave(struct request *request);
 
 /* session.c */
 bool session_admit(struct route *route, struct request *request); /* false: wait */
-void session_lost(struct request *request);        /* its session is gone, and it surely was not executed */
+void session_lost(struct request *request);        /* its session has expired, and it was certainly not executed */
 void session_close(struct route *route, struct connection *connection);
 
 #endif

@@ -9,7 +9,7 @@
 enum {
     ELECTION_TIMEOUT_MS = 1000,
     HEARTBEAT_MS = 100,
-    /* A beat of a link is as long as a heartbeat, for any election timeout. */
+    /* A beat of a link is as long as a heartbeat, but not longer than this, even with long election timeouts. */
     BEAT_MS_MAX = 1000,
     SILENT_MS_MAX = 5000,
     SILENT_BEATS_MIN = 4,

@@ -1,13 +1,13 @@
-/* A load and what came of it: the part that all benchmarks share.
+/* A load and its results: shared by all benchmarks.
  *
- * Shape: `connections` clients of their own, each with `outstanding` places; a place carries one operation at a time.
- * Without a rate the loop is closed: a place starts its next operation when the last one ended, and an operation's
- * latency counts from its start. With a rate the loop is open: operation n is meant to start at n / rate, whether a place
- * is free or not, and its latency counts from then, so that a stall shows in all the operations that it held up (no
+ * Shape: `connections` clients, each with `outstanding` places; a place has one operation at a time.
+ * Without a rate the loop is closed: a place starts its next operation when the last one has ended, and an operation's
+ * latency counts from its start. With a rate the loop is open: operation n should start at n / rate, even if no place
+ * is free, and its latency counts from that time, so that a stall shows in all operations that it delays (no
  * coordinated omission).
  *
- * Time: operations meant for the warm-up are not counted. Closed: those count that ended in the measured seconds. Open:
- * those that were meant for them; what is not answered within the patience is an error.
+ * Time: operations of the warm-up are not counted. A closed loop counts operations that end in the measured seconds. An open loop
+ * counts those that should start in them; an operation without an answer within the patience is an error.
  *
  * Threads: the loop of the command. Ownership: borrows the plan. */
 #ifndef TOOLS_GRIDCTL_BENCH_BENCH_H
@@ -20,13 +20,13 @@
 
 struct bench;
 
-/* One place. The starter finds its client here and hands the place to its call as context. */
+/* One place. The starter finds its client here and passes the place to its call as context. */
 struct bench_place {
     struct bench *bench;
     struct grid_client *client;
     struct bench_place *next;              /* among the free ones */
-    uint64_t since_us;                     /* meant to start (open) or started (closed) */
-    bool counted;                          /* open: meant for the measured time */
+    uint64_t since_us;                     /* planned start (open) or start (closed) */
+    bool counted;                          /* open: its planned start is in the measured time */
 };
 
 struct bench_plan {
@@ -35,7 +35,7 @@ struct bench_plan {
     uint64_t rate;                         /* operations a second; 0: closed loop */
     uint64_t seconds, warmup_seconds;
     uint64_t patience_seconds;             /* how long after the end answers are awaited; 0: the measured time again */
-    uint64_t operations;                   /* not 0: so many and no more, whatever the seconds; closed loop */
+    uint64_t operations;                   /* not 0: the number of operations, instead of the seconds; closed loop */
     /* Starts operation `number` (from 0) on the place; it ends with bench_end, from the loop. */
     void (*start)(struct bench_place *place, uint64_t number);
     void *context;
@@ -51,7 +51,7 @@ struct bench {
     uv_timer_t pace;
     uint64_t started_us, measured_us, end_us;  /* of the warm-up; of the measured time; its end */
     uint64_t issued, under_way;
-    uint64_t now_us;                       /* of the last look at the clock */
+    uint64_t now_us;                       /* of the last reading of the clock */
     struct prng prng;
     struct bench_result result;
     bool said;                             /* an error was shown */
@@ -70,7 +70,7 @@ struct bench {
 int bench_options(struct ctl *ctl, struct bench_plan *plan);
 /* Opens the clients, on ctl->loop; ctl_connect came before. */
 void bench_open(struct bench *bench, struct ctl *ctl);
-void bench_run(struct bench *bench, const struct bench_plan *plan);    /* the result stands in bench->result */
+void bench_run(struct bench *bench, const struct bench_plan *plan);    /* the result is in bench->result */
 void bench_close(struct bench *bench);
 void bench_end(struct bench_place *place, const struct grid_reply *reply, bool good);
 /* Whether an operation of this place that ends at bench->now_us counts; for loads with measures of their own. */

@@ -1,8 +1,8 @@
-/* What a whole cluster holds and does, from one survey and its difference to an earlier one.
+/* Totals and rates of a whole cluster, from one survey and its difference to an earlier one.
  *
- * Rates are of what happened between two surveys, per second. A partition's progress is that of the replica that leads
- * it now, in both surveys; where that replica was not asked before, or began anew in between, nothing is counted: a rate
- * may be too low for one interval after a change of leaders and is never invented. Pure. */
+ * Rates are differences between two surveys, per second. A partition's progress is that of its present leader's replica
+ * in both surveys. If the earlier survey lacks that replica, or the replica restarted in between, it does not count: a rate
+ * may be too low for one interval after a change of leaders, but never too high. Pure. */
 #ifndef TOOLS_GRIDCTL_BENCH_RATES_H
 #define TOOLS_GRIDCTL_BENCH_RATES_H
 

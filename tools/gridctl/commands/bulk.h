@@ -1,7 +1,7 @@
-/* Many lines of a file, many under way at once: reading, counting, reporting.
+/* Processes many lines of a file, many of them at once: reads, counts, reports.
  *
- * Each line that is not blank is handed to `start`, which parses it, makes its calls, and ends it exactly once, now or
- * from a later callback: accepted, rejected with a reason, unavailable (no node took it: it was not applied) or unknown. A
+ * Each line that is not blank is passed to `start`, which parses it, makes its calls, and ends it exactly once, now or
+ * in a later callback: accepted, rejected with a reason, unavailable (no node took it: it was not applied) or unknown. A
  * rejected line is reported with its number and skipped; no line is started after BULK_LOST_MAX in a row that were unavailable
  * or unknown, nor after Ctrl-C. With --failed-to what is left then goes to a file: lines that were unavailable or unknown, and
  * those that were not started, each so that a repeat has one effect. With --strict no line is started after it (those that are under way go on). Up to BULK_UNDER_WAY lines are under way, so that slow ones do not
@@ -21,7 +21,7 @@ typedef void (*bulk_left_fn)(void *context, struct bytes text, struct buffer *ou
 
 struct bulk_error { uint64_t line; char *reason; };
 struct bulk_left { uint64_t line; struct buffer text; };
-/* An id that a line did not bring. */
+/* An id for a line that has none. */
 struct bulk_id { uint64_t line; char *id; bool already_there; };
 
 struct bulk {
@@ -29,7 +29,7 @@ struct bulk {
     bulk_start_fn start;
     void *context;
     const char *noun;                      /* "orders", for people */
-    bool creates;                          /* what is there already is counted apart */
+    bool creates;                          /* existing ones are counted separately */
     const char *repeat;                    /* what a repeat of the whole does */
     uint64_t submitted, accepted, already_there, rejected, unavailable, unknown;
     uint64_t under_way, lost_in_a_row;
@@ -39,7 +39,7 @@ struct bulk {
     size_t ids_count, ids_capacity;
     bool strict, stopped, interrupted;
     bulk_left_fn write_left;
-    const char *failed_to;                 /* NULL: not asked for */
+    const char *failed_to;                 /* NULL: the option is not given */
     struct bulk_left *left;
     size_t left_count, left_capacity;
     uint64_t not_started;                  /* lines of the rest */
@@ -52,7 +52,7 @@ struct bulk {
 struct bulk_plan { const char *noun, *repeat; bool creates; bulk_start_fn start; bulk_left_fn write_left; void *context; };
 
 /* Reads the file of --file ("-": standard input) to its end and prints the summary. The options --file, --strict and
- * --progress stand in the command's row. Connects. Returns the exit code: 4 if any line is unknown, else 3 if any was
+ * --progress are in the command's row. Connects. Returns the exit code: 4 if any line is unknown, else 3 if any was
  * unavailable or none was started for that, else 1 if any was rejected or Ctrl-C ended it. */
 int bulk_run(struct ctl *ctl, const struct bulk_plan *plan);
 void bulk_accept(struct bulk *bulk);

@@ -1,8 +1,8 @@
 /* The entries of a map that a list or a scan shows: up to --limit of them, from --cursor on, or --all.
  *
- * Stops after the last one that is wanted and says on standard error whether there are more, and the cursor at which a later
- * command goes on. What is written while it is read may be shown twice by the later command; nothing is left out. The options
- * --limit, --cursor and --all stand in the command's row (PAGER_OPTIONS). */
+ * Stops after the last requested entry and prints on standard error whether there are more, and the cursor with which a later
+ * command continues. The later command may show an entry again that was written meanwhile; it leaves no entry out. The options
+ * --limit, --cursor and --all are in the command's row (PAGER_OPTIONS). */
 #ifndef TOOLS_GRIDCTL_COMMANDS_PAGER_H
 #define TOOLS_GRIDCTL_COMMANDS_PAGER_H
 
@@ -18,7 +18,7 @@ struct pager_plan {
     struct grid_bytes affinity, key_prefix;
     bool ttl, all;                         /* all: the command has no options of its own for this */
     void *context;
-    /* False: the entry is passed over. NULL: none is. */
+    /* False: the entry is skipped. NULL: no entry is skipped. */
     bool (*passes)(void *context, const struct grid_entry *entry);
     /* An exit code: anything but EXIT_DONE ends it. */
     int (*show)(void *context, const struct grid_entry *entry);

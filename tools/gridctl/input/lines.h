@@ -1,7 +1,7 @@
-/* Cuts what is read, in parts of any size, into lines.
+/* Splits input, in parts of any size, into lines.
  *
- * A line ends at "\n", a "\r" before it belongs to the end; the last line need not end. Lines of nothing but space are
- * passed over, but counted. Numbers count from 1. A line of more than LINE_BYTES_MAX is reported once, without its text.
+ * A line ends with "\n" or "\r\n"; the last line may have no end. Blank lines are
+ * skipped, but counted. Numbers count from 1. A line of more than LINE_BYTES_MAX is reported once, without its text.
  *
  * Ownership: a line borrows from the cutter until the next call. All zero is a valid start. */
 #ifndef TOOLS_GRIDCTL_INPUT_LINES_H

@@ -1,4 +1,4 @@
-/* A terminal that is drawn anew again and again: a screen of its own, no cursor, keys without Enter.
+/* A terminal whose content is redrawn: an alternate screen without cursor; keys need no Enter.
  *
  * Ownership: the screen restores the terminal when it is closed, also after Ctrl-C and SIGTERM, which count as "q".
  * Threads: the loop. `quit` turns true on the loop. */
@@ -19,7 +19,7 @@ struct screen {
     bool quit;
 };
 
-/* With `live` the terminal is taken over; without, only the signals are heard. */
+/* With `live` it takes over the terminal; otherwise it only handles the signals. */
 void screen_open(struct screen *screen, uv_loop_t *loop, bool live);
 /* Shows the text from the top, cut to what fits. False: the terminal is gone. */
 bool screen_draw(struct screen *screen, struct bytes text);

@@ -1,12 +1,12 @@
-/* A load of orders: makes customers and products, places orders, and learns of the end of each saga.
+/* A load of orders: creates customers and products, places orders, and reads the end of each saga.
  *
- * An order is CreateOrder with its quote, which is known since the load made the products itself; so what is measured is
- * the saga and no reading. An operation ends when its saga has: the end is the OrderConfirmed or OrderCancelled that the
- * entry with the saga's last step writes, and is read from the journal of `order.events`, all partitions by long poll: one
- * request learns of every order that ended in a partition meanwhile. A journal that was off is switched on and off again.
- * If a journal drops records, what is under way is read once.
+ * An order is CreateOrder with its quote, which is known because the load created the products; so the benchmark measures
+ * the saga without reads. An operation ends when its saga ends: the entry with the saga's last step writes OrderConfirmed or
+ * OrderCancelled. The load reads these from the journal of `order.events`, with a long poll on each partition: one
+ * answer contains all orders that ended in the partition meanwhile. If the journal was off, the load switches it on, and off again at its end.
+ * If a journal drops records, the load reads all orders under way once.
  *
- * Each load has ids of its own, so that loads do not meet. Shape: one struct order_place beside each struct bench_place.
+ * Each load has its own ids, so that loads do not disturb each other. Shape: one struct order_place beside each struct bench_place.
  * Threads: the loop of the command. Ownership: borrows ctl. */
 #ifndef TOOLS_GRIDCTL_COMMANDS_SHOP_ORDER_LOAD_H
 #define TOOLS_GRIDCTL_COMMANDS_SHOP_ORDER_LOAD_H
@@ -41,7 +41,7 @@ struct order_load {
     struct arena arena;                    /* of the command being built, the view being read */
     struct grid_journal *journal;
     bool journal_was_off, stopped;
-    struct grid_map_info journal_info;     /* as the map was found */
+    struct grid_map_info journal_info;     /* settings of the map before the load */
     struct order_load_counts counts;
     struct latency accepted;               /* from the same beginning up to the answer to CreateOrder */
 };
@@ -56,7 +56,7 @@ int order_load_open(struct order_load *load, struct ctl *ctl, const struct order
 /* Runs the load (plan->start and plan->context are set here). */
 void order_load_run(struct order_load *load, struct bench_plan *plan);
 /* Whether nothing was lost: every accepted order has ended as it should, and the stock agrees with the orders. An exit
- * code; what does not agree is said on standard error. */
+ * code; differences are printed on standard error. */
 int order_load_verify(struct order_load *load);
 void order_load_close(struct order_load *load);
 
