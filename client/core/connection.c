@@ -225,7 +225,9 @@ void connection_admin(struct connection *connection)
 /* A node that can be reached and does not greet may be slow and not gone: every further attempt waits longer for it. */
 static void greeting_late(struct connection *connection)
 {
-    uint32_t doublings = connection->failures < DOUBLINGS_MAX ? connection->failures : DOUBLINGS_MAX;
+    /* Attempts that ask what stands there are no greetings that failed. */
+    uint32_t failed = connection->client->reaches > 0 ? connection->silences : connection->failures;
+    uint32_t doublings = failed < DOUBLINGS_MAX ? failed : DOUBLINGS_MAX;
     uint64_t wait_us = GREETING_US - SLOW_US;
     if (connection->probe == PROBE_RUNS) {
         fault_probed(connection);

@@ -24,7 +24,7 @@ static void reach(struct script *script, struct outcome *outcome)
 }
 
 /* What stands at a node's address: how the connection ends before it is up, or what is said when it is. */
-struct place { enum grid_err refusal; const char *says; bool silent; };
+struct place { enum grid_err refusal; const char *says; bool silent, mute; };   /* mute: accepts and says nothing */
 
 static void play(struct script *script, const char *address, const struct place *place)
 {
@@ -36,6 +36,8 @@ static void play(struct script *script, const char *address, const struct place 
     } else {
         fake_conn_open(conn);
         script_run(script);
+        if (place->mute)
+            return;
         if (place->says[0] != 0)
             fake_conn_say(conn, bytes_of_text(place->says));
         else
@@ -191,6 +193,19 @@ Test(faults, a_silent_endpoint_gets_a_second_longer_chance)
     uint64_t took_ms = play_all(&script, &silent, NULL, &got);
     cr_expect(took_ms >= 2000 && took_ms < 5000, "%llu ms", (unsigned long long)took_ms);
     cr_expect(says(&got, "n1:7400: no answer"), "%s", got.note);
+    script_close(&script);
+}
+
+Test(faults, so_does_one_that_accepts_and_says_nothing)
+{
+    struct place mute = {.mute = true};
+    struct script script;
+    struct outcome got;
+    open_to(&script, one, 1);
+    reach(&script, &got);
+    uint64_t took_ms = play_all(&script, &mute, NULL, &got);
+    cr_expect(took_ms >= 3000 && took_ms < 5000, "%llu ms", (unsigned long long)took_ms);
+    cr_expect(says(&got, "n1:7400: the connection is accepted and nothing is said"), "%s", got.note);
     script_close(&script);
 }
 
