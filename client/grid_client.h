@@ -1,19 +1,19 @@
 /* Gridiron's client library: the only header that an application includes.
  *
- * Two faces of one client. The asynchronous one lives on the caller's libuv loop; every call takes a callback. The
- * blocking one brings its own loop, which runs inside each call. Both route each key to the leader of its partition,
- * pipeline, and repeat what fails until it is answered or its deadline passes.
+ * There are two interfaces. The asynchronous one runs on the caller's libuv loop; every call takes a callback. The
+ * blocking one has its own loop, which runs inside each call. Both send each request to the leader of its partition,
+ * pipeline requests, and repeat failed ones until they are answered or their deadline passes.
  *
  * Outcomes. GRID_OUTCOME_UNKNOWN is the third outcome of a write besides done and failed: it may or may not have been
- * applied, and nobody can say within its deadline. Every other failure says that the write has not been applied
- * (RESULT_NOT_KEPT excepted: applied, its answer was lost). A write is never applied twice, however often it was
- * repeated on the way. Reads are linearizable.
+ * applied; the client could not find out before its deadline. Every other failure means that the write was not applied
+ * (except RESULT_NOT_KEPT: applied, but its answer was lost). A write is never applied twice, even if the client repeated
+ * it. Reads are linearizable.
  *
- * Ownership: calls copy what they are given; what a reply points to is borrowed for the callback (asynchronous) or until
- * the result is closed (blocking). Callbacks run from the loop, exactly once, never inside the call that asked.
+ * Ownership: calls copy their arguments; the content of a reply is borrowed for the callback (asynchronous) or until
+ * the result is closed (blocking). Callbacks run from the loop, exactly once, never inside the call.
  * Threads: a client belongs to one thread. No call raises SIGPIPE.
- * Forks: a client belongs to the process that opened it. In a child its calls end as FORKED; the child opens a client of its
- * own, and may close the parent's. With the asynchronous face the child calls uv_loop_fork first, as libuv demands.
+ * Forks: a client belongs to the process that opened it. In a child its calls end as FORKED; the child opens its own
+ * client, and may close the parent's. With the asynchronous interface the child calls uv_loop_fork first, as libuv requires.
  * Limits: keys 4 KiB, values 1 MiB, names of maps 128 bytes of A-Za-z0-9._-
  *
  * Examples: client/examples/. */
@@ -37,22 +37,22 @@ const char *grid_version(void);                            /* of the library: "0
 
 struct uv_loop_s;
 
-/* ---- common to both faces */
+/* ---- common to both interfaces */
 
 enum grid_outcome {
     GRID_OUTCOME_OK = 0,
     GRID_OUTCOME_INVALID = 1,
-    GRID_OUTCOME_NOT_FOUND = 2,            /* a condition: the entry is not there */
-    GRID_OUTCOME_ALREADY_EXISTS = 3,       /* a condition: the entry is there; the reply has its value */
+    GRID_OUTCOME_NOT_FOUND = 2,            /* a condition: the entry does not exist */
+    GRID_OUTCOME_ALREADY_EXISTS = 3,       /* a condition: the entry exists; the reply has its value */
     GRID_OUTCOME_VERSION_CONFLICT = 4,     /* a condition on version or value; the reply has the present version */
     GRID_OUTCOME_UNAVAILABLE = 6,          /* no node or no quorum; a write was not applied */
     GRID_OUTCOME_UNKNOWN = 7,
     GRID_OUTCOME_LOG_FULL = 8,
     GRID_OUTCOME_TOO_LARGE = 9,
-    GRID_OUTCOME_RESULT_NOT_KEPT = 11,     /* applied; only the answer is gone */
+    GRID_OUTCOME_RESULT_NOT_KEPT = 11,     /* applied; only the answer is lost */
     GRID_OUTCOME_NOT_SUPPORTED = 12,
-    /* Too much in flight here, or no room for a new flow at its partition until the deadline passed: a write that finds none
-     * is repeated when the node said. Meanwhile later writes may overtake it. */
+    /* Too many requests in flight in this client, or no room for a new flow in the partition until the deadline: the client repeats
+     * such a write after the time that the node names. Meanwhile later writes may overtake it. */
     GRID_OUTCOME_BUSY = 13,
     GRID_OUTCOME_MALFORMED = 17,
     GRID_OUTCOME_CLOSED = 18,              /* the client was closed first; a write was not sent */
@@ -97,11 +97,11 @@ struct grid_operation {
     struct grid_key key;
     struct grid_bytes value, expected_value;
     uint64_t expected_version;
-    uint64_t ttl_ms;                       /* from this write on; 0: the map's; GRID_TTL_NONE: none */
+    uint64_t ttl_ms;                       /* counted from this write; 0: the map's default; GRID_TTL_NONE: none */
     const char *map;                       /* in batches: NULL: the batch's */
 };
 
-/* Makes a write one that any process may repeat, under any client: the first is executed, the others get its answer.
+/* Makes a write that any process may repeat, with any client: the first is executed, the others get its answer.
  * Kept for a day, bounded by count and bytes; scoped to the partition of the entry's affinity. */
 struct grid_idempotency {
     const char *tenant, *route, *key;      /* tenant and route may be NULL; at most 256 bytes each */
@@ -111,7 +111,7 @@ struct grid_idempotency {
 void grid_derived_id(const struct grid_idempotency *idempotency, char ret_id[33]);
 
 struct grid_map_settings {
-    uint64_t ttl_ms;                       /* of writes that name none; 0: none */
+    uint64_t ttl_ms;                       /* default for writes without ttl_ms; 0: none */
     uint64_t entries_max, bytes_max;       /* per partition; 0: no bound. Past it MAP_FULL */
     bool journal, journal_old_values;
     uint64_t journal_entries_max, journal_bytes_max;   /* per partition; 0: 10,000 and 8 MiB */
