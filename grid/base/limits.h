@@ -97,6 +97,8 @@ enum {
     TICK_TIMERS_MAX = 256,
     /* Bytes that wait to be sent to one peer; entries stop well below it. Past it the link ends and begins anew. */
     PEER_UNSENT_BYTES_MAX = 64 * 1024 * 1024,
+    /* Letters between partitions that wait in a node for the end of its loop's iteration. Past it they are lost, and said again. */
+    MAILBOX_BYTES_MAX = 64 * 1024 * 1024,
     /* Effects on the same affinity applied in one entry (R4's worklist). */
     WORKLIST_MAX = 512,
 };
@@ -116,6 +118,7 @@ _Static_assert(BATCH_BYTES_MAX + BATCH_OPERATIONS_MAX * (MAP_NAME_BYTES_MAX + 64
 _Static_assert(VALUE_BYTES_MAX + 4 * KEY_BYTES_MAX < COMMAND_BYTES_MAX, "a service's command fits a command");
 _Static_assert(ACTIVITY_ANSWER_BYTES_MAX + 4 * KEY_BYTES_MAX < COMMAND_BYTES_MAX, "the result of an activity fits a command");
 _Static_assert(COMMAND_BYTES_MAX + ENTRY_BYTES_AIM + 1024 < ENTRY_BYTES_MAX, "what is packed before it and one command fit an entry");
+_Static_assert(COMMAND_BYTES_MAX < MAILBOX_BYTES_MAX, "a command fits a mailbox");
 _Static_assert(COMMAND_BYTES_MAX < FRAME_BODY_BYTES_MAX, "a command fits a frame");
 _Static_assert(ENTRY_BYTES_MAX + 2 * LOG_SEGMENT_BYTES_STEP < LOG_SEGMENT_BYTES_LEAST, "one entry and its headers fit a file of the log");
 _Static_assert(LOG_SEGMENT_BYTES_LEAST % LOG_SEGMENT_BYTES_STEP == 0 && LOG_SEGMENT_BYTES_MOST % LOG_SEGMENT_BYTES_STEP == 0,

@@ -56,10 +56,10 @@ static void send_window(struct outbox_sender *sender, struct outbox_link *link)
         sender->host->read(sender->host->context, link->destination, link->sent + 1, OUTBOX_BATCH_BYTES, collect, &batch);
         if (batch.count == 0)
             return;
-        /* Counted first: a destination on this node answers from inside the call. */
+        /* Counted first: the host may answer from inside the call. */
         uint64_t before = link->sent;
         link->sent += batch.count;
-        if (!sender->host->send(sender->host->context, link->destination, batch.messages, batch.count)) {
+        if (!sender->host->send(sender->host->context, link->destination, before + 1, batch.messages, batch.count)) {
             link->sent = before;
             return;
         }

@@ -10,8 +10,8 @@
  * progress, or after outbox_sender_rewind. It acknowledges nothing itself: it collects answers, and the
  * owner proposes them as Acknowledge commands with the next entry, or alone after ACK_DELAY_US.
  *
- * The host below stands for the partition and the network; borrowed. `send` may call outbox_sender_answer before it returns (a
- * destination on the same node). Single threaded; time is an argument. */
+ * The host below stands for the partition and the network; borrowed. `send` may call outbox_sender_answer before it returns. Single
+ * threaded; time is an argument. */
 #ifndef GRID_DELIVERY_OUTBOX_SENDER_H
 #define GRID_DELIVERY_OUTBOX_SENDER_H
 
@@ -32,9 +32,8 @@ struct outbox_host {
     void (*destinations)(void *context, void (*each)(void *sender, uint32_t destination, uint64_t first, uint64_t last), void *sender);
     size_t (*read)(void *context, uint32_t destination, uint64_t sequence, size_t bytes_max,
                    void (*each)(void *batch, uint64_t sequence, struct bytes message), void *batch);
-    /* Sends `count` encoded messages to the destination's leader; false: no leader is known, or the link is down. */
-    /* If this node also leads the destination, the answer comes inside the call. */
-    bool (*send)(void *context, uint32_t destination, const struct bytes *messages, size_t count);
+    /* Sends `count` encoded messages, numbered from `first`, to the destination's leader; false: no leader is known, or the link is down. */
+    bool (*send)(void *context, uint32_t destination, uint64_t first, const struct bytes *messages, size_t count);
     /* The link has stopped: the destination says that it has applied `applied`. May be NULL. */
     void (*stopped)(void *context, const struct outbox_link *link, uint64_t applied);
 };

@@ -39,12 +39,76 @@ static void on_genesis_encode(void *context, uint64_t table_seed, struct buffer 
     command_encode(&genesis, out);
 }
 
+static void on_answer_messages(void *context, struct node_id to, const struct letter *letter)
+{
+    links_answer_messages(((struct node *)context)->links, to, letter);
+}
+
+static bool on_send_messages(void *context, const struct letter *letter, const struct bytes *messages, size_t count)
+{
+    return links_send_messages(((struct node *)context)->links, letter, messages, count);
+}
+
+static bool on_allow(void *context, uint32_t partition, struct bytes command)
+{
+    return levels_allow(context, partition, command) && services_allow(context, partition, command);
+}
+
+static void on_epoch_refused(void *context, const struct letter *letter, uint32_t known)
+{
+    links_epoch_refused(((struct node *)context)->links, letter, known);
+}
+
+static void on_link_stopped(void *context, uint32_t source, const struct outbox_link *link, uint64_t applied)
+{
+    links_stopped(((struct node *)context)->links, source, link, applied);
+}
+
 static void on_role_changed(void *context, uint32_t partition)
 {
     struct node *node = context;
     (void)partition;
     clock_defer(node->io->clock, &node->leaders_changed);
     time_exchange_soon(node);
+}
+
+/* ---- what the links are given */
+
+static const struct state_digests *on_digests(void *context, uint32_t partition, bool *ret_leads)
+{
+    const struct replica *replica = ((struct node *)context)->replicas[partition];
+    *ret_leads = replica_leads(replica);
+    return replica_digests(replica);
+}
+
+static bool on_takes(void *context, struct node_id from, const struct deliver_command *deliver)
+{
+    return services_take(context, from, deliver);
+}
+
+static void on_diverged(void *context, const char *what)
+{
+    node_fail(context, GRID_ERR_CORRUPT, what);
+}
+
+static void on_letter(void *context, const struct letter *letter)
+{
+    struct node *node = context;
+    if (letter->kind != LETTER_REWIND)
+        replica_letter(node->replicas[letter->to], letter);
+    else
+        for (uint32_t i = 0; i < node->partitions; i++)
+            replica_letter(node->replicas[i], letter);
+}
+
+static void open_mailbox(struct node *node)
+{
+    node->peers = group_set_peers(node->groups);
+    node->mailbox = mailbox_open(&(struct mailbox_options){.clock = node->io->clock, .context = node, .deliver = on_letter});
+    node->links = links_open(&(struct links_options){
+        .settings = node->settings, .peers = node->peers, .mailbox = node->mailbox, .map = &node->map, .logger = node->logger,
+        .stopped = node->counters.links_stopped, .lost = node->counters.letters_lost,
+        .context = node, .takes = on_takes, .digests = on_digests, .diverged = on_diverged});
 }
 
 /* ---- the partition map follows the groups */
@@ -64,8 +128,7 @@ static void refresh_map(void *context)
     if (!changed)
         return;
     report_leaders(node);
-    for (uint32_t i = 0; i < node->partitions; i++)
-        replica_rewind(node->replicas[i]);
+    mailbox_rewind(node->mailbox);
 }
 
 static void on_tick(void *context)
@@ -81,7 +144,7 @@ static void on_tick(void *context)
         clients_push_table(node);
     }
     if (node->ticks % DIGEST_EVERY_TICKS == 0)
-        links_send_digests(node);
+        links_send_digests(node->links);
     if (node->ticks % SWEEP_EVERY_TICKS == 0)
         clients_sweep(node);
     balance_tick(node);
@@ -201,7 +264,7 @@ static void open_destinations(struct node *node)
         node->destinations[i].sink = node->io->sinks[i];
 }
 
-static void open_pipelines(struct node *node)
+static void open_replicas(struct node *node)
 {
     const struct node_settings *settings = node->settings;
     node->shared = (struct replica_shared){
@@ -213,8 +276,8 @@ static void open_pipelines(struct node *node)
         .load_max = settings->admission_load_max ? settings->admission_load_max : ADMISSION_LOAD_DEFAULT,
         .clocks = &node->times.clocks,
         .context = node, .answer = on_answer, .genesis_encode = on_genesis_encode,
-        .answer_messages = links_answer_messages, .send_messages = links_send_messages,
-        .link_stopped = links_stopped,
+        .answer_messages = on_answer_messages, .send_messages = on_send_messages, .allow = on_allow,
+        .epoch_refused = on_epoch_refused, .link_stopped = on_link_stopped,
         .role_changed = on_role_changed, .admit = levels_admit, .fatal = on_fatal};
     node->replicas = memory_zero(node->partitions, sizeof *node->replicas);
     for (uint32_t i = 0; i < node->partitions; i++)
@@ -282,7 +345,6 @@ enum grid_err node_open(const struct node_options *options, struct node **ret_no
     partition_map_init(&node->map, node->partitions);
     health_init(&node->health, node->partitions, options->settings->election_timeout_ms ? options->settings->election_timeout_ms : 1000,
                 clock_now_ms(node->io->clock));
-    arena_init(&node->arena, 64 * 1024);
     status_register(node);
     report_open(node);
     levels_open(node);
@@ -292,8 +354,8 @@ enum grid_err node_open(const struct node_options *options, struct node **ret_no
     if (err == GRID_ERR_OK) {
         time_exchange_init(node);
         open_destinations(node);
-        open_pipelines(node);
-        links_open(node);
+        open_replicas(node);
+        open_mailbox(node);
         time_exchange_open(node);
         err = group_set_start(node->groups, ret_note);
         node->started = err == GRID_ERR_OK;
@@ -325,6 +387,10 @@ void node_close(struct node *node)
         manifest_close(node->manifest);
     for (uint32_t i = 0; node->replicas && i < node->partitions; i++)
         replica_close(node->replicas[i]);
+    if (node->mailbox) {
+        links_close(node->links);
+        mailbox_close(node->mailbox);
+    }
     if (node->partition_scratch)
         partition_scratch_close(node->partition_scratch);
     clock_undefer(node->io->clock, &node->leaders_changed);
@@ -336,7 +402,6 @@ void node_close(struct node *node)
     partition_map_close(&node->map);
     health_close(&node->health);
     buffer_close(&node->scratch);
-    arena_close(&node->arena);
     memory_free(node);
 }
 

@@ -4,7 +4,9 @@
 
 #include "grid/node/health.h"
 #include "grid/node/process/identity.h"
+#include "grid/node/mailbox.h"
 #include "grid/node/node.h"
+#include "grid/node/ports/links.h"
 #include "grid/node/replica/observer.h"
 #include "grid/node/replica/replica.h"
 #include "grid/node/report/clock_skew.h"
@@ -104,7 +106,6 @@ struct node {
     struct manifest *manifest;
     bool rejoin, begins;               /* asked for; the directory was empty */
     uint64_t opened_us, ticks;
-    bool refusal_said;                 /* messages of an older restore epoch came: said once */
     uint64_t features;                 /* that this node has on both ports */
     enum compress_mode compression;
     struct prng prng;
@@ -112,6 +113,8 @@ struct node {
     size_t destinations_count;
     struct group_set *groups;
     struct peers *peers;
+    struct mailbox *mailbox;           /* of all replicas: the one way of messages to them */
+    struct links *links;
     struct replica **replicas;
     uint32_t partitions;
     struct replica_shared shared;
@@ -132,8 +135,7 @@ struct node {
     struct report report;
     bool services_waiting;             /* said that one waits to be registered */
     char services_note[320];           /* why a command is refused; until the next one */
-    struct buffer scratch;             /* links: bodies being built */
-    struct arena arena;                /* links: decoding */
+    struct buffer scratch;             /* bodies being built */
 };
 
 /* clients.c */
@@ -142,14 +144,6 @@ void clients_close(struct node *node);
 void clients_answer(struct node *node, const struct waiter *waiter, uint32_t partition, struct bytes response);
 void clients_push_table(struct node *node);            /* to everybody who said hello */
 void clients_sweep(struct node *node);                 /* once a second: ends those that keep us waiting */
-
-/* links.c */
-void links_open(struct node *node);
-bool links_send_messages(void *context, uint32_t source, uint32_t destination, uint32_t incarnation,
-                         const struct bytes *messages, size_t count);
-void links_answer_messages(void *context, struct node_id to, uint32_t source, uint32_t destination, uint64_t applied, bool gap);
-void links_stopped(void *context, uint32_t source, const struct outbox_link *link, uint64_t applied);
-void links_send_digests(struct node *node);
 
 /* time_exchange.c */
 void time_exchange_init(struct node *node);            /* before the replicas are opened */
@@ -211,8 +205,10 @@ bool services_may_register(const struct node *node, uint32_t number, const struc
 const struct service_status *services_status(const struct node *node, struct arena *arena, size_t *ret_count);
 /* Whether the leader may propose a client's command to this service; the note is good until the next call. */
 enum grid_err services_check(struct node *node, uint32_t partition, uint32_t number, const char **ret_note);
-/* Messages to a service that is registered in their source wait until their destination has it too. */
-bool services_allow(const struct node *node, const struct deliver_command *deliver, struct node_id from);
+/* Messages to a service that is registered in their source wait until their destination has it too: whether the partition has those
+ * of its program that the Deliver command names; and whether this program has those that a member's has. */
+bool services_allow(const struct node *node, uint32_t partition, struct bytes encoded);
+bool services_take(const struct node *node, struct node_id from, const struct deliver_command *deliver);
 /* The first service that a sound entry needs and this program does not have; 0: it has all. */
 uint32_t services_missing(const struct node *node, struct bytes entry);
 

@@ -173,17 +173,40 @@ enum grid_err services_check(struct node *node, uint32_t partition, uint32_t num
     return GRID_ERR_NOT_SUPPORTED;
 }
 
-bool services_allow(const struct node *node, const struct deliver_command *deliver, struct node_id from)
+bool services_take(const struct node *node, struct node_id from, const struct deliver_command *deliver)
 {
-    const struct partition *partition = replica_partition(node->replicas[deliver->destination]);
-    bool own = node_id_equal(from, node->settings->self);
     for (size_t i = 0; i < deliver->messages_count; i++) {
         uint32_t number = deliver->messages[i].command.service;
-        const struct service *service = registry_find(node->services, number);
-        if (service != NULL ? !partition_has_service(partition, service) : !own && member_has(node, from, number))
+        if (registry_find(node->services, number) == NULL && member_has(node, from, number))
             return false;
     }
     return true;
+}
+
+static bool has_all(const struct node *node, const struct partition *partition)
+{
+    for (size_t i = 0; node->services != NULL && i < node->services->count; i++)
+        if (!partition_has_service(partition, node->services->services[i]))
+            return false;
+    return true;
+}
+
+bool services_allow(const struct node *node, uint32_t number, struct bytes encoded)
+{
+    const struct partition *partition = replica_partition(node->replicas[number]);
+    struct arena arena;
+    struct command command;
+    if (has_all(node, partition))
+        return true;
+    arena_init(&arena, 64 * 1024);
+    HOLDS(command_decode(encoded, &arena, &command) == GRID_ERR_OK && command.kind == COMMAND_DELIVER);
+    bool allowed = true;
+    for (size_t i = 0; i < command.deliver.messages_count; i++) {
+        const struct service *service = registry_find(node->services, command.deliver.messages[i].command.service);
+        allowed = allowed && (service == NULL || partition_has_service(partition, service));
+    }
+    arena_close(&arena);
+    return allowed;
 }
 
 /* ---- for people */

@@ -103,6 +103,8 @@ void status_register(struct node *node)
                                                "Messages of an older restore epoch, dropped.", NULL),
         .links_stopped = metric_counter_add(metrics, "gridiron_outbox_links_stopped_total",
                                             "Links to partitions that stopped because of a gap that cannot be filled.", NULL),
+        .letters_lost = metric_counter_add(metrics, "gridiron_mailbox_lost_total",
+                                           "Messages and answers between partitions that found no room in this node's mailbox; they are said again.", NULL),
         .acks = metric_counter_add(metrics, "gridiron_outbox_acknowledgements_total", "Acknowledgements proposed.", NULL),
         .activities_answered = metric_counter_add(metrics, "gridiron_activities_answered_total", "Definite answers of activities.", NULL),
         .activities_postponed = metric_counter_add(metrics, "gridiron_activities_postponed_total",

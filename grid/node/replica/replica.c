@@ -42,8 +42,8 @@ static void answered(void *context, uint32_t ordinal, struct bytes response)
 
 /* ---- the end of an iteration */
 
-/* End of the loop iteration: everything that queued leaves. */
-static void flush(void *context)
+/* End of the loop iteration: what queued becomes an entry and a read. */
+static void leave(void *context)
 {
     struct replica *replica = context;
     if (!replica->leads)
@@ -56,10 +56,20 @@ static void flush(void *context)
     if (replica->open && !group_handing_over(replica->group))
         replica_propose(replica);
     replica_reads_send(replica);
+}
+
+/* Before it: what was applied has effects. Letters to replicas of this node are given out before those leave, so that one entry
+ * takes what clients and other partitions have sent in the iteration. */
+static void flush(void *context)
+{
+    struct replica *replica = context;
+    if (!replica->leads)
+        return;
     replica_messages_send(replica);
     replica_run_activities(replica);
     if (replica->parked.count > 0 && replica->journal_seen != partition_journal_version(replica->partition))
         replica_serve_parked(replica);
+    clock_defer(replica->shared->io->clock, &replica->leave);
 }
 
 /* ---- what the group reports */
@@ -175,6 +185,7 @@ struct replica *replica_open(struct replica_shared *shared, struct partition_id 
     replica->partition = partition_open(&(struct partition_options){.id = id, .services = services,
                                                                       .reads = shared->partition_reads, .scratch = shared->partition_scratch});
     replica->flush = (struct deferred){.run = flush, .context = replica};
+    replica->leave = (struct deferred){.run = leave, .context = replica};
     replica_messages_open(replica);
     replica->machine = (struct group_machine){.context = replica, .admit = on_admit, .apply = on_apply, .dropped = on_dropped, .role = on_role};
     group_attach(replica->group, &replica->machine);
@@ -188,6 +199,7 @@ void replica_close(struct replica *replica)
     replica->parked.count = 0;        /* the clients that waited are gone */
     resign(replica);
     clock_undefer(replica->shared->io->clock, &replica->flush);
+    clock_undefer(replica->shared->io->clock, &replica->leave);
     replica_entries_close(replica);
     replica_reads_close(replica);
     partition_close(replica->partition);

@@ -12,6 +12,7 @@
 #include "grid/delivery/activity_runner.h"
 #include "grid/delivery/outbox_sender.h"
 #include "grid/io/io.h"
+#include "grid/node/mailbox.h"
 #include "grid/node/replica/log_time.h"
 #include "grid/node/replica/state_digests.h"
 #include "grid/partition/partition.h"
@@ -32,7 +33,7 @@ struct waiter {
 
 struct replica_counters {
     struct metric_counter *commands, *entries, *reads, *log_full, *disk_full, *not_admitted, *not_leader, *dropped, *ticks, *messages_sent,
-        *messages_received, *messages_duplicate, *messages_gap, *messages_refused, *links_stopped, *acks, *activities_answered, *activities_postponed;
+        *messages_received, *messages_duplicate, *messages_gap, *messages_refused, *links_stopped, *letters_lost, *acks, *activities_answered, *activities_postponed;
     struct metric_histogram *commit_us, *read_us;
 };
 
@@ -56,11 +57,14 @@ struct replica_shared {
     void *context;                     /* of the callbacks below */
     void (*answer)(void *context, const struct waiter *waiter, uint32_t partition, struct bytes response);
     void (*genesis_encode)(void *context, uint64_t table_seed, struct buffer *out);
-    /* Sends node `to` the last message of `source` that this partition has applied. */
-    void (*answer_messages)(void *context, struct node_id to, uint32_t source, uint32_t destination, uint64_t applied, bool gap);
-    /* Sends Deliver messages to the leader of `destination`; false: no leader is known. */
-    bool (*send_messages)(void *context, uint32_t source, uint32_t destination, uint32_t incarnation,
-                          const struct bytes *messages, size_t count);
+    /* Sends node `to` an answer for the partition letter->to. */
+    void (*answer_messages)(void *context, struct node_id to, const struct letter *letter);
+    /* Sends encoded messages to the leader of letter->to; letter->command is still empty. False: no leader is known. */
+    bool (*send_messages)(void *context, const struct letter *letter, const struct bytes *messages, size_t count);
+    /* Whether the partition's level allows what other partitions send; what it does not waits until this one is raised too. */
+    bool (*allow)(void *context, uint32_t partition, struct bytes command);
+    /* Messages of an older restore epoch came, from before `known`: tells operators. */
+    void (*epoch_refused)(void *context, const struct letter *letter, uint32_t known);
     /* Messages to a destination have stopped (outbox_sender.h): tells operators. */
     void (*link_stopped)(void *context, uint32_t source, const struct outbox_link *link, uint64_t applied);
     void (*role_changed)(void *context, uint32_t partition);
@@ -83,12 +87,8 @@ void replica_log_time_known(struct replica *replica);             /* a member ha
 void replica_command(struct replica *replica, struct bytes command, uint32_t needs, const struct waiter *waiter);
 /* A linearizable read; the query is copied. */
 void replica_query(struct replica *replica, struct bytes query, const struct waiter *waiter);
-/* Messages of another partition: an encoded Deliver command from node `from`. */
-void replica_messages(struct replica *replica, struct bytes command, const struct deliver_command *deliver, struct node_id from);
-/* A destination's answer for this partition's outbox. */
-void replica_messages_answer(struct replica *replica, uint32_t destination, uint64_t applied, bool gap);
-/* A link came up or some leader changed: unapplied messages are sent again. */
-void replica_rewind(struct replica *replica);
+/* What the mailbox has for this partition (mailbox.h). */
+void replica_letter(struct replica *replica, const struct letter *letter);
 /* Proposes that the led partition has these services from there on, unless such a proposal is under way. */
 void replica_register(struct replica *replica, const uint32_t *numbers, size_t count);
 /* Called by the node every TICK_MS: timers, resends, acknowledgements without another entry. */

@@ -62,7 +62,7 @@ struct replica {
     uint64_t read_time_ms;             /* log time at which the reads under way are served */
     struct parked parked;              /* reads that wait for a journal's next record */
     uint64_t journal_seen;             /* version of the journals when they were looked at */
-    struct deferred flush;
+    struct deferred flush, leave;      /* one after the other at the end of an iteration; letters are given out between them */
     struct outbox_host outbox_host;
     struct outbox_sender sender;
     uint64_t outbox_seen;

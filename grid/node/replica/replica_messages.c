@@ -14,11 +14,12 @@ static size_t outbox_read(void *context, uint32_t destination, uint64_t sequence
     return partition_outbox_read(((struct replica *)context)->partition, destination, sequence, bytes_max, each, batch);
 }
 
-static bool outbox_send(void *context, uint32_t destination, const struct bytes *messages, size_t count)
+static bool outbox_send(void *context, uint32_t destination, uint64_t first, const struct bytes *messages, size_t count)
 {
     struct replica *replica = context;
-    bool sent = replica->shared->send_messages(replica->shared->context, replica->id.value, destination,
-                                                partition_incarnation(replica->partition), messages, count);
+    struct letter letter = {.kind = LETTER_MESSAGES, .to = destination, .from = replica->id.value, .node = replica->shared->self,
+                            .incarnation = partition_incarnation(replica->partition), .first = first, .last = first + count - 1};
+    bool sent = replica->shared->send_messages(replica->shared->context, &letter, messages, count);
     if (sent)
         replica->shared->counters->messages_sent->value += count;
     return sent;
@@ -46,19 +47,15 @@ void replica_messages_send(struct replica *replica)
     outbox_sender_run(&replica->sender, replica_now_us(replica));
 }
 
-void replica_messages_answer(struct replica *replica, uint32_t destination, uint64_t applied, bool gap)
+static void take_answer(struct replica *replica, const struct letter *letter)
 {
-    if (!replica->leads)
-        return;
-    outbox_sender_answer(&replica->sender, destination, applied, gap, replica_now_us(replica));
+    outbox_sender_answer(&replica->sender, letter->from, letter->applied, letter->gap, replica_now_us(replica));
     replica->outbox_seen = 0;         /* the window moved: look again */
     replica_schedule(replica);
 }
 
-void replica_rewind(struct replica *replica)
+static void rewind_outbox(struct replica *replica)
 {
-    if (!replica->leads)
-        return;
     outbox_sender_rewind(&replica->sender);
     replica->outbox_seen = 0;
     replica_schedule(replica);
@@ -90,29 +87,52 @@ void replica_pack_acks(struct replica *replica)
 
 void replica_answer_messages(struct replica *replica, struct node_id to, uint32_t source, bool gap)
 {
-    uint64_t applied = partition_inbox_last(replica->partition, source);
-    replica->shared->answer_messages(replica->shared->context, to, source, replica->id.value, applied, gap);
+    struct letter letter = {.kind = LETTER_ANSWER, .to = source, .from = replica->id.value, .gap = gap,
+                            .applied = partition_inbox_last(replica->partition, source)};
+    replica->shared->answer_messages(replica->shared->context, to, &letter);
 }
 
-void replica_messages(struct replica *replica, struct bytes command, const struct deliver_command *deliver, struct node_id from)
+/* Of a cluster from before a restore: applied they would be taken for new ones. */
+static bool of_older_epoch(struct replica *replica, const struct letter *letter)
 {
-    struct replica_counters *counters = replica->shared->counters;
-    if (!replica->leads || deliver->messages_count == 0)
+    const struct replica_shared *shared = replica->shared;
+    uint32_t known = partition_inbox_incarnation(replica->partition, letter->from);
+    if (letter->incarnation >= known)
+        return false;
+    shared->counters->messages_refused->value += letter->last - letter->first + 1;
+    shared->epoch_refused(shared->context, letter, known);
+    return true;
+}
+
+static void take_messages(struct replica *replica, const struct letter *letter)
+{
+    const struct replica_shared *shared = replica->shared;
+    struct replica_counters *counters = shared->counters;
+    uint64_t count = letter->last - letter->first + 1;
+    if (of_older_epoch(replica, letter) || !replica->leads || !shared->allow(shared->context, replica->id.value, letter->command))
         return; /* the sender repeats, to the leader of that time */
-    uint64_t first = deliver->messages[0].sequence, last = deliver->messages[deliver->messages_count - 1].sequence;
-    uint64_t applied = partition_inbox_last(replica->partition, deliver->source);
-    uint64_t proposed = inflows_proposed(&replica->inflows, deliver->source), known = proposed > applied ? proposed : applied;
-    counters->messages_received->value += deliver->messages_count;
-    if (first > known + 1) {
+    uint64_t applied = partition_inbox_last(replica->partition, letter->from);
+    uint64_t proposed = inflows_proposed(&replica->inflows, letter->from), known = proposed > applied ? proposed : applied;
+    counters->messages_received->value += count;
+    if (letter->first > known + 1) {
         counters->messages_gap->value++;
-        replica_answer_messages(replica, from, deliver->source, true);
-    } else if (last <= known) {
-        counters->messages_duplicate->value += deliver->messages_count;
-        if (last <= applied)
-            replica_answer_messages(replica, from, deliver->source, false);
+        replica_answer_messages(replica, letter->node, letter->from, true);
+    } else if (letter->last <= known) {
+        counters->messages_duplicate->value += count;
+        if (letter->last <= applied)
+            replica_answer_messages(replica, letter->node, letter->from, false);
     } else {
-        inflows_raise(&replica->inflows, deliver->source, last);
-        replica_pack(replica, command, 0, &(struct waiter){.kind = WAITER_LINK, .slot = from.value, .source = deliver->source});
+        inflows_raise(&replica->inflows, letter->from, letter->last);
+        replica_pack(replica, letter->command, 0, &(struct waiter){.kind = WAITER_LINK, .slot = letter->node.value, .source = letter->from});
+    }
+}
+
+void replica_letter(struct replica *replica, const struct letter *letter)
+{
+    switch (letter->kind) {
+    case LETTER_MESSAGES: take_messages(replica, letter); break;
+    case LETTER_ANSWER: if (replica->leads) take_answer(replica, letter); break;
+    case LETTER_REWIND: if (replica->leads) rewind_outbox(replica); break;
     }
 }
 
