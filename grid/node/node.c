@@ -17,7 +17,7 @@ static void on_fatal(void *context, enum grid_err err, const char *what)
 
 static void on_answer(void *context, const struct waiter *waiter, uint32_t partition, struct bytes response)
 {
-    clients_answer(context, waiter, partition, response);
+    clients_answer(((struct node *)context)->clients, waiter, partition, response);
 }
 
 static void on_genesis_encode(void *context, uint64_t table_seed, struct buffer *out)
@@ -111,6 +111,53 @@ static void open_mailbox(struct node *node)
         .context = node, .takes = on_takes, .digests = on_digests, .diverged = on_diverged});
 }
 
+/* ---- what the client port is given */
+
+static enum grid_err on_check(void *context, uint32_t partition, const struct command *command, struct bytes encoded, const char **ret_note)
+{
+    return levels_check(context, partition, command, encoded, ret_note);
+}
+
+static enum grid_err on_service(void *context, uint32_t partition, uint32_t number, const char **ret_note)
+{
+    return services_check(context, partition, number, ret_note);
+}
+
+static const char *on_unknown(void *context, struct bytes encoded)
+{
+    return levels_unknown(context, encoded);
+}
+
+static void on_command(void *context, uint32_t partition, struct bytes encoded, uint32_t needs, const struct waiter *waiter)
+{
+    replica_command(((struct node *)context)->replicas[partition], encoded, needs, waiter);
+}
+
+static void on_query(void *context, uint32_t partition, struct bytes encoded, const struct waiter *waiter)
+{
+    replica_query(((struct node *)context)->replicas[partition], encoded, waiter);
+}
+
+static void on_admin(void *context, enum admin_kind kind, uint64_t features, struct buffer *out)
+{
+    status_answer(context, kind, features, out);
+}
+
+static void on_table(void *context, struct arena *arena, struct message_table *ret_table)
+{
+    status_table(context, arena, ret_table);
+}
+
+static enum grid_err open_clients(struct node *node)
+{
+    return clients_open(&(struct clients_options){
+                            .io = node->io, .logger = node->logger, .metrics = node->metrics, .settings = node->settings, .services = node->services,
+                            .observer = &node->observer, .cluster_uuid = node->identity.cluster_uuid, .features = node->features,
+                            .compression = node->compression, .context = node, .check = on_check, .unknown = on_unknown, .service = on_service,
+                            .command = on_command, .query = on_query, .admin = on_admin, .table = on_table},
+                        &node->clients);
+}
+
 /* ---- the partition map follows the groups */
 
 static void refresh_map(void *context)
@@ -141,12 +188,12 @@ static void on_tick(void *context)
     time_exchange_tick(node);
     if (node->map_pushed != node->map.version) {
         node->map_pushed = node->map.version;
-        clients_push_table(node);
+        clients_push_table(node->clients);
     }
     if (node->ticks % DIGEST_EVERY_TICKS == 0)
         links_send_digests(node->links);
     if (node->ticks % SWEEP_EVERY_TICKS == 0)
-        clients_sweep(node);
+        clients_sweep(node->clients);
     balance_tick(node);
     services_tick(node);
     status_look(node);
@@ -337,7 +384,6 @@ enum grid_err node_open(const struct node_options *options, struct node **ret_no
     node->partitions = options->settings->partitions;
     node->opened_us = clock_now_us(node->io->clock);
     node->compression = compression_of(options->settings);
-    node->clients.packed.bytes_min = options->settings->packed_bytes_min;
     node->features = CLIENT_FEATURES & ~(node->compression == COMPRESS_OFF ? feature_bit(FEATURE_LZ4) : 0);
     node->tick = (struct timer){.fire = on_tick, .context = node};
     node->leaders_changed = (struct deferred){.run = refresh_map, .context = node};
@@ -364,7 +410,7 @@ enum grid_err node_open(const struct node_options *options, struct node **ret_no
             *ret_note = err == GRID_ERR_NOT_SUPPORTED ? err_note("%s", node->levels.newer) : cannot_listen(node, "peer", err);
         }
     }
-    if (err == GRID_ERR_OK && (err = clients_open(node)) != GRID_ERR_OK)
+    if (err == GRID_ERR_OK && (err = open_clients(node)) != GRID_ERR_OK)
         *ret_note = cannot_listen(node, "client", err);
     if (err != GRID_ERR_OK) {
         node_close(node);
@@ -394,7 +440,8 @@ void node_close(struct node *node)
     if (node->partition_scratch)
         partition_scratch_close(node->partition_scratch);
     clock_undefer(node->io->clock, &node->leaders_changed);
-    clients_close(node);
+    if (node->clients)
+        clients_close(node->clients);
     memory_free(node->replicas);
     memory_free(node->destinations);
     observer_close(&node->observer);
@@ -447,7 +494,7 @@ struct node_log_time node_log_time(const struct node *node, struct partition_id 
 
 uint64_t node_work(const struct node *node)
 {
-    return node->clients.requests->value + node->counters.messages_received->value;
+    return clients_requests(node->clients) + node->counters.messages_received->value;
 }
 
 void node_metrics(struct node *node, struct buffer *out)

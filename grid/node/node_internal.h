@@ -6,6 +6,7 @@
 #include "grid/node/process/identity.h"
 #include "grid/node/mailbox.h"
 #include "grid/node/node.h"
+#include "grid/node/ports/clients.h"
 #include "grid/node/ports/links.h"
 #include "grid/node/replica/observer.h"
 #include "grid/node/replica/replica.h"
@@ -15,35 +16,10 @@
 #include "grid/node/report/map_series.h"
 #include "grid/cluster/partition_map.h"
 
-enum { SERVICES_WHY_BYTES = 200, NODE_TICK_US = 50 * 1000, DIGEST_EVERY_TICKS = 20, SWEEP_EVERY_TICKS = 20, SWEEP_MS = 1000 };
+enum { SERVICES_WHY_BYTES = 200, NODE_TICK_US = 50 * 1000, DIGEST_EVERY_TICKS = 20, SWEEP_EVERY_TICKS = 20 };
+_Static_assert(SWEEP_EVERY_TICKS * NODE_TICK_US == CLIENTS_SWEEP_MS * 1000, "the clients' patience is counted in sweeps");
 
-struct client;
 struct service;
-
-enum client_refusal { CLIENT_REFUSED_LIMIT, CLIENT_REFUSED_ADDRESS, CLIENT_REFUSED_IDLE, CLIENT_REFUSED_GREETING, CLIENT_REFUSED_SLOW,
-                      CLIENT_REFUSED_MEMORY, CLIENT_REFUSED_VERSION, CLIENT_REFUSALS };
-
-/* One open connection of the client port. Slots are reused; the generation tells an old waiter from a new client. */
-struct client_slot { struct client *client; uint64_t generation, host; };   /* host: 0: not limited by its address */
-
-struct clients {
-    struct listener *listener;
-    struct client_slot *slots;
-    uint32_t count, capacity, open;
-    struct buffer scratch, plain;      /* answers being built; bodies unpacked */
-    struct arena arena;
-    uint32_t lines;                    /* logged since the last sweep */
-    uint32_t open_max, patience;       /* connections; sweeps */
-    uint32_t per_address_max;
-    bool limits_local;                 /* by address: this machine's own too */
-    uint32_t leaving;                  /* of the open ones: closed by this node, the transport has not said so yet */
-    bool none_idle;                    /* since the last sweep, as far as was looked */
-    struct packer_counts packed;       /* answers */
-    uint64_t partial_bytes;            /* of frames whose rest is missing */
-    struct metric_counter *accepted, *closed, *requests, *responses, *malformed[9], *refused;
-    struct metric_counter *connections_refused[CLIENT_REFUSALS], *reads_refused;
-    struct metric_gauge *connected;
-};
 
 /* A stop in order that has begun; see hand_over.c. */
 struct hand_over {
@@ -124,7 +100,7 @@ struct node {
     struct partition_scratch *partition_scratch;
     struct partition_map map;
     uint64_t map_pushed;               /* version of the map that clients have */
-    struct clients clients;
+    struct clients *clients;
     struct timer tick;
     struct deferred leaders_changed;
     struct hand_over hand_over;
@@ -137,13 +113,6 @@ struct node {
     char services_note[320];           /* why a command is refused; until the next one */
     struct buffer scratch;             /* bodies being built */
 };
-
-/* clients.c */
-enum grid_err clients_open(struct node *node);
-void clients_close(struct node *node);
-void clients_answer(struct node *node, const struct waiter *waiter, uint32_t partition, struct bytes response);
-void clients_push_table(struct node *node);            /* to everybody who said hello */
-void clients_sweep(struct node *node);                 /* once a second: ends those that keep us waiting */
 
 /* time_exchange.c */
 void time_exchange_init(struct node *node);            /* before the replicas are opened */

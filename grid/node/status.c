@@ -301,12 +301,12 @@ void status_refresh(struct node *node, struct partition_stats *ret_hosted)
     total(node, "gridiron_map_hits_total", "Reads of one entry that found it.", node->partition_reads.hits);
     gauge(node, "gridiron_admission_load_max", "The most that one partition may have waiting, reserved and under way.", node->shared.load_max);
     expose_packed(node, "port=\"peer\"", peers_packed(node->peers));
-    expose_packed(node, "port=\"client\"", node->clients.packed);
+    expose_packed(node, "port=\"client\"", clients_packed(node->clients));
     for (size_t i = 0; i < node->destinations_count; i++) {
         expose_breaker(node, &node->destinations[i]);
         expose_retries(node, &node->destinations[i]);
     }
     observer_refresh(&node->observer);
-    node->clients.connected->value = (int64_t)node->clients.open;
+    clients_refresh(node->clients);
     *ret_hosted = sums.hosted;
 }

@@ -1,13 +1,13 @@
-/* The client port: handshake, commands, queries, administration, pushed tables. */
+#include "grid/node/ports/clients.h"
+
 #include <stdio.h>
 
 #include "grid/base/check.h"
 #include "grid/base/hash.h"
+#include "grid/base/limits.h"
 #include "grid/base/memory.h"
 #include "grid/base/version.h"
 #include "grid/node/replica/admission.h"
-#include "grid/node/node_internal.h"
-#include "grid/wire/compress.h"
 #include "grid/wire/frame.h"
 #include "grid/wire/messages/message_check.h"
 #include "services/registry.h"
@@ -27,13 +27,40 @@ enum {
     MALFORMED_BODY = 7, MALFORMED_STALL,            /* indexes after the frame results */
 };
 
+enum client_refusal { CLIENT_REFUSED_LIMIT, CLIENT_REFUSED_ADDRESS, CLIENT_REFUSED_IDLE, CLIENT_REFUSED_GREETING, CLIENT_REFUSED_SLOW,
+                      CLIENT_REFUSED_MEMORY, CLIENT_REFUSED_VERSION, CLIENT_REFUSALS };
 /* Why a connection ended that sent nothing wrong. */
 static const char *const refusal_names[CLIENT_REFUSALS] = {"limit", "address", "idle", "greeting", "slow", "memory", "version"};
+
+struct client;
+
+/* One open connection of the client port. Slots are reused; the generation tells an old waiter from a new client. */
+struct client_slot { struct client *client; uint64_t generation, host; };   /* host: 0: not limited by its address */
+
+struct clients {
+    struct clients_options options;
+    struct listener *listener;
+    struct client_slot *slots;
+    uint32_t count, capacity, open;
+    struct buffer scratch, plain;      /* answers being built; bodies unpacked */
+    struct arena arena;
+    uint32_t lines;                    /* logged since the last sweep */
+    uint32_t open_max, patience;       /* connections; sweeps */
+    uint32_t per_address_max;
+    bool limits_local;                 /* by address: this machine's own too */
+    uint32_t leaving;                  /* of the open ones: closed by this node, the transport has not said so yet */
+    bool none_idle;                    /* since the last sweep, as far as was looked */
+    struct packer_counts packed;       /* answers */
+    uint64_t partial_bytes;            /* of frames whose rest is missing */
+    struct metric_counter *accepted, *closed, *requests, *responses, *malformed[9], *refused;
+    struct metric_counter *connections_refused[CLIENT_REFUSALS], *reads_refused;
+    struct metric_gauge *connected;
+};
 
 /* What was seen at the last sweep, and for how many sweeps nothing has moved: of what it sends, of what it is sent. Sweeps
  * and no clock, so that a node which was frozen does not blame its clients. */
 struct client {
-    struct node *node;
+    struct clients *clients;
     struct conn *conn;
     uint32_t slot;
     uint64_t generation;
@@ -50,24 +77,24 @@ struct client {
 
 static void client_leave(struct client *client)
 {
-    client->node->clients.leaving += !client->closing;
+    client->clients->leaving += !client->closing;
     client->closing = true;
-    conn_close(client->node->io->transport, client->conn);
+    conn_close(client->clients->options.io->transport, client->conn);
 }
 
 static void client_malformed(struct client *client, size_t reason)
 {
-    client->node->clients.malformed[reason]->value++;
+    client->clients->malformed[reason]->value++;
     client_leave(client);
 }
 
 /* Logged at most once a sweep: a client that opens many connections must not fill the disk with log lines. */
 static void client_end(struct client *client, enum client_refusal why)
 {
-    struct clients *clients = &client->node->clients;
+    struct clients *clients = client->clients;
     clients->connections_refused[why]->value++;
     if (clients->lines++ < REFUSAL_LINES_PER_SWEEP)
-        LOG_WARN(client->node->logger, "clients", "connection closed: %s (%u open; gridiron_client_connections_refused_total counts them)",
+        LOG_WARN(client->clients->options.logger, "clients", "connection closed: %s (%u open; gridiron_client_connections_refused_total counts them)",
                  refusal_names[why], clients->open);
     client_leave(client);
 }
@@ -75,7 +102,7 @@ static void client_end(struct client *client, enum client_refusal why)
 static void client_send(struct client *client, enum frame_type type, uint32_t partition, uint64_t request, struct bytes body)
 {
     struct frame frame = {.type = type, .partition = partition, .request = request, .body = body};
-    struct transport *transport = client->node->io->transport;
+    struct transport *transport = client->clients->options.io->transport;
     if (client->closing)
         return;
     packer_append(&client->packer, conn_output(transport, client->conn), &frame);
@@ -91,8 +118,8 @@ static void client_send(struct client *client, enum frame_type type, uint32_t pa
 static void client_refuse(struct client *client, const struct frame *frame, enum grid_err err, const char *note)
 {
     struct response response = {.err = err, .note = bytes_of_text(note)};
-    struct buffer *scratch = &client->node->clients.scratch;
-    client->node->clients.refused->value++;
+    struct buffer *scratch = &client->clients->scratch;
+    client->clients->refused->value++;
     buffer_clear(scratch);
     response_encode(&response, scratch);
     client_send(client, FRAME_RESPONSE, frame->partition, frame->request, buffer_bytes(scratch));
@@ -102,11 +129,11 @@ static void client_refuse(struct client *client, const struct frame *frame, enum
 
 static void send_table(struct client *client)
 {
-    struct node *node = client->node;
-    struct buffer *scratch = &node->clients.scratch;
+    struct clients *clients = client->clients;
+    struct buffer *scratch = &clients->scratch;
     struct message_table table;
-    arena_reset(&node->clients.arena);
-    status_table(node, &node->clients.arena, &table);
+    arena_reset(&clients->arena);
+    clients->options.table(clients->options.context, &clients->arena, &table);
     buffer_clear(scratch);
     table_encode(&table, scratch);
     client_send(client, FRAME_TABLE, FRAME_PARTITION_NONE, 0, buffer_bytes(scratch));
@@ -115,15 +142,15 @@ static void send_table(struct client *client)
 /* `is_early`: the client is from before there were ranges and would take what it does not know for damage. */
 static void send_welcome(struct client *client, uint32_t protocol, bool is_early, uint64_t request)
 {
-    struct node *node = client->node;
-    struct buffer *scratch = &node->clients.scratch;
-    struct message_welcome welcome = {.protocol = protocol, .node = node->settings->self, .cluster = bytes_of_text(node->settings->cluster)};
-    arena_reset(&node->clients.arena);
-    status_table(node, &node->clients.arena, &welcome.table);
+    struct clients *clients = client->clients;
+    struct buffer *scratch = &clients->scratch;
+    struct message_welcome welcome = {.protocol = protocol, .node = clients->options.settings->self, .cluster = bytes_of_text(clients->options.settings->cluster)};
+    arena_reset(&clients->arena);
+    clients->options.table(clients->options.context, &clients->arena, &welcome.table);
     if (!is_early) {
-        welcome.cluster_uuid = uuid_bytes(&node->identity.cluster_uuid);
+        welcome.cluster_uuid = uuid_bytes(&clients->options.cluster_uuid);
         welcome.protocols = CLIENT_PROTOCOLS;
-        welcome.features.count = features_names(node->features, welcome.features.names);
+        welcome.features.count = features_names(clients->options.features, welcome.features.names);
     }
     buffer_clear(scratch);
     welcome_encode(&welcome, scratch);
@@ -151,9 +178,9 @@ static bool on_hello(struct client *client, const struct frame *frame)
         return true;
     }
     client->greeted = true;
-    client->features = features_of_names(hello.features.names, hello.features.count) & client->node->features;
-    if (packer_wanted(client->node->compression, feature_in(client->features, FEATURE_LZ4), conn_origin(client->node->io->transport, client->conn).local))
-        client->packer = packer_of(&client->node->clients.packed);
+    client->features = features_of_names(hello.features.names, hello.features.count) & client->clients->options.features;
+    if (packer_wanted(client->clients->options.compression, feature_in(client->features, FEATURE_LZ4), conn_origin(client->clients->options.io->transport, client->conn).local))
+        client->packer = packer_of(&client->clients->packed);
     send_welcome(client, protocol, hello.protocols.max == 0, frame->request);
     return true;
 }
@@ -166,51 +193,51 @@ static struct waiter waiter_of(struct client *client, const struct frame *frame)
 }
 
 /* The partition that a client names must be the one that its key hashes to: otherwise two partitions would hold it. */
-static bool misrouted(const struct node *node, const struct frame *frame, struct bytes key, struct bytes affinity)
+static bool misrouted(const struct clients *clients, const struct frame *frame, struct bytes key, struct bytes affinity)
 {
-    return hash_partition(message_affinity(key, affinity), node->partitions).value != frame->partition;
+    return hash_partition(message_affinity(key, affinity), clients->options.settings->partitions).value != frame->partition;
 }
 
-static bool command_misrouted(const struct node *node, const struct frame *frame, const struct command *command)
+static bool command_misrouted(const struct clients *clients, const struct frame *frame, const struct command *command)
 {
     if (command->kind == COMMAND_MAP)
-        return misrouted(node, frame, command->map.key, command->map.affinity);
+        return misrouted(clients, frame, command->map.key, command->map.affinity);
     if (command->kind == COMMAND_SERVICE)
-        return misrouted(node, frame, command->service.key, command->service.affinity);
+        return misrouted(clients, frame, command->service.key, command->service.affinity);
     /* One partition decides over a map's settings: were there two, a version could have two contents. */
     if (command->kind == COMMAND_CONFIGURE && command->configure.version == 0)
-        return misrouted(node, frame, command->configure.map, BYTES_NONE);
+        return misrouted(clients, frame, command->configure.map, BYTES_NONE);
     /* All operations of a batch have one affinity. */
-    return command->kind == COMMAND_BATCH && misrouted(node, frame, command->batch.operations[0].key,
+    return command->kind == COMMAND_BATCH && misrouted(clients, frame, command->batch.operations[0].key,
                                                        command->batch.operations[0].affinity);
 }
 
 static bool on_command(struct client *client, const struct frame *frame)
 {
-    struct node *node = client->node;
+    struct clients *clients = client->clients;
     struct command command;
     const char *note = "";
     if (frame->body.size > COMMAND_BYTES_MAX) {
         client_refuse(client, frame, GRID_ERR_TOO_LARGE, "command: longer than 2621440 bytes");
         return true;
     }
-    arena_reset(&node->clients.arena);
-    if (command_decode(frame->body, &node->clients.arena, &command) != GRID_ERR_OK) {
-        const char *unknown = levels_unknown(node, frame->body);
+    arena_reset(&clients->arena);
+    if (command_decode(frame->body, &clients->arena, &command) != GRID_ERR_OK) {
+        const char *unknown = clients->options.unknown(clients->options.context, frame->body);
         if (unknown)
             client_refuse(client, frame, GRID_ERR_NOT_SUPPORTED, unknown);
         return unknown != NULL;
     }
-    if (frame->partition >= node->partitions) {
+    if (frame->partition >= clients->options.settings->partitions) {
         client_refuse(client, frame, GRID_ERR_INVALID, "partition: outside the cluster's partitions");
         return true;
     }
-    enum grid_err err = levels_check(node, frame->partition, &command, frame->body, &note);
+    enum grid_err err = clients->options.check(clients->options.context, frame->partition, &command, frame->body, &note);
     if (err == GRID_ERR_OK)
         err = message_check_command(&command, &note);
     if (err == GRID_ERR_OK && command.kind == COMMAND_SERVICE)
-        err = services_check(node, frame->partition, command.service.service, &note);
-    if (err == GRID_ERR_OK && command_misrouted(node, frame, &command)) {
+        err = clients->options.service(clients->options.context, frame->partition, command.service.service, &note);
+    if (err == GRID_ERR_OK && command_misrouted(clients, frame, &command)) {
         err = GRID_ERR_INVALID;
         note = "partition: it does not own the key's affinity";
     }
@@ -219,24 +246,24 @@ static bool on_command(struct client *client, const struct frame *frame)
         return true;
     }
     struct waiter waiter = waiter_of(client, frame);
-    uint32_t needs = command.kind != COMMAND_SERVICE ? 0 : admission_worst_case(node->services, &command, &node->clients.arena);
-    replica_command(node->replicas[frame->partition], frame->body, needs, &waiter);
+    uint32_t needs = command.kind != COMMAND_SERVICE ? 0 : admission_worst_case(clients->options.services, &command, &clients->arena);
+    clients->options.command(clients->options.context, frame->partition, frame->body, needs, &waiter);
     return true;
 }
 
 static bool on_query(struct client *client, const struct frame *frame)
 {
-    struct node *node = client->node;
+    struct clients *clients = client->clients;
     struct query query;
     const char *note = "";
     if (query_decode(frame->body, &query) != GRID_ERR_OK)
         return false;
     enum grid_err err = message_check_query(&query, &note);
-    if (err == GRID_ERR_OK && frame->partition >= node->partitions) {
+    if (err == GRID_ERR_OK && frame->partition >= clients->options.settings->partitions) {
         err = GRID_ERR_INVALID;
         note = "partition: outside the cluster's partitions";
     } else if (err == GRID_ERR_OK && (query.kind == QUERY_GET || query.kind == QUERY_CONTAINS) &&
-               misrouted(node, frame, query.key, query.affinity)) {
+               misrouted(clients, frame, query.key, query.affinity)) {
         err = GRID_ERR_INVALID;
         note = "partition: it does not own the key's affinity";
     }
@@ -245,7 +272,7 @@ static bool on_query(struct client *client, const struct frame *frame)
         return true;
     }
     struct waiter waiter = waiter_of(client, frame);
-    replica_query(node->replicas[frame->partition], frame->body, &waiter);
+    clients->options.query(clients->options.context, frame->partition, frame->body, &waiter);
     return true;
 }
 
@@ -255,7 +282,7 @@ static bool on_admin(struct client *client, const struct frame *frame)
     struct buffer body = {0};
     if (admin_request_decode(frame->body, &kind) != GRID_ERR_OK)
         return false;
-    status_answer(client->node, kind, client->features, &body);
+    client->clients->options.admin(client->clients->options.context, kind, client->features, &body);
     client_send(client, FRAME_ADMIN_RESPONSE, FRAME_PARTITION_NONE, frame->request, buffer_bytes(&body));
     buffer_close(&body);
     return true;
@@ -267,8 +294,8 @@ static bool on_frame(void *context, const struct frame *received)
     struct frame opened = *received, *frame = &opened;
     bool good = false;
     client->frames++;
-    client->node->clients.requests->value++;
-    if (compress_frame_open(frame, FRAME_BODY_BYTES_MAX, &client->node->clients.plain) != GRID_ERR_OK) {
+    client->clients->requests->value++;
+    if (compress_frame_open(frame, FRAME_BODY_BYTES_MAX, &client->clients->plain) != GRID_ERR_OK) {
         client_malformed(client, MALFORMED_BODY);
         return false;
     }
@@ -293,8 +320,8 @@ static void on_data(void *context, struct conn *conn, struct bytes data)
     (void)conn;
     if (client->closing)
         return;
-    struct clients *clients = &client->node->clients;
-    struct observer *observer = &client->node->observer;
+    struct clients *clients = client->clients;
+    struct observer *observer = client->clients->options.observer;
     uint64_t begun_us = observer_read_begin(observer);
     clients->partial_bytes -= client->stream.pending.size;
     enum frame_result result = frame_stream_feed(&client->stream, data, FRAME_BODY_BYTES_MAX, on_frame, client);
@@ -312,13 +339,13 @@ static void on_drain(void *context, struct conn *conn)
     if (!client->paused || client->closing)
         return;
     client->paused = false;
-    conn_pause(client->node->io->transport, conn, false);
+    conn_pause(client->clients->options.io->transport, conn, false);
 }
 
 static void on_close(void *context, struct conn *conn, enum grid_err reason)
 {
     struct client *client = context;
-    struct clients *clients = &client->node->clients;
+    struct clients *clients = client->clients;
     (void)conn;
     (void)reason;
     clients->slots[client->slot] = (struct client_slot){.generation = client->generation};
@@ -351,7 +378,7 @@ static uint32_t slot_take(struct clients *clients)
 static void client_send_away(struct client *client, enum client_refusal why, const char *note)
 {
     struct response response = {.err = GRID_ERR_BUSY, .note = bytes_of_text(note)};
-    struct buffer *scratch = &client->node->clients.scratch;
+    struct buffer *scratch = &client->clients->scratch;
     buffer_clear(scratch);
     response_encode(&response, scratch);
     client_send(client, FRAME_RESPONSE, FRAME_PARTITION_NONE, 0, buffer_bytes(scratch));
@@ -366,7 +393,7 @@ static bool end_idle(struct clients *clients, uint64_t host)
         return false;
     for (uint32_t i = 0; i < clients->count; i++) {
         struct client *client = clients->slots[i].client;
-        if (client && !client->closing && client->idle * SWEEP_MS >= CLIENT_IDLE_SECONDS_MIN * 1000 &&
+        if (client && !client->closing && client->idle * CLIENTS_SWEEP_MS >= CLIENT_IDLE_SECONDS_MIN * 1000 &&
             (host == 0 || clients->slots[i].host == host) && (!longest || client->idle > longest->idle))
             longest = client;
     }
@@ -388,7 +415,7 @@ static uint32_t count_from(const struct clients *clients, uint64_t host)
 /* One address must not take the places of all others, and clients that ask for nothing not those of clients that do. */
 static void find_room(struct client *client, uint64_t host)
 {
-    struct clients *clients = &client->node->clients;
+    struct clients *clients = client->clients;
     if (host != 0 && count_from(clients, host) > clients->per_address_max && !end_idle(clients, host))
         client_send_away(client, CLIENT_REFUSED_ADDRESS, "this node has no room for further connections from this address");
     else if (clients->open - clients->leaving > clients->open_max && !end_idle(clients, 0))
@@ -397,19 +424,18 @@ static void find_room(struct client *client, uint64_t host)
 
 static void on_accept(void *context, struct conn *conn)
 {
-    struct node *node = context;
-    struct clients *clients = &node->clients;
+    struct clients *clients = context;
     struct client *client = memory_zero(1, sizeof *client);
-    client->node = node;
+    client->clients = clients;
     client->conn = conn;
     client->slot = slot_take(clients);
     client->generation = ++clients->slots[client->slot].generation;
     clients->slots[client->slot].client = client;
     clients->open++;
     clients->accepted->value++;
-    struct conn_origin origin = conn_origin(node->io->transport, conn);
+    struct conn_origin origin = conn_origin(clients->options.io->transport, conn);
     clients->slots[client->slot].host = origin.local && !clients->limits_local ? 0 : origin.host;
-    conn_attach(node->io->transport, conn, &client_events, client);
+    conn_attach(clients->options.io->transport, conn, &client_events, client);
     find_room(client, clients->slots[client->slot].host);
 }
 
@@ -426,7 +452,7 @@ static void sweep_client(struct client *client, uint32_t patience)
     if (!moves && client->stream.pending.size == 0)
         frame_stream_close(&client->stream); /* gives its memory back */
     client->frames_seen = client->frames;
-    size_t unread = conn_pending(client->node->io->transport, client->conn);
+    size_t unread = conn_pending(client->clients->options.io->transport, client->conn);
     client->unreading = unread > 0 && unread >= client->unread_seen ? client->unreading + 1 : 0;
     client->unread_seen = unread;
     if (client->silent > patience && client->greeted)
@@ -452,9 +478,8 @@ static void end_most_unread(struct clients *clients, uint64_t unread)
     }
 }
 
-void clients_sweep(struct node *node)
+void clients_sweep(struct clients *clients)
 {
-    struct clients *clients = &node->clients;
     uint64_t unread = 0;
     clients->lines = 0;
     clients->none_idle = false;
@@ -472,39 +497,38 @@ void clients_sweep(struct node *node)
 static void refuse_read(struct client *client, const struct waiter *waiter, uint32_t partition)
 {
     struct response response = {.err = GRID_ERR_BUSY, .note = bytes_of_text("this connection has too many unread answers: read them, then repeat"),
-                                .leader = client->node->settings->self.value};
-    struct buffer *scratch = &client->node->clients.scratch;
-    client->node->clients.reads_refused->value++;
+                                .leader = client->clients->options.settings->self.value};
+    struct buffer *scratch = &client->clients->scratch;
+    client->clients->reads_refused->value++;
     buffer_clear(scratch);
     response_encode(&response, scratch);
     client_send(client, FRAME_RESPONSE, partition, waiter->request, buffer_bytes(scratch));
 }
 
-void clients_answer(struct node *node, const struct waiter *waiter, uint32_t partition, struct bytes response)
+void clients_answer(struct clients *clients, const struct waiter *waiter, uint32_t partition, struct bytes response)
 {
-    const struct client_slot *slot = &node->clients.slots[waiter->slot];
+    const struct client_slot *slot = &clients->slots[waiter->slot];
     if (!slot->client || slot->generation != waiter->generation)
         return;
-    node->clients.responses->value++;
+    clients->responses->value++;
     slot->client->answered++;
     if (waiter->is_read && response.size > LARGE_ANSWER_BYTES &&
-        conn_pending(node->io->transport, slot->client->conn) > CLIENT_READS_BYTES_MAX)
+        conn_pending(clients->options.io->transport, slot->client->conn) > CLIENT_READS_BYTES_MAX)
         refuse_read(slot->client, waiter, partition);
     else
         client_send(slot->client, FRAME_RESPONSE, partition, waiter->request, response);
 }
 
-void clients_push_table(struct node *node)
+void clients_push_table(struct clients *clients)
 {
-    for (uint32_t i = 0; i < node->clients.count; i++)
-        if (node->clients.slots[i].client && node->clients.slots[i].client->greeted)
-            send_table(node->clients.slots[i].client);
+    for (uint32_t i = 0; i < clients->count; i++)
+        if (clients->slots[i].client && clients->slots[i].client->greeted)
+            send_table(clients->slots[i].client);
 }
 
-static void register_metrics(struct node *node)
+static void register_metrics(struct clients *clients)
 {
-    struct clients *clients = &node->clients;
-    struct metric_registry *metrics = node->metrics;
+    struct metric_registry *metrics = clients->options.metrics;
     clients->accepted = metric_counter_add(metrics, "gridiron_client_connections_total", "Client connections accepted.", NULL);
     clients->closed = metric_counter_add(metrics, "gridiron_client_connections_closed_total", "Client connections ended.", NULL);
     clients->requests = metric_counter_add(metrics, "gridiron_client_frames_total", "Frames received from clients.", NULL);
@@ -521,50 +545,64 @@ static void register_metrics(struct node *node)
     }
 }
 
-static void register_refusals(struct node *node)
+static void register_refusals(struct clients *clients)
 {
-    struct clients *clients = &node->clients;
     for (size_t i = 0; i < CLIENT_REFUSALS; i++) {
         char labels[64];
         snprintf(labels, sizeof labels, "reason=\"%s\"", refusal_names[i]);
-        clients->connections_refused[i] = metric_counter_add(node->metrics, "gridiron_client_connections_refused_total",
+        clients->connections_refused[i] = metric_counter_add(clients->options.metrics, "gridiron_client_connections_refused_total",
                                                              "Client connections that this node ended for want of room, patience or a common version.", labels);
     }
-    clients->reads_refused = metric_counter_add(node->metrics, "gridiron_client_reads_refused_total",
+    clients->reads_refused = metric_counter_add(clients->options.metrics, "gridiron_client_reads_refused_total",
                                                 "Reads answered BUSY because the client had not read earlier answers.", NULL);
-    metric_gauge_add(node->metrics, "gridiron_client_connections_max", "Client connections that this node takes at once.",
+    metric_gauge_add(clients->options.metrics, "gridiron_client_connections_max", "Client connections that this node takes at once.",
                      NULL)->value = clients->open_max;
-    metric_gauge_add(node->metrics, "gridiron_client_connections_per_address_max",
+    metric_gauge_add(clients->options.metrics, "gridiron_client_connections_per_address_max",
                      "Of these, from one address; from this machine's own addresses too if clients.per_address_max is set.",
                      NULL)->value = clients->per_address_max;
 }
 
-enum grid_err clients_open(struct node *node)
+/* ---- life */
+
+static void set_bounds(struct clients *clients)
 {
-    const struct node_settings *settings = node->settings;
+    const struct node_settings *settings = clients->options.settings;
     uint32_t patience_ms = settings->client_patience_ms ? settings->client_patience_ms : CLIENT_PATIENCE_MS_USUAL;
-    node->clients.open_max = settings->client_connections_max ? settings->client_connections_max : CLIENT_CONNECTIONS_USUAL;
-    node->clients.patience = patience_ms / SWEEP_MS;
-    node->clients.limits_local = settings->client_per_address_max != 0;
-    node->clients.per_address_max = node->clients.limits_local ? settings->client_per_address_max : node->clients.open_max / 2 + 1;
-    register_refusals(node);
-    register_metrics(node);
-    arena_init(&node->clients.arena, 16 * 1024);
-    return transport_listen(node->io->transport, node_settings_client_listen(settings), on_accept, node, &node->clients.listener);
+    clients->open_max = settings->client_connections_max ? settings->client_connections_max : CLIENT_CONNECTIONS_USUAL;
+    clients->patience = patience_ms / CLIENTS_SWEEP_MS;
+    clients->limits_local = settings->client_per_address_max != 0;
+    clients->per_address_max = clients->limits_local ? settings->client_per_address_max : clients->open_max / 2 + 1;
+    clients->packed.bytes_min = settings->packed_bytes_min;
 }
 
-void clients_close(struct node *node)
+enum grid_err clients_open(const struct clients_options *options, struct clients **ret_clients)
 {
-    struct clients *clients = &node->clients;
+    REQUIRE(options->io && options->metrics && options->settings && options->observer);
+    struct clients *clients = memory_zero(1, sizeof *clients);
+    clients->options = *options;
+    set_bounds(clients);
+    register_refusals(clients);
+    register_metrics(clients);
+    arena_init(&clients->arena, 16 * 1024);
+    enum grid_err err = transport_listen(options->io->transport, node_settings_client_listen(options->settings), on_accept, clients, &clients->listener);
+    if (err == GRID_ERR_OK)
+        *ret_clients = clients;
+    else
+        clients_close(clients);
+    return err;
+}
+
+void clients_close(struct clients *clients)
+{
     static const struct conn_events nobody = {0};
     if (clients->listener)
-        transport_listener_close(node->io->transport, clients->listener);
+        transport_listener_close(clients->options.io->transport, clients->listener);
     for (uint32_t i = 0; i < clients->count; i++) {
         struct client *client = clients->slots[i].client;
         if (!client)
             continue;
-        conn_attach(node->io->transport, client->conn, &nobody, NULL);
-        conn_close(node->io->transport, client->conn);
+        conn_attach(clients->options.io->transport, client->conn, &nobody, NULL);
+        conn_close(clients->options.io->transport, client->conn);
         frame_stream_close(&client->stream);
         memory_free(client);
     }
@@ -572,4 +610,20 @@ void clients_close(struct node *node)
     buffer_close(&clients->scratch);
     buffer_close(&clients->plain);
     arena_close(&clients->arena);
+    memory_free(clients);
+}
+
+void clients_refresh(struct clients *clients)
+{
+    clients->connected->value = (int64_t)clients->open;
+}
+
+struct packer_counts clients_packed(const struct clients *clients)
+{
+    return clients->packed;
+}
+
+uint64_t clients_requests(const struct clients *clients)
+{
+    return clients->requests->value;
 }
