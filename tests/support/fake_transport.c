@@ -12,7 +12,9 @@ struct conn {
     const struct conn_events *events;
     void *context;
     struct buffer output;
-    bool up, closing;
+    bool up, closing, paused;
+    size_t unread;
+    struct conn_origin origin;
 };
 
 static struct conn *connect_(struct transport *base, const char *address, const struct conn_events *events,
@@ -46,22 +48,19 @@ static struct buffer *output(struct transport *base, struct conn *conn)
 
 static size_t pending(struct transport *base, struct conn *conn)
 {
-    (void)conn;
-    return ((struct fake_transport *)base)->pending;
+    return ((struct fake_transport *)base)->pending + conn->unread;
 }
 
 static struct conn_origin origin(struct transport *base, struct conn *conn)
 {
     (void)base;
-    (void)conn;
-    return (struct conn_origin){0};
+    return conn->origin;
 }
 
 static void pause_(struct transport *base, struct conn *conn, bool paused)
 {
     (void)base;
-    (void)conn;
-    (void)paused;
+    conn->paused = paused;
 }
 
 static void close_(struct transport *base, struct conn *conn)
@@ -73,19 +72,20 @@ static void close_(struct transport *base, struct conn *conn)
 static enum grid_err listen_(struct transport *base, const char *address, transport_accept_fn accept, void *context,
                              struct listener **ret_listener)
 {
-    (void)base;
+    struct fake_transport *fake = (struct fake_transport *)base;
     (void)address;
-    (void)accept;
-    (void)context;
-    (void)ret_listener;
-    return GRID_ERR_NOT_SUPPORTED;
+    if (fake->listen_err != GRID_ERR_OK)
+        return fake->listen_err;
+    fake->accept = accept;
+    fake->accept_context = context;
+    *ret_listener = (struct listener *)fake;
+    return GRID_ERR_OK;
 }
 
 static void listener_close(struct transport *base, struct listener *listener)
 {
-    (void)base;
     (void)listener;
-    UNREACHABLE("nothing listens");
+    ((struct fake_transport *)base)->accept = NULL;
 }
 
 void fake_transport_init(struct fake_transport *fake)
@@ -128,6 +128,31 @@ struct conn *fake_transport_dialled(struct fake_transport *fake, const char *add
 struct conn *fake_transport_up(struct fake_transport *fake, const char *address)
 {
     return find(fake, address, true);
+}
+
+struct conn *fake_transport_accept(struct fake_transport *fake, struct conn_origin origin)
+{
+    REQUIRE(fake->accept != NULL);
+    struct conn *conn = memory_zero(1, sizeof *conn);
+    *conn = (struct conn){.fake = fake, .next = fake->first, .up = true, .origin = origin};
+    fake->first = conn;
+    fake->accept(fake->accept_context, conn);
+    return conn;
+}
+
+bool fake_conn_paused(const struct conn *conn)
+{
+    return conn->paused;
+}
+
+bool fake_conn_closing(const struct conn *conn)
+{
+    return conn->closing;
+}
+
+void fake_conn_unread(struct conn *conn, size_t bytes)
+{
+    conn->unread = bytes;
 }
 
 void fake_conn_open(struct conn *conn)
