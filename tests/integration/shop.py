@@ -39,9 +39,9 @@ class Shop:
         code, out, error = self.ctl("order", "submit", "--file", "-", text=line + "\n")
         assert code == 0, out + error
 
-    def books(self):
-        return run([os.path.join(ROOT, "tools", "check_books"), "--ledger", self.nodes.ledger(), "--products", self.products, "--gridctl",
-                    self.programs.path("gridctl"), "--endpoints", self.nodes.endpoints()])
+    def books(self, ledger=None, products=None):
+        return run([os.path.join(ROOT, "tools", "check_books"), "--ledger", ledger or self.nodes.ledger(), "--products", products or self.products,
+                    "--gridctl", self.programs.path("gridctl"), "--endpoints", self.nodes.endpoints()])
 
 
 @contextlib.contextmanager
@@ -56,9 +56,11 @@ def stock(shop):
     rows = [{"productId": f"p-{currency}", "sku": currency, "name": "Thing", "price": price, "currency": currency, "initialQuantity": 10}
             for currency, price in CURRENCIES.items()]
     text = "".join(json.dumps(row) + "\n" for row in rows)
+    optional = "\n" + json.dumps({"productId": "p-bare", "sku": "N", "name": "Thing", "price": "1.00", "currency": "EUR"}) + "\n" + \
+        json.dumps({"sku": "M", "name": "Thing", "price": "1.00", "currency": "EUR", "initialQuantity": 4}) + "\n"
     with open(shop.products, "w", encoding="utf-8") as file:
-        file.write(text)
-    shop.ctl("product", "create", "--file", "-", text=text)
+        file.write(text + optional)
+    shop.ctl("product", "create", "--file", shop.products)
     code, out, _ = shop.ctl("product", "replenish", "p-EUR", "5", "--reason", "delivery", "--idempotency-key", "d-1")
     shop.tap.check("a replenishment says what it added", (code, out) == (0, "5 added to p-EUR\n"), out)
     again = [shop.json("product", "replenish", "p-EUR", "5", "--reason", "delivery", "--idempotency-key", "d-1") for _ in range(2)]
@@ -145,6 +147,16 @@ def refunds(shop):
     shop.tap.check("and the books know refunds by hand", books[0] == 0 and "0.125 KWD by hand" in books[1] and "2,750 JPY by hand" in books[1], books[1] + books[2])
 
 
+def books_of_nothing(shop):
+    """Files that the check of the books cannot read are no wrong books."""
+    for what, files, named in (("a ledger that is not there", {"ledger": "/no/such/ledger"}, "/no/such/ledger: there is no such file"),
+                               ("a folder as ledger", {"ledger": "/tmp"}, "/tmp: Is a directory"),
+                               ("products that are not there", {"products": "/no/such/products"}, "/no/such/products: there is no such file")):
+        code, out, error = shop.books(**files)
+        shop.tap.check(f"check_books: {what} is exit 2 and named", code == 2 and named in error and "WRONG" not in out and "Traceback" not in error,
+                       f"{code} {out} {error}")
+
+
 def wrong_books(shop):
     """What the books must find: a ledger that says something else."""
     with open(shop.nodes.ledger(), encoding="utf-8") as file:
@@ -162,5 +174,5 @@ def wrong_books(shop):
 
 def check(tap, programs, nodes):
     shop = Shop(tap, programs, nodes)
-    for part in (stock, customer, orders, refunds, wrong_books):
+    for part in (stock, customer, orders, refunds, wrong_books, books_of_nothing):
         tap.attempt(part.__name__, lambda: part(shop))
