@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """gridctl against three nodes: what scripts rely on, exit codes, and orders from a file, twice."""
 import json
+import os
 import sys
+import tempfile
 import time
 
 from fixture import Programs, Tap, cluster, cluster_status, gridctl, gridctl_json, run
@@ -96,6 +98,13 @@ def loads(tap, nodes):
     text = "nonsense\n" + lines({"key": f"s{i}", "value": "v"} for i in range(3000))
     code, out, _ = gridctl(PROGRAMS, nodes, "map", "load", "--file", "-", "--map", "s", "--strict", "-o", "json", text=text)
     tap.check("--strict stops at the first bad line", code == 1 and json.loads(out)["submitted"] == 1, out)
+    left = nodes.path("left.ndjson")
+    write(left, lines([{"key": "again", "value": "v"}]))
+    code, out, error = gridctl(PROGRAMS, nodes, "map", "load", "--file", left, "--failed-to", left, "--map", "s")
+    tap.check("when nothing is left an older file of --failed-to goes, even the input", code == 0 and not os.path.exists(left), out + error)
+    os.mkfifo(left)
+    code, _, error = gridctl(PROGRAMS, nodes, "map", "load", "--file", "-", "--failed-to", left, "--map", "s", text=lines([{"key": "k", "value": "v"}]))
+    tap.check("a pipe stays", code == 0 and os.path.exists(left), error)
     code, _, error = gridctl(PROGRAMS, nodes, "map", "load", "--file", "/nowhere/at/all")
     tap.check("a file that cannot be read is exit 1", code == 1 and "nowhere" in error, error)
 
@@ -207,11 +216,42 @@ def contexts(tap, nodes):
     tap.check("a context that does not exist is exit 2", code == 2 and "nowhere" in error, error)
 
 
+def write(path, text):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def left_for_later(tap, path):
+    """What --failed-to keeps when no node can be reached."""
+    def away(*arguments, text=None):
+        return run([PROGRAMS.path("gridctl"), *arguments, "-e", "127.0.0.1:9", "--timeout", "500"], text=text)
+    entries = lines({"key": f"k{i}", "value": "v"} for i in range(3))
+    for what, before in (("no file", None), ("an older file", "of another run\n")):
+        if before is not None:
+            write(path, before)
+        code, _, error = away("map", "load", "--file", "-", "--failed-to", path, text=entries)
+        tap.check(f"no node, {what}: all lines are kept", code == 3 and read(path) == entries and "all 3 lines are in" in error, error)
+    os.chmod(path, 0o640)
+    code, _, error = away("map", "load", "--file", path, "--failed-to", path)
+    tap.check("also in the input itself, which stays what it is", code == 3 and read(path) == entries and os.stat(path).st_mode & 0o777 == 0o640 and
+              os.listdir(os.path.dirname(path)) == [os.path.basename(path)], error)
+    code, _, error = away("customer", "create", "--file", "-", "--failed-to", path, text='{"email":"a@b.c","name":"N"}\n' * 2)
+    ids = {json.loads(line)["customerId"] for line in read(path).splitlines()}
+    tap.check("with the ids that were made for them", code == 3 and len(ids) == 2, read(path) + error)
+
+
 def nobody_there(tap):
     code, _, error = run([PROGRAMS.path("gridctl"), "map", "get", "x", "-e", "127.0.0.1:9", "--timeout", "500"])
     tap.check("no node is exit 3", code == 3 and "127.0.0.1:9" in error, error)
     code, _, error = run([PROGRAMS.path("gridctl"), "map", "get"])
     tap.check("wrong usage is exit 2", code == 2 and "KEY" in error, error)
+    with tempfile.TemporaryDirectory() as folder:
+        left_for_later(tap, os.path.join(folder, "left.ndjson"))
     code, out, _ = run([PROGRAMS.path("gridctl"), "order", "submit", "--help"])
     tap.check("help is exit 0, with examples", code == 0 and "examples:" in out, out)
 

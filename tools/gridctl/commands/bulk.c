@@ -207,9 +207,21 @@ static int read_all(struct bulk *bulk, int file)
     }
     int code = size < 0 ? ctl_complain(bulk->ctl, EXIT_FAILED, "cannot read: %s", strerror(errno)) : EXIT_DONE;
     wait_below(bulk, 0);
-    int writing = bulk->failed_to != NULL ? bulk_write_left(bulk, &lines, file) : EXIT_DONE;
+    /* After a failed read the rest is not known; then an older file may be the only one that has it. */
+    if (code == EXIT_DONE && bulk->failed_to != NULL)
+        code = bulk_write_left(bulk, &lines, file);
     lines_close(&lines);
-    return code != EXIT_DONE ? code : writing;
+    return code;
+}
+
+/* No node can be reached: every line is left. */
+static void leave_all(struct bulk *bulk, int file)
+{
+    struct lines lines = {.number = 0};
+    bulk->stopped = true;
+    if (bulk_write_left(bulk, &lines, file) == EXIT_DONE)
+        ctl_note(bulk->ctl, "nothing was started; all %" PRIu64 " lines are in %s", bulk->not_started, bulk->failed_to);
+    lines_close(&lines);
 }
 
 /* How many lines a plain file has; 0 for everything else. */
@@ -410,6 +422,8 @@ int bulk_run(struct ctl *ctl, const struct bulk_plan *plan)
         code = summarize(&bulk);
         if (code == EXIT_DONE)
             code = reading;
+    } else if (bulk.failed_to != NULL) {
+        leave_all(&bulk, file);
     }
     if (!is_input)
         close(file);

@@ -4,7 +4,7 @@
  * in a later callback: accepted, rejected with a reason, unavailable (no node took it: it was not applied) or unknown. A
  * rejected line is reported with its number and skipped; no line is started after BULK_LOST_MAX in a row that were unavailable
  * or unknown, nor after Ctrl-C. With --failed-to what is left then goes to a file: lines that were unavailable or unknown, and
- * those that were not started, each so that a repeat has one effect. With --strict no line is started after it (those that are under way go on). Up to BULK_UNDER_WAY lines are under way, so that slow ones do not
+ * those that were not started (all when no node can be reached), each so that a repeat has one effect; see bulk_left.h. With --strict no line is started after it (those that are under way go on). Up to BULK_UNDER_WAY lines are under way, so that slow ones do not
  * hold up the rest. Numbers of lines count from 1. */
 #ifndef TOOLS_GRIDCTL_COMMANDS_BULK_H
 #define TOOLS_GRIDCTL_COMMANDS_BULK_H
