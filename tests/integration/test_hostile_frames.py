@@ -497,6 +497,15 @@ def http_rows(table):
             connection.sendall(request)
             return connection.recv(65536).startswith(b"HTTP/1.1 " + status)
     requests = "gridiron_http_requests_total"
+
+    def one_page():
+        told = b""
+        with dial(address) as connection, contextlib.suppress(ConnectionError):
+            connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 800)
+            while more := connection.recv(1 << 20):
+                told += more
+        return told.count(b"HTTP/1.1 200") == 1
+    table.row("http", "800 requests for /metrics in one piece (one is answered)", requests, one_page)
     table.row("http", "POST with a body (405)", requests,
               lambda: answered(b"POST /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello", b"405"))
     table.row("http", "an unknown method (405)", requests, lambda: answered(b"BREW / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", b"405"))

@@ -32,30 +32,52 @@ struct http {
     struct MHD_Daemon *daemon;
     uv_poll_t poll;
     uv_timer_t timer;                  /* time-outs of idle connections, and what is left to do */
-    struct buffer body;
+    struct buffer body, page;
+    bool page_fresh;                   /* page is of this turn of the loop */
     struct visitor *visitors;
     uint32_t open;                     /* visitors that are not cut */
     struct metric_counter *requests, *silent, *slow, *crowded;
 };
 
-static enum MHD_Result reply(struct MHD_Connection *connection, unsigned status, const char *type, struct bytes body)
+static struct MHD_Response *response_of(const char *type, struct bytes body)
 {
     struct MHD_Response *response = MHD_create_response_from_buffer(body.size, (void *)(uintptr_t)body.data, MHD_RESPMEM_MUST_COPY);
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
     MHD_add_response_header(response, MHD_HTTP_HEADER_SERVER, "Gridiron/" GRIDIRON_VERSION);   /* clients recognise this port by it */
+    return response;
+}
+
+static enum MHD_Result send_response(struct MHD_Connection *connection, unsigned status, struct MHD_Response *response)
+{
     enum MHD_Result result = MHD_queue_response(connection, status, response);
     MHD_destroy_response(response);
     return result;
 }
 
+static enum MHD_Result reply(struct MHD_Connection *connection, unsigned status, const char *type, struct bytes body)
+{
+    return send_response(connection, status, response_of(type, body));
+}
+
+/* Everything else on this node's loop waits while a page is made. Hence one page for each turn of the loop, and one for each
+ * connection: the library answers all requests that a connection holds before it returns. */
+static enum MHD_Result reply_page(struct http *http, struct MHD_Connection *connection)
+{
+    if (!http->page_fresh) {
+        buffer_clear(&http->page);
+        http->options.metrics(http->options.context, &http->page);
+        http->page_fresh = true;
+    }
+    struct MHD_Response *response = response_of("text/plain; version=0.0.4; charset=utf-8", buffer_bytes(&http->page));
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    return send_response(connection, MHD_HTTP_OK, response);
+}
+
 static enum MHD_Result serve(struct http *http, struct MHD_Connection *connection, const char *url)
 {
     static const char json[] = "application/json";
-    if (strcmp(url, "/metrics") == 0) {
-        buffer_clear(&http->body);
-        http->options.metrics(http->options.context, &http->body);
-        return reply(connection, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", buffer_bytes(&http->body));
-    }
+    if (strcmp(url, "/metrics") == 0)
+        return reply_page(http, connection);
     if (strcmp(url, "/health/live") == 0)
         return reply(connection, MHD_HTTP_OK, json, bytes_of_text("{\"status\":\"UP\"}\n"));
     if (strcmp(url, "/health/ready") == 0) {
@@ -183,6 +205,7 @@ static void run(struct http *http)
 {
     MHD_UNSIGNED_LONG_LONG wait_ms = POLL_MS;
     cut_slow(http);
+    http->page_fresh = false;
     MHD_run(http->daemon);
     /* It may hold requests that it has read and not yet answered: its descriptor says nothing of them. */
     if (MHD_get_timeout(http->daemon, &wait_ms) != MHD_YES || wait_ms > POLL_MS)
@@ -284,5 +307,6 @@ void http_close(struct http *http)
 void http_free(struct http *http)
 {
     buffer_close(&http->body);
+    buffer_close(&http->page);
     memory_free(http);
 }
