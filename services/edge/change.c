@@ -24,7 +24,7 @@ void change_replenish(int64_t quantity, const char *reason, struct arena *arena,
     inventory__v1__replenish_stock__init(&command);
     command.quantity = quantity;
     command.reason = text(reason, arena);
-    *ret_command = (struct change_command){SERVICE_NUMBER_inventory, INVENTORY_REPLENISH_STOCK, message_pack_arena(&command, arena)};
+    *ret_command = (struct change_command){SERVICE_NUMBER_inventory, INVENTORY_REPLENISH_STOCK, message_pack_arena(&command, arena), 0};
 }
 
 void change_cancel(const char *reason, const char *cancelled_by, struct arena *arena, struct change_command *ret_command)
@@ -33,7 +33,7 @@ void change_cancel(const char *reason, const char *cancelled_by, struct arena *a
     order__v1__cancel_order__init(&command);
     command.reason = text(reason, arena);
     command.cancelled_by = text(cancelled_by, arena);
-    *ret_command = (struct change_command){SERVICE_NUMBER_order, ORDER_CANCEL_ORDER, message_pack_arena(&command, arena)};
+    *ret_command = (struct change_command){SERVICE_NUMBER_order, ORDER_CANCEL_ORDER, message_pack_arena(&command, arena), 0};
 }
 
 bool change_refund(const struct change_refund *refund, struct bytes view, struct arena *arena, struct change_command *ret_command,
@@ -53,7 +53,7 @@ bool change_refund(const struct change_refund *refund, struct bytes view, struct
                                    money_digits(payment->currency), payment->currency, refund->amount);
         return false;
     }
-    *ret_command = (struct change_command){SERVICE_NUMBER_payment, PAYMENT_REFUND_PAYMENT, message_pack_arena(&command, arena)};
+    *ret_command = (struct change_command){SERVICE_NUMBER_payment, PAYMENT_REFUND_PAYMENT, message_pack_arena(&command, arena), 0};
     return true;
 }
 
@@ -70,7 +70,9 @@ bool change_customer(const struct change_customer *changes, struct bytes view, s
     command.name = changes->name != NULL ? text(changes->name, arena) : customer->name;
     command.address = changes->address != NULL ? text(changes->address, arena) : customer->address;
     command.phone = changes->phone != NULL ? text(changes->phone, arena) : customer->phone;
-    *ret_command = (struct change_command){SERVICE_NUMBER_account, ACCOUNT_UPDATE_CUSTOMER, message_pack_arena(&command, arena)};
+    bool whole = changes->name != NULL && changes->address != NULL && changes->phone != NULL;
+    *ret_command = (struct change_command){SERVICE_NUMBER_account, ACCOUNT_UPDATE_CUSTOMER, message_pack_arena(&command, arena),
+                                           whole ? 0 : customer->sequence};
     return true;
 }
 
@@ -89,6 +91,6 @@ bool change_customer_status(const char *status, const char *reason, struct arena
     }
     command.status = (Account__V1__CustomerStatus)number;
     command.reason = text(reason, arena);
-    *ret_command = (struct change_command){SERVICE_NUMBER_account, ACCOUNT_CHANGE_CUSTOMER_STATUS, message_pack_arena(&command, arena)};
+    *ret_command = (struct change_command){SERVICE_NUMBER_account, ACCOUNT_CHANGE_CUSTOMER_STATUS, message_pack_arena(&command, arena), 0};
     return true;
 }

@@ -8,7 +8,11 @@
 #include "grid/base/arena.h"
 #include "grid/base/bytes.h"
 
-struct change_command { uint32_t service, type; struct bytes body; };
+struct change_command {
+    uint32_t service, type;
+    struct bytes body;
+    uint64_t made_from;                    /* the last event of the view whose fields the body repeats; 0: it repeats none */
+};
 
 void change_replenish(int64_t quantity, const char *reason, struct arena *arena, struct change_command *ret_command);
 void change_cancel(const char *reason, const char *cancelled_by, struct arena *arena, struct change_command *ret_command);

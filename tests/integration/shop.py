@@ -3,6 +3,7 @@ import contextlib
 import fcntl
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 from fixture import gridctl, run, wait_exit
 
@@ -78,6 +79,19 @@ def stock(shop):
         shop.tap.check(f"replenish {' '.join(wrong)} is refused", shown[0] == code and message in shown[2], shown[2])
 
 
+def updated_at_once(shop, rounds):
+    """(updates that took back another one's field, updates that said so) after pairs of updates at the same time."""
+    told = 0
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(rounds):
+            changes = [(field, f"{field} {number}.{turn}") for turn in range(2) for field in ("phone", "address")]
+            ended = pool.map(lambda change: shop.ctl("customer", "update", "c-1", "--" + change[0], change[1]), changes)
+            told += sum(code == 1 and "at the same time" in error for code, _, error in ended)
+    bodies = [event["data"] for event in shop.json("event", "history", "account", "c-1")]
+    took_back = sum(before["phone"] != after["phone"] and before["address"] != after["address"] for before, after in zip(bodies, bodies[1:]))
+    return took_back, told
+
+
 def customer(shop):
     shop.ctl("customer", "create", "--file", "-", text='{"customerId":"c-1","email":"a@b.c","name":"Ada","address":"1 Old Street","phone":"1"}\n')
     code, out, error = shop.ctl("customer", "update", "c-1", "--name", "Ada L", "--phone", "")
@@ -90,6 +104,8 @@ def customer(shop):
     shop.tap.check("of nobody it fails", code == 1 and "c-2: not found" in error, error)
     code, _, error = shop.ctl("customer", "update", "c-1", "--name", "A")
     shop.tap.check("a name that is too short is refused by the service", code == 1 and "VALIDATION_ERROR" in error and "name" in error, error)
+    took_back, told = updated_at_once(shop, 10)
+    shop.tap.check("an update that takes back what came in between says so", took_back <= told, f"{took_back} {told}")
     code, out, error = shop.ctl("customer", "status", "c-1", "suspended", "--reason", "unpaid")
     shop.tap.check("a status is set", (code, out) == (0, "c-1 is suspended\n") and shop.json("customer", "get", "c-1")["status"] == "SUSPENDED", out + error)
     code, _, error = shop.ctl("customer", "status", "c-1", "gone")

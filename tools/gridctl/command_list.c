@@ -189,7 +189,7 @@ static const struct command_row rows[] = {
      journal_tail},
     {"customer", "create", "", 0, 0, "Creates customers, one JSON object a line.", create_options,
      "customer create --file examples/customers.ndjson", customer_create},
-    {"customer", "update", "ID", 1, 1, "Changes a customer's name, address or phone; what is not given stays as it is.", customer_update_options,
+    {"customer", "update", "ID", 1, 1, "Changes a customer's name, address or phone; the rest is written as it was read just before.", customer_update_options,
      "customer update c-1 --address '1 New Street'\ncustomer update c-1 --name 'Ada Lovelace' --phone ''", customer_update},
     {"customer", "status", "ID active|suspended|closed", 2, 2, "Changes a customer's status; only active customers can order.", reason_options,
      "customer status c-1 suspended --reason 'unpaid bills'", customer_status},

@@ -4,6 +4,7 @@
  * one that is made here and told when the outcome is unknown. The others set something, and a repetition sets it again. */
 #include "services/edge/change.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -97,6 +98,17 @@ static void show(struct change *change, const struct grid_reply *reply)
     ctl_json_end(ctl);
 }
 
+/* The command has no condition: what came between the read and the write can only be told afterwards. */
+static void look_between(struct change *change, const struct grid_reply *reply)
+{
+    uint64_t from = change->command.made_from;
+    if (from == 0 || reply->sequence == from + 1)
+        return;
+    change->code = ctl_complain(change->ctl, EXIT_FAILED, "%s was changed by another command at the same time (event %" PRIu64 "), and the fields that "
+                                "you did not give are again as before it; compare: gridctl event history %s %s", change->id, from + 1,
+                                change->domain, change->id);
+}
+
 static void on_changed(void *context, const struct grid_reply *reply)
 {
     struct change *change = context;
@@ -105,6 +117,7 @@ static void on_changed(void *context, const struct grid_reply *reply)
     change->done = true;
     if (reply->outcome == GRID_OUTCOME_OK || reply->outcome == GRID_OUTCOME_RESULT_NOT_KEPT) {
         show(change, reply);
+        look_between(change, reply);
         return;
     }
     if (reply->outcome == GRID_OUTCOME_UNKNOWN && change->key != NULL) {
