@@ -118,13 +118,20 @@ void room_open(struct group_set *set, const struct group_set_options *options)
 
 /* ---- the own disk */
 
+/* A full disk must give more before writes go on than it had when they ended: otherwise they would end again at once. */
+static size_t wanted(const struct room *room)
+{
+    return (size_t)(room->full ? 2 * room->least_bytes : room->least_bytes);
+}
+
 static void say(const struct group_set *set)
 {
     struct storage *storage = set->io->storage;
     const char *place = storage->place != NULL ? storage->place : "the data directory";
     if (set->room.full)
-        LOG_ERROR(set->logger, "raft", "disk full: %s: the log needs %" PRIu64 " bytes and %" PRIu64 " are free; this node takes no writes; "
-                  "free space there, and it takes writes again by itself", place, set->room.least_bytes, storage->free_bytes(storage));
+        LOG_ERROR(set->logger, "raft", "disk full: %s: the log needs %" PRIu64 " bytes more and %" PRIu64 " are free; this node takes no writes; "
+                  "free space there, and it takes writes again by itself", place, wal_room_missing(set->wal, wanted(&set->room)),
+                  storage->free_bytes(storage));
     else
         LOG_INFO(set->logger, "raft", "disk full: %s: there is room again; this node takes writes", place);
 }
@@ -132,7 +139,7 @@ static void say(const struct group_set *set)
 static void look(struct group_set *set)
 {
     struct room *room = &set->room;
-    bool full = !wal_has_room(set->wal, (size_t)(room->full ? 2 * room->least_bytes : room->least_bytes));
+    bool full = !wal_has_room(set->wal, wanted(room));
     if (full == room->full)
         return;
     room->full = set->host.gives_way = full;

@@ -426,26 +426,41 @@ static void wake(void *context)
     clock_defer(wal->options.clock, &wal->kick);
 }
 
-static bool has_room(struct wal *wal, size_t bytes, uint64_t reserve)
+/* Up to where the log must be prepared, so that the bytes may be appended. */
+static uint64_t end_with(const struct wal *wal, size_t bytes)
 {
-    if (wal->failed || wal->segments.error != GRID_ERR_OK)
-        return false;
     size_t records = bytes / (size_t)(wal->options.segment_bytes / 8 < RECORD_BYTES_AIM / 2
                                           ? wal->options.segment_bytes / 8 : RECORD_BYTES_AIM / 2) + 1;
     uint64_t needed = wal_page_align(bytes + WAL_FLUSH_HEADER_BYTES +
                                      records * (WAL_RECORD_HEADER_BYTES + WAL_ENTRIES_HEADER_BYTES));
     uint64_t end = wal->chain_end + needed;
-    if (end > wal->limit)
-        end = wal->limit + needed;
-    enum grid_err err = wal_segments_cover(&wal->segments, end + reserve);
+    return end > wal->limit ? wal->limit + needed : end;
+}
+
+static bool has_room(struct wal *wal, size_t bytes, uint64_t reserve)
+{
+    if (wal->failed || wal->segments.error != GRID_ERR_OK)
+        return false;
+    enum grid_err err = wal_segments_cover(&wal->segments, end_with(wal, bytes) + reserve);
     if (err != GRID_ERR_OK)
         clock_defer(wal->options.clock, &wal->kick);
     return err == GRID_ERR_OK;
 }
 
+static uint64_t reserve_of(const struct wal *wal)
+{
+    return wal_page_align(wal->options.segment_bytes / RESERVE_PARTS);
+}
+
 bool wal_has_room(struct wal *wal, size_t bytes)
 {
-    return has_room(wal, bytes, wal_page_align(wal->options.segment_bytes / RESERVE_PARTS));
+    return has_room(wal, bytes, reserve_of(wal));
+}
+
+uint64_t wal_room_missing(const struct wal *wal, size_t bytes)
+{
+    uint64_t end = end_with(wal, bytes) + reserve_of(wal), prepared = wal_segments_prepared(&wal->segments);
+    return end > prepared ? end - prepared : 0;
 }
 
 bool wal_has_reserve(struct wal *wal, size_t bytes)
@@ -499,7 +514,7 @@ static enum grid_err recover(struct wal *wal, char **ret_note)
     if (recovery.tail_exists)
         err = wal_segments_adopt(&wal->segments, recovery.tail_base, recovery.end);
     else
-        err = wal_segments_cover(&wal->segments, wal->options.segment_bytes);
+        err = wal_segments_begin(&wal->segments, wal->options.segment_bytes);
     if (err != GRID_ERR_OK && err != GRID_ERR_NO_SPACE) {
         *ret_note = memory_copy("cannot prepare a segment of the log", sizeof "cannot prepare a segment of the log");
         return err;

@@ -86,6 +86,9 @@ bool wal_has_room(struct wal *wal, size_t bytes);
 /* The same for entries that a new leader needs (barriers): they may use half of the reserve. */
 bool wal_has_reserve(struct wal *wal, size_t bytes);
 
+/* What the disk must give before wal_has_room says yes to `bytes`; 0: nothing. */
+uint64_t wal_room_missing(const struct wal *wal, size_t bytes);
+
 uint64_t wal_durable(const struct wal *wal);
 /* For the floor of the next start: everything below it is synced, with any durability. A multiple of a page. */
 uint64_t wal_synced(const struct wal *wal);

@@ -79,7 +79,7 @@ enum grid_err wal_segments_adopt(struct wal_segments *segments, uint64_t base, u
     struct wal_segment *segment =
         add(segments, file, used > segments->segment_bytes ? used : segments->segment_bytes);
     segment->prepared = used;
-    err = wal_segments_cover(segments, segments->end);
+    err = wal_segments_begin(segments, segments->end);
     ENSURE(wal_segments_holds(segments));
     return err == GRID_ERR_NO_SPACE ? GRID_ERR_OK : err;
 }
@@ -151,6 +151,18 @@ enum grid_err wal_segments_cover(struct wal_segments *segments, uint64_t positio
             return err;
     }
     return segments->error;
+}
+
+enum grid_err wal_segments_begin(struct wal_segments *segments, uint64_t position)
+{
+    enum grid_err err = wal_segments_cover(segments, position);
+    if (err != GRID_ERR_NO_SPACE)
+        return err;
+    segments->full = false;
+    err = wal_segments_cover(segments, wal_segments_prepared(segments) + 1);
+    if (err == GRID_ERR_OK)
+        clock_timer_stop(segments->clock, &segments->retry);
+    return err;
 }
 
 /* False: the next slice is being reserved off the loop. */

@@ -43,6 +43,8 @@ uint64_t wal_segments_prepared(const struct wal_segments *segments);
 uint64_t wal_segments_end(const struct wal_segments *segments, uint64_t position);
 /* Reserves space until `position` is covered. NO_SPACE (the log tries again), IO. */
 enum grid_err wal_segments_cover(struct wal_segments *segments, uint64_t position);
+/* The same at the start of a log, where nothing needs all of it yet: with less room it is content with a slice. */
+enum grid_err wal_segments_begin(struct wal_segments *segments, uint64_t position);
 /* Reserves at most one slice towards `position`. */
 void wal_segments_advance(struct wal_segments *segments, uint64_t position);
 /* The segment for a flush of `size` bytes at `position`; closes earlier segments. NO_SPACE, IO. */

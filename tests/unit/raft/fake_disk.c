@@ -277,6 +277,11 @@ bool wal_has_room(struct wal *wal, size_t bytes)
     return !wal->disk->full || bytes == 0;
 }
 
+uint64_t wal_room_missing(const struct wal *wal, size_t bytes)
+{
+    return wal->disk->full ? bytes : 0;
+}
+
 bool wal_has_reserve(struct wal *wal, size_t bytes)
 {
     (void)wal;

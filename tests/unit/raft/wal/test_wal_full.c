@@ -51,6 +51,33 @@ Test(wal_full, takes_what_fits_and_says_no_to_the_rest)
     cr_assert_eq(fixture.failed_calls, 0);
 }
 
+/* A disk smaller than a file of the log is no full disk: neither at a first start nor at a later one. */
+Test(wal_full, begins_on_a_disk_that_is_smaller_than_a_segment)
+{
+    fixture.options.segment_bytes = 32 * FIXTURE_SEGMENT_BYTES;
+    open_with_capacity(12 * FIXTURE_SEGMENT_BYTES);
+    cr_assert(wal_has_room(fixture.wal, ENTRY_BYTES), "at the first start");
+    fixture_append_sized(&fixture, 0, 1, ENTRY_BYTES);
+    fixture_settle(&fixture);
+    cr_assert_eq(fixture_reopen(&fixture), GRID_ERR_OK);
+    cr_assert(wal_has_room(fixture.wal, ENTRY_BYTES), "at a later start");
+}
+
+Test(wal_full, says_how_much_the_disk_must_give)
+{
+    open_with_capacity(FIXTURE_SEGMENT_BYTES);
+    cr_assert_eq(wal_room_missing(fixture.wal, 1), 0u);
+    fill(1);
+    uint64_t missing = wal_room_missing(fixture.wal, ENTRY_BYTES);
+    cr_assert_gt(missing, 0u);
+    fake_storage_set_capacity(fixture.disk, FIXTURE_SEGMENT_BYTES + missing - 1);
+    fake_clock_advance(&fixture.clock, RETRY_US);
+    cr_assert(!wal_has_room(fixture.wal, ENTRY_BYTES));
+    fake_storage_set_capacity(fixture.disk, FIXTURE_SEGMENT_BYTES + missing);
+    fake_clock_advance(&fixture.clock, RETRY_US);
+    cr_assert(wal_has_room(fixture.wal, ENTRY_BYTES));
+}
+
 Test(wal_full, counts_what_is_appended_and_not_yet_written)
 {
     open_with_capacity(FIXTURE_SEGMENT_BYTES);
