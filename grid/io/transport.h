@@ -14,6 +14,8 @@
 #include "grid/base/bytes.h"
 #include "grid/base/err.h"
 
+enum { CONN_ADDRESS_BYTES = 64 };
+
 struct transport;
 struct conn;
 struct listener;
@@ -28,8 +30,9 @@ struct conn_events {
 /* The accepting side must call conn_attach inside the call, or the connection is closed. */
 typedef void (*transport_accept_fn)(void *context, struct conn *conn);
 
-/* The host at the other end: equal numbers for one host, 0 when it is not known. `local`: this machine. */
-struct conn_origin { uint64_t host; bool local; };
+/* The host at the other end: equal numbers for one host, 0 when it is not known. `local`: this machine. `address`: host:port, for people;
+ * empty when it is not known. */
+struct conn_origin { uint64_t host; bool local; char address[CONN_ADDRESS_BYTES]; };
 
 struct transport {
     enum grid_err (*listen)(struct transport *transport, const char *address, transport_accept_fn accept, void *context,

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -258,21 +259,26 @@ static struct conn_origin origin(struct transport *base, struct conn *conn)
 {
     struct sockaddr_storage address = {0};
     int size = sizeof address;
+    char host[INET6_ADDRSTRLEN];
     struct conn_origin origin = {0};
     (void)base;
     if (conn->closing || uv_tcp_getpeername(&conn->tcp, (struct sockaddr *)&address, &size) != 0)
         return origin;
     if (address.ss_family == AF_INET) {
         const struct sockaddr_in *in = (const struct sockaddr_in *)&address;
+        uv_ip4_name(in, host, sizeof host);
+        snprintf(origin.address, sizeof origin.address, "%s:%u", host, ntohs(in->sin_port));
         origin.local = ntohl(in->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
         origin.host = hash_xxh3(bytes_of(&in->sin_addr, sizeof in->sin_addr), 1);
     } else if (address.ss_family == AF_INET6) {
         const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)&address;
+        uv_ip6_name(in, host, sizeof host);
+        snprintf(origin.address, sizeof origin.address, "[%s]:%u", host, ntohs(in->sin6_port));
         origin.local = IN6_IS_ADDR_LOOPBACK(&in->sin6_addr) ||
                        (IN6_IS_ADDR_V4MAPPED(&in->sin6_addr) && in->sin6_addr.s6_addr[12] == IN_LOOPBACKNET);
         origin.host = hash_xxh3(bytes_of(&in->sin6_addr, sizeof in->sin6_addr), 1);
     } else {
-        origin = (struct conn_origin){.host = 1, .local = true};   /* a Unix socket */
+        origin = (struct conn_origin){.host = 1, .local = true, .address = "a Unix socket of this machine"};
     }
     return origin;
 }

@@ -81,7 +81,7 @@ static void count_malformed(struct peers *peers, const char *reason)
 
 static void refuse(struct wire *wire, const struct hello_verdict *verdict)
 {
-    peers_hello_refused(wire->peers, wire->dialed ? wire->member : NULL, verdict);
+    peers_hello_refused(wire->peers, wire->dialed ? wire->member : NULL, wire->conn, verdict);
     end_wire(wire);
 }
 
@@ -335,8 +335,8 @@ static void on_accept(void *context, struct conn *conn)
     struct peers *peers = context;
     /* Not attaching closes it. */
     if (peers->strangers >= STRANGERS_MAX) {
-        peers_hello_refused(peers, NULL, &(struct hello_verdict){.refusal = REFUSED_STRANGERS,
-                                                                 .note = "too many connections have not said hello yet"});
+        peers_hello_refused(peers, NULL, conn, &(struct hello_verdict){.refusal = REFUSED_STRANGERS,
+                                                                       .note = "too many connections have not said hello yet"});
         return;
     }
     struct wire *wire = new_wire(peers, NULL);

@@ -232,7 +232,7 @@ static void count_refused(struct peers *peers, enum peer_refusal refusal)
                        labels)->value++;
 }
 
-void peers_hello_refused(struct peers *peers, struct member *dialed, const struct hello_verdict *verdict)
+void peers_hello_refused(struct peers *peers, struct member *dialed, struct conn *conn, const struct hello_verdict *verdict)
 {
     struct member *member = dialed != NULL ? dialed : verdict->member;
     uint32_t *told = member != NULL ? &member->told : &peers->strangers_told;
@@ -242,12 +242,17 @@ void peers_hello_refused(struct peers *peers, struct member *dialed, const struc
     if (*told & bit)
         return;
     *told |= bit;
+    struct conn_origin origin = {0};
+    if (dialed == NULL)
+        origin = conn_origin(peers->io->transport, conn);
+    const char *from = origin.address[0] != 0 ? origin.address : "an unknown address";
     if (dialed != NULL)
         LOG_WARN(peers->logger, "peers", "the link to node %u (%s) is refused: %s (%s)", member->address.id.value, member->address.address,
                  verdict->note, refusal_names[verdict->refusal]);
     else if (verdict->node.value != 0)
-        LOG_WARN(peers->logger, "peers", "a link from node %u is refused: %s (%s)", verdict->node.value, verdict->note,
+        LOG_WARN(peers->logger, "peers", "a link from node %u (%s) is refused: %s (%s)", verdict->node.value, from, verdict->note,
                  refusal_names[verdict->refusal]);
     else
-        LOG_WARN(peers->logger, "peers", "a connection to the peer port is refused: %s (%s)", verdict->note, refusal_names[verdict->refusal]);
+        LOG_WARN(peers->logger, "peers", "a connection from %s to the peer port is refused: %s (%s)", from, verdict->note,
+                 refusal_names[verdict->refusal]);
 }

@@ -122,7 +122,8 @@ struct hello_verdict {
 enum peer_meeting peers_meet(struct peers *peers, struct hello_verdict *verdict);
 void peers_hello_send(struct wire *wire);
 void peers_hello_judge(const struct wire *wire, const struct frame *frame, struct hello_verdict *ret_verdict);
-/* Counts the refusal; logs it once for each member and reason until the member's link comes up again. `dialed`: the member that this node connected to, or NULL. */
-void peers_hello_refused(struct peers *peers, struct member *dialed, const struct hello_verdict *verdict);
+/* Counts the refusal; logs it once for each member and reason until the member's link comes up again. `dialed`: the member that this node connected to, or NULL.
+ * The connection is still there. */
+void peers_hello_refused(struct peers *peers, struct member *dialed, struct conn *conn, const struct hello_verdict *verdict);
 
 #endif

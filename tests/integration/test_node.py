@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import hostile
 from fixture import Programs, Tap, cluster, run, wait_exit
 
 PROGRAMS = Programs(sys.argv)
@@ -75,9 +76,18 @@ def start_and_stop(tap):
         nodes.wait_ready([1])
         tap.check("a single node becomes ready", nodes.is_ready(1))
         pid = nodes.pid(1)
+        with socket.create_connection((nodes.host, nodes.peer_port(1)), timeout=30) as stranger:
+            origin = "%s:%d" % stranger.getsockname()[:2]
+            stranger.sendall(hostile.hello())  # of a client, which has the wrong port
+            while stranger.recv(4096):
+                pass
         os.kill(pid, signal.SIGTERM)
         descriptor_closed = wait_exit_status(pid)
         tap.check("SIGTERM ends it with status 0", descriptor_closed == 0, str(descriptor_closed))
+        said = nodes.log_tail(1).rstrip().splitlines()
+        refusal = f"a connection from {origin} to the peer port is refused: "
+        tap.check("a stranger at the peer port is named with its address", any(refusal in line for line in said), "\n".join(said))
+        tap.check("its last line says that it has stopped", said[-1].endswith(" stopped"), said[-1])
         nodes.start([1])
         nodes.wait_ready([1])
         tap.check("it starts again on its data", nodes.is_ready(1))

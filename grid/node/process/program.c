@@ -350,6 +350,7 @@ static void say_listening(struct program *program)
 static int run(struct program *program)
 {
     char *note = NULL;
+    bool served = false;
     struct heap *heap = open_heap();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* the write fails, which is known to be dealt with */
@@ -367,6 +368,7 @@ static int run(struct program *program)
     } else if (err == GRID_ERR_OK) {
         say_listening(program);
         uv_run(&program->loop, UV_RUN_DEFAULT);
+        served = true;
     } else {
         LOG_ERROR(&program->logger, "main", "cannot start: %s", note ? note : grid_err_text(err));
         program->exit_code = err == GRID_ERR_NOT_SUPPORTED                            ? EXIT_UPGRADE
@@ -375,6 +377,8 @@ static int run(struct program *program)
     }
     memory_free(note);
     close_all(program);
+    if (served && program->exit_code == EXIT_OK)
+        LOG_INFO(&program->logger, "main", "stopped");
     heap_close(heap);
     return program->exit_code;
 }
