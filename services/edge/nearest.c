@@ -43,10 +43,10 @@ static bool begins(struct bytes text, struct bytes beginning)
     return true;
 }
 
-/* One error in three letters; in very short names one. */
+/* One error in three letters; in very short names one. With more, "fish" would be near to "bash". */
 static size_t errors_allowed(size_t size)
 {
-    return size > 3 ? size / 3 + 1 : 1;
+    return size > 3 ? size / 3 : 1;
 }
 
 const char *nearest_name(struct bytes given, const char *const *names, size_t count)

@@ -35,4 +35,5 @@ Test(nearest, finds_nothing_where_nothing_is_near)
     cr_expect_str_eq(near(""), "none");
     cr_expect_str_eq(near("a name that is longer than any name of a field ever was"), "none");
     cr_expect_null(nearest_name(bytes_of_text("a"), NULL, 0));
+    cr_expect_null(nearest_name(bytes_of_text("fish"), (const char *const[]){"bash", "zsh"}, 2), "half of its letters differ");
 }
