@@ -43,6 +43,11 @@ def values(tap, nodes):
     code, out, error = ctl("get", "nothing", "--raw")
     tap.check("get of nothing: exit 1, no output", (code, out) == (1, b"") and "no such key: nothing" in error, error)
     tap.check("take prints the value alone", ctl("take", "k", "--raw") == (0, b"four", ""))
+    for operation, more in (("get", ()), ("contains", ()), ("remove", ()), ("take", ()), ("ttl", ("10s",)), ("set", ("v",)), ("put", ("v",)),
+                            ("put-if-absent", ("v",)), ("replace", ("v",)), ("cas", ("v", "--version", "0"))):
+        code, out, error = ctl(operation, "", *more)
+        tap.check(f"{operation} of an empty key: wrong usage", (code, out) == (2, b"") and "KEY must not be empty" in error, error)
+    tap.check("an empty value is one", ctl("set", "empty", "")[0] == 0 and ctl("take", "empty", "--raw")[:2] == (0, b""))
     code, out, error = ctl("take", "k")
     tap.check("take of nothing: exit 1, no output", (code, out) == (1, b"") and "no such key: k" in error, f"{out} {error}")
 
@@ -114,7 +119,12 @@ def round_trip(tap, nodes):
     got = json.loads(binary(nodes, "map", "get", "k", "--map", "f", "-o", "json")[1])
     tap.check("get has the same encoding", base64.b64decode(got["valueBase64"]) == BINARY, str(got)[:200])
     code, _, error = gridctl(PROGRAMS, nodes, "map", "export", "--map", "to", "--file", "/no/such/folder/file")
-    tap.check("an export that cannot be written is exit 1", code == 1 and "/no/such/folder" in error, error)
+    tap.check("an export that cannot be written is exit 1 and names the file", (code, error) ==
+              (1, "gridctl: map export: /no/such/folder/file: No such file or directory\n"), error)
+    code, _, error = gridctl(PROGRAMS, nodes, "map", "export", "--map", "x" * 200)
+    tap.check("other errors of an export are for people too", code == 1 and error.startswith("gridctl: map export: "), error)
+    code, _, error = gridctl(PROGRAMS, nodes, "map", "export", "--map", "x" * 200, "-o", "yaml")
+    tap.check("unless they are asked for as JSON", code == 1 and json.loads(error)["error"]["command"] == "map export", error)
 
 
 def tables(tap, nodes):
@@ -179,6 +189,20 @@ def formats(tap, nodes):
     tap.check("those of wrong usage too", code == 2 and json.loads(error)["error"]["exitStatus"] == 2, error)
     code, _, error = gridctl(PROGRAMS, nodes, "map", "fetch", "--output=ndjson")
     tap.check("whatever is wrong", code == 2 and "fetch" in json.loads(error)["error"]["message"], error)
+    for arguments, command, status, outcome, message in (
+            (("map", "get", "nothing"), "map get", 1, "NOT_FOUND", "no such key: nothing"),
+            (("map", "take", "nothing"), "map take", 1, "NOT_FOUND", "no such key: nothing"),
+            (("map", "drop", "nothing"), "map drop", 1, "NOT_FOUND", "no such map: nothing"),
+            (("order", "get", "nothing"), "order get", 1, "NOT_FOUND", "nothing: not found"),
+            (("map", "cas", "k", "x"), "map cas", 2, "USAGE", "--version is required; 0 means that the key must not exist"),
+            (("map", "get"), "map get", 2, "USAGE", "arguments are missing: KEY"),
+            (("map", "fetch"), "map fetch", 2, "USAGE", "no such command: fetch"),
+            (("map", "put", "k", "v", "--tttl=5"), "map put", 2, "USAGE", "no such option: --tttl=5; did you mean --ttl?"),
+            (("mop", "get"), "mop", 2, "USAGE", "no such group of commands: mop; did you mean map?"),
+            (("map",), "map", 2, "USAGE", "a command is missing")):
+        code, _, error = gridctl(PROGRAMS, nodes, *arguments, "-o", "json")
+        tap.check(f"{' '.join(arguments)}: an error for programs has all four parts", code == status and json.loads(error) ==
+                  {"error": {"command": command, "outcome": outcome, "message": message, "exitStatus": status}}, error)
     for arguments in (("map", "scan", "--map", "p", "--all"), ("map", "scan", "--map", "from", "--all"), ("cluster", "status"), ("map", "list"),
                       ("map", "get", "k", "--map", "f")):
         _, as_json, _ = gridctl(PROGRAMS, nodes, *arguments, "-o", "json")

@@ -57,6 +57,7 @@ struct ctl {
     char cluster[40];                      /* UUID that a context names; "": none */
     uint64_t timeout_ms;
     bool json, color;                      /* json: for programs, as `output` says */
+    bool json_errors;                      /* -o asked for it: errors are JSON, and there are no notes */
     enum output output;
     uint64_t documents;                    /* that were written as YAML */
     FILE *file;                            /* where results go; NULL: standard output */
@@ -100,15 +101,17 @@ int ctl_exit_code(enum grid_outcome outcome);
 
 /* ---- results, notes and errors (output.c) */
 /* Says on standard error what failed; returns the exit code. `what` may be NULL. For programs an error is a line of JSON,
- * {"error": {"command", "outcome"?, "message", "exitStatus"}}. */
+ * {"error": {"command", "outcome", "message", "exitStatus"}}. */
 int ctl_failed(const struct ctl *ctl, const char *what, const struct grid_reply *reply);
+/* Its outcome for programs follows from the exit code: USAGE, UNAVAILABLE, UNKNOWN, else FAILED. */
 int ctl_complain(const struct ctl *ctl, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* The same with EXIT_FAILED and the outcome NOT_FOUND. */
+int ctl_find_nothing(const struct ctl *ctl, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Says something beside the result, on standard error; nothing with -o json, which has it in the result. */
 void ctl_note(const struct ctl *ctl, const char *format, ...) __attribute__((format(printf, 2, 3)));
 struct json ctl_json(struct ctl *ctl);     /* writes to ctl->out */
 void ctl_json_end(struct ctl *ctl);        /* closing newline */
-/* `command` and `outcome` may be NULL. */
-void ctl_error_json(struct buffer *out, const struct command_row *command, int code, const char *outcome, struct bytes message);
+void ctl_error_json(struct buffer *out, const char *command, int code, const char *outcome, struct bytes message);
 /* Writes what stands in ctl->out to standard output, in the format that was asked for. False: it cannot be written, which was
  * said on standard error. main does so at the end; commands that go on for long do it themselves. */
 bool ctl_flush(struct ctl *ctl);

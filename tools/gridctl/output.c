@@ -22,18 +22,13 @@ static void to_standard_error(struct buffer *line)
     buffer_close(line);
 }
 
-void ctl_error_json(struct buffer *out, const struct command_row *command, int code, const char *outcome, struct bytes message)
+void ctl_error_json(struct buffer *out, const char *command, int code, const char *outcome, struct bytes message)
 {
-    char name[64];
     struct json json = json_to(out, false);
     json_put_object_begin(&json, NULL);
     json_put_object_begin(&json, "error");
-    if (command != NULL) {
-        snprintf(name, sizeof name, "%s %s", command->group, command->name);
-        json_put_string(&json, "command", name);
-    }
-    if (outcome != NULL)
-        json_put_string(&json, "outcome", outcome);
+    json_put_string(&json, "command", command);
+    json_put_string(&json, "outcome", outcome);
     json_put_text(&json, "message", message);
     json_put_number(&json, "exitStatus", code);
     json_put_object_end(&json);
@@ -50,8 +45,10 @@ static void complain(const struct ctl *ctl, int code, const char *outcome, const
     HOLDS(size >= 0);
     vsnprintf((char *)buffer_extend(&message, (size_t)size + 1), (size_t)size + 1, format, arguments);
     buffer_truncate(&message, message.size - 1);
-    if (ctl->json) {
-        ctl_error_json(&line, ctl->command, code, outcome, buffer_bytes(&message));
+    if (ctl->json_errors) {
+        char name[64];
+        snprintf(name, sizeof name, "%s %s", ctl->command->group, ctl->command->name);
+        ctl_error_json(&line, name, code, outcome, buffer_bytes(&message));
     } else {
         buffer_append_text(&line, "gridctl: ");
         if (ctl->command != NULL)
@@ -72,13 +69,27 @@ static void complain_of(const struct ctl *ctl, int code, const char *outcome, co
     va_end(arguments);
 }
 
+static const char *outcome_of(int code)
+{
+    return code == EXIT_USAGE ? "USAGE" : code == EXIT_UNAVAILABLE ? "UNAVAILABLE" : code == EXIT_UNKNOWN ? "UNKNOWN" : "FAILED";
+}
+
 int ctl_complain(const struct ctl *ctl, int code, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    complain(ctl, code, NULL, format, arguments);
+    complain(ctl, code, outcome_of(code), format, arguments);
     va_end(arguments);
     return code;
+}
+
+int ctl_find_nothing(const struct ctl *ctl, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    complain(ctl, EXIT_FAILED, "NOT_FOUND", format, arguments);
+    va_end(arguments);
+    return EXIT_FAILED;
 }
 
 int ctl_failed(const struct ctl *ctl, const char *what, const struct grid_reply *reply)
@@ -94,7 +105,7 @@ int ctl_failed(const struct ctl *ctl, const char *what, const struct grid_reply 
 void ctl_note(const struct ctl *ctl, const char *format, ...)
 {
     va_list arguments;
-    if (ctl->json)
+    if (ctl->json_errors)
         return;
     fflush(stdout);
     va_start(arguments, format);

@@ -19,6 +19,7 @@ struct parser {
     struct ctl *ctl;
     const char *common[COMMON_OPTIONS_MAX];    /* values of the common options, by row */
     bool no_more_options;
+    const char *group, *name;                  /* as they were typed; NULL: not yet */
     struct buffer *text;
 };
 
@@ -282,6 +283,21 @@ static enum output output_of(const char *name)
     return OUTPUT_TABLE;
 }
 
+/* An argument that names something cannot be empty; a value can. */
+static enum parse_result check_empty(struct parser *parser)
+{
+    const char *names = parser->ctl->command->arguments;
+    for (int i = 0; i < parser->ctl->arguments_count; i++) {
+        int size = (int)strcspn(names, " ");
+        if (parser->ctl->arguments[i][0] == 0 && strncmp(names, "[VALUE]", (size_t)size) != 0) {
+            buffer_append_format(parser->text, "gridctl: %.*s must not be empty\n", size, names);
+            return hint(parser);
+        }
+        names += size + (names[size] == ' ');
+    }
+    return PARSE_RUN;
+}
+
 static enum parse_result settle(struct parser *parser, const char *endpoints)
 {
     struct ctl *ctl = parser->ctl;
@@ -290,9 +306,12 @@ static enum parse_result settle(struct parser *parser, const char *endpoints)
         return wrong(parser, "arguments are missing", row->arguments);
     if (ctl->arguments_count > row->arguments_max)
         return wrong(parser, "too many arguments", ctl->arguments[row->arguments_max]);
+    if (check_empty(parser) != PARSE_RUN)
+        return PARSE_USAGE;
     const char *output = common(parser, "output"), *timeout = common(parser, "timeout"), *given = common(parser, "endpoints");
     ctl->output = output_of(output);
     ctl->json = ctl->output != OUTPUT_TABLE;
+    ctl->json_errors = ctl->json;
     ctl->timeout_ms = TIMEOUT_MS_DEFAULT;
     if (timeout != NULL && (!duration_parse(bytes_of_text(timeout), &ctl->timeout_ms) || ctl->timeout_ms == 0 ||
                             ctl->timeout_ms > TIMEOUT_MS_MAX))
@@ -306,44 +325,45 @@ static enum parse_result settle(struct parser *parser, const char *endpoints)
     return PARSE_RUN;
 }
 
-static enum parse_result parse_all(struct ctl *ctl, int count, char *const *arguments, const char *endpoints, struct buffer *text)
+static enum parse_result parse_all(struct parser *parser, int count, char *const *arguments, const char *endpoints)
 {
-    struct parser parser = {.ctl = ctl, .text = text};
-    const char *group = NULL;
+    struct ctl *ctl = parser->ctl;
+    struct buffer *text = parser->text;
     for (int at = 1; at < count; at++) {
         const char *argument = arguments[at];
-        if (!parser.no_more_options && group == NULL && strcmp(argument, "--version") == 0) {
+        if (!parser->no_more_options && parser->group == NULL && strcmp(argument, "--version") == 0) {
             buffer_append_text(text, "gridctl " GRIDIRON_VERSION "\n");
             return PARSE_HELP;
         }
-        if (!parser.no_more_options && strcmp(argument, "--") == 0) {
-            parser.no_more_options = true;
-        } else if (!parser.no_more_options && argument[0] == '-' && argument[1] != 0) {
-            if (take_option(&parser, arguments, count, &at) != PARSE_RUN)
+        if (!parser->no_more_options && strcmp(argument, "--") == 0) {
+            parser->no_more_options = true;
+        } else if (!parser->no_more_options && argument[0] == '-' && argument[1] != 0) {
+            if (take_option(parser, arguments, count, &at) != PARSE_RUN)
                 return PARSE_USAGE;
-        } else if (group == NULL) {
-            group = argument;
-            if (find_command(ctl->table, group, NULL) == NULL)
-                return no_such_command(&parser, NULL, group);
+        } else if (parser->group == NULL) {
+            parser->group = argument;
+            if (find_command(ctl->table, parser->group, NULL) == NULL)
+                return no_such_command(parser, NULL, argument);
         } else if (ctl->command == NULL) {
-            ctl->command = find_command(ctl->table, group, argument);
+            parser->name = argument;
+            ctl->command = find_command(ctl->table, parser->group, argument);
             if (ctl->command == NULL)
-                return no_such_command(&parser, group, argument);
+                return no_such_command(parser, parser->group, argument);
         } else if (ctl->arguments_count == ARGUMENTS_MAX) {
-            return wrong(&parser, "too many arguments", argument);
+            return wrong(parser, "too many arguments", argument);
         } else {
             ctl->arguments[ctl->arguments_count++] = argument;
         }
     }
-    bool help = common(&parser, "help") != NULL;
+    bool help = common(parser, "help") != NULL;
     if (help || ctl->command == NULL) {
         if (ctl->command != NULL)
             help_command(text, ctl->table, ctl->command);
         else
-            help_all(text, ctl->table, group);
+            help_all(text, ctl->table, parser->group);
         return help ? PARSE_HELP : PARSE_USAGE;
     }
-    return settle(&parser, endpoints);
+    return settle(parser, endpoints);
 }
 
 /* The format counts for what is wrong before it too. */
@@ -359,23 +379,35 @@ static bool wants_json(int count, char *const *arguments)
     return false;
 }
 
-/* "gridctl: what is wrong\ntry: ...\n" as an error for programs. */
-static void text_to_json(const struct ctl *ctl, struct buffer *text)
+/* "gridctl: what is wrong\ntry: ...\n" as an error for programs, which know where help is. */
+static void text_to_json(const struct parser *parser)
 {
-    static const char name[] = "gridctl: ";
-    struct buffer line = {0};
-    size_t start = text->size > strlen(name) && memcmp(text->data, name, strlen(name)) == 0 ? strlen(name) : 0;
-    ctl_error_json(&line, ctl->command, EXIT_USAGE, NULL, bytes_of(text->data + start, text->size - start - 1));
+    static const char name[] = "gridctl: ", missing[] = "a command is missing";
+    struct buffer line = {0}, command = {0};
+    struct bytes said = buffer_bytes(parser->text);
+    bool is_help = said.size < strlen(name) || memcmp(said.data, name, strlen(name)) != 0;
+    if (!is_help) {
+        do
+            said.size--;
+        while (said.data[said.size - 1] != '\n');
+        said = bytes_of(said.data + strlen(name), said.size - 1 - strlen(name));
+    }
+    buffer_append_format(&command, "%s%s%s", parser->group != NULL ? parser->group : "", parser->name != NULL ? " " : "",
+                         parser->name != NULL ? parser->name : "");
+    buffer_append_u8(&command, 0);
+    ctl_error_json(&line, (const char *)command.data, EXIT_USAGE, "USAGE", is_help ? bytes_of_text(missing) : said);
     buffer_append_u8(&line, '\n');
-    buffer_close(text);
-    *text = line;
+    buffer_close(&command);
+    buffer_close(parser->text);
+    *parser->text = line;
 }
 
 enum parse_result parse(struct ctl *ctl, int count, char *const *arguments, const char *endpoints, struct buffer *text)
 {
-    enum parse_result result = parse_all(ctl, count, arguments, endpoints, text);
+    struct parser parser = {.ctl = ctl, .text = text};
+    enum parse_result result = parse_all(&parser, count, arguments, endpoints);
     if (result == PARSE_USAGE && wants_json(count, arguments))
-        text_to_json(ctl, text);
+        text_to_json(&parser);
     return result;
 }
 

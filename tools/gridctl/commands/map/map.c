@@ -112,7 +112,7 @@ int map_get(struct ctl *ctl)
     grid_client_get(ctl->client, map_name(ctl), &key, &call);
     code = map_finish(ctl, &got.asked);
     if (code == EXIT_DONE && !got.found)
-        return ctl_complain(ctl, EXIT_FAILED, "no such key: %s", ctl->arguments[0]);
+        return ctl_find_nothing(ctl, "no such key: %s", ctl->arguments[0]);
     return code;
 }
 

@@ -92,6 +92,6 @@ int map_drop(struct ctl *ctl)
     grid_client_drop(ctl->client, ctl->arguments[0], &call);
     code = map_finish(ctl, &dropped.asked);
     if (code == EXIT_DONE && !dropped.found)
-        return ctl_complain(ctl, EXIT_FAILED, "no such map: %s", ctl->arguments[0]);
+        return ctl_find_nothing(ctl, "no such map: %s", ctl->arguments[0]);
     return code;
 }

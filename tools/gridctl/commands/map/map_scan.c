@@ -90,7 +90,7 @@ static int export_all(struct ctl *ctl, struct shown *shown)
     return ctl_flush(ctl) || code != EXIT_DONE ? code : EXIT_FAILED;
 }
 
-/* A file appears under its name when it is whole. */
+/* A file appears under its name when it is whole; until then it has another one, that messages do not name. */
 static int export_to_file(struct ctl *ctl, struct shown *shown, const char *path)
 {
     struct buffer part = {0};
@@ -98,11 +98,12 @@ static int export_to_file(struct ctl *ctl, struct shown *shown, const char *path
     buffer_append_u8(&part, 0);
     const char *name = (const char *)part.data;
     int code = EXIT_FAILED;
-    ctl->file_name = name;
+    ctl->file_name = path;
     ctl->file = fopen(name, "wxe");
-    if (ctl->file == NULL) {
-        ctl_complain(ctl, EXIT_FAILED, "%s: %s%s", name, strerror(errno),
-                     errno == EEXIST ? "; another export writes it, or one was interrupted: then remove it" : "");
+    if (ctl->file == NULL && errno == EEXIST) {
+        ctl_complain(ctl, EXIT_FAILED, "%s: another export writes it, or one was interrupted: then remove %s", path, name);
+    } else if (ctl->file == NULL) {
+        ctl_complain(ctl, EXIT_FAILED, "%s: %s", path, strerror(errno));
     } else {
         code = export_all(ctl, shown);
         bool closed = fclose(ctl->file) == 0;
@@ -121,12 +122,10 @@ int map_export(struct ctl *ctl)
 {
     struct shown shown = {.ctl = ctl};
     const char *path = ctl_option(ctl, "file", "-");
-    bool json = ctl->json;
     /* The lines are the same whatever the format; -o says how errors look. */
     ctl->json = true;
     ctl->output = OUTPUT_NDJSON;
     int code = strcmp(path, "-") == 0 ? export_all(ctl, &shown) : export_to_file(ctl, &shown, path);
-    ctl->json = json;
     if (code == EXIT_DONE)
         ctl_note(ctl, "%" PRIu64 " entries of map %s exported", shown.count, map_name(ctl));
     return code;

@@ -232,7 +232,7 @@ int map_take(struct ctl *ctl)
     grid_client_operate(ctl->client, map_name(ctl), &operation, &call);
     code = map_finish(ctl, &sought.asked);
     if (code == EXIT_DONE && !sought.found)
-        return ctl_complain(ctl, EXIT_FAILED, "no such key: %s", ctl->arguments[0]);
+        return ctl_find_nothing(ctl, "no such key: %s", ctl->arguments[0]);
     return code;
 }
 

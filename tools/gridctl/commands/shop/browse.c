@@ -214,7 +214,7 @@ static void on_view(void *context, const struct grid_reply *reply)
     if (reply->outcome != GRID_OUTCOME_OK) {
         one->code = ctl_failed(ctl, one->key, reply);
     } else if (!reply->found) {
-        one->code = ctl_complain(ctl, EXIT_FAILED, "%s: not found", one->key);
+        one->code = ctl_find_nothing(ctl, "%s: not found", one->key);
     } else {
         /* People and programs read the same: a view is a tree, not a table. */
         struct json json = json_to(&ctl->out, !ctl->json);

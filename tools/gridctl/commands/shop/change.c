@@ -55,7 +55,7 @@ static void on_view(void *context, const struct grid_reply *reply)
     if (reply->outcome != GRID_OUTCOME_OK)
         change->code = ctl_failed(change->ctl, change->id, reply);
     else if (!reply->found)
-        change->code = ctl_complain(change->ctl, EXIT_FAILED, "%s: not found", change->id);
+        change->code = ctl_find_nothing(change->ctl, "%s: not found", change->id);
     else
         change->view = arena_copy(&change->arena, bytes_of(reply->value.data, reply->value.size));
 }
