@@ -256,6 +256,7 @@ void routing_close(struct client *client);
 void routing_place(struct request *request);       /* into the queue of its partition or node */
 void routing_pump(struct route *route);
 void routing_table(struct connection *connection, const struct message_table *table);
+void routing_other_address(struct connection *lost);  /* its node is asked at another one from now on, if there is one */
 void routing_again(struct request *request, const struct attempt_end *end);
 /* The leader had no room for this request and said when to repeat it; other requests of the partition continue. */
 void routing_later(struct request *request, uint64_t after_ms);

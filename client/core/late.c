@@ -74,6 +74,7 @@ void late_lost(struct connection *connection)
 {
     struct client *client = connection->client;
     give_back(connection);
+    routing_other_address(connection);
     for (uint32_t i = 0; i < client->partitions; i++)
         if (connection->node != 0 && client->routes[i].leader == connection->node)
             routing_mark(&client->routes[i]);

@@ -239,20 +239,33 @@ void routing_later(struct request *request, uint64_t after_ms)
     clock_timer_start(client->io->clock, &request->pause, prng_range(&client->prng, wait_us, wait_us + wait_us / 2));
 }
 
+/* A node may be connected at another address, that of a forwarded port perhaps: its own is kept for when that one fails. */
 static void know_member(struct client *client, const struct message_member *member)
 {
-    if (member->node.value == 0 || member->node.value > NODES_MAX || client->nodes[member->node.value] != NULL)
-        return;
+    uint32_t node = member->node.value;
     struct bytes address = member->client_address;
-    if (address.size == 0)
+    if (node == 0 || node > NODES_MAX || address.size == 0)
         return;
-    struct connection *each = client->connections;
-    while (each != NULL && (each->node != 0 || !bytes_equal(bytes_of_text(each->address), address)))
+    struct connection *known = client->nodes[node], *each = client->connections;
+    if (known != NULL && bytes_equal(bytes_of_text(known->address), address))
+        return;
+    while (each != NULL && ((each->node != 0 && each->node != node) || !bytes_equal(bytes_of_text(each->address), address)))
         each = each->next;
     if (each == NULL)
-        each = connection_new(client, arena_text(&client->arena, address), member->node.value);
-    each->node = member->node.value;
-    client->nodes[member->node.value] = each;
+        each = connection_new(client, arena_text(&client->arena, address), node);
+    each->node = node;
+    if (known == NULL)
+        client->nodes[node] = each;
+}
+
+void routing_other_address(struct connection *lost)
+{
+    struct client *client = lost->client;
+    if (lost->node == 0 || client->nodes[lost->node] != lost)
+        return;
+    for (struct connection *each = client->connections; each != NULL; each = each->next)
+        if (each != lost && each->node == lost->node && each->failures <= lost->failures)
+            client->nodes[lost->node] = each;
 }
 
 static void keep_members(struct client *client, const struct message_table *table)

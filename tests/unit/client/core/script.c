@@ -151,7 +151,7 @@ void script_welcome_as(struct script *script, uint32_t node, const struct messag
     cr_assert_eq(hello.protocol, 1);
     cr_assert(hello.protocols.min == CLIENT_PROTOCOLS.min && hello.protocols.max == CLIENT_PROTOCOLS.max);
     struct message_welcome welcome = *said;
-    welcome.node.value = node;
+    welcome.node.value = said->node.value != 0 ? said->node.value : node;
     welcome.table = table_of(script);
     welcome_encode(&welcome, &body);
     say_frame(script, node, FRAME_WELCOME, heard.request, &body);

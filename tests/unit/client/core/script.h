@@ -51,7 +51,7 @@ void script_advance(struct script *script, uint64_t us);
 void script_welcome(struct script *script, uint32_t node);
 /* The same, but the node says that it belongs to this cluster. */
 void script_welcome_to(struct script *script, uint32_t node, const char *cluster);
-/* The same, and whatever else the welcome says but node and table. */
+/* The same, and what else the welcome says but the table; a node that is given stands behind the other one's address. */
 void script_welcome_as(struct script *script, uint32_t node, const struct message_welcome *said);
 void script_refuse(struct script *script, uint32_t node);      /* refuses what was dialled */
 bool script_is_dialled(struct script *script, uint32_t node);

@@ -145,6 +145,33 @@ Test(search, a_leader_that_does_not_greet_holds_nothing_up)
     script_close(&script);
 }
 
+Test(search, a_node_whose_forwarded_port_fails_is_dialled_at_its_own_address)
+{
+    static const char *const forwarded[] = {"n2:7400"};
+    const struct client_options options = {.endpoints = forwarded, .endpoints_count = 1};
+    const struct message_welcome welcome = {.protocol = 1, .cluster = bytes_of_text("test"), .node = {1}};
+    struct script script;
+    struct outcome get;
+    struct heard heard;
+    script_open_with(&script, &options);
+    script_welcome_as(&script, 2, &welcome);
+    script_get(&script, 2, &get);
+    script_welcome(&script, 3);
+    answer_found(&script, 3);
+    script_get(&script, 0, &get);
+    cr_assert(script_hear(&script, 2, &heard));
+    cr_expect_not(script_is_dialled(&script, 1), "it is connected already");
+    script_cut(&script, 2);
+    script_advance(&script, 100000);
+    cr_assert(script_hear(&script, 3, &heard));
+    script_answer_err(&script, 3, &heard, GRID_ERR_NOT_LEADER, 1);
+    cr_assert(script_is_dialled(&script, 1));
+    script_welcome(&script, 1);
+    answer_found(&script, 1);
+    cr_expect_eq(get.err, GRID_ERR_OK);
+    script_close(&script);
+}
+
 Test(search, the_outcome_says_which_node_knew_no_leader_and_for_how_long)
 {
     struct script script;
