@@ -55,6 +55,23 @@ static bool is_name_of_parts(const char *name)
     return end != NULL && strlen(name) <= MAP_NAME_BYTES_MAX && (strcmp(end, ".view") == 0 || strcmp(end, ".pending") == 0);
 }
 
+/* All maps of events, views and completions differ, as the names do; a map of parts has a name of its own choice. */
+static const char *flaw_of_parts(const struct service_registry *registry, const struct service *service)
+{
+    static const char end[] = ".view";
+    size_t stem = strlen(service->part_map) < strlen(end) ? 0 : strlen(service->part_map) - strlen(end);
+    if (!is_name_of_parts(service->part_map))
+        return "services: the name of a map of parts does not end in .view or .pending";
+    for (size_t i = 0; i < registry->count; i++) {
+        const struct service *other = registry->services[i];
+        if (strlen(other->name) == stem && strncmp(other->name, service->part_map, stem) == 0 && strcmp(service->part_map + stem, end) == 0)
+            return "services: a map of parts has the name of a service's own map of views";
+        if (other != service && other->part_map != NULL && strcmp(other->part_map, service->part_map) == 0)
+            return "services: two have the same map of parts";
+    }
+    return NULL;
+}
+
 const char *registry_flaw(const struct service_registry *registry)
 {
     if (registry != NULL && registry->count > SERVICES_MAX)
@@ -65,12 +82,13 @@ const char *registry_flaw(const struct service_registry *registry)
             return "services: one has the number 0";
         if (service->name[0] == 0 || strlen(service->name) > SERVICE_NAME_BYTES_MAX)
             return "services: a name is empty or longer than 64 bytes";
-        if (service->part_map != NULL && !is_name_of_parts(service->part_map))
-            return "services: the name of a map of parts does not end in .view or .pending";
         if (registry_find(registry, service->number) != service)
             return "services: two have the same number";
         if (registry_find_name(registry, bytes_of_text(service->name)) != service)
             return "services: two have the same name";
+        const char *flaw = service->part_map != NULL ? flaw_of_parts(registry, service) : NULL;
+        if (flaw != NULL)
+            return flaw;
     }
     return NULL;
 }

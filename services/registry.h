@@ -15,7 +15,7 @@ const struct service_command_kind *registry_command(const struct service *servic
 const struct service_event_kind *registry_event(const struct service *service, uint32_t type);      /* may be absent */
 
 /* Why no node may run with it, for people, or NULL: too many services, a number or a name twice, a number 0, a map of parts
- * whose name clients could use. */
+ * whose name clients could use or another map has. */
 const char *registry_flaw(const struct service_registry *registry);
 
 #endif

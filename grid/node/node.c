@@ -51,7 +51,16 @@ static bool on_send_messages(void *context, const struct letter *letter, const s
 
 static bool on_allow(void *context, uint32_t partition, struct bytes command)
 {
-    return levels_allow(context, partition, command) && services_allow(context, partition, command);
+    struct node *node = context;
+    if (levels_allow(node, partition, command) && services_allow(node, partition, command))
+        return true;
+    struct arena arena;
+    struct command refused;
+    arena_init(&arena, 64 * 1024);
+    HOLDS(command_decode(command, &arena, &refused) == GRID_ERR_OK && refused.kind == COMMAND_DELIVER);
+    waits_note(node, &refused.deliver, command);
+    arena_close(&arena);
+    return false;
 }
 
 static void on_epoch_refused(void *context, const struct letter *letter, uint32_t known)
@@ -83,7 +92,10 @@ static const struct state_digests *on_digests(void *context, uint32_t partition,
 
 static bool on_takes(void *context, struct node_id from, const struct deliver_command *deliver)
 {
-    return services_take(context, from, deliver);
+    bool takes = services_take(context, from, deliver);
+    if (!takes)
+        waits_note(context, deliver, BYTES_NONE);
+    return takes;
 }
 
 static void on_diverged(void *context, const char *what)
@@ -196,6 +208,7 @@ static void on_tick(void *context)
         clients_sweep(node->clients);
     balance_tick(node);
     services_tick(node);
+    waits_tick(node);
     status_look(node);
     report_tick(node);
     clock_timer_start(node->io->clock, &node->tick, NODE_TICK_US);
@@ -401,6 +414,8 @@ enum grid_err node_open(const struct node_options *options, struct node **ret_no
         time_exchange_init(node);
         open_destinations(node);
         open_replicas(node);
+        services_open(node);
+        waits_open(node);
         open_mailbox(node);
         time_exchange_open(node);
         err = group_set_start(node->groups, ret_note);
@@ -442,6 +457,8 @@ void node_close(struct node *node)
     clock_undefer(node->io->clock, &node->leaders_changed);
     if (node->clients)
         clients_close(node->clients);
+    services_close(node);
+    waits_close(node);
     memory_free(node->replicas);
     memory_free(node->destinations);
     observer_close(&node->observer);

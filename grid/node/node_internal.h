@@ -16,7 +16,7 @@
 #include "grid/node/report/map_series.h"
 #include "grid/cluster/partition_map.h"
 
-enum { SERVICES_WHY_BYTES = 200, NODE_TICK_US = 50 * 1000, DIGEST_EVERY_TICKS = 20, SWEEP_EVERY_TICKS = 20 };
+enum { SERVICES_WHY_BYTES = 200, SERVICES_SAID_BYTES = 328, WAITS_US = 3 * 1000 * 1000, NODE_TICK_US = 50 * 1000, DIGEST_EVERY_TICKS = 20, SWEEP_EVERY_TICKS = 20 };
 _Static_assert(SWEEP_EVERY_TICKS * NODE_TICK_US == CLIENTS_SWEEP_MS * 1000, "the clients' patience is counted in sweeps");
 
 struct service;
@@ -58,6 +58,20 @@ struct levels {
     char note[160];                    /* why a command is refused; until the next one */
     char newer[200];                   /* what the entry needs at which this node stops; empty: none came */
     struct deferred leave;
+};
+
+/* What is known of the services of the program; see services.c. */
+struct services_known {
+    uint32_t below[SERVICES_MAX];      /* by place in the registry: every partition below this number has it */
+    uint64_t *had;                     /* by partition: the last index of the own log at the start */
+    char said[SERVICES_SAID_BYTES];    /* which one waits, and why; empty: none does */
+    char note[SERVICES_WHY_BYTES + 200];   /* why a command is refused; until the next one */
+};
+
+/* Messages that partitions led here do not take yet; see waits.c. */
+struct waits {
+    uint64_t *seen_us;                 /* by partition: when some came last; 0: never */
+    bool said;
 };
 
 /* What operators are told; see report/report.c. */
@@ -109,8 +123,8 @@ struct node {
     struct time_exchange times;
     struct levels levels;
     struct report report;
-    bool services_waiting;             /* said that one waits to be registered */
-    char services_note[320];           /* why a command is refused; until the next one */
+    struct services_known known;
+    struct waits waits;
     struct buffer scratch;             /* bodies being built */
 };
 
@@ -164,6 +178,8 @@ bool levels_allow(const struct node *node, uint32_t partition, struct bytes comm
 bool levels_admit(void *context, uint32_t partition, uint64_t index, struct bytes entry);
 
 /* services.c */
+void services_open(struct node *node);                 /* once the log is open */
+void services_close(struct node *node);
 /* Those that a new partition of this level has; returns how many. */
 size_t services_genesis(const struct node *node, uint32_t level, uint32_t ret_numbers[SERVICES_MAX]);
 /* At every tick: the partitions that this node leads register what they may. */
@@ -172,7 +188,8 @@ void services_tick(struct node *node);
 bool services_may_register(const struct node *node, uint32_t number, const struct service *service, char *ret_why);
 /* What this node knows of the services of its program; all in the arena. */
 const struct service_status *services_status(const struct node *node, struct arena *arena, size_t *ret_count);
-/* Whether the leader may propose a client's command to this service; the note is good until the next call. */
+/* Whether the leader may propose a client's command to this service: all partitions have it, as far as the replicas here have applied
+ * them. The note is good until the next call. */
 enum grid_err services_check(struct node *node, uint32_t partition, uint32_t number, const char **ret_note);
 /* Messages to a service that is registered in their source wait until their destination has it too: whether the partition has those
  * of its program that the Deliver command names; and whether this program has those that a member's has. */
@@ -180,6 +197,14 @@ bool services_allow(const struct node *node, uint32_t partition, struct bytes en
 bool services_take(const struct node *node, struct node_id from, const struct deliver_command *deliver);
 /* The first service that a sound entry needs and this program does not have; 0: it has all. */
 uint32_t services_missing(const struct node *node, struct bytes entry);
+
+/* waits.c */
+void waits_open(struct node *node);
+void waits_close(struct node *node);
+/* Messages were not taken: levels_allow or services_allow refused them (encoded: the whole command), or services_take did (empty). */
+void waits_note(struct node *node, const struct deliver_command *deliver, struct bytes encoded);
+void waits_tick(struct node *node);                     /* at every tick */
+uint64_t waits_partitions(const struct node *node);     /* that are led here and to which messages wait */
 
 /* hand_over.c */
 void hand_over_close(struct node *node);

@@ -3,9 +3,11 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "grid/base/arena.h"
 #include "grid/base/check.h"
+#include "grid/base/memory.h"
 #include "grid/node/node_internal.h"
 #include "grid/partition/entry.h"
 #include "services/registry.h"
@@ -105,8 +107,8 @@ bool services_may_register(const struct node *node, uint32_t number, const struc
     return err == GRID_ERR_OK;
 }
 
-/* What may be registered; the others wait for the tick at which it may. */
-static void register_in(struct node *node, uint32_t number)
+/* What may be registered; the others wait for the tick at which it may. The first of all that waits is what is said. */
+static void register_in(struct node *node, uint32_t number, char waits[static SERVICES_SAID_BYTES])
 {
     const struct partition *partition = replica_partition(node->replicas[number]);
     uint32_t numbers[SERVICES_MAX];
@@ -119,12 +121,10 @@ static void register_in(struct node *node, uint32_t number)
         const struct service *service = node->services->services[i];
         if (partition_has_service(partition, service))
             continue;
-        if (services_may_register(node, number, service, why)) {
+        if (services_may_register(node, number, service, why))
             numbers[count++] = service->number;
-        } else if (!node->services_waiting) {
-            LOG_INFO(node->logger, "node", "service %" PRIu32 " (%s) waits to be registered: %s", service->number, service->name, why);
-            node->services_waiting = true;
-        }
+        else if (waits[0] == 0)
+            snprintf(waits, SERVICES_SAID_BYTES, "service %" PRIu32 " (%s) waits to be registered: %s", service->number, service->name, why);
     }
     if (count > 0)
         replica_register(node->replicas[number], numbers, count);
@@ -132,46 +132,94 @@ static void register_in(struct node *node, uint32_t number)
 
 void services_tick(struct node *node)
 {
+    char waits[SERVICES_SAID_BYTES] = "", *said = node->known.said;
     uint32_t whole = 0;
     for (uint32_t i = 0; node->services != NULL && i < node->partitions; i++) {
         if (partition_services(replica_partition(node->replicas[i])) == node->services->count)
             whole++;
         else if (replica_leads(node->replicas[i]))
-            register_in(node, i);
+            register_in(node, i, waits);
     }
-    if (node->services_waiting && whole == node->partitions) {
+    if (waits[0] != 0 && strcmp(waits, said) != 0) {
+        LOG_INFO(node->logger, "node", "%s", waits);
+        memcpy(said, waits, SERVICES_SAID_BYTES);
+    }
+    if (said[0] != 0 && whole == node->partitions) {
         LOG_INFO(node->logger, "node", "all services of this program are registered in all partitions");
-        node->services_waiting = false;
+        said[0] = 0;
     }
 }
 
 /* ---- at the door */
 
+void services_open(struct node *node)
+{
+    node->known.had = memory_zero(node->partitions, sizeof *node->known.had);
+    for (uint32_t i = 0; i < node->partitions; i++)
+        node->known.had[i] = group_status(replica_group(node->replicas[i])).last_index;
+}
+
+void services_close(struct node *node)
+{
+    memory_free(node->known.had);
+}
+
+/* As far as the replicas here have applied their logs. Nobody takes a service back, so each partition is looked at until it has it. */
+static bool is_everywhere(struct node *node, const struct service *service)
+{
+    uint32_t *below = &node->known.below[registry_place(node->services, service)];
+    while (*below < node->partitions && partition_has_service(replica_partition(node->replicas[*below]), service))
+        (*below)++;
+    return *below == node->partitions;
+}
+
+/* Whether the replica here may know less of the partition than it did before a restart. */
+static bool is_behind(const struct node *node, uint32_t number)
+{
+    struct group_status group = group_status(replica_group(node->replicas[number]));
+    uint64_t had = node->known.had[number] < group.last_index ? node->known.had[number] : group.last_index;
+    struct genesis_command genesis;
+    return !partition_genesis(replica_partition(node->replicas[number]), &genesis) || group.applied_index < had ||
+           group_set_rejoining(node->groups) != 0;
+}
+
+/* `number` is the first partition that lacks it. */
+static enum grid_err refuse(struct node *node, uint32_t number, const struct service *service)
+{
+    char *note = node->known.note, why[SERVICES_WHY_BYTES];
+    if (is_behind(node, number)) {
+        snprintf(note, sizeof node->known.note, "service: node %" PRIu32 " has not read the log of partition %" PRIu32
+                 " yet: try again in a moment", node->settings->self.value, number);
+        return GRID_ERR_BUSY;
+    }
+    if (services_may_register(node, number, service, why)) {
+        snprintf(note, sizeof node->known.note, "service: partition %" PRIu32 " is about to register service %" PRIu32
+                 " (%s): try again in a moment", number, service->number, service->name);
+        return GRID_ERR_BUSY;
+    }
+    snprintf(note, sizeof node->known.note, "service: partition %" PRIu32 " does not have service %" PRIu32
+             " (%s) yet, and its messages may go to all partitions: %s", number, service->number, service->name, why);
+    return GRID_ERR_NOT_SUPPORTED;
+}
+
 enum grid_err services_check(struct node *node, uint32_t partition, uint32_t number, const char **ret_note)
 {
     const struct replica *replica = node->replicas[partition];
     const struct service *service = registry_find(node->services, number);
-    char why[SERVICES_WHY_BYTES];
-    if (service != NULL && partition_has_service(replica_partition(replica), service))
-        return GRID_ERR_OK;
     struct genesis_command genesis;
+    if (service != NULL && is_everywhere(node, service))
+        return GRID_ERR_OK;
     if (!replica_leads(replica) || !partition_genesis(replica_partition(replica), &genesis))
         return GRID_ERR_OK; /* refers to the leader, which knows more, or waits for the first entry */
-    *ret_note = node->services_note;
-    if (service == NULL) {
-        snprintf(node->services_note, sizeof node->services_note, "service: the program of node %" PRIu32 " does not have service %" PRIu32
-                 ": upgrade it, or correct the number", node->settings->self.value, number);
-        return GRID_ERR_NOT_SUPPORTED;
-    }
-    if (services_may_register(node, partition, service, why)) {
-        snprintf(node->services_note, sizeof node->services_note, "service: partition %" PRIu32 " is about to register service %" PRIu32
-                 " (%s): try again in a moment", partition, number, service->name);
-        return GRID_ERR_BUSY;
-    }
-    snprintf(node->services_note, sizeof node->services_note, "service: partition %" PRIu32 " does not have service %" PRIu32 " (%s) yet: %s",
-             partition, number, service->name, why);
+    *ret_note = node->known.note;
+    if (service != NULL)
+        return refuse(node, node->known.below[registry_place(node->services, service)], service);
+    snprintf(node->known.note, sizeof node->known.note, "service: the program of node %" PRIu32 " does not have service %" PRIu32
+             ": upgrade it, or correct the number", node->settings->self.value, number);
     return GRID_ERR_NOT_SUPPORTED;
 }
+
+/* ---- messages of other partitions */
 
 bool services_take(const struct node *node, struct node_id from, const struct deliver_command *deliver)
 {

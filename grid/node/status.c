@@ -289,6 +289,8 @@ void status_refresh(struct node *node, struct partition_stats *ret_hosted)
     expose_led(node, &sums.led);
     expose_services(node);
     gauge(node, "gridiron_outbox_links_stopped", "Links that stand still because of a gap that cannot be filled, likewise.", sums.links_stopped);
+    gauge(node, "gridiron_inbox_partitions_waiting",
+          "Partitions led here to which messages wait because the partition lacks a level or a service.", waits_partitions(node));
     expose_hosted(node, &sums.hosted);
     bounds_refresh(node, &sums.highest);
     gauge(node, "gridiron_partitions_led", "Partitions that this node leads.", partition_map_led_by(&node->map, node->settings->self));

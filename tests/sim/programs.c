@@ -218,14 +218,6 @@ static size_t unseen(struct programs *programs)
     return count;
 }
 
-/* A message waits for ever where the level is never raised: some partitions can be raised, and others not. */
-static bool may_bring(const struct programs *programs, const char *companion)
-{
-    uint32_t number = hash_partition(bytes_of_text(companion), programs->run->partitions).value;
-    const struct partition *partition = cluster_partition(programs->cluster, number);
-    return partition != NULL && partition_level(partition) >= LEVEL_OF_SERVICES;
-}
-
 static void ask_later(struct programs *programs);
 
 static void on_asked(void *context, const struct client_result *result)
@@ -257,13 +249,10 @@ static void ask(struct world *world, void *context)
     struct guest *guest = &programs->guests[programs->guests_count++];
     snprintf(guest->key, sizeof guest->key, "g%zu", programs->guests_count);
     snprintf(guest->companion, sizeof guest->companion, "with-g%zu", programs->guests_count);
-    if (!may_bring(programs, guest->companion)) {
-        snprintf(guest->companion, sizeof guest->companion, "g%zu", programs->guests_count);
-    }
     Account__V1__CreateCustomer invite;
     account__v1__create_customer__init(&invite);
     invite.name = guest->key;
-    invite.address = strcmp(guest->key, guest->companion) != 0 ? guest->companion : (char[]){""};
+    invite.address = guest->companion;
     uint8_t body[96];
     REQUIRE(account__v1__create_customer__get_packed_size(&invite) <= sizeof body);
     size_t size = account__v1__create_customer__pack(&invite, body);

@@ -205,6 +205,15 @@ Test(users_service, is_refused_where_its_list_contradicts_itself)
     cr_assert_str_eq(flaw_of(&guest_service, &other), "services: the name of a map of parts does not end in .view or .pending");
     other.part_map = "host.parts.view";
     cr_assert_null(flaw_of(&guest_service, &other));
+    struct service parted = guest_service;
+    parted.part_map = "host.parts.view";
+    cr_assert_str_eq(flaw_of(&parted, &other), "services: two have the same map of parts");
+    parted.part_map = "guest.parts.pending";
+    cr_assert_null(flaw_of(&parted, &other));
+    parted.part_map = "host.view";
+    cr_assert_str_eq(flaw_of(&parted, &other), "services: a map of parts has the name of a service's own map of views");
+    parted.part_map = "guest.view";
+    cr_assert_str_eq(flaw_of(&parted, &other), "services: a map of parts has the name of a service's own map of views");
     other.number = SERVICE_NONE;
     cr_assert_str_eq(flaw_of(&guest_service, &other), "services: one has the number 0");
     other.name = "";
