@@ -336,7 +336,8 @@ void grid_journal_close(struct grid_journal *journal);     /* a call that is out
 struct grid_blocking;
 struct grid_result;
 
-/* Waits until a node has answered; UNAVAILABLE when none did within the timeout. *ret is set on OK only. */
+/* Waits until a node has answered, also for a cluster that is only being started; UNAVAILABLE, without a cause, when none did within the
+ * timeout. *ret is set on OK only. To hear why, and long before the timeout, use grid_blocking_reach. */
 enum grid_outcome grid_blocking_open(const struct grid_options *options, struct grid_blocking **ret);
 /* Like grid_client_reach. On failure `note`, of `note_bytes`, gets a text for people that says why of each endpoint, cut when it is longer. */
 enum grid_outcome grid_blocking_reach(const struct grid_options *options, struct grid_blocking **ret, char *note, size_t note_bytes);

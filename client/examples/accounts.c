@@ -99,9 +99,10 @@ int main(int count, char **arguments)
     }
     const char *endpoint = arguments[1];
     options.endpoints = &endpoint;
-    enum grid_outcome outcome = grid_blocking_open(&options, &client);
+    char note[256];
+    enum grid_outcome outcome = grid_blocking_reach(&options, &client, note, sizeof note);
     if (outcome != GRID_OUTCOME_OK) {
-        fprintf(stderr, "%s: %s\n", endpoint, grid_outcome_text(outcome));
+        fprintf(stderr, "%s: %s\n", grid_outcome_name(outcome), note);
         return 3;
     }
     outcome = prepare(client);

@@ -34,9 +34,12 @@ int main(int count, char **arguments)
     options.endpoints_count = 1;
     options.name = "greeting";
     grid_blocking *opened = nullptr;
-    grid_outcome outcome = grid_blocking_open(&options, &opened);
-    if (outcome != GRID_OUTCOME_OK)
-        return fail(endpoint, outcome);
+    char note[256];
+    grid_outcome outcome = grid_blocking_reach(&options, &opened, note, sizeof note);
+    if (outcome != GRID_OUTCOME_OK) {
+        std::fprintf(stderr, "%s: %s\n", grid_outcome_name(outcome), note);
+        return 1;
+    }
     Client client(opened);
     grid_key key = grid_key_text("greeting");
     outcome = grid_blocking_set(client.get(), "examples", &key, grid_text(arguments[2]), nullptr);

@@ -67,6 +67,8 @@ def stock(shop):
     again = [shop.json("product", "replenish", "p-EUR", "5", "--reason", "delivery", "--idempotency-key", "d-1") for _ in range(2)]
     shop.tap.check("with the same key it is done once, and has the same answer", again[0] == again[1] and again[0]["idempotencyKey"] == "d-1" and
                    shop.json("event", "history", "product", "p-EUR")[-1]["eventId"] == again[0]["eventId"], str(again))
+    shop.tap.check("and does not claim that it was not done before", all("doneBefore" not in each for each in again) and
+                   shop.json("product", "replenish", "p-KWD", "1")["doneBefore"] is False, str(again))
     code, _, error = shop.ctl("product", "replenish", "p-EUR", "6", "--reason", "delivery", "--idempotency-key", "d-1")
     shop.tap.check("the same key for another quantity is refused", code == 1 and "IDEMPOTENCY_MISMATCH" in error, error)
     keys = {shop.json("product", "replenish", "p-EUR", "1")["idempotencyKey"] for _ in range(2)}

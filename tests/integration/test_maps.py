@@ -37,6 +37,14 @@ def batches(tap, nodes):
     tap.check("a batch writes", code == 0 and "2 operations" in out, out + error)
     code, _, error = batch({"op": "set", "key": "x", "value": "9"}, {"op": "check-version", "key": "y", "expectedVersion": 77})
     tap.check("one condition that fails refuses all, and is named", code == 1 and "line 2, operation 2: VERSION_CONFLICT" in error, error)
+    present = gridctl_json(PROGRAMS, nodes, "map", "get", "y", "--map", "b", "--affinity", "a")["version"]
+    tap.check("with the version that there is", f"version is {present} now, not 77" in error, error)
+    _, _, error = batch({"op": "cas", "key": "none", "value": "1", "expectedVersion": 5})
+    tap.check("an entry that is not there is no other one", "VERSION_CONFLICT: the entry does not exist; you expected version 5" in error, error)
+    _, _, error = batch({"op": "cas", "key": "y", "value": "1", "expectedVersion": 0})
+    tap.check("nor is one that was to be absent", f"the entry exists: its version is {present} now" in error, error)
+    _, _, error = batch({"op": "remove-if-same", "key": "y", "expectedValue": "3"})
+    tap.check("another value is named as such", f"the entry had another value; its version is {present} now" in error, error)
     tap.check("nothing of it was written",
               gridctl(PROGRAMS, nodes, "map", "get", "x", "--map", "b", "--affinity", "a")[1] == "1\n")
     code, _, error = batch({"op": "set", "key": "x", "affinity": "p", "value": "1"}, {"op": "set", "key": "y", "value": "2"})
@@ -71,7 +79,7 @@ def settings(tap, nodes):
     shown = gridctl_json(PROGRAMS, nodes, "map", "config", "--map", "s", "--journal", "on")
     tap.check("what is not named stays", shown["version"] == 2 and shown["ttlMs"] == 60000 and shown["journal"]["enabled"], str(shown))
     code, _, error = gridctl(PROGRAMS, nodes, "map", "config", "--map", "s", "--ttl", "none", "--expect", "1")
-    tap.check("a version that was is refused", code == 1 and "VERSION_CONFLICT" in error, error)
+    tap.check("a version that was is refused, with the present one", code == 1 and "VERSION_CONFLICT: the settings have version 2, not 1" in error, error)
     codes = {gridctl(PROGRAMS, nodes, "map", "set", f"k{i}", "v", "--map", "s")[0] for i in range(40)}
     tap.check("a full map refuses", codes == {0, 1}, str(codes))
     stats = gridctl_json(PROGRAMS, nodes, "map", "stats", "--map", "s")
@@ -212,6 +220,10 @@ def example(tap, nodes):
         code, out, error = run([PROGRAMS.path("example-accounts"), endpoint])
         tap.check(f"the example of batches and journals, run {run_number}", code == 0 and balances in out and
                   f"{2 + 2 * run_number} records add up to 200" in out, out + error)
+
+
+    code, _, error = run([PROGRAMS.path("example-accounts"), f"{nodes.host}:1"])
+    tap.check("without a node it says why", code == 3 and f"UNAVAILABLE: {nodes.host}:1: connection refused" in error, f"{code} {error}")
 
 
 def counters(tap, nodes):

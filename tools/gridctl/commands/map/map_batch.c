@@ -103,7 +103,18 @@ static bool is_condition(enum grid_outcome outcome)
            outcome == GRID_OUTCOME_VERSION_CONFLICT;
 }
 
-struct sent { struct map_asked asked; const struct batch *batch; };
+struct sent {
+    struct map_asked asked;
+    const struct batch *batch;
+    size_t failed;
+    bool conflict, read, found;            /* read: the entry of the conflict was read afterwards */
+    uint64_t version;
+};
+
+static void name_operation(const struct sent *sent, char *what, size_t size)
+{
+    snprintf(what, size, "line %" PRIu64 ", operation %zu", sent->batch->lines[sent->failed], sent->failed + 1);
+}
 
 static void on_batch(void *context, const struct grid_reply *reply)
 {
@@ -113,9 +124,54 @@ static void on_batch(void *context, const struct grid_reply *reply)
         map_replied(&sent->asked, reply);
         return;
     }
-    snprintf(what, sizeof what, "line %" PRIu64 ", operation %zu", sent->batch->lines[reply->failed], reply->failed + 1);
     sent->asked.done = true;
+    sent->failed = reply->failed;
+    sent->conflict = reply->outcome == GRID_OUTCOME_VERSION_CONFLICT;
+    if (sent->conflict)
+        return;
+    name_operation(sent, what, sizeof what);
     sent->asked.code = ctl_failed(sent->asked.ctl, what, reply);
+}
+
+static void on_read(void *context, const struct grid_reply *reply)
+{
+    struct sent *sent = context;
+    sent->asked.done = true;
+    sent->read = reply->outcome == GRID_OUTCOME_OK;
+    sent->found = reply->found;
+    sent->version = reply->version;
+}
+
+static void describe(const struct sent *sent, const struct grid_operation *operation, char *note, size_t size)
+{
+    bool by_value = operation->kind == GRID_REPLACE_IF_SAME || operation->kind == GRID_REMOVE_IF_SAME;
+    if (by_value && sent->read && sent->found)
+        snprintf(note, size, "the entry had another value; its version is %" PRIu64 " now", sent->version);
+    else if (by_value)
+        snprintf(note, size, "the entry had another value");
+    else if (sent->read && !sent->found && operation->expected_version != 0)
+        snprintf(note, size, "the entry does not exist; you expected version %" PRIu64, operation->expected_version);
+    else if (sent->read && sent->found && operation->expected_version == 0)
+        snprintf(note, size, "the entry exists: its version is %" PRIu64 " now", sent->version);
+    else if (sent->read && sent->found && sent->version != operation->expected_version)
+        snprintf(note, size, "the entry's version is %" PRIu64 " now, not %" PRIu64, sent->version, operation->expected_version);
+    else
+        snprintf(note, size, "the entry's version was not %" PRIu64, operation->expected_version);
+}
+
+/* The answer to a batch names the operation alone; the entry's state is read for the message. */
+static int say_conflict(struct ctl *ctl, struct sent *sent)
+{
+    const struct grid_operation *operation = &sent->batch->operations[sent->failed];
+    struct grid_call call = {.done = on_read, .context = sent};
+    char note[160], what[80];
+    struct grid_reply told = {.outcome = GRID_OUTCOME_VERSION_CONFLICT, .note = note};
+    sent->asked.done = false;
+    grid_client_get(ctl->client, operation->map != NULL ? operation->map : map_name(ctl), &operation->key, &call);
+    ctl_wait(ctl, &sent->asked.done);
+    describe(sent, operation, note, sizeof note);
+    name_operation(sent, what, sizeof what);
+    return ctl_failed(ctl, what, &told);
 }
 
 static int send_batch(struct ctl *ctl, const struct batch *batch)
@@ -128,7 +184,8 @@ static int send_batch(struct ctl *ctl, const struct batch *batch)
     if (code != EXIT_DONE)
         return code;
     grid_client_batch(ctl->client, map_name(ctl), batch->operations, batch->count, &call);
-    return map_finish(ctl, &sent.asked);
+    code = map_finish(ctl, &sent.asked);
+    return sent.conflict ? say_conflict(ctl, &sent) : code;
 }
 
 int map_batch(struct ctl *ctl)

@@ -1,5 +1,6 @@
 /* map config, map stats. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "tools/gridctl/commands/map/map.h"
@@ -158,12 +159,29 @@ static void show_nothing(struct ctl *ctl, const struct grid_reply *reply)
     (void)reply;
 }
 
+struct configured { struct map_asked asked; uint64_t expected_version; };
+
+static void on_configured(void *context, const struct grid_reply *reply)
+{
+    struct configured *configured = context;
+    struct grid_reply told = *reply;
+    char note[160];
+    if (reply->outcome == GRID_OUTCOME_VERSION_CONFLICT) {
+        snprintf(note, sizeof note, "the settings have version %" PRIu64 ", not %" PRIu64 "; look at them with gridctl map config, and change them "
+                                    "with their version", reply->version, configured->expected_version);
+        told.note = note;
+    }
+    map_replied(&configured->asked, &told);
+}
+
 static int configure(struct ctl *ctl, const struct grid_map_settings *settings, uint64_t expected_version)
 {
-    struct map_asked asked;
-    struct grid_call call = map_call(ctl, &asked, show_nothing);
+    struct configured configured = {.expected_version = expected_version};
+    struct grid_call call = map_call(ctl, &configured.asked, show_nothing);
+    call.done = on_configured;
+    call.context = &configured;
     grid_client_configure(ctl->client, map_name(ctl), settings, expected_version, &call);
-    return map_finish(ctl, &asked);
+    return map_finish(ctl, &configured.asked);
 }
 
 static int show_info(struct ctl *ctl, void (*show)(struct ctl *ctl, const struct grid_reply *reply))

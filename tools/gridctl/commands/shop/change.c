@@ -91,7 +91,9 @@ static void show(struct change *change, const struct grid_reply *reply)
     json_put_object_begin(&json, NULL);
     json_put_string(&json, change->id_field, change->id);
     json_put_string(&json, "eventId", reply->event_id != NULL ? reply->event_id : "");
-    json_put_bool(&json, "doneBefore", reply->found);
+    /* A repeated key gets the first answer, byte for byte, so "no" would be a guess. */
+    if (reply->found || ctl_option(ctl, "idempotency-key", NULL) == NULL)
+        json_put_bool(&json, "doneBefore", reply->found);
     if (change->key != NULL)
         json_put_string(&json, "idempotencyKey", change->key);
     json_put_object_end(&json);
