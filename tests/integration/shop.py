@@ -65,7 +65,7 @@ def stock(shop):
     code, out, _ = shop.ctl("product", "replenish", "p-EUR", "5", "--reason", "delivery", "--idempotency-key", "d-1")
     shop.tap.check("a replenishment says what it added", (code, out) == (0, "5 added to p-EUR\n"), out)
     again = [shop.json("product", "replenish", "p-EUR", "5", "--reason", "delivery", "--idempotency-key", "d-1") for _ in range(2)]
-    shop.tap.check("with the same key it is done once, and has the same answer", again[0] == again[1] and again[0]["idempotencyKey"] == "d-1" and
+    shop.tap.check("with the same key it is done once, and has the same answer", again[0] == again[1] and again[0]["idempotencyKey"] == "d-1" and "doneBefore" not in again[0] and
                    shop.json("event", "history", "product", "p-EUR")[-1]["eventId"] == again[0]["eventId"], str(again))
     shop.tap.check("and does not claim that it was not done before", all("doneBefore" not in each for each in again) and
                    shop.json("product", "replenish", "p-KWD", "1")["doneBefore"] is False, str(again))
@@ -148,6 +148,9 @@ def refunds(shop):
                    "27.50 EUR" in books[1], books[1] + books[2])
     shown = shop.json("payment", "get", "o-KWD")
     shop.tap.check("a payment is found by its order", (shown["paymentId"], shown["status"], shown["amount"]) == ("o-KWD.p1", "CAPTURED", "2.750"), str(shown))
+    for kind in ("payment", "saga"):
+        code, out, error = shop.ctl("event", "history", kind, "o-KWD")
+        shop.tap.check(f"so are the events of its {kind}", code == 0 and out.count("\n") > 1, out + error)
     code, out, error = shop.ctl("payment", "refund", "o-KWD", "--amount", "0.125", "--reason", "scratched", "--idempotency-key", "r-1")
     shop.tap.check("a part is refunded", (code, out) == (0, "refund of o-KWD.p1 requested\n"), out + error)
     shop.until(("payment", "get", "o-KWD.p1"), lambda payment: payment.get("refunded") == "0.125")

@@ -265,7 +265,7 @@ bool ctl_take_endpoints(struct ctl *ctl, const char *text)
         at[size] = 0;
         const char *colon = strrchr(at, ':');
         uint64_t port;
-        if (ctl->endpoints_count == ENDPOINTS_MAX || colon == NULL || colon == at || strchr(at, ' ') != NULL ||
+        if (ctl->endpoints_count == ENDPOINTS_MAX || colon == NULL || colon == at || strchr(at, ' ') != NULL || strstr(at, "://") != NULL ||
             !parse_number(colon + 1, PORT_MAX, &port) || port == 0)
             return false;
         ctl->endpoints[ctl->endpoints_count++] = at;
@@ -321,7 +321,7 @@ static enum parse_result settle(struct parser *parser, const char *endpoints)
         return wrong(parser, "--endpoints and --context exclude each other", "");
     const char *text = given != NULL ? given : ctl->context != NULL ? NULL : endpoints;
     if (text != NULL && !ctl_take_endpoints(ctl, text))
-        return wrong(parser, given != NULL ? "--endpoints are HOST:PORT,HOST:PORT" : "GRIDIRON_ENDPOINTS is HOST:PORT,HOST:PORT", text);
+        return wrong(parser, given != NULL ? "--endpoints are HOST:PORT,HOST:PORT without a scheme" : "GRIDIRON_ENDPOINTS is HOST:PORT,HOST:PORT without a scheme", text);
     return PARSE_RUN;
 }
 

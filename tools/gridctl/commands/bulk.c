@@ -205,7 +205,7 @@ static int read_all(struct bulk *bulk, int file)
         while (!bulk->stopped && lines_next(&lines, size == 0, &line))
             take_line(bulk, &line);
     }
-    int code = size < 0 ? ctl_complain(bulk->ctl, EXIT_FAILED, "cannot read: %s", strerror(errno)) : EXIT_DONE;
+    int code = size < 0 ? ctl_complain(bulk->ctl, EXIT_FAILED, "%s: %s", ctl_option(bulk->ctl, "file", "-"), strerror(errno)) : EXIT_DONE;
     wait_below(bulk, 0);
     /* After a failed read the rest is not known; then an older file may be the only one that has it. */
     if (code == EXIT_DONE && bulk->failed_to != NULL)

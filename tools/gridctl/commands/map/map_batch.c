@@ -47,6 +47,39 @@ static void add_line(struct batch *batch, const struct line *line)
     }
 }
 
+static struct grid_bytes affinity_of(const struct grid_operation *operation)
+{
+    return operation->key.affinity.size > 0 ? operation->key.affinity : operation->key.key;
+}
+
+static bool same(struct grid_bytes a, struct grid_bytes b)
+{
+    return bytes_equal(bytes_of(a.data, a.size), bytes_of(b.data, b.size));
+}
+
+static bool same_entry(const struct ctl *ctl, const struct grid_operation *a, const struct grid_operation *b)
+{
+    const char *map_a = a->map != NULL ? a->map : map_name(ctl), *map_b = b->map != NULL ? b->map : map_name(ctl);
+    return same(a->key.key, b->key.key) && strcmp(map_a, map_b) == 0;
+}
+
+/* What a node refuses without saying in which line it is. */
+static void check_together(struct batch *batch)
+{
+    for (size_t i = 1; i < batch->count; i++) {
+        const struct grid_operation *operation = &batch->operations[i];
+        if (!same(affinity_of(operation), affinity_of(&batch->operations[0])))
+            complain(batch, batch->lines[i], arena_format(&batch->arena, "another affinity than line %" PRIu64 "; a batch is of one (--affinity, or "
+                                                          "\"affinity\" in each line; without one it is the key)", batch->lines[0]));
+        for (size_t before = 0; before < i; before++)
+            if (same_entry(batch->ctl, operation, &batch->operations[before])) {
+                complain(batch, batch->lines[i], arena_format(&batch->arena, "the same entry as line %" PRIu64 "; a batch names an entry once",
+                                                              batch->lines[before]));
+                break;
+            }
+    }
+}
+
 static int read_batch(struct batch *batch, int file, const char *name)
 {
     struct lines lines = {.number = 0};
@@ -66,6 +99,8 @@ static int read_batch(struct batch *batch, int file, const char *name)
     lines_close(&lines);
     if (size < 0)
         return EXIT_FAILED;
+    if (batch->errors == 0)
+        check_together(batch);
     if (batch->errors > 0)
         return ctl_complain(batch->ctl, EXIT_FAILED, "nothing was written");
     if (batch->count == 0)

@@ -372,9 +372,14 @@ int event_history(struct ctl *ctl)
     if (code != EXIT_DONE)
         return code;
     arena_init(&history.arena, 16 * 1024);
+    /* As payment get and saga show: the order's id will do. */
+    if (strcmp(domain, "payment") == 0)
+        key = view_payment_id(key, &history.arena);
+    else if (strcmp(domain, "saga") == 0)
+        key = view_saga_id(key, &history.arena);
     read_history(&history, domain, key);
     if (history.code == EXIT_DONE && history.count == 0)
-        history.code = ctl_complain(ctl, EXIT_FAILED, "%s: no events", key);
+        history.code = ctl_find_nothing(ctl, "%s: no events", key);
     if (history.code == EXIT_DONE) {
         qsort(history.events, history.count, sizeof *history.events, by_sequence);
         show_events(&history);
