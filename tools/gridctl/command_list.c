@@ -175,7 +175,7 @@ static const struct command_row rows[] = {
     {"map", "stats", "", 0, 0, "Shows a map's statistics, summed over all partitions.", map_options, "map stats --map things -o json",
      map_stats},
     {"map", "size", "", 0, 0, "Counts the entries of a map.", map_options, "map size --map things", map_size},
-    {"map", "scan", "", 0, 0, "Shows entries of a map, in the order of the partitions.", scan_options,
+    {"map", "scan", "", 0, 0, "Shows entries of a map, in the order of the partitions; as ndjson what map load reads, without versions.", scan_options,
      "map scan --map things --all -o json\nmap scan --prefix user-\nmap scan --map things --all -o ndjson | gridctl map load --map copy --file -",
      map_scan},
     {"map", "export", "", 0, 0, "Writes all entries of a map as lines, with what is left of their ttl, for map import.", export_options,
