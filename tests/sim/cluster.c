@@ -259,6 +259,7 @@ struct cluster *cluster_open(struct run *run)
     REQUIRE(run->nodes <= NODES_HERE_MAX);
     cluster->run = run;
     cluster->world = run->world;
+    world_set_patience(run->world, election_ms * 1000 * 4 / 5);
     cluster->truths = memory_zero(run->partitions, sizeof *cluster->truths);
     /* A third of the seeds has room for very few sagas. Not drawn: other seeds keep their meaning. */
     cluster->load_max = run->options->seed % 3 == 0 ? 10 + run->options->seed / 3 % 40 : 0;

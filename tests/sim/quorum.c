@@ -5,16 +5,18 @@
 /* How long a quorum must have lasted until it counts: an election, and what was under way before. */
 enum { SETTLING_US = 1000000 };
 
+/* One that is not whole neither votes nor acknowledges (ADR 0013). */
 static bool is_sound(const struct host *host)
 {
     const struct sim_disk *disk = &host->disk;
-    return host_kind(host) == HOST_NODE && host_up(host) && !host_paused(host) && !disk->full && !disk->failed &&
+    return host_kind(host) == HOST_NODE && host_up(host) && host->whole && !host_paused(host) && !disk->full && !disk->failed &&
            !disk->fail_write_always && !disk_damaged(host);
 }
 
 static bool is_linked(struct world *world, const struct host *a, const struct host *b)
 {
-    return world->cuts[a->number][b->number].until_us <= world->now_us && world->cuts[b->number][a->number].until_us <= world->now_us;
+    return world->cuts[a->number][b->number].until_us <= world->now_us && world->cuts[b->number][a->number].until_us <= world->now_us &&
+           world->late_until_us[a->number][b->number] <= world->now_us && world->late_until_us[b->number][a->number] <= world->now_us;
 }
 
 /* Whether the host and those that it is linked with are a majority: with it as their leader they could work. */

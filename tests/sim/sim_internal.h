@@ -126,6 +126,8 @@ struct world {
     struct host *running;                  /* whose iteration it is */
     struct cut cuts[HOSTS_MAX][HOSTS_MAX];
     uint64_t cut_end_us[HOSTS_MAX][HOSTS_MAX];
+    uint64_t patience_us;                  /* 0: not told; see world_set_patience */
+    uint64_t late_until_us[HOSTS_MAX][HOSTS_MAX]; /* bytes between them are on their way for longer than that */
     uint64_t heard_us[HOSTS_MAX][HOSTS_MAX]; /* when bytes of the first last arrived at the second */
     struct link *links;
     struct plan plan;

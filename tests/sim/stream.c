@@ -155,6 +155,9 @@ static void launch(struct conn *from, struct bytes bytes)
         due_us += bytes.size * 1000000u / SLOW_BYTES_PER_S;
     }
     chunk->due_us = stream->last_due_us = due_us;
+    if (world->patience_us != 0 && due_us - world->now_us > world->patience_us) {
+        world->late_until_us[from->host->number][reader->number] = due_us;
+    }
     stream->flying_bytes += bytes.size;
     if (stream->last) {
         stream->last->next = chunk;

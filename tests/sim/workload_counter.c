@@ -562,6 +562,7 @@ static void *counter_open(struct run *run)
     counter->burst_max = draw(counter, 0, 3) == 0 ? 20 : 3;
     counter->command_bytes_max = draw(counter, 0, 9) == 0 ? 300000 : 5000;
     counter->election_ms = (uint32_t)(draw(counter, 0, 2) == 0 ? 1000 : draw(counter, 150, 500));
+    world_set_patience(run->world, counter->election_ms * 1000 * 4 / 5);
     counter->read_percent = (uint32_t)draw(counter, 5, 50);
     counter->transfers = draw(counter, 0, 1) == 0;
     counter->log_memory_bytes = draw(counter, 0, 19) == 0 ? 1000000 : run->options->log_memory_bytes;

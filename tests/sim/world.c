@@ -368,6 +368,7 @@ void host_start(struct host *host)
     host_iterate(host, run_open, host);
 }
 
+void world_set_patience(struct world *world, uint64_t us) { world->patience_us = us; }
 void host_set_whole(struct host *host, bool whole) { host->whole = host->up && whole; }
 bool host_rejoins(const struct host *host) { return host->rejoins; }
 void host_rejoined(struct host *host) { host->rejoins = false; }

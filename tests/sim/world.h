@@ -164,6 +164,8 @@ enum host_kind host_kind(const struct host *host);
 bool host_up(const struct host *host);
 /* What the workload says of a node that is up: it has everything and takes full part. False again with every end of a life. */
 void host_set_whole(struct host *host, bool whole);
+/* For how long nodes wait for each other's signs of life: on links that take longer no majority can work. */
+void world_set_patience(struct world *world, uint64_t us);
 /* Somebody starts it with --rejoin, since its disk was replaced; once, when the start succeeded. */
 bool host_rejoins(const struct host *host);
 void host_rejoined(struct host *host);
