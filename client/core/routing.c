@@ -239,7 +239,8 @@ void routing_later(struct request *request, uint64_t after_ms)
     clock_timer_start(client->io->clock, &request->pause, prng_range(&client->prng, wait_us, wait_us + wait_us / 2));
 }
 
-/* A node may be connected at another address, that of a forwarded port perhaps: its own is kept for when that one fails. */
+/* A node may be connected at another address, that of a forwarded port perhaps: its own is kept for when that one fails. An endpoint
+ * with that address stays a stranger until then: it may be a node of another cluster. */
 static void know_member(struct client *client, const struct message_member *member)
 {
     uint32_t node = member->node.value;
@@ -253,19 +254,35 @@ static void know_member(struct client *client, const struct message_member *memb
         each = each->next;
     if (each == NULL)
         each = connection_new(client, arena_text(&client->arena, address), node);
+    if (known != NULL)
+        return;
     each->node = node;
-    if (known == NULL)
-        client->nodes[node] = each;
+    client->nodes[node] = each;
+}
+
+static bool is_address_of(const struct connection *connection, uint32_t node)
+{
+    const struct message_table *members = &connection->client->members;
+    for (size_t i = 0; i < members->members_count; i++)
+        if (members->members[i].node.value == node)
+            return bytes_equal(bytes_of_text(connection->address), members->members[i].client_address);
+    return false;
 }
 
 void routing_other_address(struct connection *lost)
 {
     struct client *client = lost->client;
-    if (lost->node == 0 || client->nodes[lost->node] != lost)
+    uint32_t node = lost->node;
+    if (node == 0 || client->nodes[node] != lost)
         return;
-    for (struct connection *each = client->connections; each != NULL; each = each->next)
-        if (each != lost && each->node == lost->node && each->failures <= lost->failures)
-            client->nodes[lost->node] = each;
+    for (struct connection *each = client->connections; each != NULL; each = each->next) {
+        /* While a caller waits to hear of strangers, an endpoint has to say itself who it is. */
+        bool same = each->node == node || (each->node == 0 && client->reaches == 0 && is_address_of(each, node));
+        if (each == lost || !same || each->failures > lost->failures)
+            continue;
+        each->node = node;
+        client->nodes[node] = each;
+    }
 }
 
 static void keep_members(struct client *client, const struct message_table *table)

@@ -6,6 +6,7 @@ import sys
 import time
 
 from fixture import Programs, Tap, cluster, gridctl, metric, run, wait_exit
+from hostile import wait_until
 
 PROGRAMS = Programs(sys.argv)
 PARTITIONS = 12
@@ -166,6 +167,7 @@ def log_full(tap, name, settings):
                   good and full and len(good) + len(full) == 60000, counts(outcomes))
         tap.check(f"{name}: reads go on", missing(nodes, "full", good) == "")
         tap.check(f"{name}: it is counted", sum(metric(nodes, node, "gridiron_log_full_total") for node in nodes.ids()) >= len(full))
+        wait_until(lambda: any(full_lines(nodes, node) for node in nodes.ids()))   # it looks once a second
         said = [len(full_lines(nodes, node)) for node in nodes.ids()]
         tap.check(f"{name}: the logs say so once, with what to do", max(said) == 1, str(said))
         nodes.kill(nodes.ids())

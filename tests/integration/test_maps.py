@@ -48,7 +48,7 @@ def batches(tap, nodes):
     tap.check("nothing of it was written",
               gridctl(PROGRAMS, nodes, "map", "get", "x", "--map", "b", "--affinity", "a")[1] == "1\n")
     code, _, error = batch({"op": "set", "key": "x", "affinity": "p", "value": "1"}, {"op": "set", "key": "y", "value": "2"})
-    tap.check("two affinities are refused", code == 1 and "one affinity" in error, error)
+    tap.check("two affinities are refused", code == 1 and "line 2: another affinity than line 1" in error, error)
 
 
 def ttl(tap, nodes):

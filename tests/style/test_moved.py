@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """A clone that was moved or copied builds itself anew: tools/up and tools/test, on a project of one file."""
+import contextlib
 import importlib.machinery
 import importlib.util
 import os
@@ -76,7 +77,9 @@ def main():
         tap.check("again, without being configured anew", code == 0 and "configured again" not in out, out)
         shutil.move(first, second)
         name_place(second)
-        tap.check("tools/up after it was moved", run_up(second) == os.path.join(second, "build") and place_of(second) == second, place_of(second))
+        with contextlib.redirect_stdout(sys.stderr):
+            built = run_up(second)
+        tap.check("tools/up after it was moved", built == os.path.join(second, "build") and place_of(second) == second, place_of(second))
         shutil.copytree(second, third, symlinks=True)
         name_place(third)
         code, out = run_test(third)

@@ -1,3 +1,6 @@
+/* realpath is an extension of XSI. */
+#define _XOPEN_SOURCE 700
+
 #include "tools/gridctl/commands/bulk_left.h"
 
 #include <errno.h>
