@@ -14,13 +14,19 @@ static void nothing(void *context, struct host *host)
 
 static const struct host_owner idle = {.open = nothing, .crash = nothing};
 
+static void start(struct host *node)
+{
+    host_start(node);
+    host_set_whole(node, true);
+}
+
 static void scene_open(struct scene *scene)
 {
     static const char *const names[NODES] = {"a", "b", "c"};
     *scene = (struct scene){.world = world_open(&(struct world_options){.seed = 1})};
     for (size_t i = 0; i < NODES; i++) {
         scene->nodes[i] = world_add_host(scene->world, names[i], HOST_NODE, &idle);
-        host_start(scene->nodes[i]);
+        start(scene->nodes[i]);
     }
     host_start(world_add_host(scene->world, "client", HOST_CLIENT, &idle));
 }
@@ -51,7 +57,7 @@ Test(quorum, counts_from_an_election_after_a_majority_is_there)
     cr_assert_eq(works_ms(&scene, 3), 3000, "two of three");
     host_crash(scene.nodes[1], CRASH_KILL);
     cr_assert_eq(works_ms(&scene, 3), 0, "one of three, and a client");
-    host_start(scene.nodes[0]);
+    start(scene.nodes[0]);
     cr_assert_eq(works_ms(&scene, 3), 2000);
     cr_assert_eq(quorum_share(&scene.quorum, 120), 70, "7 of 12 seconds");
     world_close(scene.world);
@@ -82,6 +88,19 @@ Test(quorum, wants_processes_that_run_and_disks_that_work)
     disk_break(scene.nodes[0], DISK_SOUND);
     disk_break(scene.nodes[2], DISK_WRITE_ALWAYS);
     cr_assert(is_about(works_ms(&scene, 3), 2000));
+    world_close(scene.world);
+}
+
+Test(quorum, wants_nodes_that_have_everything)
+{
+    struct scene scene;
+    scene_open(&scene);
+    works_ms(&scene, 2);
+    host_crash(scene.nodes[0], CRASH_KILL);
+    host_set_whole(scene.nodes[1], false);
+    cr_assert_eq(works_ms(&scene, 3), 0, "one that rejoins does not vote");
+    host_set_whole(scene.nodes[1], true);
+    cr_assert_eq(works_ms(&scene, 3), 2000);
     world_close(scene.world);
 }
 
