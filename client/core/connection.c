@@ -286,6 +286,17 @@ struct connection *connection_new(struct client *client, const char *address, ui
     return connection;
 }
 
+void connection_move(struct connection *connection, const char *address)
+{
+    REQUIRE(connection->state == CONNECTION_IDLE && connection->conn == NULL);
+    if (connection->client->full == connection->address)
+        connection->client->full = NULL;
+    memory_free(connection->address);
+    connection->address = memory_copy(address, strlen(address) + 1);
+    connection->failures = 0;
+    fault_clear(connection);
+}
+
 void connection_free(struct connection *connection)
 {
     static const struct conn_events nobody = {0};

@@ -74,6 +74,7 @@ struct connection {
     struct connection *next;
     char *address;
     uint32_t node;                         /* 0: not known */
+    bool learned;                          /* from a table; the others are the caller's endpoints */
     enum connection_state state;
     struct conn *conn;
     struct packer packer;
@@ -197,6 +198,7 @@ void routing_mark_all(struct client *client);
 
 /* connection.c */
 struct connection *connection_new(struct client *client, const char *address, uint32_t node);
+void connection_move(struct connection *connection, const char *address);   /* an idle one leads there from now on */
 void connection_free(struct connection *connection);
 void connection_want(struct connection *connection);                             /* connects if it is idle */
 void connection_give_up(struct connection *connection);

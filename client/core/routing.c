@@ -239,6 +239,20 @@ void routing_later(struct request *request, uint64_t after_ms)
     clock_timer_start(client->io->clock, &request->pause, prng_range(&client->prng, wait_us, wait_us + wait_us / 2));
 }
 
+/* Addresses that are not tried any more make room for new ones, however often a node moves. */
+static struct connection *learn_address(struct client *client, struct bytes address, uint32_t node)
+{
+    const char *text = arena_text(&client->arena, address);
+    for (struct connection *each = client->connections; each != NULL; each = each->next)
+        if (each->learned && each->node == node && each != client->nodes[node] && each->state == CONNECTION_IDLE) {
+            connection_move(each, text);
+            return each;
+        }
+    struct connection *connection = connection_new(client, text, node);
+    connection->learned = true;
+    return connection;
+}
+
 /* A node may be connected at another address, that of a forwarded port perhaps: its own is kept for when that one fails. An endpoint
  * with that address stays a stranger until then: it may be a node of another cluster. */
 static void know_member(struct client *client, const struct message_member *member)
@@ -253,7 +267,7 @@ static void know_member(struct client *client, const struct message_member *memb
     while (each != NULL && ((each->node != 0 && each->node != node) || !bytes_equal(bytes_of_text(each->address), address)))
         each = each->next;
     if (each == NULL)
-        each = connection_new(client, arena_text(&client->arena, address), node);
+        each = learn_address(client, address, node);
     if (known != NULL)
         return;
     each->node = node;

@@ -82,11 +82,12 @@ void script_advance(struct script *script, uint64_t us)
 
 static struct message_table table_of(const struct script *script)
 {
-    static const struct message_member members[] = {
+    static struct message_member members[] = {
         {.node = {1}, .client_address = {(const uint8_t *)"n1:7400", 7}},
         {.node = {2}, .client_address = {(const uint8_t *)"n2:7400", 7}},
         {.node = {3}, .client_address = {(const uint8_t *)"n3:7400", 7}},
     };
+    members[0].client_address = bytes_of_text(script->first_at != NULL ? script->first_at : "n1:7400");
     return (struct message_table){.version = 1, .partitions = SCRIPT_PARTITIONS, .members = members,
                                   .members_count = SCRIPT_NODES, .leaders = script->leaders,
                                   .leaders_count = SCRIPT_PARTITIONS};

@@ -19,6 +19,7 @@ struct script {
     struct io io;
     struct client *client;
     uint32_t leaders[SCRIPT_PARTITIONS];
+    const char *first_at;                  /* address of node 1 in tables; NULL: "n1:7400" */
     struct arena arena;                    /* of what was decoded for the test */
 };
 

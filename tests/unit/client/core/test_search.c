@@ -1,5 +1,6 @@
 /* A client looks for other nodes while those that it has cannot help, and gives slow ones the time that they need (R2). */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/unit/client/core/script.h"
@@ -169,6 +170,38 @@ Test(search, a_node_whose_forwarded_port_fails_is_dialled_at_its_own_address)
     script_welcome(&script, 1);
     answer_found(&script, 1);
     cr_expect_eq(get.err, GRID_ERR_OK);
+    script_close(&script);
+}
+
+Test(search, a_node_that_moves_is_dialled_where_it_is_now_and_nowhere_before)
+{
+    static const char *const forwarded[] = {"n2:7400"};
+    const struct client_options options = {.endpoints = forwarded, .endpoints_count = 1};
+    const struct message_welcome welcome = {.protocol = 1, .cluster = bytes_of_text("test"), .node = {1}};
+    struct script script;
+    struct outcome get;
+    struct conn *conn;
+    char place[16];
+    script_open_with(&script, &options);
+    know_leader(&script, 1);
+    script_welcome_as(&script, 2, &welcome);
+    for (unsigned i = 0; i < 5; i++) {
+        snprintf(place, sizeof place, "m%u:7400", i);
+        script.first_at = place;
+        script_table(&script, 2);
+    }
+    script_cut(&script, 2);
+    script_get(&script, 0, &get);
+    for (unsigned tries = 0; tries < 20; tries++) {
+        script_advance(&script, 500000);
+        for (unsigned i = 0; i < 4; i++) {
+            snprintf(place, sizeof place, "m%u:7400", i);
+            cr_assert_null(fake_transport_dialled(&script.transport, place), "%s", place);
+        }
+        if ((conn = fake_transport_dialled(&script.transport, "m4:7400")) != NULL)
+            break;
+    }
+    cr_assert_not_null(conn, "its last address is never dialled");
     script_close(&script);
 }
 
