@@ -130,12 +130,18 @@ static void register_in(struct node *node, uint32_t number, char waits[static SE
         replica_register(node->replicas[number], numbers, count);
 }
 
+/* A service that the partition has and the program lacks would have stopped the node. */
+static bool has_all(const struct node *node, const struct partition *partition)
+{
+    return node->services == NULL || partition_services(partition) == node->services->count;
+}
+
 void services_tick(struct node *node)
 {
     char waits[SERVICES_SAID_BYTES] = "", *said = node->known.said;
     uint32_t whole = 0;
     for (uint32_t i = 0; node->services != NULL && i < node->partitions; i++) {
-        if (partition_services(replica_partition(node->replicas[i])) == node->services->count)
+        if (has_all(node, replica_partition(node->replicas[i])))
             whole++;
         else if (replica_leads(node->replicas[i]))
             register_in(node, i, waits);
@@ -228,14 +234,6 @@ bool services_take(const struct node *node, struct node_id from, const struct de
         if (registry_find(node->services, number) == NULL && member_has(node, from, number))
             return false;
     }
-    return true;
-}
-
-static bool has_all(const struct node *node, const struct partition *partition)
-{
-    for (size_t i = 0; node->services != NULL && i < node->services->count; i++)
-        if (!partition_has_service(partition, node->services->services[i]))
-            return false;
     return true;
 }
 
