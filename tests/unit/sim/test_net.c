@@ -3,7 +3,7 @@
 #include "grid/base/limits.h"
 #include "grid/base/memory.h"
 #include "grid/wire/frame.h"
-#include "tests/sim/world.h"
+#include "tests/sim/quorum.h"
 
 /* Two hosts: n1 connects and talks, n2 listens and keeps what it hears. */
 struct side {
@@ -461,4 +461,26 @@ Test(net, holds_bytes_for_a_paused_reader_and_shows_what_piles_up)
     cr_assert_eq(pair->b.heard.size, sizeof plenty);
     cr_assert_eq(conn_pending(host_io(pair->a.host)->transport, pair->a.conn), 0);
     pair_close(pair);
+}
+
+/* Milliseconds that count as time with a quorum while these bytes are under way. */
+static uint64_t works_while_speaking_ms(uint64_t patience_us)
+{
+    struct pair *pair = pair_open(1, 0);
+    struct quorum quorum = {0};
+    run_for(pair, 1000000);
+    host_set_whole(pair->a.host, true);
+    host_set_whole(pair->b.host, true);
+    world_set_patience(pair->world, patience_us);
+    say(&pair->a, bytes_of_text("late"));
+    for (unsigned i = 0; i < 100; i++)
+        quorum_look(&quorum, pair->world, 20000);
+    pair_close(pair);
+    return quorum.working_us / 1000;
+}
+
+Test(net, bytes_that_are_late_on_their_way_make_no_quorum)
+{
+    cr_assert_eq(works_while_speaking_ms(1), 0);
+    cr_assert_eq(works_while_speaking_ms(10 * 1000000), 1000, "they come in time");
 }
