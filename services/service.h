@@ -42,7 +42,7 @@ enum {
 
 struct service_call;
 
-/* Reads the view of another aggregate that shares call->affinity; NULL when there is none. Borrowed for the call.
+/* Reads the view of another aggregate that shares call->affinity; NULL when it does not exist. Borrowed for the call.
  * Aggregates with this affinity are always in the same partition; no other data may be read. */
 typedef const void *(*service_peek_fn)(const struct service_call *call, uint32_t service, struct bytes key);
 

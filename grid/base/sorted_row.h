@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Position of the record with this key among `count` records of `size` bytes or, if there is none, the position for it: 0 .. count. */
+/* The position of this key among `count` sorted records of `size` bytes: of its record, or where a record with it belongs (0 .. count). */
 size_t sorted_row_place(const void *row, size_t count, size_t size, uint32_t key);
 /* The record with this key; NULL: no record has it. */
 void *sorted_row_find(void *row, size_t count, size_t size, uint32_t key);

@@ -59,7 +59,7 @@ uint64_t partition_journal_version(const struct partition *partition);
 bool partition_genesis(const struct partition *partition, struct genesis_command *ret_genesis); /* false before the first entry */
 /* Feature level in the log: entries proposed now have this level (grid/wire/level.h). */
 uint32_t partition_level(const struct partition *partition);
-uint64_t partition_log_time_ms(const struct partition *partition);   /* of the last entry; 0: there is none */
+uint64_t partition_log_time_ms(const struct partition *partition);   /* of the last entry; 0: no entry is applied */
 uint64_t partition_wall_time_ms(const struct partition *partition);  /* likewise */
 uint64_t partition_commits(const struct partition *partition);       /* commit counter (D4) */
 uint64_t partition_digest(const struct partition *partition);        /* rolling: equal at equal applied index (I15) */

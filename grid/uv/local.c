@@ -25,7 +25,7 @@ static bool is_loopback(const struct sockaddr *address)
 }
 
 /* The name that stands for a loopback address. Abstract: it is known in one network namespace, like the address itself,
- * and ends with whoever listens. Returns its size, 0 for an address that is none of loopback, or has no port yet. */
+ * and ends with the listener. Returns its size; 0: the address is not a loopback address, or has no port yet. */
 static socklen_t name_of(const struct sockaddr *address, struct sockaddr_un *ret_name)
 {
     char host[INET6_ADDRSTRLEN];

@@ -194,8 +194,8 @@ static uint64_t append_record(struct wal *wal, const struct open_record *record)
     return wal->end;
 }
 
-/* With a full disk: replaces the META of the group that is still in the queue. 0: there is none. What counts is the last one; entries
- * that stand between the two are of no later term, and a term and vote hold for whatever follows. */
+/* With a full disk: replaces the META of the group that is still in the queue. 0: the queue has no META of this group.
+ * The last META counts: entries between the two are of no later term, and a term and vote hold for everything behind them. */
 static uint64_t replace_meta(struct wal *wal, uint32_t group, uint64_t term, uint64_t vote)
 {
     const struct waiting_meta *meta = &wal->metas[group];

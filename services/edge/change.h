@@ -18,7 +18,7 @@ void change_replenish(int64_t quantity, const char *reason, struct arena *arena,
 void change_cancel(const char *reason, const char *cancelled_by, struct arena *arena, struct change_command *ret_command);
 
 /* `view`: the payment's. `amount` is a decimal in its currency; NULL: all that is captured and not refunded. False, with a reason
- * for people, when the amount is none or the view cannot be read. */
+ * for people, when `amount` is not a decimal above 0 or the view cannot be read. */
 struct change_refund { const char *amount, *reason; };
 bool change_refund(const struct change_refund *refund, struct bytes view, struct arena *arena, struct change_command *ret_command,
                    const char **ret_reason);

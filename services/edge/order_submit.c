@@ -65,7 +65,7 @@ static void send_order(struct quote *quote)
 
 /* ---- the reads */
 
-/* The view, or NULL after recording why there is none. */
+/* The view. NULL: it cannot be used, and the reason is recorded. */
 static void *view_of(struct quote *quote, const struct grid_reply *reply, const ProtobufCMessageDescriptor *descriptor,
                      const char *what, const char *id)
 {

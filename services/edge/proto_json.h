@@ -20,7 +20,7 @@ void proto_json(struct json *json, const char *name, const void *message, enum p
                 const char *const *only);
 /* Name of an enum's value without prefix, "CONFIRMED"; NULL for 0 and unknown numbers. Borrows from the descriptor. */
 const char *proto_enum_name(const struct ProtobufCEnumDescriptor *descriptor, int value);
-/* The number of a name without prefix, in any case; 0 when there is none. */
+/* The number of a name without prefix, in any case; 0 when the enum has no such name. */
 int proto_enum_value(const struct ProtobufCEnumDescriptor *descriptor, const char *name);
 
 #endif

@@ -77,7 +77,7 @@ def run(arguments, text=None, environment=None):
 
 
 def metric(nodes, node, name):
-    """Sum of a metric's samples on one node; `name` may have labels. 0 when there is none."""
+    """Sum of a metric's samples on one node; `name` may have labels. 0 when the node has no such metric."""
     status, text = nodes.http(node, "/metrics", HTTP_SECONDS)
     assert status == 200, f"/metrics of node {node}: {status}"
     total = 0.0

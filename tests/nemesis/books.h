@@ -70,7 +70,7 @@ struct books_sums {
 void books_close(struct books *books);
 struct books_order *books_add_order(struct books *books);              /* valid until the next one is added */
 struct bytes books_id(char text[BOOKS_ID_BYTES], char kind, uint64_t number);      /* "o-17" */
-/* Reads such an id at the beginning of a text; what follows it is left. False: it is none. */
+/* Reads such an id at the beginning of a text; what follows it is left. False: it does not begin with an id. */
 bool books_number(struct bytes text, char kind, uint64_t *ret_number, struct bytes *ret_rest);
 /* Forgets what was read of the grid and the ledger, so that it can be read again. */
 void books_forget(struct books *books);

@@ -216,7 +216,7 @@ enum disk_error { DISK_WRITE_ONCE, DISK_WRITE_ALWAYS, DISK_SYNC_ONCE, DISK_FULL,
 void disk_break(struct host *host, enum disk_error error);     /* F26 .. F29; DISK_SOUND ends all of them */
 bool disk_failed(const struct host *host);             /* an error was reported in this life: the process may give up */
 bool disk_ignored(const struct host *host);            /* it was, some time ago, and the process goes on (I37) */
-/* Damages a file of the log that is closed and synced, so that recovery must refuse it. False: there is none yet. */
+/* Damages a file of the log that is closed and synced, so that recovery must refuse it. False: no file is closed yet. */
 enum disk_damage { DAMAGE_BIT, DAMAGE_MISDIRECTED, DAMAGE_CUT, DAMAGE_GONE };
 bool disk_damage(struct host *host, enum disk_damage damage);
 bool disk_damaged(const struct host *host);            /* and not yet repaired */

@@ -22,7 +22,7 @@ void fake_peers_close(struct peers *peers);
 /* A frame comes from a peer; what its handler returns. */
 bool fake_peers_say(struct peers *peers, uint32_t from, enum frame_type type, uint32_t partition, struct bytes body);
 void fake_peers_link(struct peers *peers, uint32_t node, bool up);
-/* Takes the oldest frame that was written to a peer; false: there is none. Its body borrows from `room`. */
+/* Takes the oldest frame that was written to a peer; false: every frame was taken. Its body borrows from `room`. */
 bool fake_peers_take(struct peers *peers, uint32_t node, struct buffer *room, struct frame *ret_frame);
 
 #endif

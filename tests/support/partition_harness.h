@@ -46,10 +46,10 @@ void harness_hold(struct harness *harness, uint32_t service, uint32_t type);
 /* Applies a client's command at once in the partition of its key. The response lives until harness_close. */
 struct response harness_command(struct harness *harness, uint32_t service, uint32_t type, const char *key,
                                 const char *affinity, const void *body);
-/* View, part or other entry, unpacked; NULL when there is none. Lives until harness_close. */
+/* View, part or other entry, unpacked; NULL when it does not exist. Lives until harness_close. */
 void *harness_read(struct harness *harness, const char *map, const char *key, const char *affinity,
                    const struct ProtobufCMessageDescriptor *descriptor);
-/* An event of an aggregate's history; false: there is none with this sequence. */
+/* An event of an aggregate's history; false: the history has no such sequence. */
 bool harness_event(struct harness *harness, const char *domain, const char *key, const char *affinity,
                    uint64_t sequence, struct event_record *ret_event);
 struct partition *harness_partition(struct harness *harness, uint32_t number);

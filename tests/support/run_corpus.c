@@ -1,4 +1,4 @@
-/* Runs a fuzz target over the files of a folder: `run_corpus FOLDER`. Fails when there are none. */
+/* Runs a fuzz target over the files of a folder: `run_corpus FOLDER`. Fails when the folder has no files. */
 #include <dirent.h>
 #include <stdio.h>
 

@@ -21,7 +21,7 @@ static bool is_choice(const struct option_row *option)
     return option->value != NULL && !is_file(option) && strchr(option->value, '|') != NULL;
 }
 
-/* The words to choose from; a word in capitals is a placeholder. */
+/* Appends the words that can be completed of a list such as "active|suspended|DATE"; DATE stands for a value of the user. */
 static void put_words(struct buffer *out, const char *value)
 {
     const char *gap = "";

@@ -37,7 +37,7 @@ struct log_time {
     bool asks;                         /* was not sure when it was elected */
     uint64_t elected_us;
     uint32_t answered;                 /* members that have answered in this term */
-    uint64_t entry_ms, entry_wall_ms;  /* stamps of the last entry before it led; 0: there is none */
+    uint64_t entry_ms, entry_wall_ms;  /* stamps of the last entry before it led; 0: the log has no entry */
 };
 
 /* This replica was elected; it follows again. */

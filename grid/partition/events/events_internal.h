@@ -97,7 +97,7 @@ void event_work_run(struct work *work, const struct work_item *item, struct work
 char *event_work_id(struct work *work);    /* a fresh event id */
 
 /* ---- event_services.c */
-/* A service that this partition has; NULL: there is none with this number. */
+/* The service with this number; NULL: this partition does not have it. */
 const struct service *event_services_find(const struct event_pipeline *pipeline, uint32_t number);
 
 /* ---- event_store.c */

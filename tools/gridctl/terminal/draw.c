@@ -10,7 +10,7 @@ enum { EXPONENT_MAX = 10, DIGITS_MAX = 15 };
 
 struct draw_zipf { uint64_t items; double *sums; };    /* of the shares up to and with each item; the last one is 1 */
 
-/* Reads up to DIGITS_MAX digits; NULL when there are none or more. */
+/* Reads up to DIGITS_MAX digits; NULL when there is no digit, or one more. */
 static const char *digits(const char *text, uint64_t *ret_number)
 {
     uint64_t number = 0;

@@ -18,7 +18,7 @@ static const struct grid_service_status *of_node(const struct node_view *node, u
     return NULL;
 }
 
-/* The next number above; 0: there is none. */
+/* The lowest number of a service above this one; 0: this one is the highest. */
 static uint32_t number_after(const struct survey *survey, uint32_t number)
 {
     uint32_t next = 0;
