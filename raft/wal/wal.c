@@ -41,6 +41,7 @@ struct wal_flush {
     uint64_t started_us;
     uint64_t serial;
     uint32_t records;
+    uint16_t version;
     bool sync;
     struct storage *storage;                  /* with file: for closing after it was abandoned */
     struct file *file;
@@ -61,6 +62,10 @@ struct wal {
     uint64_t epoch;
     struct wal_epoch_end *epochs;             /* of earlier openings */
     size_t epochs_count;
+    uint64_t epochs_forgotten;                /* the newest opening that is not among them any more */
+    uint16_t version;                         /* of the flushes that are written */
+    size_t states_bytes;                      /* of the state records of a segment */
+    uint64_t segment_serial;                  /* of the first flush in the current segment */
     uint64_t end;                             /* lsn of the last record appended */
     uint64_t durable;
     uint64_t written;                         /* lsn that counts as durable as soon as its segment is known */
@@ -115,9 +120,12 @@ static void fail(struct wal *wal, enum grid_err err, const char *what)
     wal->options.failed(wal->options.context, err, what);
 }
 
+static void begin_segment(struct wal *wal);
+
 static struct wal_flush *open_flush(struct wal *wal, uint64_t position)
 {
     HOLDS(wal->active == NULL && position >= wal->chain_end);
+    bool begins = position == wal->limit || position == 0;
     struct wal_flush *flush = wal->spare;
     if (flush != NULL)
         wal->spare = flush->next;
@@ -127,7 +135,8 @@ static struct wal_flush *open_flush(struct wal *wal, uint64_t position)
     buffer_clear(&bytes);
     buffer_extend(&bytes, WAL_FLUSH_HEADER_BYTES);
     *flush = (struct wal_flush){
-        .wal = wal, .bytes = bytes, .position = position, .previous = wal->chain_end, .end = wal->end, .serial = ++wal->flushes};
+        .wal = wal, .bytes = bytes, .position = position, .previous = wal->chain_end, .end = wal->end, .serial = ++wal->flushes,
+        .version = wal->version};
     if (wal->queue_last == NULL)
         wal->queue_first = flush;
     else
@@ -136,6 +145,8 @@ static struct wal_flush *open_flush(struct wal *wal, uint64_t position)
     wal->chain_end = position + WAL_PAGE_BYTES;
     wal->limit = wal_segments_end(&wal->segments, position);
     clock_defer(wal->options.clock, &wal->kick);
+    if (begins)
+        begin_segment(wal);
     return flush;
 }
 
@@ -163,7 +174,7 @@ static struct wal_flush *flush_for(struct wal *wal, size_t size)
     uint64_t base = wal->limit;
     close_segment(wal);
     struct wal_flush *flush = open_flush(wal, base);
-    REQUIRE(base + WAL_FLUSH_HEADER_BYTES + size <= wal->limit);
+    REQUIRE(base + flush->bytes.size + size <= wal->limit);
     return flush;
 }
 
@@ -195,11 +206,11 @@ static uint64_t append_record(struct wal *wal, const struct open_record *record)
 }
 
 /* With a full disk: replaces the META of the group that is still in the queue. 0: the queue has no META of this group.
- * The last META counts: entries between the two are of no later term, and a term and vote hold for everything behind them. */
+ * The last META counts, unless the state at the beginning of a segment has repeated it: entries between the two are of no later term, and a term and vote hold for everything behind them. */
 static uint64_t replace_meta(struct wal *wal, uint32_t group, uint64_t term, uint64_t vote)
 {
     const struct waiting_meta *meta = &wal->metas[group];
-    if (!wal->segments.full || wal->queue_first == NULL || meta->serial < wal->queue_first->serial)
+    if (!wal->segments.full || wal->queue_first == NULL || meta->serial < wal->queue_first->serial || meta->serial < wal->segment_serial)
         return 0;
     struct buffer *bytes = &meta->flush->bytes;
     struct buffer payload = {0};
@@ -214,11 +225,14 @@ static uint64_t replace_meta(struct wal *wal, uint32_t group, uint64_t term, uin
 uint64_t wal_append_meta(struct wal *wal, uint32_t group, uint64_t term, uint64_t vote)
 {
     REQUIRE(group < wal->options.groups);
-    REQUIRE(wal_cursor_meta(&wal->fold.groups[group].cursor, term, vote) == NULL);
+    struct wal_cursor *cursor = &wal->fold.groups[group].cursor, after = *cursor;
+    REQUIRE(wal_cursor_meta(&after, term, vote) == NULL);
     uint64_t end = replace_meta(wal, group, term, vote);
+    /* The record may be the first of a segment, which begins with the state before it. */
+    struct open_record record = end != 0 ? (struct open_record){0} : open_record(wal, WAL_RECORD_META, group, WAL_META_BYTES);
+    *cursor = after;
     if (end != 0)
         return end;
-    struct open_record record = open_record(wal, WAL_RECORD_META, group, WAL_META_BYTES);
     wal->metas[group] = (struct waiting_meta){record.flush, record.flush->serial, record.start};
     wal_meta_put(&record.flush->bytes, term, vote);
     record.flush->sync = true;
@@ -246,7 +260,8 @@ uint64_t wal_append_entries(struct wal *wal, uint32_t group, uint64_t first_inde
                             size_t count)
 {
     REQUIRE(group < wal->options.groups && count > 0);
-    REQUIRE(wal_cursor_entries(&wal->fold.groups[group].cursor, first_index, count) == NULL);
+    struct wal_cursor *cursor = &wal->fold.groups[group].cursor, after = *cursor;
+    REQUIRE(wal_cursor_entries(&after, first_index, count) == NULL);
     for (size_t at = 0; at < count;) {
         size_t payload_bytes;
         size_t taken = entries_in_record(wal, entries + at, count - at, &payload_bytes);
@@ -259,17 +274,126 @@ uint64_t wal_append_entries(struct wal *wal, uint32_t group, uint64_t first_inde
         }
         append_record(wal, &record);
         at += taken;
+        cursor->next_index = first_index + at;
+        wal_live_entries(&wal->fold.live, group, cursor->next_index - 1);
     }
+    ENSURE(cursor->next_index == after.next_index);
     return wal->end;
 }
 
 uint64_t wal_append_truncate(struct wal *wal, uint32_t group, uint64_t index)
 {
     REQUIRE(group < wal->options.groups);
-    REQUIRE(wal_cursor_truncate(&wal->fold.groups[group].cursor, index) == NULL);
+    struct wal_cursor *cursor = &wal->fold.groups[group].cursor, after = *cursor;
+    REQUIRE(wal_cursor_truncate(&after, index) == NULL);
     struct open_record record = open_record(wal, WAL_RECORD_TRUNCATE, group, WAL_TRUNCATE_BYTES);
+    *cursor = after;
     wal_truncate_put(&record.flush->bytes, index);
     return append_record(wal, &record);
+}
+
+/* ---- snapshots, and what goes with them */
+
+/* What an older program would not understand begins here. */
+static void raise_version(struct wal *wal, struct wal_flush *flush)
+{
+    flush->version = wal->version = WAL_FORMAT_VERSION;
+}
+
+static uint64_t append_snapshot(struct wal *wal, enum wal_record_type type, uint32_t group, const struct wal_snapshot *snapshot)
+{
+    REQUIRE(group < wal->options.groups && snapshot->term != 0);
+    struct wal_cursor *cursor = &wal->fold.groups[group].cursor, after = *cursor;
+    REQUIRE((type == WAL_RECORD_INSTALL ? wal_cursor_install(&after, snapshot->index)
+                                        : wal_cursor_snapshot(&after, snapshot->index)) == NULL);
+    struct open_record record = open_record(wal, type, group, WAL_SNAPSHOT_HEADER_BYTES + snapshot->configuration.size);
+    *cursor = after;
+    raise_version(wal, record.flush);
+    wal_snapshot_put(&record.flush->bytes, snapshot);
+    record.flush->sync = true;
+    uint64_t end = append_record(wal, &record);
+    wal->states_bytes += snapshot->configuration.size - wal->fold.groups[group].snapshot.configuration.size;
+    wal_fold_note(&wal->fold, group, snapshot);
+    wal_live_cover(&wal->fold.live, group, snapshot->index, end);
+    return end;
+}
+
+uint64_t wal_append_snapshot(struct wal *wal, uint32_t group, const struct wal_snapshot *snapshot)
+{
+    return append_snapshot(wal, WAL_RECORD_SNAPSHOT, group, snapshot);
+}
+
+uint64_t wal_append_install(struct wal *wal, uint32_t group, const struct wal_snapshot *snapshot)
+{
+    return append_snapshot(wal, WAL_RECORD_INSTALL, group, snapshot);
+}
+
+static size_t state_bytes(const struct wal *wal, uint32_t group)
+{
+    return WAL_STATE_HEADER_BYTES + WAL_SNAPSHOT_HEADER_BYTES + wal->fold.groups[group].snapshot.configuration.size;
+}
+
+static void append_epochs(struct wal *wal)
+{
+    size_t dropped = wal->epochs_count > WAL_EPOCHS_KEPT ? wal->epochs_count - WAL_EPOCHS_KEPT : 0;
+    size_t kept = wal->epochs_count - dropped;
+    uint64_t forgotten = dropped != 0 ? wal->epochs[dropped - 1].epoch : wal->epochs_forgotten;
+    struct open_record record = open_record(wal, WAL_RECORD_EPOCHS, 0, WAL_EPOCHS_HEADER_BYTES + kept * WAL_EPOCH_BYTES);
+    wal_epochs_put(&record.flush->bytes, forgotten, (uint32_t)kept);
+    for (size_t i = 0; i < kept; i++)
+        wal_epoch_put(&record.flush->bytes, wal->epochs[dropped + i]);
+    append_record(wal, &record);
+}
+
+/* The state records of a segment, and the list of epochs at its largest. */
+static size_t count_states(const struct wal *wal)
+{
+    size_t bytes = WAL_RECORD_HEADER_BYTES + WAL_EPOCHS_HEADER_BYTES + WAL_EPOCHS_KEPT * WAL_EPOCH_BYTES;
+    for (uint32_t i = 0; i < wal->options.groups; i++)
+        bytes += WAL_RECORD_HEADER_BYTES + state_bytes(wal, i);
+    return bytes;
+}
+
+/* A log of the first version cannot begin in the middle. */
+static void begin_segment(struct wal *wal)
+{
+    bool stated = wal->version != WAL_FORMAT_FIRST;
+    struct wal_flush *flush = wal->active;
+    wal->segment_serial = flush->serial;
+    wal_live_begin(&wal->fold.live, flush->position, stated);
+    if (!stated)
+        return;
+    append_epochs(wal);
+    for (uint32_t i = 0; i < wal->options.groups; i++) {
+        struct wal_state_view state;
+        struct open_record record = open_record(wal, WAL_RECORD_STATE, i, state_bytes(wal, i));
+        wal_fold_state(&wal->fold, i, &state);
+        wal_state_put(&record.flush->bytes, &state);
+        append_record(wal, &record);
+    }
+    ENSURE(wal->active == flush);
+}
+
+bool wal_collect(struct wal *wal)
+{
+    struct wal_live *live = &wal->fold.live;
+    if (wal->failed || !wal_live_front_done(live, wal->synced))
+        return false;
+    char name[WAL_NAME_BYTES];
+    wal_name(live->segments[0].base, name);
+    enum grid_err err = wal->options.storage->remove(wal->options.storage, name);
+    if (err != GRID_ERR_OK) {
+        fail(wal, err, "removing a segment of the log failed");
+        return false;
+    }
+    wal_live_drop_front(live);
+    return wal_live_front_done(live, wal->synced);
+}
+
+bool wal_holds_back(const struct wal *wal, uint32_t group)
+{
+    REQUIRE(group < wal->options.groups);
+    return wal_live_holds_back(&wal->fold.live, group);
 }
 
 /* Prepares the next segment, slice by slice, over the second half of this one. */
@@ -340,6 +464,7 @@ static void on_written(void *context, enum grid_err err)
 static void seal(struct wal *wal, struct wal_flush *flush, const struct wal_segment *segment)
 {
     struct wal_flush_header header = {
+        .version = flush->version,
         .size = (uint32_t)flush->bytes.size,
         .epoch = wal->epoch,
         .position = flush->position,
@@ -434,7 +559,7 @@ static uint64_t end_with(const struct wal *wal, size_t bytes)
     uint64_t needed = wal_page_align(bytes + WAL_FLUSH_HEADER_BYTES +
                                      records * (WAL_RECORD_HEADER_BYTES + WAL_ENTRIES_HEADER_BYTES));
     uint64_t end = wal->chain_end + needed;
-    return end > wal->limit ? wal->limit + needed : end;
+    return end > wal->limit ? wal->limit + wal_page_align(needed + wal->states_bytes) : end;
 }
 
 static bool has_room(struct wal *wal, size_t bytes, uint64_t reserve)
@@ -510,6 +635,8 @@ static enum grid_err recover(struct wal *wal, char **ret_note)
     wal->epoch = recovery.epoch + 1 + wal->options.epoch_step;
     wal->epochs = recovery.epochs;
     wal->epochs_count = recovery.epochs_count;
+    wal->epochs_forgotten = recovery.epochs_forgotten;
+    wal->version = recovery.version == 0 ? WAL_FORMAT_FIRST : recovery.version;
     wal->end = wal->durable = wal->synced = wal->chain_end = recovery.end;
     if (recovery.tail_exists)
         err = wal_segments_adopt(&wal->segments, recovery.tail_base, recovery.end);
@@ -519,7 +646,8 @@ static enum grid_err recover(struct wal *wal, char **ret_note)
         *ret_note = memory_copy("cannot prepare a segment of the log", sizeof "cannot prepare a segment of the log");
         return err;
     }
-    wal->limit = wal_segments_end(&wal->segments, wal->chain_end);
+    /* Behind a full segment the next one begins. */
+    wal->limit = wal_segments_end(&wal->segments, wal->chain_end == 0 ? 0 : wal->chain_end - 1);
     return GRID_ERR_OK;
 }
 
@@ -550,8 +678,9 @@ enum grid_err wal_open(const struct wal_options *options, struct wal **ret_wal, 
         return err;
     }
     open_metrics(wal);
+    wal->states_bytes = count_states(wal);
     /* States durably that everything recovered was durable: from now on damage there is never taken for a torn tail. */
-    open_flush(wal, wal->chain_end)->sync = true;
+    flush_for(wal, 0)->sync = true;
     if (options->logger != NULL)
         LOG_INFO(options->logger, "wal", "recovered %" PRIu64 " records up to position %" PRIu64 " in %" PRIu64 " ms, epoch %" PRIu64,
                  wal->fold.records, wal->durable, clock_now_ms(options->clock) - started_ms, wal->epoch);
@@ -622,7 +751,12 @@ uint64_t wal_epoch_end(const struct wal *wal, uint64_t epoch)
     for (size_t i = wal->epochs_count; i > 0; i--)
         if (wal->epochs[i - 1].epoch == epoch)
             return wal->epochs[i - 1].end;
-    return 0;
+    return epoch <= wal->epochs_forgotten ? UINT64_MAX : 0;
+}
+
+uint64_t wal_begin(const struct wal *wal)
+{
+    return wal->fold.live.count == 0 ? 0 : wal->fold.live.segments[0].base;
 }
 
 uint64_t wal_segment(const struct wal *wal)
@@ -637,5 +771,5 @@ uint64_t wal_end(const struct wal *wal)
 
 uint64_t wal_disk_bytes(const struct wal *wal)
 {
-    return wal->chain_end;
+    return wal->chain_end - wal_begin(wal);
 }

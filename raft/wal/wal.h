@@ -9,6 +9,9 @@
  * pending is written and synced at once, off the loop. Positions (lsn) are bytes of the endless stream, strictly growing.
  * `durable` reports progress. A storage error calls `failed` once and nothing is ever acknowledged after it (I37).
  *
+ * Compaction: a group notes its snapshots (wal_append_snapshot). Each segment begins with the state of all groups, so that the
+ * log can begin there: wal_collect removes the oldest segment once no group needs an entry in it.
+ *
  * Recovery: a bad record above the last durable position that any good flush header states is a torn tail and is cut
  * (durably, before anything is appended); below it the log is corrupt and wal_open refuses with CORRUPT and a note that
  * names file and offset. Single threaded. */
@@ -33,9 +36,20 @@ struct wal_entry {
     struct bytes data;
 };
 
-/* What recovery found for one group. Entries are contiguous from first_index. */
+/* The newest snapshot of a group that the log names. Its file is durable; the log needs no entry up to `index`. */
+struct wal_snapshot {
+    uint64_t index, term;                   /* of its last entry; index 0: there is no snapshot */
+    uint64_t configuration_index;
+    struct bytes configuration;             /* as the entry at configuration_index has it; opaque here */
+};
+
+/* Where the flushes of one opening of the log end. */
+struct wal_epoch_end { uint64_t epoch, end; };
+
+/* What recovery found for one group. Entries are contiguous from first_index = snapshot.index + 1. */
 struct wal_group_state {
     uint64_t term, vote;
+    struct wal_snapshot snapshot;           /* its configuration is owned by the receiver: memory_free */
     uint64_t first_index;                   /* 1 when the group has no snapshot */
     struct wal_entry *entries;              /* owned by the receiver: memory_free for each data.data and the array */
     size_t entries_count;
@@ -77,6 +91,15 @@ void wal_take(struct wal *wal, uint32_t group, struct wal_group_state *ret_state
 uint64_t wal_append_meta(struct wal *wal, uint32_t group, uint64_t term, uint64_t vote);
 uint64_t wal_append_entries(struct wal *wal, uint32_t group, uint64_t first_index, const struct wal_entry *entries, size_t count);
 uint64_t wal_append_truncate(struct wal *wal, uint32_t group, uint64_t index); /* entries >= index are gone */
+/* The file of the snapshot is durable, and its index is one of the log's entries or an earlier snapshot: entries up to there are not needed from
+ * the moment at which this record is durable. Older programs cannot read the log from here on (format version 2). */
+uint64_t wal_append_snapshot(struct wal *wal, uint32_t group, const struct wal_snapshot *snapshot);
+/* The file of the snapshot is durable: it replaces all entries of the group, those behind it, too. Its index is above that of the last snapshot. */
+uint64_t wal_append_install(struct wal *wal, uint32_t group, const struct wal_snapshot *snapshot);
+/* Removes the oldest segment if every group is durably done with it. True: call again, for the next one. */
+bool wal_collect(struct wal *wal);
+/* Whether the group has entries in the oldest segment that its newest noted snapshot does not cover: it keeps the segment from being removed. */
+bool wal_holds_back(const struct wal *wal, uint32_t group);
 
 /* Whether entries with `bytes` bytes of data, plus 16 for each entry, may be appended. False when the disk is full: a
  * leader stops proposing and a follower drops appends, both before they append (I38). Smaller entries may still fit; a reserve
@@ -93,11 +116,12 @@ uint64_t wal_durable(const struct wal *wal);
 /* For the floor of the next start: everything below it is synced, with any durability. A multiple of a page. */
 uint64_t wal_synced(const struct wal *wal);
 uint64_t wal_epoch(const struct wal *wal);                        /* of this opening */
-uint64_t wal_epoch_end(const struct wal *wal, uint64_t epoch);    /* where the flushes of an earlier opening end; 0: this log has no flush of it */
+uint64_t wal_epoch_end(const struct wal *wal, uint64_t epoch);    /* where the flushes of an earlier opening end; 0: this log never had a flush of it; UINT64_MAX: too long ago */
 uint64_t wal_segment(const struct wal *wal);                      /* the beginning of the current segment */
 /* The answer to segment_begun: the floor of the next start lies in this segment. May call `durable`. */
 void wal_segment_known(struct wal *wal, uint64_t segment_end);
 uint64_t wal_end(const struct wal *wal);                          /* lsn of everything appended so far */
+uint64_t wal_begin(const struct wal *wal);                        /* where the oldest segment begins */
 uint64_t wal_disk_bytes(const struct wal *wal);                   /* used bytes of live segments, without space that is reserved ahead */
 bool wal_holds(const struct wal *wal);
 

@@ -1,8 +1,8 @@
 /* Fuzz target of recovery: arbitrary bytes as the segments of a log. Whatever they are, recovery must end, refuse or
  * accept, keep its invariants, and what it accepted must be the same when it is read again.
  *
- * Input: u8 repair, u8 pages of the first segment, then the bytes of the segments. With repair, the magic, position and
- * checksums of headers and records are made right, or nothing would ever come past them. */
+ * Input: u8 flags (1: repair, 2: files before the first one were removed), u8 pages of the first segment, then the bytes of the
+ * segments. With repair, the magic, position and checksums of headers and records are made right, or nothing would ever come past them. */
 #include <string.h>
 
 #include "grid/base/crc32c.h"
@@ -101,7 +101,8 @@ static void repair_flushes(struct buffer *bytes, uint64_t base)
 {
     for (size_t at = 0; at + WAL_FLUSH_HEADER_BYTES <= bytes->size; at += WAL_PAGE_BYTES) {
         uint8_t *header = bytes->data + at;
-        memcpy(header + 4, "GWAL\1", 6);
+        memcpy(header + 4, "GWAL", 4);
+        put_u16(header + 8, header[8] % 2 == 0 ? WAL_FORMAT_VERSION : WAL_FORMAT_FIRST);
         put_u64(header + 24, base + at);
         uint32_t size = get_u32(header + 12);
         if (size >= WAL_FLUSH_HEADER_BYTES && size <= bytes->size - at)
@@ -113,6 +114,8 @@ static void repair_flushes(struct buffer *bytes, uint64_t base)
 static void fill_disk(struct disk *disk, const uint8_t *data, size_t size)
 {
     bool repair = data[0] % 2 == 1;
+    /* The files before may have been removed. */
+    size_t removed = data[0] / 2 % 2;
     size_t segment = (data[1] % 8 + 1u) * WAL_PAGE_BYTES;
     struct bytes rest = bytes_of(data + 2, size - 2);
     for (size_t i = 0; i < FILES_MAX && rest.size > 0; i++) {
@@ -120,10 +123,10 @@ static void fill_disk(struct disk *disk, const uint8_t *data, size_t size)
         size_t part = rest.size < segment || i == FILES_MAX - 1 ? rest.size : segment;
         buffer_append(&file->bytes, bytes_of(rest.data, part));
         rest = bytes_of(rest.data + part, rest.size - part);
-        wal_name(i * segment, file->name);
+        wal_name((i + removed) * segment, file->name);
         file->exists = true;
         if (repair)
-            repair_flushes(&file->bytes, i * segment);
+            repair_flushes(&file->bytes, (i + removed) * segment);
     }
 }
 
@@ -153,6 +156,7 @@ static void check_again(struct disk *disk, const struct wal_fold *fold, const st
     for (uint32_t i = 0; i < GROUPS; i++) {
         ENSURE(again.groups[i].count == fold->groups[i].count);
         ENSURE(again.groups[i].cursor.term == fold->groups[i].cursor.term);
+        ENSURE(again.groups[i].snapshot.index == fold->groups[i].snapshot.index);
     }
     wal_fold_close(&again);
 }

@@ -19,11 +19,11 @@ enum {
 
 void wal_flush_header_put(uint8_t *at, const struct wal_flush_header *header)
 {
-    REQUIRE(header->position % WAL_PAGE_BYTES == 0);
+    REQUIRE(header->position % WAL_PAGE_BYTES == 0 && wal_version_known(header->version));
     REQUIRE(header->durable <= header->previous && header->previous <= header->position);
     memset(at, 0, WAL_FLUSH_HEADER_BYTES);
     put_u32(at + FLUSH_MAGIC_AT, FLUSH_MAGIC);
-    put_u16(at + FLUSH_VERSION_AT, WAL_FORMAT_VERSION);
+    put_u16(at + FLUSH_VERSION_AT, header->version);
     put_u32(at + FLUSH_SIZE_AT, header->size);
     put_u64(at + FLUSH_EPOCH_AT, header->epoch);
     put_u64(at + FLUSH_POSITION_AT, header->position);
@@ -55,7 +55,7 @@ const char *wal_flush_header_get(struct bytes bytes, uint64_t position, struct w
     };
     if (header.position != position)
         return "the flush header belongs to another position";
-    if (header.version == WAL_FORMAT_VERSION) {
+    if (wal_version_known(header.version)) {
         if (header.durable > header.previous || header.previous > header.position || position > POSITION_MAX)
             return "the positions in the flush header contradict each other";
         if (header.size < WAL_FLUSH_HEADER_BYTES)
@@ -147,6 +147,94 @@ const char *wal_truncate_get(struct bytes payload, uint64_t *ret_index)
         return "a truncation record has a wrong size";
     *ret_index = get_u64(payload.data);
     return NULL;
+}
+
+void wal_snapshot_put(struct buffer *buffer, const struct wal_snapshot *snapshot)
+{
+    REQUIRE(snapshot->configuration.size <= UINT32_MAX);
+    buffer_append_u64(buffer, snapshot->index);
+    buffer_append_u64(buffer, snapshot->term);
+    buffer_append_u64(buffer, snapshot->configuration_index);
+    buffer_append_u32(buffer, 0);
+    buffer_append_u32(buffer, (uint32_t)snapshot->configuration.size);
+    buffer_append(buffer, snapshot->configuration);
+}
+
+static bool read_snapshot(struct reader *reader, struct wal_snapshot *ret_snapshot)
+{
+    *ret_snapshot = (struct wal_snapshot){.index = reader_u64(reader)};
+    ret_snapshot->term = reader_u64(reader);
+    ret_snapshot->configuration_index = reader_u64(reader);
+    (void)reader_u32(reader);
+    ret_snapshot->configuration = reader_sized(reader);
+    return !reader->failed && reader_left(reader) == 0 && ret_snapshot->index < UINT64_MAX &&
+           ret_snapshot->configuration_index <= ret_snapshot->index;
+}
+
+const char *wal_snapshot_get(struct bytes payload, struct wal_snapshot *ret_snapshot)
+{
+    struct reader reader = reader_of(payload);
+    bool good = read_snapshot(&reader, ret_snapshot) && ret_snapshot->index != 0 && ret_snapshot->term != 0;
+    return good ? NULL : "a snapshot record is malformed";
+}
+
+void wal_state_put(struct buffer *buffer, const struct wal_state_view *state)
+{
+    buffer_append_u64(buffer, state->term);
+    buffer_append_u64(buffer, state->vote);
+    buffer_append_u64(buffer, state->next_index);
+    wal_snapshot_put(buffer, &state->snapshot);
+}
+
+const char *wal_state_get(struct bytes payload, struct wal_state_view *ret_state)
+{
+    struct reader reader = reader_of(payload);
+    *ret_state = (struct wal_state_view){.term = reader_u64(&reader)};
+    ret_state->vote = reader_u64(&reader);
+    ret_state->next_index = reader_u64(&reader);
+    bool good = read_snapshot(&reader, &ret_state->snapshot) && ret_state->next_index > ret_state->snapshot.index &&
+                (ret_state->snapshot.index == 0) == (ret_state->snapshot.term == 0);
+    return good ? NULL : "a state record is malformed";
+}
+
+void wal_epochs_put(struct buffer *buffer, uint64_t forgotten, uint32_t count)
+{
+    buffer_append_u64(buffer, forgotten);
+    buffer_append_u32(buffer, count);
+    buffer_append_u32(buffer, 0);
+}
+
+void wal_epoch_put(struct buffer *buffer, struct wal_epoch_end end)
+{
+    buffer_append_u64(buffer, end.epoch);
+    buffer_append_u64(buffer, end.end);
+}
+
+const char *wal_epochs_get(struct bytes payload, uint64_t *ret_forgotten, uint32_t *ret_count, struct reader *ret_reader)
+{
+    struct reader reader = reader_of(payload);
+    *ret_forgotten = reader_u64(&reader);
+    *ret_count = reader_u32(&reader);
+    (void)reader_u32(&reader);
+    *ret_reader = reader;
+    struct wal_epoch_end last = {*ret_forgotten, 0}, end;
+    if (reader.failed || reader_left(&reader) != (size_t)*ret_count * WAL_EPOCH_BYTES)
+        return "an epochs record has a wrong size";
+    while (wal_epoch_next(&reader, &end)) {
+        if (end.epoch <= last.epoch || end.end <= last.end)
+            return "the epochs of an epochs record do not ascend";
+        last = end;
+    }
+    return NULL;
+}
+
+bool wal_epoch_next(struct reader *reader, struct wal_epoch_end *ret_end)
+{
+    if (reader_left(reader) < WAL_EPOCH_BYTES)
+        return false;
+    ret_end->epoch = reader_u64(reader);
+    ret_end->end = reader_u64(reader);
+    return true;
 }
 
 void wal_entries_put(struct buffer *buffer, uint64_t first_index, uint32_t count)

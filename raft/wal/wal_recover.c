@@ -24,6 +24,9 @@ struct scan {
     uint64_t end, epoch;                      /* of the chain of good flushes */
     struct wal_epoch_end *epochs;
     size_t epochs_count, epochs_capacity;
+    uint64_t epochs_forgotten;
+    uint16_t version;                         /* newest that was found */
+    bool begun;                               /* false: the next flush is the first one that is there */
     size_t tail;                              /* segment that holds `end` */
     struct stop stop, stop_next;              /* in the tail, and at the start of the segment after it */
     bool next_exists;
@@ -137,7 +140,7 @@ static bool stop_at(struct stop *stop, uint64_t offset, const char *what)
 static bool flush_is_good(const struct scan *scan, const struct wal_flush_header *header, struct stop *stop)
 {
     uint64_t offset = header->position - stop->base;
-    if (header->previous != scan->end)
+    if (scan->begun && header->previous != scan->end)
         return stop_at(stop, offset, "the flush before this one is missing");
     if (header->epoch < scan->epoch)
         return stop_at(stop, offset, "a flush left over from an older epoch");
@@ -159,6 +162,47 @@ static bool flush_is_good(const struct scan *scan, const struct wal_flush_header
     return true;
 }
 
+static void add_epoch(struct scan *scan, struct wal_epoch_end end)
+{
+    if (scan->epochs_count == scan->epochs_capacity) {
+        scan->epochs_capacity = scan->epochs_capacity == 0 ? 16 : scan->epochs_capacity * 2;
+        scan->epochs = memory_resize(scan->epochs, scan->epochs_capacity * sizeof *scan->epochs);
+    }
+    scan->epochs[scan->epochs_count++] = end;
+}
+
+/* Where the log begins, its earlier openings are known from this record alone. */
+static const char *read_epochs(struct scan *scan, const struct wal_record *record, const struct wal_flush_header *header)
+{
+    struct reader reader;
+    struct wal_epoch_end end;
+    uint32_t count;
+    uint64_t forgotten;
+    const char *what = wal_epochs_get(record->payload, &forgotten, &count, &reader);
+    if (what != NULL || scan->begun)
+        return what;
+    if (scan->epochs_count != 0)
+        return "a second list of epochs at the beginning of the log";
+    scan->epochs_forgotten = forgotten;
+    while (wal_epoch_next(&reader, &end)) {
+        if (end.epoch >= header->epoch || end.end > header->position)
+            return "an epochs record names an epoch that has not ended";
+        add_epoch(scan, end);
+    }
+    return NULL;
+}
+
+static enum grid_err refuse_beginning(struct scan *scan)
+{
+    return refuse(scan, GRID_ERR_CORRUPT, "the log begins at position %" PRIu64 ": the segments before are missing", scan->bases[0]);
+}
+
+/* The first flush that is there begins with the state of all groups, unless files before it are missing. */
+static bool may_begin(struct scan *scan, const struct wal_record *record)
+{
+    return scan->begun || record->type == WAL_RECORD_EPOCHS || record->type == WAL_RECORD_STATE || wal_fold_begin(scan->fold);
+}
+
 static enum grid_err fold_flush(struct scan *scan, const struct wal_flush_header *header, uint64_t base)
 {
     const uint8_t *start = scan->bytes.data + (header->position - base);
@@ -170,10 +214,15 @@ static enum grid_err fold_flush(struct scan *scan, const struct wal_flush_header
         const char *what = wal_record_get(bytes_of(start + at, header->size - at), header->position + at,
                                           header->epoch, &record, &size);
         ENSURE(what == NULL);
-        if (!wal_fold_apply(scan->fold, &record, fault)) {
+        if (!may_begin(scan, &record))
+            return refuse_beginning(scan);
+        what = record.type == WAL_RECORD_EPOCHS ? read_epochs(scan, &record, header) : NULL;
+        if (what == NULL && !wal_fold_apply(scan->fold, &record, fault))
+            what = fault;
+        if (what != NULL) {
             wal_name(base, name);
             return refuse(scan, GRID_ERR_CORRUPT, "%s: offset %" PRIu64 ": %s", name, header->position + at - base,
-                          fault);
+                          what);
         }
         at += size;
     }
@@ -194,7 +243,7 @@ static enum grid_err check_owner(struct scan *scan, uint64_t base, const struct 
 static enum grid_err check_version(struct scan *scan, uint64_t base, const struct wal_flush_header *header)
 {
     char name[WAL_NAME_BYTES];
-    if (header->version == WAL_FORMAT_VERSION)
+    if (wal_version_known(header->version))
         return check_owner(scan, base, header);
     wal_name(base, name);
     return refuse(scan, GRID_ERR_MISMATCH, "%s: offset %" PRIu64 ": format version %u, this program reads %d; start the version that wrote it", name,
@@ -203,13 +252,8 @@ static enum grid_err check_version(struct scan *scan, uint64_t base, const struc
 
 static void note_epoch(struct scan *scan)
 {
-    if (scan->epochs_count == 0 || scan->epochs[scan->epochs_count - 1].epoch != scan->epoch) {
-        if (scan->epochs_count == scan->epochs_capacity) {
-            scan->epochs_capacity = scan->epochs_capacity == 0 ? 16 : scan->epochs_capacity * 2;
-            scan->epochs = memory_resize(scan->epochs, scan->epochs_capacity * sizeof *scan->epochs);
-        }
-        scan->epochs[scan->epochs_count++].epoch = scan->epoch;
-    }
+    if (scan->epochs_count == 0 || scan->epochs[scan->epochs_count - 1].epoch != scan->epoch)
+        add_epoch(scan, (struct wal_epoch_end){.epoch = scan->epoch});
     scan->epochs[scan->epochs_count - 1].end = scan->end;
 }
 
@@ -230,9 +274,15 @@ static enum grid_err follow_segment(struct scan *scan, uint64_t base, struct sto
             return err;
         if (!flush_is_good(scan, &header, stop))
             break;
+        if (flushes == 0)
+            wal_fold_segment(scan->fold, base);
         err = fold_flush(scan, &header, base);
+        if (err == GRID_ERR_OK && !wal_fold_begin(scan->fold))
+            err = refuse_beginning(scan);
         if (err != GRID_ERR_OK)
             return err;
+        scan->begun = true;
+        scan->version = header.version > scan->version ? header.version : scan->version;
         scan->epoch = header.epoch;
         scan->end = wal_page_align(header.position + header.size);
         offset = scan->end - base;
@@ -244,9 +294,9 @@ static enum grid_err follow_segment(struct scan *scan, uint64_t base, struct sto
 
 static enum grid_err follow_chain(struct scan *scan)
 {
-    if (scan->count > 0 && scan->bases[0] != 0)
-        return refuse(scan, GRID_ERR_CORRUPT, "the log begins at position %" PRIu64 ": the segments before are missing",
-                      scan->bases[0]);
+    scan->begun = scan->count == 0 || scan->bases[0] == 0;
+    if (!scan->begun)
+        scan->end = scan->bases[0];
     for (size_t i = 0; i < scan->count; i++) {
         if (scan->bases[i] % WAL_PAGE_BYTES != 0)
             return refuse(scan, GRID_ERR_CORRUPT, "a segment begins at position %" PRIu64 ", which is no page boundary",
@@ -265,10 +315,23 @@ static enum grid_err follow_chain(struct scan *scan)
             scan->stop_next = stop;
             return GRID_ERR_OK;
         }
+        if (!scan->begun)
+            return refuse_beginning(scan);
         scan->tail = i;
         scan->stop = stop;
     }
     return GRID_ERR_OK;
+}
+
+/* Segments at the front are removed when snapshots have what was in them. */
+static enum grid_err check_beginning(struct scan *scan)
+{
+    uint32_t group;
+    uint64_t first, last;
+    if (!wal_fold_missing(scan->fold, &group, &first, &last))
+        return GRID_ERR_OK;
+    return refuse(scan, GRID_ERR_CORRUPT, "the log begins at position %" PRIu64 ": the segments before are missing, with the entries %" PRIu64 " to %"
+                  PRIu64 " of group %" PRIu32 ", which no snapshot has", scan->bases[0], first, last, group);
 }
 
 static enum grid_err refuse_damage(struct scan *scan, uint64_t base, const struct wal_flush_header *witness)
@@ -385,6 +448,8 @@ enum grid_err wal_recover(const struct wal_recover_options *options, struct wal_
     if (err == GRID_ERR_OK)
         err = check_floor(&scan, options->floor);
     if (err == GRID_ERR_OK)
+        err = check_beginning(&scan);
+    if (err == GRID_ERR_OK)
         err = cut(&scan);
     if (err == GRID_ERR_OK) {
         ENSURE(scan.end % WAL_PAGE_BYTES == 0);
@@ -393,6 +458,8 @@ enum grid_err wal_recover(const struct wal_recover_options *options, struct wal_
             .epoch = scan.epoch,
             .epochs = scan.epochs,
             .epochs_count = scan.epochs_count,
+            .epochs_forgotten = scan.epochs_forgotten,
+            .version = scan.version,
             .tail_exists = scan.count > 0,
             .tail_base = scan.count > 0 ? scan.bases[scan.tail] : 0,
         };

@@ -10,14 +10,13 @@
 
 enum { WAL_NAME_BYTES = 32 };
 
-/* Where the flushes of one opening of the log end. */
-struct wal_epoch_end { uint64_t epoch, end; };
-
 struct wal_recovery {
     uint64_t end;                             /* where the next flush begins */
     uint64_t epoch;                           /* the highest epoch found; 0 in a new log */
     struct wal_epoch_end *epochs;             /* ascending, of all openings with at least one flush; memory_free */
     size_t epochs_count;
+    uint64_t epochs_forgotten;                /* openings up to this epoch are not listed any more; 0: all are */
+    uint16_t version;                         /* newest format version found; 0 in a new log */
     bool tail_exists;
     uint64_t tail_base;                       /* base of the segment that contains `end` */
 };

@@ -12,13 +12,14 @@ enum { SEEDS = 2000, LIVES = 6, STEPS_MAX = 40, CHANGES_MAX = 1500, ENTRIES_MAX 
 struct change {
     enum wal_record_type type;
     uint32_t group;
-    uint64_t index;                           /* entries: of the one entry; truncate */
+    uint64_t index;                           /* entries: of the one entry; truncate; snapshot */
     uint64_t term, vote;                      /* meta; entries: the term identifies the entry */
     size_t size;                              /* entries */
     uint64_t lsn;
 };
 
-struct model_group { uint64_t term, vote, count, terms[ENTRIES_MAX]; size_t sizes[ENTRIES_MAX]; };
+/* `count` is the index of the last entry; those up to `snapshot` are gone. */
+struct model_group { uint64_t term, vote, count, snapshot, snapshot_term, terms[ENTRIES_MAX]; size_t sizes[ENTRIES_MAX]; };
 
 struct history {
     struct wal_fixture fixture;
@@ -29,6 +30,8 @@ struct history {
     uint64_t next_term;                       /* never used twice, so that an entry from the dead is recognized */
     struct model_group groups[FIXTURE_GROUPS];
     uint64_t synced;                          /* lsn up to which even a power cut may lose nothing */
+    bool snapshots;
+    uint64_t *removed;                        /* segments that went, of all histories */
 };
 
 static void model_apply(struct history *history, const struct change *change)
@@ -46,6 +49,18 @@ static void model_apply(struct history *history, const struct change *change)
     case WAL_RECORD_TRUNCATE:
         group->count = change->index - 1;
         break;
+    case WAL_RECORD_INSTALL:
+        group->count = change->index;
+        group->snapshot_term = change->term;
+        group->snapshot = change->index;
+        break;
+    case WAL_RECORD_SNAPSHOT:
+        group->snapshot_term = change->term;
+        group->snapshot = change->index;
+        break;
+    case WAL_RECORD_STATE:
+    case WAL_RECORD_EPOCHS:
+        cr_assert_fail("the log writes these by itself");
     }
 }
 
@@ -75,7 +90,7 @@ static void append_entry(struct history *history, uint32_t group)
 static void append_truncation(struct history *history, uint32_t group)
 {
     struct change change = {.type = WAL_RECORD_TRUNCATE, .group = group,
-                            .index = prng_range(&history->prng, 1, history->groups[group].count + 1)};
+                            .index = prng_range(&history->prng, history->groups[group].snapshot + 1, history->groups[group].count + 1)};
     change.lsn = wal_append_truncate(history->fixture.wal, group, change.index);
     record_change(history, &change);
 }
@@ -88,12 +103,49 @@ static void append_meta(struct history *history, uint32_t group)
     record_change(history, &change);
 }
 
-/* Terms and votes are synced in every mode, and everything before them with them. */
+static void append_snapshot(struct history *history, uint32_t group)
+{
+    const struct model_group *model = &history->groups[group];
+    uint64_t low = model->snapshot == 0 ? 1 : model->snapshot;
+    if (model->count < low)
+        return;
+    struct change change = {.type = WAL_RECORD_SNAPSHOT, .group = group, .index = prng_range(&history->prng, low, model->count)};
+    change.term = change.index == model->snapshot ? model->snapshot_term : model->terms[change.index - 1];
+    struct wal_snapshot snapshot = {change.index, change.term, 1, bytes_of_text("members")};
+    change.lsn = wal_append_snapshot(history->fixture.wal, group, &snapshot);
+    record_change(history, &change);
+}
+
+static void append_install(struct history *history, uint32_t group)
+{
+    const struct model_group *model = &history->groups[group];
+    struct change change = {.type = WAL_RECORD_INSTALL, .group = group, .term = history->next_term++,
+                            .index = model->snapshot + prng_range(&history->prng, 1, 30)};
+    if (change.index > ENTRIES_MAX)
+        return;
+    struct wal_snapshot snapshot = {change.index, change.term, 1, bytes_of_text("members, sent")};
+    change.lsn = wal_append_install(history->fixture.wal, group, &snapshot);
+    record_change(history, &change);
+}
+
+static void compact(struct history *history, uint32_t group, uint64_t choice)
+{
+    if (choice < 40)
+        append_snapshot(history, group);
+    else if (choice < 50)
+        append_install(history, group);
+    uint64_t begin = wal_begin(history->fixture.wal);
+    while (choice >= 50 && wal_collect(history->fixture.wal))
+        continue;
+    *history->removed += wal_begin(history->fixture.wal) != begin;
+}
+
+/* Terms, votes and snapshots are synced in every mode, and everything before them with them. */
 static void note_synced(struct history *history)
 {
     for (size_t i = 0; i < history->count; i++) {
         const struct change *change = &history->changes[i];
-        bool counts = history->fixture.options.sync || change->type == WAL_RECORD_META;
+        bool counts = history->fixture.options.sync || (change->type != WAL_RECORD_ENTRIES && change->type != WAL_RECORD_TRUNCATE);
         if (counts && change->lsn <= history->fixture.durable && change->lsn > history->synced)
             history->synced = change->lsn;
     }
@@ -103,7 +155,9 @@ static void step(struct history *history)
 {
     uint32_t group = (uint32_t)prng_range(&history->prng, 0, FIXTURE_GROUPS - 1);
     uint64_t choice = prng_range(&history->prng, 0, 99);
-    if (choice < 45)
+    if (history->snapshots && prng_chance(&history->prng, 200000))
+        compact(history, group, choice);
+    else if (choice < 45)
         append_entry(history, group);
     else if (choice < 53)
         append_truncation(history, group);
@@ -124,11 +178,16 @@ static void check_group(const struct history *history, uint32_t number)
     wal_take(history->fixture.wal, number, &state);
     cr_assert_eq(state.term, model->term, "seed %lu group %u", history->seed, number);
     cr_assert_eq(state.vote, model->vote, "seed %lu group %u", history->seed, number);
-    cr_assert_eq(state.entries_count, model->count, "seed %lu group %u", history->seed, number);
+    cr_assert_eq(state.snapshot.index, model->snapshot, "seed %lu group %u", history->seed, number);
+    cr_assert_eq(state.snapshot.term, model->snapshot_term, "seed %lu group %u", history->seed, number);
+    cr_assert_eq(state.first_index, model->snapshot + 1, "seed %lu group %u", history->seed, number);
+    cr_assert_eq(state.entries_count, model->count - model->snapshot, "seed %lu group %u", history->seed, number);
+    const uint64_t *terms = model->terms + model->snapshot;
+    const size_t *sizes = model->sizes + model->snapshot;
     for (size_t i = 0; i < state.entries_count; i++) {
         const struct wal_entry *entry = &state.entries[i];
-        cr_assert_eq(entry->term, model->terms[i], "seed %lu group %u entry %zu", history->seed, number, i);
-        cr_assert_eq(entry->data.size, model->sizes[i]);
+        cr_assert_eq(entry->term, terms[i], "seed %lu group %u entry %zu", history->seed, number, i);
+        cr_assert_eq(entry->data.size, sizes[i]);
         for (size_t at = 0; at < entry->data.size; at++)
             if (entry->data.data[at] != (entry->term & 0xff))
                 cr_assert_fail("seed %lu group %u entry %zu: other bytes", history->seed, number, i);
@@ -165,18 +224,24 @@ static void crash_and_check(struct history *history)
     check_recovered(history, kept);
 }
 
-static void run_history(uint64_t seed, bool sync, bool errors)
+static uint64_t removed;
+
+static void run_history(uint64_t seed, bool sync, bool errors, bool snapshots)
 {
     struct history *history = memory_zero(1, sizeof *history);
     history->seed = seed;
     history->next_term = 1;
+    history->snapshots = snapshots;
+    history->removed = &removed;
     prng_init(&history->prng, seed);
     fixture_init(&history->fixture, seed);
     history->fixture.options.sync = sync;
+    if (snapshots)
+        history->fixture.options.segment_bytes = FIXTURE_SEGMENT_BYTES / 2;
     check_recovered(history, 0);
     for (int life = 0; life < LIVES; life++) {
         /* One life in eight ends at once: a crash during or right after recovery. */
-        uint64_t steps = prng_range(&history->prng, 0, 7) == 0 ? 0 : prng_range(&history->prng, 0, STEPS_MAX);
+        uint64_t steps = prng_range(&history->prng, 0, 7) == 0 ? 0 : prng_range(&history->prng, 0, snapshots ? 5 * STEPS_MAX : STEPS_MAX);
         if (errors && prng_chance(&history->prng, 500000))
             fake_storage_fail(history->fixture.disk, prng_chance(&history->prng, 500000) ? FAKE_WRITE : FAKE_SYNC,
                               prng_range(&history->prng, 0, 5), 1, GRID_ERR_IO);
@@ -192,19 +257,42 @@ static void run_history(uint64_t seed, bool sync, bool errors)
 Test(wal_crash, recovers_a_prefix_with_everything_acknowledged)
 {
     for (uint64_t seed = 0; seed < SEEDS; seed++)
-        run_history(seed, true, false);
+        run_history(seed, true, false, false);
 }
 
 Test(wal_crash, recovers_terms_votes_and_what_came_before_them_when_durability_is_os)
 {
     for (uint64_t seed = 0; seed < SEEDS; seed++)
-        run_history(seed, false, false);
+        run_history(seed, false, false, false);
 }
 
 Test(wal_crash, loses_nothing_acknowledged_when_writes_and_syncs_fail)
 {
     for (uint64_t seed = 0; seed < SEEDS; seed++)
-        run_history(seed, true, true);
+        run_history(seed, true, true, false);
+}
+
+static void run_compacted(bool sync, bool errors)
+{
+    removed = 0;
+    for (uint64_t seed = 0; seed < SEEDS / 2; seed++)
+        run_history(seed, sync, errors, true);
+    cr_assert_gt(removed, SEEDS / 4, "%lu segments were removed", removed);
+}
+
+Test(wal_crash, recovers_a_log_whose_segments_are_removed)
+{
+    run_compacted(true, false);
+}
+
+Test(wal_crash, recovers_a_log_whose_segments_are_removed_when_durability_is_os)
+{
+    run_compacted(false, false);
+}
+
+Test(wal_crash, recovers_a_log_whose_segments_are_removed_when_writes_and_syncs_fail)
+{
+    run_compacted(true, true);
 }
 
 /* ---- bit rot ---- */

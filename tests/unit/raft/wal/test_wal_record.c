@@ -7,7 +7,7 @@
 static void put_header(uint8_t *at)
 {
     struct wal_flush_header header = {
-        .size = 200, .epoch = 5, .position = 8192, .previous = 4096, .durable = 4096, .records = 3};
+        .version = WAL_FORMAT_FIRST, .size = 200, .epoch = 5, .position = 8192, .previous = 4096, .durable = 4096, .records = 3};
     wal_flush_header_put(at, &header);
 }
 
@@ -38,7 +38,7 @@ Test(wal_record, reads_a_flush_header_back)
     struct wal_flush_header header;
     put_header(at);
     cr_assert_null(wal_flush_header_get(bytes_of(at, sizeof at), 8192, &header));
-    cr_assert_eq(header.version, WAL_FORMAT_VERSION);
+    cr_assert_eq(header.version, WAL_FORMAT_FIRST);
     cr_assert_eq(header.size, 200);
     cr_assert_eq(header.epoch, 5);
     cr_assert_eq(header.position, 8192);
@@ -81,10 +81,10 @@ Test(wal_record, hands_out_a_header_of_another_version)
     uint8_t at[WAL_FLUSH_HEADER_BYTES];
     struct wal_flush_header header;
     put_header(at);
-    put_u16(at + 8, 2);
+    put_u16(at + 8, 3);
     reseal(at, sizeof at);
     cr_assert_null(wal_flush_header_get(bytes_of(at, sizeof at), 8192, &header));
-    cr_assert_eq(header.version, 2);
+    cr_assert_eq(header.version, 3);
 }
 
 static size_t put_meta(struct buffer *buffer, uint64_t position, uint64_t epoch)

@@ -371,7 +371,7 @@ Test(wal_recover, ignores_flushes_of_an_older_epoch)
     wal_close(fixture.wal);
     fixture.wal = NULL;
     struct wal_flush_header stale = {
-        .size = WAL_FLUSH_HEADER_BYTES, .epoch = 1, .position = page(5), .previous = page(5), .durable = page(4)};
+        .version = WAL_FORMAT_FIRST, .size = WAL_FLUSH_HEADER_BYTES, .epoch = 1, .position = page(5), .previous = page(5), .durable = page(4)};
     uint8_t bytes[WAL_FLUSH_HEADER_BYTES];
     wal_flush_header_put(bytes, &stale);
     fake_storage_patch(fixture.disk, FIRST_SEGMENT, page(5), bytes_of(bytes, sizeof bytes));
@@ -484,11 +484,11 @@ Test(wal_recover, refuses_a_newer_format)
     write_log(3);
     uint8_t at[WAL_FLUSH_HEADER_BYTES];
     memcpy(at, fake_storage_content(fixture.disk, FIRST_SEGMENT).data + page(2), sizeof at);
-    put_u16(at + 8, 2);
+    put_u16(at + 8, 3);
     put_u32(at, crc32c(bytes_of(at + 4, sizeof at - 4)));
     fake_storage_patch(fixture.disk, FIRST_SEGMENT, page(2), bytes_of(at, sizeof at));
     cr_assert_eq(fixture_open(&fixture), GRID_ERR_MISMATCH);
-    cr_assert(fixture_note_has(&fixture, FIRST_SEGMENT ": offset 8192: format version 2, this program reads 1"), "%s",
+    cr_assert(fixture_note_has(&fixture, FIRST_SEGMENT ": offset 8192: format version 3, this program reads 2"), "%s",
               fixture.note);
 }
 
