@@ -5,9 +5,6 @@
 
 #include <stdint.h>
 
-/* Lines of an order. Past it: VALIDATION_ERROR. */
-enum { ORDER_LINES_MAX = 100 };
-
 enum account_command {                     /* ServiceCommand.type */
     ACCOUNT_CREATE_CUSTOMER = 1,
     ACCOUNT_UPDATE_CUSTOMER = 2,

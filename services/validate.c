@@ -1,5 +1,6 @@
 #include "services/validate.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "grid/base/check.h"
@@ -23,27 +24,28 @@ void validation_fail(struct validation *validation, const char *field, const cha
         validation->text = arena_format(validation->arena, "%s; %s: %s", validation->text, field, bound);
 }
 
-static size_t characters(const char *text)
+int64_t text_characters(const char *text)
 {
-    size_t count = 0;
+    int64_t count = 0;
     for (; *text != '\0'; text++)
         count += ((unsigned char)*text & 0xC0u) != 0x80u;
     return count;
 }
 
-void validation_text(struct validation *validation, const char *field, const char *text, size_t least, size_t most)
+void validation_text(struct validation *validation, const char *field, const char *text, struct bound characters)
 {
-    size_t count = characters(text);
+    int64_t count = text_characters(text), least = characters.least, most = characters.most;
     if (count >= least && count <= most)
         return;
     if (least == 0)
-        validation_fail(validation, field, arena_format(validation->arena, "at most %zu characters", most));
+        validation_fail(validation, field, arena_format(validation->arena, "at most %" PRId64 " characters", most));
     else
-        validation_fail(validation, field, arena_format(validation->arena, "%zu to %zu characters", least, most));
+        validation_fail(validation, field, arena_format(validation->arena, "%" PRId64 " to %" PRId64 " characters", least, most));
 }
 
-void validation_range(struct validation *validation, const char *field, int64_t value, int64_t least, int64_t most)
+void validation_range(struct validation *validation, const char *field, int64_t value, struct bound bound)
 {
+    int64_t least = bound.least, most = bound.most;
     if (value >= least && value <= most)
         return;
     if (most == INT64_MAX)
@@ -59,10 +61,10 @@ static bool email_character(char character)
 }
 
 /* One @, something before it, a dot inside what follows; whether mail arrives there only mail can tell. */
-static bool email_valid(const char *text)
+bool text_is_email(const char *text)
 {
     const char *at = strchr(text, '@');
-    if (at == NULL || at == text || strlen(text) > 254)
+    if (at == NULL || at == text || strlen(text) > EMAIL_BYTES_MAX)
         return false;
     for (const char *each = text; *each != '\0'; each++)
         if (each != at && !email_character(*each))
@@ -73,7 +75,7 @@ static bool email_valid(const char *text)
 
 void validation_email(struct validation *validation, const char *field, const char *text)
 {
-    if (!email_valid(text))
+    if (!text_is_email(text))
         validation_fail(validation, field, "a valid address such as name@example.com");
 }
 
@@ -83,13 +85,18 @@ void validation_currency(struct validation *validation, const char *field, const
         validation_fail(validation, field, "an ISO 4217 code such as EUR");
 }
 
-void validation_id(struct validation *validation, const char *field, const char *text)
+bool text_is_id(const char *text)
 {
     size_t size = strlen(text);
     bool clean = size >= 1 && size <= SERVICE_ID_BYTES_MAX;
     for (size_t i = 0; clean && i < size; i++)
         clean = (unsigned char)text[i] > 0x1F && text[i] != 0x7F;
-    if (!clean)
+    return clean;
+}
+
+void validation_id(struct validation *validation, const char *field, const char *text)
+{
+    if (!text_is_id(text))
         validation_fail(validation, field, "an id of 1 to 240 bytes without control characters");
 }
 

@@ -4,6 +4,7 @@
 #ifndef SERVICES_VALIDATE_H
 #define SERVICES_VALIDATE_H
 
+#include "services/bounds.h"
 #include "services/service.h"
 
 struct validation { struct arena *arena; char *text; uint32_t count; };
@@ -11,8 +12,8 @@ struct validation { struct arena *arena; char *text; uint32_t count; };
 struct validation validation_begin(const struct service_call *call);
 /* Adds a failure; the text may be kept short after the first few. */
 void validation_fail(struct validation *validation, const char *field, const char *bound);
-void validation_text(struct validation *validation, const char *field, const char *text, size_t least, size_t most);
-void validation_range(struct validation *validation, const char *field, int64_t value, int64_t least, int64_t most);
+void validation_text(struct validation *validation, const char *field, const char *text, struct bound characters);
+void validation_range(struct validation *validation, const char *field, int64_t value, struct bound bound);
 void validation_email(struct validation *validation, const char *field, const char *text);
 void validation_currency(struct validation *validation, const char *field, const char *text);
 /* An id that names an aggregate: 1..SERVICE_ID_BYTES_MAX bytes, no control characters. */
@@ -24,11 +25,9 @@ bool validation_end(struct validation *validation, struct service_decision *deci
 uint64_t digest_text(uint64_t digest, const char *text);
 uint64_t digest_number(uint64_t digest, int64_t number);
 
-enum {
-    QUANTITY_MAX = 1000000000,             /* units of one line or one replenishment */
-    TEXT_CHARACTERS_MAX = 500,             /* addresses and reasons that people give */
-    /* Reasons between services: a saga passes on what people or the provider said, with words of its own. */
-    REASON_CHARACTERS_MAX = 2 * TEXT_CHARACTERS_MAX,
-};
+/* The rules themselves, for those who check before a command is sent. */
+int64_t text_characters(const char *text);
+bool text_is_email(const char *text);
+bool text_is_id(const char *text);
 
 #endif

@@ -4,8 +4,6 @@
 #include "service/account/v1/account.pb-c.h"
 #include "services/validate.h"
 
-enum { PHONE_CHARACTERS_MAX = 40 };
-
 /* ---- decide */
 
 static void decide_create(const struct service_call *call, const Account__V1__Customer *customer,
@@ -25,9 +23,9 @@ static void decide_create(const struct service_call *call, const Account__V1__Cu
     }
     struct validation validation = validation_begin(call);
     validation_email(&validation, "email", command->email);
-    validation_text(&validation, "name", command->name, 2, 100);
-    validation_text(&validation, "address", command->address, 0, TEXT_CHARACTERS_MAX);
-    validation_text(&validation, "phone", command->phone, 0, PHONE_CHARACTERS_MAX);
+    validation_text(&validation, "name", command->name, BOUND_CUSTOMER_NAME);
+    validation_text(&validation, "address", command->address, BOUND_ADDRESS);
+    validation_text(&validation, "phone", command->phone, BOUND_CUSTOMER_PHONE);
     if (!validation_end(&validation, decision))
         return;
     Account__V1__CustomerCreated *event = arena_alloc(call->arena, sizeof *event);
@@ -44,9 +42,9 @@ static void decide_update(const struct service_call *call, const Account__V1__Cu
                           const Account__V1__UpdateCustomer *command, struct service_decision *decision)
 {
     struct validation validation = validation_begin(call);
-    validation_text(&validation, "name", command->name, 2, 100);
-    validation_text(&validation, "address", command->address, 0, TEXT_CHARACTERS_MAX);
-    validation_text(&validation, "phone", command->phone, 0, PHONE_CHARACTERS_MAX);
+    validation_text(&validation, "name", command->name, BOUND_CUSTOMER_NAME);
+    validation_text(&validation, "address", command->address, BOUND_ADDRESS);
+    validation_text(&validation, "phone", command->phone, BOUND_CUSTOMER_PHONE);
     if (!validation_end(&validation, decision))
         return;
     if (customer->status == ACCOUNT__V1__CUSTOMER_STATUS__CUSTOMER_STATUS_CLOSED) {
@@ -68,7 +66,7 @@ static void decide_status(const struct service_call *call, const Account__V1__Cu
     if (command->status < ACCOUNT__V1__CUSTOMER_STATUS__CUSTOMER_STATUS_ACTIVE ||
         command->status > ACCOUNT__V1__CUSTOMER_STATUS__CUSTOMER_STATUS_CLOSED)
         validation_fail(&validation, "status", "ACTIVE, SUSPENDED or CLOSED");
-    validation_text(&validation, "reason", command->reason, 0, TEXT_CHARACTERS_MAX);
+    validation_text(&validation, "reason", command->reason, BOUND_REASON);
     if (!validation_end(&validation, decision))
         return;
     if (customer->status == ACCOUNT__V1__CUSTOMER_STATUS__CUSTOMER_STATUS_CLOSED) {

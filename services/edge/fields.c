@@ -113,10 +113,11 @@ char *fields_text(struct fields *fields, const char *name, char *otherwise)
 
 char *fields_required_text(struct fields *fields, const char *name)
 {
+    const struct json_value *value = fields_find(fields, name);
     char *text = fields_text(fields, name, NULL);
     if (text != NULL && text[0] != 0)
         return text;
-    fields_fail(fields, name, text == NULL ? "is missing" : "must not be empty");
+    fields_fail(fields, name, value == NULL ? "is missing" : text == NULL ? "must be text in quotes, not null" : "must not be empty");
     return arena_text(fields->arena, BYTES_NONE);
 }
 
@@ -138,23 +139,23 @@ bool fields_whole(struct bytes raw, int64_t *ret_number)
     return true;
 }
 
-static int64_t number_of(struct fields *fields, const char *name, const struct json_value *value, int64_t least, int64_t most)
+static int64_t number_of(struct fields *fields, const char *name, const struct json_value *value, struct bound bound)
 {
-    int64_t number = least;
-    if (value->kind == JSON_KIND_NUMBER && fields_whole(value->raw, &number) && number >= least && number <= most)
+    int64_t number = bound.least;
+    if (value->kind == JSON_KIND_NUMBER && fields_whole(value->raw, &number) && number >= bound.least && number <= bound.most)
         return number;
-    fields_fail(fields, name, arena_format(fields->arena, "must be a whole number from %" PRId64 " to %" PRId64, least, most));
-    return least;
+    fields_fail(fields, name, arena_format(fields->arena, "must be a whole number from %" PRId64 " to %" PRId64, bound.least, bound.most));
+    return bound.least;
 }
 
-int64_t fields_number(struct fields *fields, const char *name, int64_t least, int64_t most)
+int64_t fields_number(struct fields *fields, const char *name, struct bound bound)
 {
     const struct json_value *value = fields_get(fields, name);
-    return value != NULL ? number_of(fields, name, value, least, most) : least;
+    return value != NULL ? number_of(fields, name, value, bound) : bound.least;
 }
 
-int64_t fields_number_or(struct fields *fields, const char *name, int64_t least, int64_t most, int64_t otherwise)
+int64_t fields_number_or(struct fields *fields, const char *name, struct bound bound, int64_t otherwise)
 {
     const struct json_value *value = fields_find(fields, name);
-    return value != NULL ? number_of(fields, name, value, least, most) : otherwise;
+    return value != NULL ? number_of(fields, name, value, bound) : otherwise;
 }

@@ -3,12 +3,13 @@
  * Shape: fields_begin, a call for each field that the object may have, fields_end. A call that fails sets a reason
  * "field: what is wrong" and returns a value with which the caller can continue. The first reason stays, except that fields_end prefers an
  * unknown field: then the missing field was most likely misspelt. Fields of objects inside
- * the object have a path ("lines[0].quantity"). `null` means a missing text; it is an error for other types.
+ * the object have a path ("lines[0].quantity"). `null` means a missing text; it is an error for other types and for a text that must exist.
  *
  * Reasons and texts live in the arena. Names are literals: they are borrowed. Threads: none. */
 #ifndef SERVICES_EDGE_FIELDS_H
 #define SERVICES_EDGE_FIELDS_H
 
+#include "services/bounds.h"
 #include "services/edge/json_read.h"
 
 enum { FIELDS_MAX = 16 };
@@ -37,10 +38,10 @@ const struct json_value *fields_get(struct fields *fields, const char *name);
 char *fields_text(struct fields *fields, const char *name, char *otherwise);
 /* Text that must exist and not be empty; "" after a failure. */
 char *fields_required_text(struct fields *fields, const char *name);
-/* A whole number within the bounds, written without a point or an exponent. `least` after a failure. */
-int64_t fields_number(struct fields *fields, const char *name, int64_t least, int64_t most);
+/* A whole number within the bound, written without a point or an exponent. The least after a failure. */
+int64_t fields_number(struct fields *fields, const char *name, struct bound bound);
 /* The same; `otherwise` if it is missing. */
-int64_t fields_number_or(struct fields *fields, const char *name, int64_t least, int64_t most, int64_t otherwise);
+int64_t fields_number_or(struct fields *fields, const char *name, struct bound bound, int64_t otherwise);
 void fields_fail(struct fields *fields, const char *name, const char *what);
 /* Takes over the reason of an object inside this one. */
 void fields_fail_as(struct fields *fields, const char *reason);

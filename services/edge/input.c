@@ -9,6 +9,7 @@
 #include "service/inventory/v1/inventory.pb-c.h"
 #include "service/order/v1/order.pb-c.h"
 #include "services/commands.h"
+#include "services/edge/allowed.h"
 #include "services/edge/fields.h"
 #include "services/edge/proto_json.h"
 #include "services/message.h"
@@ -17,10 +18,25 @@
 
 /* ---- fields */
 
-/* Fields of messages are not const, but they are never written to. */
-static char *text_or_empty(struct fields *fields, const char *name)
+static char *must_be(struct fields *fields, const char *name, char *text, const char *wrong)
 {
-    return fields_text(fields, name, arena_text(fields->arena, BYTES_NONE));
+    if (wrong != NULL)
+        fields_fail(fields, name, wrong);
+    return text;
+}
+
+/* Of a text that must be there; what it may contain, the caller checks. */
+static char *present(struct fields *fields, const char *name)
+{
+    char *text = fields_text(fields, name, NULL);
+    return text != NULL ? text : fields_required_text(fields, name);
+}
+
+/* A text may be missing when it may be empty. Fields of messages are not const, but they are never written to. */
+static char *text_of(struct fields *fields, const char *name, struct bound characters)
+{
+    char *text = characters.least > 0 ? present(fields, name) : fields_text(fields, name, arena_text(fields->arena, BYTES_NONE));
+    return must_be(fields, name, text, allowed_text(text, characters, fields->arena));
 }
 
 /* An id that was given must name something; NULL: none was. */
@@ -29,7 +45,13 @@ static char *given_id(struct fields *fields, const char *name)
     char *id = fields_text(fields, name, NULL);
     if (id != NULL && id[0] == 0)
         fields_fail(fields, name, "must not be empty; leave it out to get one");
-    return id;
+    return id != NULL ? must_be(fields, name, id, allowed_id(id, fields->arena)) : NULL;
+}
+
+static char *id_of(struct fields *fields, const char *name)
+{
+    char *id = present(fields, name);
+    return must_be(fields, name, id, allowed_id(id, fields->arena));
 }
 
 static char *currency(struct fields *fields, const char *name)
@@ -41,16 +63,16 @@ static char *currency(struct fields *fields, const char *name)
 }
 
 /* A decimal, in quotes or not. Its digits are read as they stand there, so that every amount is exact. */
-static int64_t money(struct fields *fields, const char *name, const char *of_currency)
+static int64_t money(struct fields *fields, const char *name, const char *of_currency, struct bound bound)
 {
     const struct json_value *value = fields_get(fields, name);
     int64_t minor = 0;
     if (value == NULL || !money_currency_valid(of_currency))
         return 0;
     struct bytes text = value->kind == JSON_KIND_STRING ? value->text : value->kind == JSON_KIND_NUMBER ? value->raw : BYTES_NONE;
-    if (!money_parse(text, of_currency, &minor))
-        fields_fail(fields, name, arena_format(fields->arena, "must be an amount like \"129.90\", with at most %u digits "
-                                               "behind the point in %s", money_digits(of_currency), of_currency));
+    const char *wrong = allowed_money(text, of_currency, bound, fields->arena, &minor);
+    if (wrong != NULL)
+        fields_fail(fields, name, wrong);
     return minor;
 }
 
@@ -81,10 +103,11 @@ bool input_customer(struct bytes text, struct arena *arena, struct input_command
     *ret_command = (struct input_command){.id = given_id(&fields, "customerId"),
                                           .service = SERVICE_NUMBER_account,
                                           .type = ACCOUNT_CREATE_CUSTOMER};
-    customer.email = fields_required_text(&fields, "email");
-    customer.name = fields_required_text(&fields, "name");
-    customer.address = text_or_empty(&fields, "address");
-    customer.phone = text_or_empty(&fields, "phone");
+    customer.email = present(&fields, "email");
+    (void)must_be(&fields, "email", customer.email, allowed_email(customer.email, arena));
+    customer.name = text_of(&fields, "name", BOUND_CUSTOMER_NAME);
+    customer.address = text_of(&fields, "address", BOUND_ADDRESS);
+    customer.phone = text_of(&fields, "phone", BOUND_CUSTOMER_PHONE);
     if (!fields_end(&fields, ret_reason))
         return false;
     ret_command->body = message_pack_arena(&customer, arena);
@@ -100,13 +123,13 @@ bool input_product(struct bytes text, struct arena *arena, struct input_command 
     *ret_command = (struct input_command){.id = given_id(&fields, "productId"),
                                           .service = SERVICE_NUMBER_inventory,
                                           .type = INVENTORY_CREATE_PRODUCT};
-    product.sku = fields_required_text(&fields, "sku");
-    product.name = fields_required_text(&fields, "name");
-    product.description = text_or_empty(&fields, "description");
+    product.sku = text_of(&fields, "sku", BOUND_PRODUCT_SKU);
+    product.name = text_of(&fields, "name", BOUND_PRODUCT_NAME);
+    product.description = text_of(&fields, "description", BOUND_PRODUCT_DESCRIPTION);
     product.currency = currency(&fields, "currency");
-    product.price_minor = money(&fields, "price", product.currency);
-    product.initial_quantity = fields_number_or(&fields, "initialQuantity", 0, INT64_MAX, 0);
-    product.category = text_or_empty(&fields, "category");
+    product.price_minor = money(&fields, "price", product.currency, BOUND_PRICE);
+    product.initial_quantity = fields_number_or(&fields, "initialQuantity", BOUND_PRODUCT_STOCK, 0);
+    product.category = text_of(&fields, "category", BOUND_PRODUCT_CATEGORY);
     if (!fields_end(&fields, ret_reason))
         return false;
     ret_command->body = message_pack_arena(&product, arena);
@@ -118,8 +141,8 @@ static void read_line(struct fields *order, const struct json_value *object, con
     struct fields line;
     const char *reason;
     fields_begin_at(&line, object, path, order->arena);
-    ret_line->product_id = fields_required_text(&line, "productId");
-    ret_line->quantity = fields_number(&line, "quantity", 1, INT64_MAX);
+    ret_line->product_id = id_of(&line, "productId");
+    ret_line->quantity = fields_number(&line, "quantity", BOUND_QUANTITY);
     if (!fields_end(&line, &reason))
         fields_fail_as(order, reason);
 }
@@ -148,8 +171,8 @@ bool input_order(struct bytes text, struct arena *arena, struct input_order *ret
     struct fields fields;
     fields_begin(&fields, text, arena);
     *ret_order = (struct input_order){.order_id = given_id(&fields, "orderId"),
-                                      .customer_id = fields_required_text(&fields, "customerId"),
-                                      .shipping_address = text_or_empty(&fields, "shippingAddress")};
+                                      .customer_id = id_of(&fields, "customerId"),
+                                      .shipping_address = text_of(&fields, "shippingAddress", BOUND_ADDRESS)};
     const char *method = fields_required_text(&fields, "paymentMethod"), *mode = fields_text(&fields, "mode", NULL);
     ret_order->payment_method = word(&fields, "paymentMethod", method, &payment__v1__payment_method__descriptor,
                                      PAYMENT__V1__PAYMENT_METHOD__PAYMENT_METHOD_DIGITAL_WALLET);

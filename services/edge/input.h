@@ -5,7 +5,8 @@
  *   product   productId?, sku, name, description?, price, currency, initialQuantity? (0), category?
  *   order     orderId?, customerId, lines: [{productId, quantity}], shippingAddress?, paymentMethod, mode?
  *
- * This module checks what the schema cannot express (types, known words, whole numbers); the services check bounds.
+ * A line is refused here, with its field and what is allowed, exactly when a service would refuse a value in it: both check by
+ * services/bounds.h. What needs the state of the grid (an id that exists, stock, a sum that is too large) is for the services alone.
  * Text and messages live in the caller's arena. */
 #ifndef SERVICES_EDGE_INPUT_H
 #define SERVICES_EDGE_INPUT_H

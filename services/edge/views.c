@@ -51,6 +51,11 @@ const char *view_saga_id(const char *text, struct arena *arena)
     return derived(text, 's', arena);
 }
 
+const char *view_sought(const char *domain, const char *given, const char *id, struct arena *arena)
+{
+    return strcmp(given, id) == 0 ? given : arena_format(arena, "%s: %s %s", given, domain, id);
+}
+
 /* ---- JSON */
 
 /* A completed saga has sent a commit for each line, and commits have no answers; its record keeps RESERVED. */

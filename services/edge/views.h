@@ -16,6 +16,8 @@ const char *view_affinity(const char *domain, const char *key, struct arena *are
 /* Payments are named by their id or that of their order, whose first one is meant: "o-1.p1" for "o-1"; sagas likewise, "o-1.s1". */
 const char *view_payment_id(const char *text, struct arena *arena);
 const char *view_saga_id(const char *text, struct arena *arena);
+/* How a message names what was looked for: `given` by the user, and the id that was made of it: "o-1: payment o-1.p1". */
+const char *view_sought(const char *domain, const char *given, const char *id, struct arena *arena);
 
 /* What tables show of a view, and lists filter by; text in the arena, "" where the view has none. */
 struct view_order { const char *id, *status, *customer, *total, *currency; size_t lines; char created[TIME_TEXT_BYTES]; };

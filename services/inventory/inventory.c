@@ -22,13 +22,13 @@ static void check_product(const struct service_call *call, const Inventory__V1__
                           struct service_decision *decision)
 {
     struct validation validation = validation_begin(call);
-    validation_text(&validation, "sku", command->sku, 1, 50);
-    validation_text(&validation, "name", command->name, 2, 200);
-    validation_text(&validation, "description", command->description, 0, 1000);
+    validation_text(&validation, "sku", command->sku, BOUND_PRODUCT_SKU);
+    validation_text(&validation, "name", command->name, BOUND_PRODUCT_NAME);
+    validation_text(&validation, "description", command->description, BOUND_PRODUCT_DESCRIPTION);
     validation_currency(&validation, "currency", command->currency);
-    validation_range(&validation, "price", command->price_minor, 1, INT64_MAX);
-    validation_range(&validation, "initialQuantity", command->initial_quantity, 0, QUANTITY_MAX);
-    validation_text(&validation, "category", command->category, 0, 100);
+    validation_range(&validation, "price", command->price_minor, BOUND_PRICE);
+    validation_range(&validation, "initialQuantity", command->initial_quantity, BOUND_PRODUCT_STOCK);
+    validation_text(&validation, "category", command->category, BOUND_PRODUCT_CATEGORY);
     (void)validation_end(&validation, decision);
 }
 
@@ -75,8 +75,8 @@ static void decide_replenish(const struct service_call *call, const Inventory__V
                              const Inventory__V1__ReplenishStock *command, struct service_decision *decision)
 {
     struct validation validation = validation_begin(call);
-    validation_range(&validation, "quantity", command->quantity, 1, QUANTITY_MAX);
-    validation_text(&validation, "reason", command->reason, 0, TEXT_CHARACTERS_MAX);
+    validation_range(&validation, "quantity", command->quantity, BOUND_QUANTITY);
+    validation_text(&validation, "reason", command->reason, BOUND_REASON);
     if (command->quantity > RECEIVED_MAX - product->quantity_received)
         validation_fail(&validation, "quantity", "more than can be counted");
     if (!validation_end(&validation, decision))
@@ -96,8 +96,8 @@ static bool check_reservation_id(const struct service_call *call, const char *or
 {
     struct validation validation = validation_begin(call);
     validation_id(&validation, "orderId", order_id);
-    validation_text(&validation, "reason", reason, 0, REASON_CHARACTERS_MAX);
-    validation_range(&validation, "line", line, 1, INT32_MAX);
+    validation_text(&validation, "reason", reason, BOUND_PASSED_REASON);
+    validation_range(&validation, "line", line, BOUND(1, INT32_MAX));
     return validation_end(&validation, decision);
 }
 
@@ -152,7 +152,7 @@ static void decide_reserve(const struct service_call *call, const struct service
         return;
     }
     struct validation validation = validation_begin(call);
-    validation_range(&validation, "quantity", command->quantity, 1, QUANTITY_MAX);
+    validation_range(&validation, "quantity", command->quantity, BOUND_QUANTITY);
     if (!validation_end(&validation, decision))
         return;
     enum refusal refusal = reservation_refusal(call, product, command);

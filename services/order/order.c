@@ -50,10 +50,10 @@ static void check_line(struct validation *validation, size_t index, const Order_
 {
     uint32_t failures = validation->count;
     validation_id(validation, "lines.productId", line->product_id);
-    validation_range(validation, "lines.quantity", line->quantity, 1, QUANTITY_MAX);
-    validation_range(validation, "lines.unitPrice", line->unit_price_minor, 1, INT64_MAX);
-    validation_text(validation, "lines.name", line->name, 0, 200);
-    validation_text(validation, "lines.sku", line->sku, 0, 50);
+    validation_range(validation, "lines.quantity", line->quantity, BOUND_QUANTITY);
+    validation_range(validation, "lines.unitPrice", line->unit_price_minor, BOUND_PRICE);
+    validation_text(validation, "lines.name", line->name, BOUND_QUOTED_NAME);
+    validation_text(validation, "lines.sku", line->sku, BOUND_QUOTED_SKU);
     if (validation->count != failures)
         validation_fail(validation, "lines", arena_format(validation->arena, "see line %zu", index + 1));
 }
@@ -67,15 +67,15 @@ static bool check_order(const struct service_call *call, const Order__V1__Create
         validation_fail(&validation, "lines", "1 to 100 lines");
     for (size_t i = 0; i < command->n_lines && i < ORDER_LINES_MAX; i++)
         check_line(&validation, i, command->lines[i]);
-    validation_text(&validation, "shippingAddress", command->shipping_address, 0, TEXT_CHARACTERS_MAX);
+    validation_text(&validation, "shippingAddress", command->shipping_address, BOUND_ADDRESS);
     if (command->payment_method < PAYMENT__V1__PAYMENT_METHOD__PAYMENT_METHOD_CREDIT_CARD ||
         command->payment_method > PAYMENT__V1__PAYMENT_METHOD__PAYMENT_METHOD_DIGITAL_WALLET)
         validation_fail(&validation, "paymentMethod", "CREDIT_CARD, DEBIT_CARD, BANK_TRANSFER or DIGITAL_WALLET");
     if (mode_of(command) != MODE_CHOREOGRAPHED)
         validation_fail(&validation, "mode", "only choreographed is supported");
     validation_currency(&validation, "currency", command->currency);
-    validation_text(&validation, "customerName", command->customer_name, 0, 100);
-    validation_text(&validation, "customerEmail", command->customer_email, 0, 254);
+    validation_text(&validation, "customerName", command->customer_name, BOUND_QUOTED_CUSTOMER);
+    validation_text(&validation, "customerEmail", command->customer_email, BOUND_QUOTED_EMAIL);
     return validation_end(&validation, decision);
 }
 
@@ -196,8 +196,8 @@ static void decide_cancel(const struct service_call *call, const Order__V1__Orde
                           const Order__V1__CancelOrder *command, struct service_decision *decision)
 {
     struct validation validation = validation_begin(call);
-    validation_text(&validation, "reason", command->reason, 0, TEXT_CHARACTERS_MAX);
-    validation_text(&validation, "cancelledBy", command->cancelled_by, 0, 100);
+    validation_text(&validation, "reason", command->reason, BOUND_REASON);
+    validation_text(&validation, "cancelledBy", command->cancelled_by, BOUND_CANCELLED_BY);
     if (!validation_end(&validation, decision))
         return;
     if (order->status != ORDER_PENDING) {

@@ -35,7 +35,7 @@ static bool check_charge(const struct service_call *call, const Payment__V1__Cha
     if (call->by_hand && is_sagas_payment(call))
         validation_fail(&validation, "paymentId", "p1 is the saga's; by hand p2 and on");
     validation_id(&validation, "customerId", command->customer_id);
-    validation_range(&validation, "amount", command->amount_minor, 1, INT64_MAX);
+    validation_range(&validation, "amount", command->amount_minor, BOUND_CHARGE);
     validation_currency(&validation, "currency", command->currency);
     if (command->method < PAYMENT__V1__PAYMENT_METHOD__PAYMENT_METHOD_CREDIT_CARD ||
         command->method > PAYMENT__V1__PAYMENT_METHOD__PAYMENT_METHOD_DIGITAL_WALLET)
@@ -126,8 +126,8 @@ static void decide_refund(const struct service_call *call, const Payment__V1__Pa
         return;
     }
     struct validation validation = validation_begin(call);
-    validation_range(&validation, "amount", command->amount_minor, 0, INT64_MAX);
-    validation_text(&validation, "reason", command->reason, 0, REASON_CHARACTERS_MAX);
+    validation_range(&validation, "amount", command->amount_minor, BOUND_REFUND);
+    validation_text(&validation, "reason", command->reason, BOUND_PASSED_REASON);
     if (!validation_end(&validation, decision))
         return;
     if (payment->status != CAPTURED || payment->refund_pending_minor != 0) {

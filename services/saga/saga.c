@@ -6,6 +6,7 @@
 #include "service/order/v1/order.pb-c.h"
 #include "service/payment/v1/payment.pb-c.h"
 #include "service/saga/v1/saga.pb-c.h"
+#include "services/bounds.h"
 #include "services/saga/meaning.h"
 
 #define STARTED SAGA__V1__SAGA_STATUS__SAGA_STATUS_STARTED

@@ -240,7 +240,7 @@ def left_for_later(tap, path):
     code, _, error = away("map", "load", "--file", path, "--failed-to", path)
     tap.check("also in the input itself, which stays what it is", code == 3 and read(path) == entries and os.stat(path).st_mode & 0o777 == 0o640 and
               os.listdir(os.path.dirname(path)) == [os.path.basename(path)], error)
-    code, _, error = away("customer", "create", "--file", "-", "--failed-to", path, text='{"email":"a@b.c","name":"N"}\n' * 2)
+    code, _, error = away("customer", "create", "--file", "-", "--failed-to", path, text='{"email":"a@b.c","name":"Nn"}\n' * 2)
     ids = {json.loads(line)["customerId"] for line in read(path).splitlines()}
     tap.check("with the ids that were made for them", code == 3 and len(ids) == 2, read(path) + error)
 

@@ -251,7 +251,7 @@ def interrupted(tap, nodes):
 
 def left_over(tap, nodes):
     """Without a quorum: lines that no node takes are no rejected lines, the rest is not tried, and nothing of it is lost."""
-    text = "".join(f'{{"email":"a{i % 2}@b.c","name":"N"}}\n' for i in range(1500))
+    text = "".join(f'{{"email":"a{i % 2}@b.c","name":"Nn"}}\n' for i in range(1500))
     path = nodes.path("left.ndjson")
     code, out, error = gridctl(PROGRAMS, nodes, "customer", "create", "--file", "-", "--failed-to", path, "--timeout", "1s", "-o", "json", text=text)
     shown = json.loads(out)

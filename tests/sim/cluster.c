@@ -8,6 +8,7 @@
 #include "grid/base/limits.h"
 #include "grid/base/memory.h"
 #include "raft/group.h"
+#include "services/bounds.h"
 #include "tests/sim/programs.h"
 #include "tests/sim/time_oracle.h"
 #include "tests/sim/versions.h"

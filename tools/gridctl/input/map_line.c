@@ -193,7 +193,7 @@ bool map_line_batch(struct bytes text, struct arena *arena, struct map_line *ret
     if (rule != NULL)
         operation->kind = rule->kind;
     if (version != NULL)
-        operation->expected_version = (uint64_t)fields_number(&fields, "expectedVersion", rule->version_least, INT64_MAX);
+        operation->expected_version = (uint64_t)fields_number(&fields, "expectedVersion", BOUND(rule->version_least, INT64_MAX));
     if (lasts != NULL)
         operation->ttl_ms = ttl(&fields, "ttlMs", lasts);
     operation->map = fields_find(&fields, "map") != NULL ? fields_required_text(&fields, "map") : NULL;

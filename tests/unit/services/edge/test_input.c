@@ -85,7 +85,7 @@ Test(input, says_what_is_wrong_with_an_order)
     refuses_order("[]", "must be a JSON object");
     refuses_order("{}", "customerId: is missing");
     refuses_order("{\"customerId\":7}", "customerId: must be text");
-    refuses_order("{\"customerId\":\"\"}", "customerId: must not be empty");
+    refuses_order("{\"customerId\":\"\"}", "customerId: must have 1 to 240 bytes");
     refuses_order("{\"orderId\":\"\",\"customerId\":\"c\"}", "orderId: must not be empty");
     refuses_order("{\"customerId\":\"a\\u0000b\"}", "customerId: must not contain a NUL");
     refuses_order("{\"customerId\":\"c\"}", "paymentMethod: is missing");
@@ -137,16 +137,16 @@ static void refuses_product(const char *text, const char *expected)
 
 Test(input, a_product_says_its_currency_and_what_it_begins_with)
 {
-    refuses_product("{\"sku\":\"s\",\"name\":\"n\",\"price\":1}", "currency: is missing");
-    refuses_product("{\"sku\":\"s\",\"name\":\"n\",\"price\":1,\"currency\":null}", "currency: is missing");
-    refuses_product("{\"sku\":\"s\",\"name\":\"n\",\"price\":1,\"currency\":\"eur\"}", "currency: must be three capital letters");
-    refuses_product("{\"sku\":\"s\",\"name\":\"n\",\"currency\":\"EUR\"}", "price: is missing");
-    refuses_product("{\"sku\":\"s\",\"name\":\"n\",\"price\":1,\"currency\":\"EUR\",\"quantityOnHand\":5}",
+    refuses_product("{\"sku\":\"s\",\"name\":\"nn\",\"price\":1}", "currency: is missing");
+    refuses_product("{\"sku\":\"s\",\"name\":\"nn\",\"price\":1,\"currency\":null}", "currency: must be text in quotes, not null");
+    refuses_product("{\"sku\":\"s\",\"name\":\"nn\",\"price\":1,\"currency\":\"eur\"}", "currency: must be three capital letters");
+    refuses_product("{\"sku\":\"s\",\"name\":\"nn\",\"currency\":\"EUR\"}", "price: is missing");
+    refuses_product("{\"sku\":\"s\",\"name\":\"nn\",\"price\":1,\"currency\":\"EUR\",\"quantityOnHand\":5}",
                     "quantityOnHand: there is no such field; the fields are productId, sku, name");
-    refuses_product("{\"sku\":\"s\",\"name\":\"n\",\"price\":1,\"currency\":\"EUR\",\"initialQuantity\":\"5\"}",
+    refuses_product("{\"sku\":\"s\",\"name\":\"nn\",\"price\":1,\"currency\":\"EUR\",\"initialQuantity\":\"5\"}",
                     "initialQuantity: must be a whole number");
-    refuses_product("{\"sku\":\"s\",\"name\":\"n\",\"price\":1,\"currency\":\"EUR\",\"initialQuantity\":-5}",
-                    "initialQuantity: must be a whole number from 0");
+    refuses_product("{\"sku\":\"s\",\"name\":\"nn\",\"price\":1,\"currency\":\"EUR\",\"initialQuantity\":-5}",
+                    "initialQuantity: must be a whole number from 0 to 1000000000");
 }
 
 Test(input, an_order_has_at_most_a_hundred_lines)
@@ -215,7 +215,7 @@ Test(input, prices_are_exact)
 Test(input, every_cent_survives_a_json_number)
 {
     char literal[32];
-    for (int64_t minor = 0; minor < 200000; minor += 7) {
+    for (int64_t minor = 1; minor < 200000; minor += 7) {
         snprintf(literal, sizeof literal, "%lld.%02lld", (long long)(minor / 100), (long long)(minor % 100));
         cr_assert_eq(price(literal, "EUR"), minor, "%s", literal);
     }

@@ -204,7 +204,7 @@ int customer_list(struct ctl *ctl)
 
 /* ---- one */
 
-struct one { struct ctl *ctl; const char *domain, *key; bool done; int code; };
+struct one { struct ctl *ctl; const char *domain, *name; bool done; int code; };
 
 static void on_view(void *context, const struct grid_reply *reply)
 {
@@ -212,9 +212,9 @@ static void on_view(void *context, const struct grid_reply *reply)
     struct ctl *ctl = one->ctl;
     one->done = true;
     if (reply->outcome != GRID_OUTCOME_OK) {
-        one->code = ctl_failed(ctl, one->key, reply);
+        one->code = ctl_failed(ctl, one->name, reply);
     } else if (!reply->found) {
-        one->code = ctl_find_nothing(ctl, "%s: not found", one->key);
+        one->code = ctl_find_nothing(ctl, "%s: not found", one->name);
     } else {
         /* People and programs read the same: a view is a tree, not a table. */
         struct json json = json_to(&ctl->out, !ctl->json);
@@ -223,14 +223,15 @@ static void on_view(void *context, const struct grid_reply *reply)
         if (view_json(&json, one->domain, bytes_of(reply->value.data, reply->value.size), &arena, NULL))
             ctl_json_end(ctl);
         else
-            one->code = ctl_complain(ctl, EXIT_FAILED, "%s: its view cannot be read by this version", one->key);
+            one->code = ctl_complain(ctl, EXIT_FAILED, "%s: its view cannot be read by this version", one->name);
         arena_close(&arena);
     }
 }
 
-static int show_one(struct ctl *ctl, const char *domain, const char *key)
+/* `name`: how messages name it. */
+static int show_one(struct ctl *ctl, const char *domain, const char *key, const char *name)
 {
-    struct one one = {.ctl = ctl, .domain = domain, .key = key};
+    struct one one = {.ctl = ctl, .domain = domain, .name = name};
     struct grid_call call = {.done = on_view, .context = &one};
     struct arena arena;
     char map[64];
@@ -248,24 +249,25 @@ static int show_one(struct ctl *ctl, const char *domain, const char *key)
 
 int customer_get(struct ctl *ctl)
 {
-    return show_one(ctl, "account", ctl->arguments[0]);
+    return show_one(ctl, "account", ctl->arguments[0], ctl->arguments[0]);
 }
 
 int product_get(struct ctl *ctl)
 {
-    return show_one(ctl, "inventory", ctl->arguments[0]);
+    return show_one(ctl, "inventory", ctl->arguments[0], ctl->arguments[0]);
 }
 
 int order_get(struct ctl *ctl)
 {
-    return show_one(ctl, "order", ctl->arguments[0]);
+    return show_one(ctl, "order", ctl->arguments[0], ctl->arguments[0]);
 }
 
 static int show_derived(struct ctl *ctl, const char *domain, const char *(*id_of)(const char *text, struct arena *arena))
 {
     struct arena arena;
     arena_init(&arena, 512);
-    int code = show_one(ctl, domain, id_of(ctl->arguments[0], &arena));
+    const char *given = ctl->arguments[0], *id = id_of(given, &arena);
+    int code = show_one(ctl, domain, id, view_sought(domain, given, id, &arena));
     arena_close(&arena);
     return code;
 }
@@ -379,7 +381,7 @@ int event_history(struct ctl *ctl)
         key = view_saga_id(key, &history.arena);
     read_history(&history, domain, key);
     if (history.code == EXIT_DONE && history.count == 0)
-        history.code = ctl_find_nothing(ctl, "%s: no events", key);
+        history.code = ctl_find_nothing(ctl, "%s: no events", view_sought(domain, ctl->arguments[1], key, &history.arena));
     if (history.code == EXIT_DONE) {
         qsort(history.events, history.count, sizeof *history.events, by_sequence);
         show_events(&history);

@@ -16,6 +16,7 @@
 struct change {
     struct ctl *ctl;
     const char *domain, *id_field, *id;    /* "inventory", "productId", "p-1" */
+    const char *name;                      /* as the user gave it, and its id where that is another: "o-1: payment o-1.p1" */
     const char *said;                      /* what was done, for people: "5 added to p-1" */
     const char *hint;                      /* where its outcome shows; NULL: it is done */
     const char *key;                       /* idempotency key; NULL: none is needed */
@@ -29,7 +30,7 @@ struct change {
 
 static void change_init(struct change *change, struct ctl *ctl, const char *domain, const char *id_field)
 {
-    *change = (struct change){.ctl = ctl, .domain = domain, .id_field = id_field, .id = ctl->arguments[0]};
+    *change = (struct change){.ctl = ctl, .domain = domain, .id_field = id_field, .id = ctl->arguments[0], .name = ctl->arguments[0]};
     arena_init(&change->arena, 2048);
 }
 
@@ -53,9 +54,9 @@ static void on_view(void *context, const struct grid_reply *reply)
     struct change *change = context;
     change->done = true;
     if (reply->outcome != GRID_OUTCOME_OK)
-        change->code = ctl_failed(change->ctl, change->id, reply);
+        change->code = ctl_failed(change->ctl, change->name, reply);
     else if (!reply->found)
-        change->code = ctl_find_nothing(change->ctl, "%s: not found", change->id);
+        change->code = ctl_find_nothing(change->ctl, "%s: not found", change->name);
     else
         change->view = arena_copy(&change->arena, bytes_of(reply->value.data, reply->value.size));
 }
@@ -126,7 +127,9 @@ static void on_changed(void *context, const struct grid_reply *reply)
         snprintf(note, sizeof note, "it may have been done; repeat it with --idempotency-key %.200s, which does it once", change->key);
         told.note = note;
     }
-    change->code = ctl_failed(change->ctl, change->id, &told);
+    if (reply->outcome == GRID_OUTCOME_REFUSED && reply->refusal != NULL)
+        told.note = change_refusal(reply->refusal, reply->note, &change->arena);
+    change->code = ctl_failed(change->ctl, change->name, &told);
 }
 
 static int change_run(struct change *change)
@@ -167,6 +170,8 @@ int customer_update(struct ctl *ctl)
     change_init(&change, ctl, "account", "customerId");
     if (changes.name == NULL && changes.address == NULL && changes.phone == NULL)
         return complain_usage(&change, "nothing to change; give --name, --address or --phone");
+    if (!change_customer_allowed(&changes, &change.arena, &reason))
+        return complain_usage(&change, reason);
     if (!read_view(&change))
         return change_end(&change);
     if (!change_customer(&changes, change.view, &change.arena, &change.command, &reason)) {
@@ -191,12 +196,11 @@ int customer_status(struct ctl *ctl)
 int product_replenish(struct ctl *ctl)
 {
     struct change change;
-    uint64_t quantity;
+    const char *reason;
     change_init(&change, ctl, "inventory", "productId");
-    if (!parse_number(ctl->arguments[1], INT64_MAX, &quantity) || quantity == 0)
-        return complain_usage(&change, arena_format(&change.arena, "the quantity is a whole number from 1, not '%s'", ctl->arguments[1]));
+    if (!change_replenish(ctl->arguments[1], ctl_option(ctl, "reason", ""), &change.arena, &change.command, &reason))
+        return complain_usage(&change, reason);
     take_key(&change);
-    change_replenish((int64_t)quantity, ctl_option(ctl, "reason", ""), &change.arena, &change.command);
     change.said = arena_format(&change.arena, "%s added to %s", ctl->arguments[1], change.id);
     return change_run(&change);
 }
@@ -204,8 +208,10 @@ int product_replenish(struct ctl *ctl)
 int order_cancel(struct ctl *ctl)
 {
     struct change change;
+    const char *reason;
     change_init(&change, ctl, "order", "orderId");
-    change_cancel(ctl_option(ctl, "reason", ""), ctl_option(ctl, "by", ""), &change.arena, &change.command);
+    if (!change_cancel(ctl_option(ctl, "reason", ""), ctl_option(ctl, "by", ""), &change.arena, &change.command, &reason))
+        return complain_usage(&change, reason);
     change.said = arena_format(&change.arena, "cancellation of %s requested", change.id);
     change.hint = arena_format(&change.arena, "gridctl order get %s shows CANCELLED once everything is undone", change.id);
     return change_run(&change);
@@ -218,6 +224,7 @@ int payment_refund(struct ctl *ctl)
     const char *reason;
     change_init(&change, ctl, "payment", "paymentId");
     change.id = view_payment_id(ctl->arguments[0], &change.arena);
+    change.name = view_sought("payment", ctl->arguments[0], change.id, &change.arena);
     take_key(&change);
     if (!read_view(&change))
         return change_end(&change);

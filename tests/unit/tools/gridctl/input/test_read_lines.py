@@ -17,6 +17,9 @@ from tap import Tap  # noqa: E402
 LINES = 2000
 DEPTH_MAX, ORDER_LINES_MAX, TTL_MAX, INT_MAX = 256, 100, 100 * 366 * 24 * 3600 * 1000, (1 << 63) - 1
 TTL_NONE = (1 << 64) - 1
+QUANTITY_MAX = 1000000000
+CHARACTERS = {"customer": {"name": (2, 100), "address": (0, 500), "phone": (0, 40)},
+              "product": {"sku": (1, 50), "name": (2, 200), "description": (0, 1000), "category": (0, 100)}, "order": {"shippingAddress": (0, 500)}}
 
 
 class Refused(Exception):
@@ -159,14 +162,30 @@ def business_text(value, required):
     return text
 
 
-def texts(line, *fields):
+def is_email(text):
+    at, _, domain = text.partition(b"@")
+    return (len(text) <= 254 and text.count(b"@") == 1 and at and not re.search(rb'[\x00-\x20\x7f,;:<>()\[\]\\"]', text) and b"." in domain and
+            not domain.startswith(b".") and not domain.endswith(b".") and b".." not in domain[domain.rfind(b".") - 1:])
+
+
+def within_bounds(kind, field, text):
+    """What the services demand of a text."""
+    if field in ("customerId", "productId", "orderId"):
+        return 1 <= len(text) <= 240 and not re.search(rb"[\x00-\x1f\x7f]", text)
+    if field == "email":
+        return is_email(text)
+    least, most = CHARACTERS[kind].get(field, (0, 1 << 32))
+    return least <= len(text.decode()) <= most
+
+
+def texts(kind, line, *fields):
     """(name, text) of fields that end with ? when they are optional, "=" when they are empty instead."""
     read = []
     for name, field in fields:
         plain = field.rstrip("?=")
         text = business_text(line.get(plain), plain == field)
-        if field.endswith("?") and text == b"":
-            raise Refused("an empty id")
+        if text is not None and not within_bounds(kind, plain, text):
+            raise Refused(f"{plain} is out of bounds")
         if text is not None or field.endswith("="):
             read.append((name, text or b""))
     return read
@@ -174,7 +193,7 @@ def texts(line, *fields):
 
 def customer(data):
     line = strict_object(data, ("customerId", "email", "name", "address", "phone"))
-    return texts(line, ("id", "customerId?"), ("email", "email"), ("name", "name"), ("address", "address="), ("phone", "phone="))
+    return texts("customer", line, ("id", "customerId?"), ("email", "email"), ("name", "name"), ("address", "address="), ("phone", "phone="))
 
 
 def price(value, currency):
@@ -183,19 +202,19 @@ def price(value, currency):
     if not found or len(found[2] or "") > digits:
         raise Refused("no price")
     minor = int(found[1] + (found[2] or "").ljust(digits, "0"))
-    if minor > INT_MAX:
+    if not 1 <= minor <= INT_MAX:
         raise Refused("no price")
     return minor
 
 
 def product(data):
     line = strict_object(data, ("productId", "sku", "name", "description", "category", "price", "currency", "initialQuantity"))
-    read = texts(line, ("id", "productId?"), ("sku", "sku"), ("name", "name"), ("description", "description="), ("currency", "currency"),
+    read = texts("product", line, ("id", "productId?"), ("sku", "sku"), ("name", "name"), ("description", "description="), ("currency", "currency"),
                  ("category", "category="))
     if not re.fullmatch("[A-Z]{3}", line["currency"]):
         raise Refused("no currency")
     minor = price(line.get("price"), line["currency"])
-    quantity = whole(line["initialQuantity"], 0, INT_MAX) if "initialQuantity" in line else 0
+    quantity = whole(line["initialQuantity"], 0, QUANTITY_MAX) if "initialQuantity" in line else 0
     return [("price", str(minor)), ("quantity", str(quantity)), *read]
 
 
@@ -204,7 +223,7 @@ METHODS = ("CREDIT_CARD", "DEBIT_CARD", "BANK_TRANSFER", "DIGITAL_WALLET")
 
 def order(data):
     line = strict_object(data, ("orderId", "customerId", "lines", "shippingAddress", "paymentMethod", "mode"))
-    read = texts(line, ("id", "orderId?"), ("customer", "customerId"), ("address", "shippingAddress="))
+    read = texts("order", line, ("id", "orderId?"), ("customer", "customerId"), ("address", "shippingAddress="))
     method, mode = business_text(line.get("paymentMethod"), True), business_text(line.get("mode"), False)
     if method.upper() not in [each.encode() for each in METHODS] or (mode is not None and mode.upper() != b"CHOREOGRAPHED"):
         raise Refused("no such word")
@@ -214,8 +233,8 @@ def order(data):
     for row in rows:
         if not isinstance(row, dict) or not set(row) <= {"productId", "quantity"}:
             raise Refused("no line")
-        read += texts(row, ("product", "productId"))
-        read.append(("quantity", str(whole(row.get("quantity"), 1, INT_MAX))))
+        read += texts("order", row, ("product", "productId"))
+        read.append(("quantity", str(whole(row.get("quantity"), 1, QUANTITY_MAX))))
     number = [each.encode() for each in METHODS].index(method.upper()) + 1
     return [("method", str(number)), ("mode", "0" if mode is None else "1"), *read]
 
@@ -309,17 +328,17 @@ def write_batch(randoms):
 
 
 def write_customer(randoms):
-    return write_object(randoms, {"customerId?": '"c"', "email": '"a@b"', "name": '"Ann"', "address?": None, "phone?": None})
+    return write_object(randoms, {"customerId?": '"c"', "email": '"a@b.c"', "name": randoms.choice(['"Ann"'] * 9 + ['"\u00e9"', json.dumps("\u00e9" * 101)]), "address?": None, "phone?": None})
 
 
 def write_product(randoms):
-    return write_object(randoms, {"productId?": '"p"', "sku": '"s"', "name": '"n"', "description?": '""', "category?": '"c"',
+    return write_object(randoms, {"productId?": '"p"', "sku": '"s"', "name": randoms.choice(['"nn"'] * 9 + ['"n"', json.dumps("\u00e9" * 200), json.dumps("n" * 201)]), "description?": '""', "category?": '"c"',
                                   "price": randoms.choice(NUMBERS + ["19.95", "1.5", '"19.95"', '"1"'] * 6),
-                                  "currency": json.dumps(randoms.choice(["EUR"] * 6 + ["JPY", "KWD", "eur"])), "initialQuantity?": "5"})
+                                  "currency": json.dumps(randoms.choice(["EUR"] * 6 + ["JPY", "KWD", "eur"])), "initialQuantity?": randoms.choice(["5"] * 9 + ["1000000000", "1000000001"])})
 
 
 def write_order(randoms):
-    rows = [write_object(randoms, {"productId": '"p"', "quantity": randoms.choice(["1", "2"] * 9 + ["0"])}) for _ in range(randoms.choice((1, 1, 2)))]
+    rows = [write_object(randoms, {"productId": '"p"', "quantity": randoms.choice(["1", "2"] * 9 + ["0", "1000000000", "1000000001"])}) for _ in range(randoms.choice((1, 1, 2)))]
     return write_object(randoms, {"orderId?": '"o"', "customerId": '"c"', "lines": "[" + ",".join(rows) + "]", "shippingAddress?": '"x"',
                                   "paymentMethod": json.dumps(randoms.choice(METHODS)), "mode?": '"CHOREOGRAPHED"'})
 
