@@ -25,10 +25,23 @@ uint64_t log_time_peek(const struct log_time *time, const struct log_time_now *n
     return log_clock_read(&copy, now->now_us, log_time_wall_ms(now, run_on_ms(&copy, now->now_us)));
 }
 
+/* ---- how much of wall time is counted */
+
+static void count(struct log_time *time, uint64_t wall_ms, uint64_t now_us)
+{
+    time->counted_ms = wall_ms;
+    time->counted_us = now_us;
+}
+
+static uint64_t counted_ms(const struct log_time *time, uint64_t now_us)
+{
+    return time->counted_ms + (now_us > time->counted_us ? now_us - time->counted_us : 0) / 1000;
+}
+
 uint64_t log_time_stamp_wall_ms(const struct log_time *time, uint64_t time_ms, const struct log_time_now *now)
 {
     if (time->asks && time->grade != LOG_TIME_NOTED && time_ms >= time->entry_ms)
-        return time->entry_wall_ms + (time_ms - time->entry_ms);
+        return counted_ms(time, now->now_us);
     return log_time_wall_ms(now, time_ms);
 }
 
@@ -66,8 +79,10 @@ static void estimate(struct log_time *time, const struct log_time_now *now)
     if (!time->asks || !time->leads || time->grade == LOG_TIME_NOTED ||
         !member_clocks_confirmed_ms(now->members, time->answered, now->now_us, now->wall_ms, &wall_ms))
         return;
-    (void)log_time_read(time, now);
-    log_clock_raise(&time->clock, log_clock_after(time->entry_ms, time->entry_wall_ms, wall_ms));
+    uint64_t after_ms = log_clock_after(time->entry_ms, time->entry_wall_ms, wall_ms);
+    if (log_time_read(time, now) < after_ms)
+        count(time, wall_ms, now->now_us);
+    log_clock_raise(&time->clock, after_ms);
     time->grade = LOG_TIME_ESTIMATED;
     settle_when_all_answered(time, now->members);
 }
@@ -87,6 +102,7 @@ static void begin(struct log_time *time, uint64_t entry_ms, uint64_t entry_wall_
         (void)log_time_read(time, now);
         log_clock_raise(&time->clock, entry_ms);
     }
+    count(time, entry_wall_ms + (log_time_read(time, now) - entry_ms), now->now_us);
 }
 
 bool log_time_lead(struct log_time *time, uint64_t entry_ms, uint64_t entry_wall_ms, const struct log_time_now *now)
@@ -136,7 +152,9 @@ void log_time_answer(struct log_time *time, uint32_t position, uint64_t time_ms,
     if (grade != LOG_TIME_NONE) {
         if (time->grade == LOG_TIME_NONE && !time->leads)
             log_clock_start(&time->clock, time_ms, now->now_us);
-        (void)log_time_read(time, now);
+        uint64_t before_ms = log_time_read(time, now);
+        if (before_ms < time_ms)
+            count(time, counted_ms(time, now->now_us) + (time_ms - before_ms), now->now_us);
         log_clock_raise(&time->clock, time_ms);
         time->grade = grade > time->grade ? grade : time->grade;
     }

@@ -38,6 +38,7 @@ struct log_time {
     uint64_t elected_us;
     uint32_t answered;                 /* members that have answered in this term */
     uint64_t entry_ms, entry_wall_ms;  /* stamps of the last entry before it led; 0: the log has no entry */
+    uint64_t counted_ms, counted_us;   /* wall time up to which log time counts, and when that was so: runs on from there */
 };
 
 /* This replica was elected; it follows again. */
@@ -62,8 +63,9 @@ uint64_t log_time_read(struct log_time *time, const struct log_time_now *now);
 uint64_t log_time_peek(const struct log_time *time, const struct log_time_now *now);
 /* The wall time that log time slews towards; `near_ms` is log time, or 0 while it is not known. */
 uint64_t log_time_wall_ms(const struct log_time_now *now, uint64_t near_ms);
-/* The wall time that an entry with the log time `time_ms` carries: the same, unless this leader is not sure of its log time.
- * Then its stamps keep the distance between wall time and log time of the last entry, so that an outage still counts if this leader dies before it is sure. */
+/* The wall time that an entry with the log time `time_ms` carries: that of the clocks, unless this leader is not sure of its log time. Then it is
+ * the wall time up to which log time counts, so that the rest of an outage still counts if this leader dies before it is sure. It is not the distance between
+ * log time and wall time of the last entry: log time slews by a tenth, and the next leader would count this tenth as passed. */
 uint64_t log_time_stamp_wall_ms(const struct log_time *time, uint64_t time_ms, const struct log_time_now *now);
 
 #endif
