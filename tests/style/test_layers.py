@@ -56,8 +56,8 @@ PERMITTED = [
     ("client/faces/face.c", "grid/uv/loop.h"),
     ("client/core/routing.c", "grid/io/clock.h"),
     ("tools/gridctl/main.c", "client/grid_client.h"),
-    ("tests/sim/world.c", "raft/group.h"),
-    ("tests/sim/world.c", "tests/support/fake.h"),
+    ("tests/sim/world/world.c", "raft/group.h"),
+    ("tests/sim/world/world.c", "tests/support/fake.h"),
     ("build/a.c", "grid/unheard_of/a.h"),
 ]
 
@@ -183,6 +183,12 @@ def check_rooms(tap):
     tap.check("sixteen sources do not", status == 1 and "grid/store:1: 16 sources in one folder" in said, said)
     status, said = shaped({**full, "grid/store/below/more.c": "int a;\n"})
     tap.check("a folder below is a room of its own", status == 0, said)
+    for folder in ("tests/sim/world", "tests/unit/base"):
+        crowd = {path.replace("grid/store", folder): text for path, text in full.items()}
+        status, said = shaped({**crowd, **{path.replace("grid/store", folder): text for path, text in also.items()}})
+        tap.check(f"fifteen sources fit in {folder}", status == 0, said)
+        status, said = shaped({**crowd, f"{folder}/more.c": "int a;\n"})
+        tap.check(f"sixteen do not fit in {folder}", status == 1 and f"{folder}:1: 16 sources in one folder" in said, said)
 
 
 def check_private(tap):

@@ -15,7 +15,7 @@
 #include "grid/wire/messages/message.h"
 #include "grid/wire/negotiate.h"
 #include "services/registry.h"
-#include "tests/sim/world.h"
+#include "tests/sim/world/world.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -6,7 +6,7 @@
 #include "grid/node/node.h"
 #include "grid/wire/frame.h"
 #include "grid/wire/messages/message.h"
-#include "tests/sim/world.h"
+#include "tests/sim/world/world.h"
 
 enum { PATIENCE_MS = 4000, PEER_PATIENCE_MS = 2000, SWEEP_MS = 1000, DRIP_MS = 200 };
 #define MS_US UINT64_C(1000)

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "grid/base/memory.h"
-#include "tests/sim/cluster.h"
-#include "tests/sim/sim_internal.h"
+#include "tests/sim/cluster/cluster.h"
+#include "tests/sim/world/world_internal.h"
 
 enum { NODES = 3, PARTITIONS = 16, SECOND_US = 1000000 };
 

@@ -5,7 +5,7 @@
 
 #include "grid/base/memory.h"
 #include "raft/groups/groups_internal.h"
-#include "tests/sim/world.h"
+#include "tests/sim/world/world.h"
 #include "tests/unit/raft/fake_disk.h"
 
 enum { NODES = 3, GROUPS = 6, COMMANDS_MAX = 64 };

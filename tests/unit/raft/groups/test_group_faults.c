@@ -10,7 +10,7 @@
 
 #include "grid/base/memory.h"
 #include "raft/group.h"
-#include "tests/sim/world.h"
+#include "tests/sim/world/world.h"
 
 enum { NODES = 3, GROUPS = 4, INDEXES_MAX = 20000, TERMS_MAX = 4000, TAIL_ACKS_MIN = 20 };
 #define NO_COMMAND UINT64_MAX

@@ -7,7 +7,7 @@
 #include "grid/wire/messages/message.h"
 #include "raft/group.h"
 #include "raft/guard/guard_log.h"
-#include "tests/sim/world.h"
+#include "tests/sim/world/world.h"
 #include "tests/unit/raft/bench.h"
 
 #define TERMS(...) ((const uint64_t[]){__VA_ARGS__})

@@ -7,7 +7,7 @@
 #include "grid/base/memory.h"
 #include "grid/wire/messages/message.h"
 #include "raft/peers/peers.h"
-#include "tests/sim/world.h"
+#include "tests/sim/world/world.h"
 
 enum { NODES_COUNT = 3, PARTITIONS = 8 };
 #define SECOND_US (UINT64_C(1000) * 1000)
