@@ -1,8 +1,9 @@
 /* One directory of files: the core's interface.
  *
- * Reads and metadata calls block and happen at start-up only (and when a log segment is opened or removed). Writes are
- * asynchronous: they run off the loop, `done` runs on it. A synced write is durable only once it is done;
- * pages of unsynced writes reach the disk in any order or not at all. A file has at most one write in flight.
+ * Blocking calls are for the start (and for log segments, which are opened and removed from the loop). Writes and pieces of
+ * `work` are asynchronous: they run off the loop, `done` runs on it and never from inside the call. A synced write is durable only
+ * once it is done; pages of unsynced writes reach the disk in any order or not at all. A file has at most one write and one
+ * read in flight. When the process ends, `done` gets CLOSED for what is in flight; nothing may be asked of the storage then.
  * Names are plain (no '/'). A failed write or sync leaves the file in an unknown state: the caller stops the node. */
 #ifndef GRID_IO_STORAGE_H
 #define GRID_IO_STORAGE_H
@@ -23,14 +24,37 @@ struct storage_write {
     void *internal;                                           /* belongs to the implementation */
 };
 
+enum storage_kind {
+    STORAGE_OPEN,                                             /* `name`, which exists; sets `file`. As open */
+    STORAGE_CREATE,                                           /* the same, empty: a file of that name loses its content. The name is not durable yet */
+    STORAGE_READ,                                             /* exactly `size` bytes of `file` at `offset` to `data`; IO when it is shorter */
+    STORAGE_RENAME,                                           /* `name` becomes `to`, whose old file is gone. Durable once done; sync the content before */
+    STORAGE_REMOVE,                                           /* `name`. Durable once done; NOT_FOUND */
+};
+
+/* One piece of other work off the loop. The request, names and data are borrowed until done. A rename or a removal
+ * that is not done when the process ends has happened or not; nothing between. Failed with IO: nobody knows which. */
+struct storage_work {
+    enum storage_kind kind;
+    const char *name, *to;
+    struct file *file;
+    uint64_t offset;
+    uint8_t *data;
+    size_t size;
+    void (*done)(void *context, enum grid_err err);
+    void *context;
+    void *internal;                                           /* belongs to the implementation */
+};
+
 struct storage {
     /* Opens for reading and writing; creates (size 0) when `create`. NOT_FOUND, IO; INVALID: a directory. */
     enum grid_err (*open)(struct storage *storage, const char *name, bool create, struct file **ret_file);
-    void (*close)(struct storage *storage, struct file *file); /* not while a write is in flight */
+    void (*close)(struct storage *storage, struct file *file); /* not while a write or a read is in flight */
     uint64_t (*size)(struct storage *storage, struct file *file);
     /* Reads exactly data->size bytes; IO when the file is shorter. */
     enum grid_err (*read)(struct storage *storage, struct file *file, uint64_t offset, uint8_t *data, size_t size);
     void (*write)(struct storage *storage, struct file *file, struct storage_write *write);
+    void (*work)(struct storage *storage, struct storage_work *work);
     /* Reserves and zero-fills up to `size`, durable on return. NO_SPACE, IO. */
     enum grid_err (*allocate)(struct storage *storage, struct file *file, uint64_t size);
     /* Cuts the file to `size`, durable on return. */

@@ -89,6 +89,13 @@ static void write_(struct storage *base, struct file *file, struct storage_write
     UNREACHABLE("writes come from the loop, which does not run");
 }
 
+static void work_(struct storage *base, struct storage_work *work)
+{
+    (void)base;
+    (void)work;
+    UNREACHABLE("work comes from the loop, which does not run");
+}
+
 static enum grid_err resize(struct storage *base, struct file *file, uint64_t size)
 {
     (void)base;
@@ -151,7 +158,7 @@ enum grid_err uv_dry_storage_init(struct uv_storage *storage, const char *direct
 {
     const char *reason = NULL;
     *storage = (struct uv_storage){
-        .base = {.open = open_, .close = close_, .size = size_, .read = read_, .write = write_, .allocate = resize, .truncate = resize,
+        .base = {.open = open_, .close = close_, .size = size_, .read = read_, .write = write_, .work = work_, .allocate = resize, .truncate = resize,
                  .remove = remove_, .put = put, .get = get, .list = list, .free_bytes = free_bytes},
         .directory = memory_copy(directory, strlen(directory) + 1), .directory_fd = -1, .lock_fd = -1};
     storage->base.place = storage->directory;

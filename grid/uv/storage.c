@@ -398,7 +398,7 @@ enum grid_err uv_storage_init(struct uv_storage *storage, uv_loop_t *loop, const
 {
     *storage = (struct uv_storage){
         .base = {.open = open_, .close = close_, .size = size_, .read = read_, .write = write_, .allocate = allocate, .reserve = reserve,
-                 .truncate = truncate_, .remove = remove_, .put = put, .get = get, .list = uv_storage_list, .free_bytes = free_bytes},
+                 .truncate = truncate_, .remove = remove_, .work = uv_storage_work, .put = put, .get = get, .list = uv_storage_list, .free_bytes = free_bytes},
         .loop = loop, .directory = memory_copy(directory, strlen(directory) + 1)};
     storage->base.place = storage->directory;
     storage->base.system_life = system_life();

@@ -91,6 +91,7 @@ enum grid_err uv_directory_make(const char *directory, char **ret_note);
 enum grid_err uv_directory_set_aside(const char *directory, char **ret_where, char **ret_note);
 enum grid_err uv_storage_init(struct uv_storage *storage, uv_loop_t *loop, const char *directory, char **ret_note);
 void uv_storage_free(struct uv_storage *storage);
+void uv_storage_work(struct storage *base, struct storage_work *work); /* storage_work.c */
 enum grid_err uv_storage_list(struct storage *base, void (*each)(void *context, const char *name), void *context);
 /* The same directory, read only: writes have no effect; operations that would fail do fail (dry_storage.c). */
 enum grid_err uv_dry_storage_init(struct uv_storage *storage, const char *directory, char **ret_note);

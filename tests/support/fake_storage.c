@@ -27,6 +27,7 @@ struct pending {
     struct pending *next;
     struct file *file;
     struct storage_write *write;
+    struct storage_work *work;                /* or this; `file` is what it reads */
 };
 
 struct failure { uint64_t skip, times; enum grid_err err; };
@@ -235,18 +236,27 @@ static enum grid_err read_file(struct storage *storage, struct file *file, uint6
     return GRID_ERR_OK;
 }
 
-static void write_file(struct storage *storage, struct file *file, struct storage_write *write)
+static void enqueue(struct fake_storage *fake, struct pending content)
 {
-    struct fake_storage *fake = fake_of(storage);
-    REQUIRE(!file->busy);
-    file->busy = true;
     struct pending *pending = memory_alloc(sizeof *pending);
-    *pending = (struct pending){.file = file, .write = write};
+    *pending = content;
     if (fake->last == NULL)
         fake->first = pending;
     else
         fake->last->next = pending;
     fake->last = pending;
+}
+
+static void write_file(struct storage *storage, struct file *file, struct storage_write *write)
+{
+    REQUIRE(!file->busy);
+    file->busy = true;
+    enqueue(fake_of(storage), (struct pending){.file = file, .write = write});
+}
+
+static void work_file(struct storage *storage, struct storage_work *work)
+{
+    enqueue(fake_of(storage), (struct pending){.file = work->file, .work = work});
 }
 
 static enum grid_err grow(struct fake_storage *fake, struct file *file, uint64_t size)
@@ -290,6 +300,41 @@ static enum grid_err remove_file(struct storage *storage, const char *name)
         return GRID_ERR_NOT_FOUND;
     destroy(at);
     return GRID_ERR_OK;
+}
+
+static enum grid_err rename_file(struct fake_storage *fake, const char *name, const char *to)
+{
+    enum grid_err err = count_call(fake, FAKE_RENAME);
+    struct file **at = find(fake, name), *file = *at;
+    if (err != GRID_ERR_OK || strcmp(name, to) == 0)
+        return err;
+    if (!matches(file, name))
+        return GRID_ERR_NOT_FOUND;
+    *at = file->next;
+    at = find(fake, to);
+    if (matches(*at, to))
+        destroy(at);
+    memcpy(file->name, to, strlen(to) + 1);
+    file->name_is_durable = true;
+    file->next = *at;
+    *at = file;
+    return GRID_ERR_OK;
+}
+
+static enum grid_err perform(struct fake_storage *fake, struct storage_work *work)
+{
+    struct storage *storage = &fake->storage;
+    enum grid_err err;
+    switch (work->kind) {
+    case STORAGE_OPEN: return open_file(storage, work->name, false, &work->file);
+    case STORAGE_CREATE:
+        err = open_file(storage, work->name, true, &work->file);
+        return err == GRID_ERR_OK && work->file->cache.size > 0 ? truncate_file(storage, work->file, 0) : err;
+    case STORAGE_READ: return read_file(storage, work->file, work->offset, work->data, work->size);
+    case STORAGE_RENAME: return rename_file(fake, work->name, work->to);
+    case STORAGE_REMOVE: return remove_file(storage, work->name);
+    }
+    UNREACHABLE("a kind of work");
 }
 
 static enum grid_err put_file(struct storage *storage, const char *name, struct bytes content)
@@ -339,7 +384,7 @@ struct fake_storage *fake_storage_open(uint64_t seed)
     struct fake_storage *fake = memory_zero(1, sizeof *fake);
     fake->storage = (struct storage){
         .open = open_file, .close = close_file, .size = size_of, .read = read_file, .write = write_file,
-        .allocate = allocate_file, .truncate = truncate_file, .remove = remove_file, .put = put_file,
+        .allocate = allocate_file, .truncate = truncate_file, .work = work_file, .remove = remove_file, .put = put_file,
         .get = get_file, .list = list_files, .free_bytes = free_bytes,
     };
     fake->capacity = UINT64_MAX;
@@ -355,7 +400,8 @@ static struct pending *take_pending(struct fake_storage *fake)
     fake->first = pending->next;
     if (fake->first == NULL)
         fake->last = NULL;
-    pending->file->busy = false;
+    if (pending->write != NULL)
+        pending->file->busy = false;
     return pending;
 }
 
@@ -399,9 +445,13 @@ bool fake_storage_complete(struct fake_storage *fake)
     if (pending == NULL)
         return false;
     struct storage_write *write = pending->write;
-    enum grid_err err = finish(fake, pending->file, write);
+    struct storage_work *work = pending->work;
+    enum grid_err err = work != NULL ? perform(fake, work) : finish(fake, pending->file, write);
     memory_free(pending);
-    write->done(write->context, err);
+    if (work != NULL)
+        work->done(work->context, err);
+    else
+        write->done(write->context, err);
     return true;
 }
 
@@ -432,6 +482,11 @@ void fake_storage_crash(struct fake_storage *fake, enum fake_crash crash)
 {
     struct pending *interrupted = fake->first;
     for (struct pending *pending = interrupted; pending != NULL; pending = pending->next) {
+        if (pending->work != NULL) {
+            if (pending->work->kind != STORAGE_OPEN && pending->work->kind != STORAGE_READ && prng_chance(&fake->prng, 500000))
+                (void)perform(fake, pending->work);
+            continue;
+        }
         write_partly(fake, pending->file, pending->write);
         pending->file->busy = false;
     }
@@ -439,7 +494,10 @@ void fake_storage_crash(struct fake_storage *fake, enum fake_crash crash)
     while (interrupted != NULL) {
         struct pending *pending = interrupted;
         interrupted = pending->next;
-        pending->write->done(pending->write->context, GRID_ERR_CLOSED);
+        if (pending->work != NULL)
+            pending->work->done(pending->work->context, GRID_ERR_CLOSED);
+        else
+            pending->write->done(pending->write->context, GRID_ERR_CLOSED);
         memory_free(pending);
     }
     if (crash == FAKE_CRASH_POWER)

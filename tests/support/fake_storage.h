@@ -1,13 +1,13 @@
 /* A disk in memory that does what disks do at the worst moment (grid/io/storage.h).
  *
- * Each file has two contents: what running processes see and what is on the platter. Writes wait until the test
- * completes them, oldest first. A power cut keeps an arbitrary part of what was not synced: each 4 KiB page by itself,
+ * Each file has two contents: what running processes see and what is on the platter. Writes and pieces of work wait until the test
+ * completes them, oldest first; a rename or a removal under way at a crash has happened or not. A power cut keeps an arbitrary part of what was not synced: each 4 KiB page by itself,
  * now and then only some of its 512-byte sectors; a killed process leaves what it wrote in the cache, unsynced. All
  * choices come from the seed.
  *
  * Opening a file syncs it and forgets the cache: what a failed sync left there only is not read as if it were stored.
  * The order in which names become durable: a new file is there for good once anything durable was done to it.
- * Ownership: fake_storage_open to fake_storage_close; every write gets its `done`, at a crash with CLOSED. Close what
+ * Ownership: fake_storage_open to fake_storage_close; every write and piece of work gets its `done`, at a crash with CLOSED. Close what
  * uses the storage before the crash. Single threaded. */
 #ifndef TESTS_SUPPORT_FAKE_STORAGE_H
 #define TESTS_SUPPORT_FAKE_STORAGE_H
@@ -22,7 +22,7 @@ enum fake_crash {
 };
 
 enum fake_operation {
-    FAKE_OPEN, FAKE_READ, FAKE_WRITE, FAKE_SYNC, FAKE_ALLOCATE, FAKE_TRUNCATE, FAKE_REMOVE, FAKE_LIST, FAKE_PUT, FAKE_GET,
+    FAKE_OPEN, FAKE_READ, FAKE_WRITE, FAKE_SYNC, FAKE_ALLOCATE, FAKE_TRUNCATE, FAKE_REMOVE, FAKE_LIST, FAKE_PUT, FAKE_GET, FAKE_RENAME,
     FAKE_OPERATIONS,
 };
 
@@ -32,7 +32,7 @@ struct fake_storage *fake_storage_open(uint64_t seed);
 void fake_storage_close(struct fake_storage *fake);
 struct storage *fake_storage_io(struct fake_storage *fake);
 
-/* Finishes the oldest write; false when none waits. */
+/* Finishes the oldest write or piece of work; false when none waits. */
 bool fake_storage_complete(struct fake_storage *fake);
 size_t fake_storage_pending(const struct fake_storage *fake);
 void fake_storage_crash(struct fake_storage *fake, enum fake_crash crash);

@@ -72,9 +72,8 @@ static void page_make_dirty(struct disk_file *file, size_t number)
         }
         file->dirty[file->dirty_count++] = (uint32_t)number;
     }
-    if (!page->present) {
+    if (!page->present)
         page->present = memory_zero(1, PAGE_BYTES);
-    }
 }
 
 static void file_put(struct disk_file *file, uint64_t offset, struct bytes data)
@@ -88,9 +87,8 @@ static void file_put(struct disk_file *file, uint64_t offset, struct bytes data)
         offset += size;
         data = bytes_of(data.data + size, data.size - size);
     }
-    if (offset > file->size) {
+    if (offset > file->size)
         file->size = offset;
-    }
 }
 
 static void file_sync(struct disk_file *file)
@@ -180,9 +178,8 @@ static void file_free(struct disk_file *file)
 static size_t file_position(const struct sim_disk *disk, const char *name)
 {
     size_t at = 0;
-    while (at < disk->files_count && strcmp(disk->files[at]->name, name) < 0) {
+    while (at < disk->files_count && strcmp(disk->files[at]->name, name) < 0)
         at++;
-    }
     return at;
 }
 
@@ -192,16 +189,21 @@ static struct disk_file *file_find(const struct sim_disk *disk, const char *name
     return at < disk->files_count && strcmp(disk->files[at]->name, name) == 0 ? disk->files[at] : NULL;
 }
 
+static void file_list(struct sim_disk *disk, struct disk_file *file)
+{
+    size_t at = file_position(disk, file->name);
+    disk->files = memory_resize(disk->files, (disk->files_count + 1) * sizeof *disk->files);
+    memmove(disk->files + at + 1, disk->files + at, (disk->files_count - at) * sizeof *disk->files);
+    disk->files[at] = file;
+    disk->files_count++;
+}
+
 static struct disk_file *file_create(struct sim_disk *disk, const char *name)
 {
     struct disk_file *file = memory_zero(1, sizeof *file);
     REQUIRE(strlen(name) < sizeof file->name && !strchr(name, '/'));
     snprintf(file->name, sizeof file->name, "%s", name);
-    size_t at = file_position(disk, name);
-    disk->files = memory_resize(disk->files, (disk->files_count + 1) * sizeof *disk->files);
-    memmove(disk->files + at + 1, disk->files + at, (disk->files_count - at) * sizeof *disk->files);
-    disk->files[at] = file;
-    disk->files_count++;
+    file_list(disk, file);
     return file;
 }
 
@@ -216,9 +218,8 @@ static void file_unlist(struct sim_disk *disk, struct disk_file *file)
 static uint64_t used_bytes(const struct sim_disk *disk)
 {
     uint64_t used = 0;
-    for (size_t i = 0; i < disk->files_count; i++) {
+    for (size_t i = 0; i < disk->files_count; i++)
         used += disk->files[i]->size;
-    }
     return used;
 }
 
@@ -228,9 +229,8 @@ static enum grid_err disk_open(struct storage *storage, const char *name, bool c
 {
     struct sim_disk *disk = disk_of(storage);
     struct disk_file *file = file_find(disk, name);
-    if (!file && !create) {
+    if (!file && !create)
         return GRID_ERR_NOT_FOUND;
-    }
     if (!file && disk->host->closing) {
         return GRID_ERR_IO;
     }
@@ -248,9 +248,8 @@ static enum grid_err disk_open(struct storage *storage, const char *name, bool c
 static void disk_close(struct storage *storage, struct file *handle)
 {
     struct disk_file *file = file_of(handle);
-    if (disk_of(storage)->host->closing) {
+    if (disk_of(storage)->host->closing)
         return;
-    }
     REQUIRE(file->opens > 0 && !file->flying);
     file->opens--;
 }
@@ -265,9 +264,8 @@ static enum grid_err disk_read(struct storage *storage, struct file *handle, uin
 {
     (void)storage;
     struct disk_file *file = file_of(handle);
-    if (offset > file->size || size > file->size - offset) {
+    if (offset > file->size || size > file->size - offset)
         return GRID_ERR_IO;
-    }
     while (size > 0) {
         size_t number = (size_t)(offset / PAGE_BYTES), within = (size_t)(offset % PAGE_BYTES);
         size_t part = PAGE_BYTES - within < size ? PAGE_BYTES - within : size;
@@ -296,9 +294,8 @@ static enum grid_err failed(struct sim_disk *disk, enum fault fault)
 /* Whatever changes the disk may fail, not only the writes that the core makes all the time. */
 static enum grid_err change_error(struct sim_disk *disk, bool sync)
 {
-    if (disk->fail_write_always) {
+    if (disk->fail_write_always)
         return failed(disk, FAULT_WRITE_ERROR_LASTING);
-    }
     if (disk->fail_write_once) {
         disk->fail_write_once = false;
         return failed(disk, FAULT_WRITE_ERROR);
@@ -319,9 +316,8 @@ static enum grid_err no_space(struct sim_disk *disk)
 static enum grid_err write_error(struct sim_disk *disk, const struct disk_write *write)
 {
     bool sync_would_fail = disk->fail_sync_once;
-    if (disk->full && write->offset + write->data.size > write->file->size) {
+    if (disk->full && write->offset + write->data.size > write->file->size)
         return no_space(disk);
-    }
     enum grid_err err = change_error(disk, write->sync);
     if (err != GRID_ERR_OK && sync_would_fail && !disk->fail_sync_once) {
         file_put(write->file, write->offset, buffer_bytes(&write->data)); /* in the cache, where it looks well */
@@ -365,13 +361,12 @@ static void run_written(struct world *world, void *context)
 
 static void discard_write(void *context) { write_free(context); }
 
-static uint64_t write_latency(struct sim_disk *disk, size_t size)
+uint64_t sim_disk_latency(struct sim_disk *disk, size_t size)
 {
     struct world *world = disk->host->world;
     uint64_t delay_us = world_draw(world, CONCERN_DISK, world->plan.write_low_us, world->plan.write_high_us) + size / 500;
-    if (!fault_on(world, FAULT_SLOW_DISK)) {
+    if (!fault_on(world, FAULT_SLOW_DISK))
         return delay_us;
-    }
     bool slow = prng_chance(world_concern(world, CONCERN_DISK), world->plan.slow_write_ppm);
     if (slow || disk->slow_until_us > world->now_us) {
         fault_happened(world, FAULT_SLOW_DISK);
@@ -385,9 +380,8 @@ static void disk_write(struct storage *storage, struct file *handle, struct stor
     struct sim_disk *disk = disk_of(storage);
     struct disk_file *file = file_of(handle);
     struct world *world = disk->host->world;
-    if (disk->host->closing) {
+    if (disk->host->closing)
         return;
-    }
     REQUIRE(disk->host->up && !file->flying && file->opens > 0);
     struct disk_write *write = memory_zero(1, sizeof *write);
     *write = (struct disk_write){.disk = disk, .file = file, .write = caller, .offset = caller->offset,
@@ -397,21 +391,17 @@ static void disk_write(struct storage *storage, struct file *handle, struct stor
     world->totals.disk_writes++;
     world->totals.disk_bytes += caller->data.size;
     struct event event = {.host = disk->host, .run = run_written, .discard = discard_write, .context = write};
-    uint64_t latency_us = write_latency(disk, caller->data.size);
+    uint64_t latency_us = sim_disk_latency(disk, caller->data.size);
     world_push(world, &event, latency_us);
-    if (disk->host->doom.armed) {
-        disk->host->doom.armed = false;
-        world_at(world, world_draw(world, CONCERN_DISK, 0, latency_us), fault_crash, disk->host);
-    }
+    sim_disk_doom(disk, latency_us);
 }
 
 static enum grid_err disk_allocate(struct storage *storage, struct file *handle, uint64_t size)
 {
     struct sim_disk *disk = disk_of(storage);
     struct disk_file *file = file_of(handle);
-    if (disk->host->closing || size <= file->size) {
+    if (disk->host->closing || size <= file->size)
         return GRID_ERR_OK;
-    }
     if (disk->full) {
         return no_space(disk);
     }
@@ -438,6 +428,17 @@ static enum grid_err disk_truncate(struct storage *storage, struct file *handle,
     return err;
 }
 
+static void forget_file(struct sim_disk *disk, struct disk_file *file)
+{
+    file_unlist(disk, file);
+    if (file->opens == 0) {
+        file_free(file);
+    } else {
+        file->next_removed = disk->removed; /* the handle stays good until the life ends */
+        disk->removed = file;
+    }
+}
+
 static enum grid_err disk_remove(struct storage *storage, const char *name)
 {
     struct sim_disk *disk = disk_of(storage);
@@ -452,13 +453,22 @@ static enum grid_err disk_remove(struct storage *storage, const char *name)
     if (err != GRID_ERR_OK) {
         return err;
     }
+    forget_file(disk, file);
+    return GRID_ERR_OK;
+}
+
+enum grid_err sim_disk_rename(struct sim_disk *disk, const char *name, const char *to)
+{
+    struct disk_file *file = file_find(disk, name), *old = file_find(disk, to);
+    enum grid_err err = file ? change_error(disk, true) : GRID_ERR_NOT_FOUND;
+    if (err != GRID_ERR_OK || file == old)
+        return err;
+    if (old)
+        forget_file(disk, old);
     file_unlist(disk, file);
-    if (file->opens == 0) {
-        file_free(file);
-    } else {
-        file->next_removed = disk->removed; /* the handle stays good until the life ends */
-        disk->removed = file;
-    }
+    snprintf(file->name, sizeof file->name, "%s", to);
+    file_list(disk, file);
+    file->platter_name = true;
     return GRID_ERR_OK;
 }
 
@@ -730,6 +740,7 @@ static void free_removed(struct sim_disk *disk)
 
 void sim_disk_crash(struct sim_disk *disk, enum crash_kind kind)
 {
+    sim_disk_work_crash(disk);
     disk->storage.system_life += kind == CRASH_POWER;
     struct world *world = disk->host->world;
     disk->failed = disk->fail_write_once = disk->fail_sync_once = false;
@@ -766,11 +777,12 @@ void sim_disk_return(struct sim_disk *disk)
         disk->orphans = write->next_orphan; /* the pending event frees it */
         write->write->done(write->write->context, GRID_ERR_CLOSED);
     }
+    sim_disk_work_return(disk);
 }
 
 void sim_disk_init(struct sim_disk *disk, struct host *host)
 {
-    disk->storage = (struct storage){disk_open, disk_close, disk_size, disk_read, disk_write, disk_allocate,
+    disk->storage = (struct storage){disk_open, disk_close, disk_size, disk_read, disk_write, sim_disk_work, disk_allocate,
                                      disk_truncate, disk_remove, disk_put, disk_get, disk_list, disk_free_bytes, NULL, NULL, SYSTEM_LIFE_FIRST};
     disk->host = host;
     disk->capacity_bytes = DISK_CAPACITY_BYTES;

@@ -36,6 +36,7 @@ struct sim_entropy { struct entropy entropy; struct prng prng; };
 
 struct disk_file;
 struct disk_write;
+struct disk_work;
 struct sim_disk {
     struct storage storage;
     struct host *host;
@@ -43,6 +44,7 @@ struct sim_disk {
     size_t files_count;
     struct disk_file *removed;             /* while somebody has them open */
     struct disk_write *orphans;            /* under way when the process ended */
+    struct disk_work *works, *works_ended; /* in flight; and those in flight when the process ended */
     struct disk_file *damaged;             /* as they were before; repaired together */
     uint64_t capacity_bytes;
     bool fail_write_once, fail_write_always, fail_sync_once, full, failed;
@@ -176,6 +178,13 @@ void sim_disk_init(struct sim_disk *disk, struct host *host);
 void sim_disk_crash(struct sim_disk *disk, enum crash_kind kind);
 void sim_disk_return(struct sim_disk *disk);           /* after the owner freed what it had */
 void sim_disk_close(struct sim_disk *disk);
+uint64_t sim_disk_latency(struct sim_disk *disk, size_t size);
+enum grid_err sim_disk_rename(struct sim_disk *disk, const char *name, const char *to);
+/* disk_work.c */
+void sim_disk_work(struct storage *storage, struct storage_work *work);
+void sim_disk_work_crash(struct sim_disk *disk);
+void sim_disk_work_return(struct sim_disk *disk);
+void sim_disk_doom(struct sim_disk *disk, uint64_t latency_us); /* a death that waits for work comes within that time */
 
 /* faults.c: an answer to a client is about to leave; true: it is lost */
 bool trap_at_reply(struct host *host);

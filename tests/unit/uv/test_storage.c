@@ -364,3 +364,93 @@ Test(uv_storage, makes_the_directory_and_says_why_it_cannot)
     uv_loop_close(&loop);
     scene_close(&scene);
 }
+
+static struct written work_and_wait(struct scene *scene, struct storage_work *work)
+{
+    struct written written = {0};
+    work->done = on_written;
+    work->context = &written;
+    scene->storage->work(scene->storage, work);
+    cr_assert_not(written.done, "never from inside the call");
+    uv_fixture_wait(&scene->fixture, &written.done);
+    cr_assert(pthread_equal(written.thread, pthread_self()), "done runs on the loop");
+    return written;
+}
+
+static enum grid_err work_on(struct scene *scene, enum storage_kind kind, const char *name, const char *to, struct file **ret_file)
+{
+    struct storage_work work = {.kind = kind, .name = name, .to = to};
+    enum grid_err err = work_and_wait(scene, &work).err;
+    if (ret_file != NULL && err == GRID_ERR_OK)
+        *ret_file = work.file;
+    return err;
+}
+
+static enum grid_err read_and_wait(struct scene *scene, struct file *file, uint64_t offset, uint8_t *data, size_t size)
+{
+    struct storage_work work = {.kind = STORAGE_READ, .file = file, .offset = offset, .data = data, .size = size};
+    return work_and_wait(scene, &work).err;
+}
+
+Test(uv_storage, opens_reads_renames_and_removes_without_the_loop)
+{
+    struct scene scene;
+    struct file *file;
+    uint8_t back[8];
+    scene_open(&scene);
+    cr_assert_eq(work_on(&scene, STORAGE_OPEN, "snap.part", NULL, &file), GRID_ERR_NOT_FOUND);
+    cr_assert_eq(work_on(&scene, STORAGE_CREATE, "snap.part", NULL, &file), GRID_ERR_OK);
+    cr_assert_eq(write_and_wait(&scene, file, 0, bytes_of_text("contents"), true), GRID_ERR_OK);
+    cr_assert_eq(read_and_wait(&scene, file, 3, back, 5), GRID_ERR_OK);
+    cr_assert_eq(memcmp(back, "tents", 5), 0);
+    cr_assert_eq(read_and_wait(&scene, file, 4, back, 5), GRID_ERR_IO, "the file is shorter");
+    cr_assert_eq(scene.storage->put(scene.storage, "snap", bytes_of_text("old")), GRID_ERR_OK);
+    cr_assert_eq(work_on(&scene, STORAGE_RENAME, "snap.part", "snap", NULL), GRID_ERR_OK);
+    cr_assert_str_eq(list(&scene), "snap ");
+    cr_assert_eq(read_and_wait(&scene, file, 0, back, 3), GRID_ERR_OK, "an open file stays readable under its new name");
+    scene.storage->close(scene.storage, file);
+    cr_assert_eq(work_on(&scene, STORAGE_OPEN, "snap", NULL, &file), GRID_ERR_OK);
+    cr_assert_eq(scene.storage->size(scene.storage, file), 8);
+    scene.storage->close(scene.storage, file);
+    cr_assert_eq(work_on(&scene, STORAGE_CREATE, "snap", NULL, &file), GRID_ERR_OK);
+    cr_assert_eq(scene.storage->size(scene.storage, file), 0, "what was in it is gone");
+    scene.storage->close(scene.storage, file);
+    cr_assert_eq(work_on(&scene, STORAGE_REMOVE, "snap", NULL, NULL), GRID_ERR_OK);
+    cr_assert_eq(work_on(&scene, STORAGE_REMOVE, "snap", NULL, NULL), GRID_ERR_NOT_FOUND);
+    cr_assert_eq(work_on(&scene, STORAGE_RENAME, "snap", "other", NULL), GRID_ERR_NOT_FOUND);
+    cr_assert_str_eq(list(&scene), "");
+    scene_close(&scene);
+}
+
+Test(uv_storage, reads_while_it_writes_and_while_other_files_are_opened)
+{
+    enum { READS = 16 };
+    struct scene scene;
+    struct file *file;
+    struct written written[READS + 2] = {0};
+    struct storage_work works[READS + 1];
+    uint8_t back[READS][4];
+    scene_open(&scene);
+    for (size_t i = 0; i < READS; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "file-%zu", i);
+        uint8_t content[4] = {(uint8_t)i, 1, 2, 3};
+        cr_assert_eq(scene.storage->put(scene.storage, name, bytes_of(content, 4)), GRID_ERR_OK);
+        cr_assert_eq(scene.storage->open(scene.storage, name, false, &file), GRID_ERR_OK);
+        works[i] = (struct storage_work){.kind = STORAGE_READ, .file = file, .data = back[i], .size = 4, .done = on_written, .context = &written[i]};
+    }
+    works[READS] = (struct storage_work){.kind = STORAGE_CREATE, .name = "new", .done = on_written, .context = &written[READS]};
+    struct storage_write write = {.offset = 4, .data = bytes_of_text("more"), .sync = true, .done = on_written, .context = &written[READS + 1]};
+    for (size_t i = 0; i <= READS; i++)
+        scene.storage->work(scene.storage, &works[i]);
+    scene.storage->write(scene.storage, works[0].file, &write);
+    for (size_t i = 0; i < READS + 2; i++) {
+        uv_fixture_wait(&scene.fixture, &written[i].done);
+        cr_assert_eq(written[i].err, GRID_ERR_OK);
+        if (i < READS)
+            cr_assert_eq(back[i][0], i);
+    }
+    for (size_t i = 0; i <= READS; i++)
+        scene.storage->close(scene.storage, works[i].file);
+    scene_close(&scene);
+}

@@ -10,6 +10,7 @@ struct machine {
     struct storage *storage;
     struct file *file;
     struct storage_write write;
+    struct storage_work work;
     unsigned done;
     enum grid_err err;
 };
@@ -305,4 +306,125 @@ Test(disk, fails_writes_syncs_and_space_on_request, .init = fill)
     finish_write(&machine, 4096, bytes_of(twos, 100), true);
     cr_assert_eq(machine.err, GRID_ERR_OK);
     world_close(machine.world);
+}
+
+static void run_work(struct world *world, void *context)
+{
+    (void)world;
+    struct machine *machine = context;
+    machine->storage->work(machine->storage, &machine->work);
+}
+
+static void begin_work(struct machine *machine, struct storage_work work)
+{
+    work.done = on_done;
+    work.context = machine;
+    machine->work = work;
+    host_at(machine->host, 0, run_work, machine);
+    world_run(machine->world, world_now_us(machine->world));
+}
+
+static enum grid_err finish_work(struct machine *machine, struct storage_work work)
+{
+    unsigned before = machine->done;
+    begin_work(machine, work);
+    cr_assert_eq(machine->done, before, "never from inside the call");
+    world_run(machine->world, world_now_us(machine->world) + 2000000);
+    cr_assert_eq(machine->done, before + 1);
+    return machine->err;
+}
+
+static bool has(struct machine *machine, const char *name)
+{
+    struct buffer content = {0};
+    enum grid_err err = machine->storage->get(machine->storage, name, &content);
+    buffer_close(&content);
+    return err == GRID_ERR_OK;
+}
+
+Test(disk, opens_reads_renames_and_removes_asynchronously, .init = fill)
+{
+    struct machine machine;
+    uint8_t back[16] = {0};
+    machine_open(&machine, 9, 0);
+    struct storage *storage = machine.storage;
+    cr_assert_eq(finish_work(&machine, (struct storage_work){.kind = STORAGE_OPEN, .name = "part"}), GRID_ERR_NOT_FOUND);
+    cr_assert_eq(finish_work(&machine, (struct storage_work){.kind = STORAGE_CREATE, .name = "part"}), GRID_ERR_OK);
+    machine.file = machine.work.file;
+    finish_write(&machine, 0, bytes_of(ones, 8192), true);
+    struct storage_work read = {.kind = STORAGE_READ, .file = machine.file, .offset = 8180, .data = back, .size = 12};
+    cr_assert_eq(finish_work(&machine, read), GRID_ERR_OK);
+    cr_assert_eq(back[0] + back[11], 2);
+    read.offset = 8181;
+    cr_assert_eq(finish_work(&machine, read), GRID_ERR_IO, "the file is shorter");
+    storage->put(storage, "whole", bytes_of_text("old"));
+    cr_assert_eq(finish_work(&machine, (struct storage_work){.kind = STORAGE_RENAME, .name = "part", .to = "whole"}), GRID_ERR_OK);
+    cr_assert(!has(&machine, "part") && has(&machine, "whole"));
+    host_crash(machine.host, CRASH_POWER);
+    host_start(machine.host);
+    cr_assert(!has(&machine, "part"));
+    cr_assert_eq(finish_work(&machine, (struct storage_work){.kind = STORAGE_OPEN, .name = "whole"}), GRID_ERR_OK);
+    cr_assert_eq(storage->size(storage, machine.work.file), 8192, "a rename is durable once it is done");
+    cr_assert_eq(finish_work(&machine, (struct storage_work){.kind = STORAGE_REMOVE, .name = "whole"}), GRID_ERR_OK);
+    host_crash(machine.host, CRASH_POWER);
+    host_start(machine.host);
+    cr_assert(!has(&machine, "whole"));
+    cr_assert_eq(finish_work(&machine, (struct storage_work){.kind = STORAGE_REMOVE, .name = "whole"}), GRID_ERR_NOT_FOUND);
+    world_close(machine.world);
+}
+
+static unsigned renamed_in_crashes(enum storage_kind kind, enum crash_kind crash)
+{
+    unsigned happened = 0;
+    for (uint64_t seed = 1; seed <= 30; seed++) {
+        struct machine machine;
+        machine_open(&machine, seed, FAULT_BIT(LOST_PAGES));
+        machine.storage->put(machine.storage, "part", bytes_of_text("new"));
+        machine.storage->put(machine.storage, "whole", bytes_of_text("old one"));
+        begin_work(&machine, (struct storage_work){.kind = kind, .name = "part", .to = "whole"});
+        cr_assert_eq(machine.done, 0);
+        host_crash(machine.host, crash);
+        cr_assert(machine.done == 1 && machine.err == GRID_ERR_CLOSED, "the request is given back");
+        host_start(machine.host);
+        bool gone = !has(&machine, "part");
+        struct buffer content = {0};
+        cr_assert_eq(machine.storage->get(machine.storage, "whole", &content), GRID_ERR_OK, "there is always a whole one");
+        bool replaced = bytes_equal(buffer_bytes(&content), bytes_of_text("new"));
+        cr_assert(replaced || bytes_equal(buffer_bytes(&content), bytes_of_text("old one")));
+        cr_assert_eq(replaced, kind == STORAGE_RENAME && gone, "never both, never neither");
+        happened += gone;
+        buffer_close(&content);
+        world_close(machine.world);
+    }
+    return happened;
+}
+
+Test(disk, may_have_renamed_or_removed_a_file_when_it_crashes_meanwhile)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned happened = renamed_in_crashes(i % 2 == 0 ? STORAGE_RENAME : STORAGE_REMOVE, i < 2 ? CRASH_POWER : CRASH_KILL);
+        cr_assert(happened > 5 && happened < 25, "%u of 30", happened);
+    }
+}
+
+Test(disk, loses_unsynced_pages_of_a_renamed_file, .init = fill)
+{
+    unsigned damaged = 0;
+    for (uint64_t seed = 1; seed <= 30; seed++) {
+        struct machine machine;
+        machine_open(&machine, seed, FAULT_BIT(LOST_PAGES));
+        cr_assert_eq(finish_work(&machine, (struct storage_work){.kind = STORAGE_CREATE, .name = "part"}), GRID_ERR_OK);
+        machine.file = machine.work.file;
+        finish_write(&machine, 0, bytes_of(ones, BYTES), false);
+        cr_assert_eq(finish_work(&machine, (struct storage_work){.kind = STORAGE_RENAME, .name = "part", .to = "whole"}), GRID_ERR_OK);
+        host_crash(machine.host, CRASH_POWER);
+        host_start(machine.host);
+        cr_assert(has(&machine, "whole"), "the name was durable");
+        struct buffer content = {0};
+        machine.storage->get(machine.storage, "whole", &content);
+        damaged += !bytes_equal(buffer_bytes(&content), bytes_of(ones, BYTES));
+        buffer_close(&content);
+        world_close(machine.world);
+    }
+    cr_assert_gt(damaged, 10, "%u of 30", damaged);
 }
