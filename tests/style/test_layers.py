@@ -8,6 +8,9 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from tap import Tap
+from tool import Tool
+
+LAYERS = Tool(sys.argv[1])
 
 # (file, include)
 FORBIDDEN = [
@@ -110,7 +113,7 @@ def words(path, line):
             os.makedirs(os.path.dirname(os.path.join(root, name)), exist_ok=True)
             with open(os.path.join(root, name), "w", encoding="utf-8") as file:
                 file.write(f"/* a comment\n */\n{text}\n")
-        return subprocess.run([sys.executable, sys.argv[1], "--root", root], stdout=subprocess.PIPE, encoding="utf-8", check=False)
+        return LAYERS("--root", root)
 
 
 CALLEE = "#include \"grid/store/b.h\"\nint b_get(void)\n{\n    return a_get();\n}\n"
@@ -147,7 +150,7 @@ def shaped(files):
             os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
             with open(os.path.join(root, path), "w", encoding="utf-8") as file:
                 file.write(text)
-        run = subprocess.run([sys.executable, sys.argv[1], "--root", root], stdout=subprocess.PIPE, encoding="utf-8", check=False)
+        run = LAYERS("--root", root)
         return run.returncode, run.stdout
 
 
@@ -211,7 +214,7 @@ def layers(rows):
             os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
             with open(os.path.join(root, path), "w", encoding="utf-8") as file:
                 file.write(f'/* a comment */\n#include <stdint.h>\n#  include "{include}"\n')
-        return subprocess.run([sys.executable, sys.argv[1], "--root", root], stdout=subprocess.PIPE, encoding="utf-8", check=False)
+        return LAYERS("--root", root)
 
 
 def check_words(tap):
@@ -238,6 +241,9 @@ def main():
     check_private(tap)
     check_words(tap)
     tap.check("an empty tree is not a success", layers([]).returncode == 1)
+    with tempfile.TemporaryDirectory() as root:
+        status = subprocess.run([sys.executable, sys.argv[1], "--root", root], stdout=subprocess.DEVNULL, check=False).returncode
+    tap.check("nor is it for a process", status == 1, str(status))
     return tap.end()
 
 

@@ -7,6 +7,9 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from tap import Tap
+from tool import Tool
+
+TIDY = Tool(sys.argv[1])
 
 HEADER = "#ifndef {0}\n#define {0}\n{1}\n#endif\n"
 DEEP = "void deep(int a)\n{{\n    if (a) {{ for (;;) {{ while (a) {{ do {{ {0} }} while (a); }} }} }}\n}}\n"
@@ -90,7 +93,7 @@ def tidy(files):
             os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
             with open(os.path.join(root, path), "w", encoding="utf-8") as file:
                 file.write(text)
-        run = subprocess.run([sys.executable, sys.argv[1], "--root", root], stdout=subprocess.PIPE, encoding="utf-8", check=False)
+        run = TIDY("--root", root)
     rows = [line.split(":", 3) for line in run.stdout.splitlines() if not line.startswith("tidy:")]
     return [(row[0], int(row[1]), row[2].strip()) for row in rows], run.returncode
 
@@ -109,6 +112,9 @@ def main():
         tap.check(f"permits {path} {number}", not found and status == 0, str(found))
     found, status = tidy([])
     tap.check("an empty tree is not a success", status == 1)
+    with tempfile.TemporaryDirectory() as root:
+        status = subprocess.run([sys.executable, sys.argv[1], "--root", root], stdout=subprocess.DEVNULL, check=False).returncode
+    tap.check("nor is it for a process", status == 1, str(status))
     return tap.end()
 
 
