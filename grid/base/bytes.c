@@ -87,3 +87,67 @@ void buffer_append_format(struct buffer *buffer, const char *format, ...)
     ENSURE(written == length);
     buffer->size += (size_t)length;
 }
+
+/* ---- help */
+
+/* How much of a word goes into `room`: all of it, or up to a '|' or ',' when not even a line of its own would do. */
+static size_t word_part(const char *word, size_t size, size_t room, size_t line)
+{
+    size_t part = size <= line ? 0 : room;
+    if (size <= room)
+        return size;
+    while (part > 0 && word[part - 1] != '|' && word[part - 1] != ',')
+        part--;
+    return part;
+}
+
+static void break_line(struct buffer *buffer, size_t indent, size_t *column)
+{
+    buffer_append_u8(buffer, '\n');
+    memset(buffer_extend(buffer, indent), ' ', indent);
+    *column = indent;
+}
+
+static void append_wrapped(struct buffer *buffer, const char *text, size_t column, size_t indent)
+{
+    bool first = true;                     /* of its line */
+    REQUIRE(indent < HELP_WIDTH && column <= HELP_WIDTH);
+    for (const char *word = text + strspn(text, " "); *word != 0;) {
+        size_t size = strcspn(word, " "), space = !first;
+        size_t part = column + space < HELP_WIDTH ? word_part(word, size, HELP_WIDTH - column - space, HELP_WIDTH - indent) : 0;
+        if (part == 0 && !first) {
+            break_line(buffer, indent, &column);
+            first = true;
+            continue;
+        }
+        part = part == 0 ? size : part;
+        buffer_append_format(buffer, "%s%.*s", space ? " " : "", (int)part, word);
+        column += space + part;
+        word += part;
+        first = part < size;
+        if (first)
+            break_line(buffer, indent, &column);
+        word += strspn(word, " ");
+    }
+    buffer_append_u8(buffer, '\n');
+}
+
+void buffer_append_paragraph(struct buffer *buffer, const char *text, size_t indent)
+{
+    memset(buffer_extend(buffer, indent), ' ', indent);
+    append_wrapped(buffer, text, indent, indent);
+}
+
+void buffer_append_help(struct buffer *buffer, const char *name, const char *meaning)
+{
+    enum { INDENT = 2, NAME_INDENT = 10 };
+    size_t size = strlen(name);
+    buffer_append_text(buffer, "  ");
+    if (INDENT + size < HELP_COLUMN) {
+        buffer_append_format(buffer, "%-*s", HELP_COLUMN - INDENT, name);
+    } else {
+        append_wrapped(buffer, name, INDENT, NAME_INDENT);
+        memset(buffer_extend(buffer, HELP_COLUMN), ' ', HELP_COLUMN);
+    }
+    append_wrapped(buffer, meaning, HELP_COLUMN, HELP_COLUMN);
+}

@@ -31,6 +31,11 @@ void buffer_consume(struct buffer *buffer, size_t size);  /* drops from the fron
 static inline void buffer_append(struct buffer *buffer, struct bytes bytes);
 void buffer_append_text(struct buffer *buffer, const char *text);
 void buffer_append_format(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Lines of help, at most HELP_WIDTH characters wide, so that argp leaves them as they are; for ASCII. A word that is wider than a line is cut behind '|' or ','. */
+enum { HELP_WIDTH = 77, HELP_COLUMN = 29 };
+void buffer_append_paragraph(struct buffer *buffer, const char *text, size_t indent);
+/* A name at column 2, its meaning from HELP_COLUMN on; a name that is too long has lines of its own. */
+void buffer_append_help(struct buffer *buffer, const char *name, const char *meaning);
 static inline void buffer_append_u8(struct buffer *buffer, uint8_t value);
 static inline void buffer_append_u16(struct buffer *buffer, uint16_t value);
 static inline void buffer_append_u32(struct buffer *buffer, uint32_t value);

@@ -89,6 +89,11 @@ bool ctl_number(const struct ctl *ctl, const char *name, uint64_t otherwise, uin
 bool ctl_duration(const struct ctl *ctl, const char *name, uint64_t otherwise, uint64_t most, uint64_t *ret_ms);
 bool ctl_seconds(const struct ctl *ctl, const char *name, uint64_t otherwise, uint64_t most, uint64_t *ret_seconds);
 
+/* ---- help (help.c) */
+void help_command(struct buffer *text, const struct command_table *table, const struct command_row *row);
+/* Of all commands, or of those of one group. */
+void help_all(struct buffer *text, const struct command_table *table, const char *group);
+
 /* ---- connection (session.c) */
 /* Endpoints that follow from contexts, or the default ones (commands/cluster/context.c); an exit code. */
 int ctl_find_endpoints(struct ctl *ctl);

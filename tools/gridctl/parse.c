@@ -1,4 +1,4 @@
-/* Arguments and help, both from the table. */
+/* Arguments, by the table of commands. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,59 +23,7 @@ struct parser {
     struct buffer *text;
 };
 
-/* ---- help */
-
-static void help_options(struct buffer *text, const struct option_row *row)
-{
-    for (; row != NULL && row->name != NULL; row++) {
-        struct buffer left = {0};
-        if (row->letter != 0)
-            buffer_append_format(&left, "-%c, ", row->letter);
-        buffer_append_format(&left, "--%s", row->name);
-        if (row->value != NULL)
-            buffer_append_format(&left, " %s", row->value);
-        buffer_append_format(text, "  %-26.*s %s\n", (int)left.size, (const char *)left.data, row->help);
-        buffer_close(&left);
-    }
-}
-
-static void help_command(struct buffer *text, const struct command_table *table, const struct command_row *row)
-{
-    buffer_append_format(text, "usage: gridctl %s %s%s%s [options]\n\n%s\n", row->group, row->name,
-                         row->arguments[0] != 0 ? " " : "", row->arguments, row->summary);
-    if (row->options != NULL) {
-        buffer_append_text(text, "\noptions:\n");
-        help_options(text, row->options);
-    }
-    buffer_append_text(text, "\nfor every command:\n");
-    help_options(text, table->common);
-    buffer_append_text(text, "\nexamples:\n");
-    for (const char *line = row->examples; *line != 0;) {
-        size_t size = strcspn(line, "\n");
-        buffer_append_format(text, "  gridctl %.*s\n", (int)size, line);
-        line += size + (line[size] == '\n');
-    }
-}
-
-static void help_all(struct buffer *text, const struct command_table *table, const char *group)
-{
-    buffer_append_format(text, "usage: gridctl %s COMMAND [arguments] [options]\n", group != NULL ? group : "GROUP");
-    for (size_t i = 0; i < table->count; i++) {
-        const struct command_row *row = &table->rows[i];
-        if (group != NULL && strcmp(group, row->group) != 0)
-            continue;
-        struct buffer left = {0};
-        if (i == 0 || strcmp(row->group, row[-1].group) != 0)
-            buffer_append_format(text, "\n%s:\n", row->group);
-        buffer_append_format(&left, "%s %s %s", row->group, row->name, row->arguments);
-        buffer_append_format(text, "  %-42.*s %s\n", (int)left.size, (const char *)left.data, row->summary);
-        buffer_close(&left);
-    }
-    buffer_append_text(text, "\nfor every command:\n");
-    help_options(text, table->common);
-    buffer_append_text(text, "\nexit status: 0 done, 1 failed, 2 usage, 3 unavailable, 4 outcome unknown\n"
-                             "`gridctl GROUP COMMAND --help` shows a command's options and examples; `gridctl --version` the version.\n");
-}
+/* ---- what is wrong */
 
 static enum parse_result hint(struct parser *parser)
 {

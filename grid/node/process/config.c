@@ -614,7 +614,9 @@ void config_each(const struct config *config, void (*each)(void *context, const 
     for (size_t i = 0; i < setting_count(config); i++) {
         struct setting setting = setting_get(config, i);
         struct buffer text = {0};
-        buffer_append_format(&text, "%s%s%s", setting.meaning, setting.choices ? "; one of" : "", setting.choices ? setting.choices : "");
+        buffer_append_format(&text, "%s%s", setting.meaning, setting.choices ? "; one of " : "");
+        for (const char *word = setting.choices; word != NULL && *(word += strspn(word, " ")) != 0; word += strcspn(word, " "))
+            buffer_append_format(&text, "%s%.*s", word == setting.choices + 1 ? "" : ", ", (int)strcspn(word, " "), word);
         if (setting.high != 0)
             buffer_append_format(&text, "; %llu to %llu", (unsigned long long)setting.low, (unsigned long long)setting.high);
         buffer_append_u8(&text, 0);
@@ -625,7 +627,7 @@ void config_each(const struct config *config, void (*each)(void *context, const 
 
 static void list_one(void *context, const char *name, const char *meaning)
 {
-    buffer_append_format(context, "  %-26s %s\n", name, meaning);
+    buffer_append_help(context, name, meaning);
 }
 
 void config_list(const struct config *config, struct buffer *out)

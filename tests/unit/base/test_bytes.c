@@ -206,6 +206,39 @@ Test(reader, fails_at_every_cut_and_stays_failed)
     buffer_close(&buffer);
 }
 
+/* ---- help */
+
+static void helps(const char *name, const char *meaning, const char *expected)
+{
+    struct buffer out = {0};
+    buffer_append_help(&out, name, meaning);
+    cr_expect(bytes_equal(buffer_bytes(&out), bytes_of_text(expected)), "%.*s", (int)out.size, (const char *)out.data);
+    buffer_close(&out);
+}
+
+Test(buffer, help_has_its_meanings_in_one_column)
+{
+    helps("short", "one", "  short                      one\n");
+    helps("--of-twenty-six-characters", "one", "  --of-twenty-six-characters one\n");
+    helps("--of-twenty-seven-character", "one", "  --of-twenty-seven-character\n                             one\n");
+    helps("a", "11111111 22222222 33333333 44444444 55555555 666 7", "  a                          11111111 22222222 33333333 44444444 55555555 666\n"
+                                                                   "                             7\n");
+    helps("a", "", "  a                          \n");
+    helps("--status one_of_many_words|another_of_many_words|a_third_of_many_words|and_the_last_of_all", "x",
+          "  --status one_of_many_words|another_of_many_words|a_third_of_many_words|\n          and_the_last_of_all\n                             x\n");
+}
+
+Test(buffer, a_word_without_a_place_to_cut_it_stays_whole)
+{
+    char word[101];
+    struct buffer out = {0};
+    memset(word, 'w', 100);
+    word[100] = 0;
+    buffer_append_paragraph(&out, word, 4);
+    cr_expect_eq(out.size, 4 + 100 + 1);
+    buffer_close(&out);
+}
+
 Test(reader, a_failed_read_takes_nothing_of_the_rest)
 {
     struct reader reader = reader_of(bytes_of("abc", 3));

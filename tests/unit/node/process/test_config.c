@@ -482,10 +482,15 @@ Test(config, explains_every_setting)
     buffer_append_u8(&out, 0);
     const char *text = (const char *)out.data;
     cr_assert_not_null(strstr(text, "  raft.heartbeat_ms "));
-    cr_assert_not_null(strstr(text, "; one of fsync os "));
-    cr_assert_not_null(strstr(text, "  payment.ledger             file of the built-in payment provider; empty: none\n"));
+    cr_assert_not_null(strstr(text, "                             majority; one of fsync, os\n"));
+    cr_assert_not_null(strstr(text, "  payment.ledger             file of the built-in payment provider; empty:\n                             none\n"));
     cr_assert_not_null(strstr(text, "  members "));
-    cr_assert_not_null(strstr(text, "a multiple of 4096; 4194304 to 268435456\n"));
-    cr_assert_not_null(strstr(text, "at least log.segment_bytes, and 8192 for each partition; 4194304 to 17592186044416\n"));
+    cr_assert_not_null(strstr(text, "a multiple of 4096;\n                             4194304 to 268435456\n"));
+    /* A meaning goes on below its beginning, within 80 columns. */
+    for (const char *line = text; *line != 0; line = strchr(line, '\n') + 1) {
+        size_t indent = strspn(line, " ");
+        cr_assert(indent == HELP_COLUMN || (indent == 2 && (line[HELP_COLUMN - 1] == ' ' || line[HELP_COLUMN] == '\n')), "%.40s", line);
+        cr_assert_leq(strcspn(line, "\n"), HELP_WIDTH, "%.80s", line);
+    }
     buffer_close(&out);
 }

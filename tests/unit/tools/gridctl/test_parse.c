@@ -191,6 +191,28 @@ Test(parse, durations_have_units_or_are_in_the_option_s_own)
     done(&parsed);
 }
 
+/* Every line fits a terminal of 80 columns; what goes on in the next one begins where the text above it begins. */
+static void is_aligned(const char *help, const char *which)
+{
+    for (const char *line = help; *line != 0;) {
+        size_t size = strcspn(line, "\n"), indent = strspn(line, " ");
+        bool row = size > HELP_COLUMN && line[0] == ' ' && indent < HELP_COLUMN && line[HELP_COLUMN - 1] == ' ' && line[HELP_COLUMN] != ' ';
+        cr_expect_leq(size, HELP_WIDTH, "%s: %.*s", which, (int)size, line);
+        cr_expect(indent == size || indent == 0 || indent == 2 || indent == 6 || indent == 10 || indent == HELP_COLUMN || row, "%s: %.*s", which, (int)size, line);
+        line += size + (line[size] == '\n');
+    }
+}
+
+/* The text with one space for all between two words. */
+static void squeeze(char *text)
+{
+    char *to = text;
+    for (const char *from = text; *from != 0; from++)
+        if ((*from != ' ' && *from != '\n') || (to > text && to[-1] != ' '))
+            *to++ = *from == '\n' ? ' ' : *from;
+    *to = 0;
+}
+
 Test(parse, help_shows_every_command_with_examples)
 {
     struct parsed parsed;
@@ -201,10 +223,13 @@ Test(parse, help_shows_every_command_with_examples)
         cr_expect_eq(parsed.result, PARSE_HELP, "%s", line);
         snprintf(line, sizeof line, "  gridctl %s %s", COMMANDS.rows[i].group, COMMANDS.rows[i].name);
         cr_expect_not_null(strstr((const char *)parsed.text.data, line), "%s has an example", line);
+        is_aligned((const char *)parsed.text.data, line);
         done(&parsed);
     }
     run(&parsed, "--help", NULL);
     cr_expect_eq(parsed.result, PARSE_HELP);
+    is_aligned((const char *)parsed.text.data, "all");
+    squeeze((char *)parsed.text.data);
     for (size_t i = 0; i < COMMANDS.count; i++)
         cr_expect_not_null(strstr((const char *)parsed.text.data, COMMANDS.rows[i].summary));
     done(&parsed);
