@@ -10,11 +10,6 @@
 #include "grid/partition/partition_internal.h"
 #include "grid/partition/deferred/timers.h"
 
-void partition_fold(struct partition *partition, struct bytes bytes)
-{
-    partition->digest = hash_xxh3(bytes, partition->digest);
-}
-
 uint64_t partition_digest(const struct partition *partition)
 {
     return partition->digest;

@@ -116,7 +116,7 @@ static void apply_internal(struct partition *partition, const struct command *co
     switch (command->kind) {
     case COMMAND_GENESIS: apply_genesis(partition, encoded, response); return;
     case COMMAND_DELIVER: event_pipeline_deliver(partition, &command->deliver, response); return;
-    case COMMAND_ACKNOWLEDGE: event_pipeline_acknowledge(partition, &command->acknowledge, response); return;
+    case COMMAND_ACKNOWLEDGE: event_pipeline_acknowledge(partition, &command->acknowledge, partition_incarnation(partition), response); return;
     case COMMAND_ACTIVITY_RESULT: event_pipeline_activity_result(partition, &command->activity_result, response); return;
     case COMMAND_REGISTER:
         event_services_register(partition, command->registers.services, command->registers.count, response);

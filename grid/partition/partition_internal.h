@@ -4,6 +4,7 @@
 #define GRID_PARTITION_PARTITION_INTERNAL_H
 
 #include "grid/base/arena.h"
+#include "grid/base/hash.h"
 #include "grid/partition/maps/maps.h"
 #include "grid/partition/partition.h"
 
@@ -55,12 +56,17 @@ struct partition {
 };
 
 /* Folds what a command changed into the rolling digest. */
-void partition_fold(struct partition *partition, struct bytes bytes);
+static inline void partition_fold(struct partition *partition, struct bytes bytes)
+{
+    partition->digest = hash_xxh3(bytes, partition->digest);
+}
 
 /* ---- service commands (event_pipeline.c). Fill *response (arena memory); never fail. */
 void event_pipeline_command(struct partition *partition, const struct service_command *command, struct bytes principal, struct response *response);
 void event_pipeline_deliver(struct partition *partition, const struct deliver_command *deliver, struct response *response);
-void event_pipeline_acknowledge(struct partition *partition, const struct acknowledge_command *acknowledge, struct response *response);
+/* `incarnation`: that of this partition; MISMATCH when the message is for another one. */
+void event_pipeline_acknowledge(struct partition *partition, const struct acknowledge_command *acknowledge, uint32_t incarnation,
+                                struct response *response);
 void event_pipeline_activity_result(struct partition *partition, const struct activity_result_command *result, struct response *response);
 void event_pipeline_tick(struct partition *partition);       /* fires due timers, at most TICK_TIMERS_MAX; trims retention */
 

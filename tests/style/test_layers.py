@@ -171,8 +171,16 @@ def check_circles(tap):
     three = {f"raft/wal/{name}.c": f"int {name}_get(void)\n{{\n    return {other}_get();\n}}\n" for name, other in ("ab", "bc", "ca")}
     status, said = shaped(three)
     tap.check("a circle of three is one offence", status == 1 and said.count(rule) == 1 and "c.c" not in said.split(rule)[0], said)
+    across = "sources of several folders call each other in a circle: "
     status, said = shaped({path.replace("raft/wal/b", "raft/guard/b"): text for path, text in three.items()})
-    tap.check("a circle over another folder is a report only", status == 0, said)
+    tap.check("a circle over another folder is one offence", status == 1 and said.count("circle") == 1 and
+              f"raft/guard/b.c:1: {across}b calls c (c_get); a calls b (b_get); c calls a (a_get)" in said, said)
+    whole = {**three, "raft/guard/d.c": "int d_get(void)\n{\n    return a_get();\n}\n", "raft/wal/b.c": "int b_get(void)\n{\n    return c_get() + d_get();\n}\n"}
+    status, said = shaped(whole)
+    tap.check("a circle within a folder that also goes over another is both", status == 1 and said.count(rule) == 1 and said.count(across) == 1, said)
+    straight = {path.replace("raft/wal/b", "raft/guard/b"): text for path, text in three.items() if "/c.c" not in path}
+    status, said = shaped({**straight, "raft/wal/c.c": "int c_get(void)\n{\n    return 1;\n}\n"})
+    tap.check("two folders that call each other without a circle of sources are a report only", status == 0, said)
     status, said = shaped({path.replace("raft/wal", "tests/unit"): text for path, text in three.items()})
     tap.check("tests may call in circles", status == 0, said)
 

@@ -102,9 +102,9 @@ int ctl_connect(struct ctl *ctl);
 void ctl_close(struct ctl *ctl);
 /* Runs the loop until *done. */
 void ctl_wait(struct ctl *ctl, const bool *done);
-int ctl_exit_code(enum grid_outcome outcome);
 
 /* ---- results, notes and errors (output.c) */
+int ctl_exit_code(enum grid_outcome outcome);
 /* Says on standard error what failed; returns the exit code. `what` may be NULL. For programs an error is a line of JSON,
  * {"error": {"command", "outcome", "message", "exitStatus"}}. */
 int ctl_failed(const struct ctl *ctl, const char *what, const struct grid_reply *reply);

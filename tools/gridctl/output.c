@@ -1,4 +1,4 @@
-/* What goes to standard output and standard error: results in their format, notes, errors. */
+/* What goes to standard output and standard error: results in their format, notes, errors; and the exit code of an outcome. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,6 +13,32 @@
 enum { MESSAGE_CHARACTERS_MAX = 4096 };
 
 /* ---- errors and notes */
+
+int ctl_exit_code(enum grid_outcome outcome)
+{
+    switch (outcome) {
+    case GRID_OUTCOME_OK: return EXIT_DONE;
+    case GRID_OUTCOME_UNAVAILABLE:
+    case GRID_OUTCOME_CLOSED: return EXIT_UNAVAILABLE;
+    case GRID_OUTCOME_UNKNOWN: return EXIT_UNKNOWN;
+    case GRID_OUTCOME_INVALID:
+    case GRID_OUTCOME_NOT_FOUND:
+    case GRID_OUTCOME_ALREADY_EXISTS:
+    case GRID_OUTCOME_VERSION_CONFLICT:
+    case GRID_OUTCOME_LOG_FULL:
+    case GRID_OUTCOME_TOO_LARGE:
+    case GRID_OUTCOME_RESULT_NOT_KEPT:
+    case GRID_OUTCOME_NOT_SUPPORTED:
+    case GRID_OUTCOME_BUSY:
+    case GRID_OUTCOME_MALFORMED:
+    case GRID_OUTCOME_REFUSED:
+    case GRID_OUTCOME_DENIED:
+    case GRID_OUTCOME_IDEMPOTENCY_MISMATCH:
+    case GRID_OUTCOME_MAP_FULL:
+    case GRID_OUTCOME_FORKED:
+    default: return EXIT_FAILED;
+    }
+}
 
 static void to_standard_error(struct buffer *line)
 {

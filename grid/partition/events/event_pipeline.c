@@ -170,12 +170,12 @@ void event_pipeline_deliver(struct partition *partition, const struct deliver_co
     forget_old(partition);
 }
 
-void event_pipeline_acknowledge(struct partition *partition, const struct acknowledge_command *acknowledge,
+void event_pipeline_acknowledge(struct partition *partition, const struct acknowledge_command *acknowledge, uint32_t incarnation,
                                 struct response *response)
 {
     REQUIRE(partition != NULL && acknowledge != NULL);
     uint64_t pending = outbox_pending(partition->outbox);
-    if (acknowledge->incarnation != partition_incarnation(partition))
+    if (acknowledge->incarnation != incarnation)
         response->err = GRID_ERR_MISMATCH;
     else if (!outbox_acknowledge(partition->outbox, acknowledge->destination, acknowledge->sequence))
         response->err = GRID_ERR_INVALID;

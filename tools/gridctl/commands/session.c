@@ -54,29 +54,3 @@ void ctl_close(struct ctl *ctl)
     HOLDS(uv_loop_close(&ctl->loop) == 0);
     ctl->client = NULL;
 }
-
-int ctl_exit_code(enum grid_outcome outcome)
-{
-    switch (outcome) {
-    case GRID_OUTCOME_OK: return EXIT_DONE;
-    case GRID_OUTCOME_UNAVAILABLE:
-    case GRID_OUTCOME_CLOSED: return EXIT_UNAVAILABLE;
-    case GRID_OUTCOME_UNKNOWN: return EXIT_UNKNOWN;
-    case GRID_OUTCOME_INVALID:
-    case GRID_OUTCOME_NOT_FOUND:
-    case GRID_OUTCOME_ALREADY_EXISTS:
-    case GRID_OUTCOME_VERSION_CONFLICT:
-    case GRID_OUTCOME_LOG_FULL:
-    case GRID_OUTCOME_TOO_LARGE:
-    case GRID_OUTCOME_RESULT_NOT_KEPT:
-    case GRID_OUTCOME_NOT_SUPPORTED:
-    case GRID_OUTCOME_BUSY:
-    case GRID_OUTCOME_MALFORMED:
-    case GRID_OUTCOME_REFUSED:
-    case GRID_OUTCOME_DENIED:
-    case GRID_OUTCOME_IDEMPOTENCY_MISMATCH:
-    case GRID_OUTCOME_MAP_FULL:
-    case GRID_OUTCOME_FORKED:
-    default: return EXIT_FAILED;
-    }
-}
