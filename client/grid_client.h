@@ -61,6 +61,7 @@ enum grid_outcome {
     GRID_OUTCOME_IDEMPOTENCY_MISMATCH = 24, /* the idempotency key belongs to another request; nothing was written */
     GRID_OUTCOME_FORKED = 26,              /* this process is a child of the one that opened the client; nothing was sent */
     GRID_OUTCOME_MAP_FULL = 25,            /* the map's limit in this partition; nothing was written */
+    GRID_OUTCOME_MEMORY_FULL = 27,         /* a node has no memory for more data; nothing was written; removes are still taken */
 };
 const char *grid_outcome_name(enum grid_outcome outcome);  /* "VERSION_CONFLICT" */
 const char *grid_outcome_text(enum grid_outcome outcome);  /* for people */
@@ -164,6 +165,9 @@ struct grid_node_status {
     uint64_t reads;                                        /* received since its start */
     uint32_t level, level_max;                             /* feature level of its replicas, the lowest; the highest that it supports */
     const struct grid_service_status *services; size_t services_count;     /* none: the node is of an older version */
+    uint64_t memory_bytes, memory_max_bytes;               /* resident memory; its bound, 0: none. 0: the node is of an older version */
+    uint64_t memory_used_bytes;                            /* without what the heap keeps for the next data: what the bound is for */
+    uint64_t data_bytes, disk_bytes;                       /* of maps, in memory; of the log's files */
 };
 
 struct grid_partition_status {

@@ -168,6 +168,7 @@ struct service_command_kind {
     /* Admission (R6): messages to other partitions, activities and timers that a client's command causes at most,
      * until all its work has ended. NULL: none, or too few to count. */
     uint32_t (*worst_case)(const void *command);
+    bool compensates;                      /* it undoes work or lets it end: nodes without memory for more data take it, too (R6) */
 };
 
 struct service_event_kind {

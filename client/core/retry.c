@@ -34,6 +34,7 @@ enum retry_verdict retry_judge(struct retry *retry, enum grid_err err, enum grid
         return RETRY_AGAIN;
     case GRID_ERR_LOG_FULL:
     case GRID_ERR_NO_SPACE:
+    case GRID_ERR_MEMORY_FULL:
         return no_room(retry, err, ret_outcome);
     case GRID_ERR_UNAVAILABLE:
     case GRID_ERR_UNKNOWN:

@@ -1,6 +1,6 @@
 /* What an answer means for a request (R2): done, send again, or send again in another session. Pure.
  *
- * Errors before the log are certain: NOT_LEADER, BUSY, LOG_FULL, NO_SPACE and refused content say that this attempt was
+ * Errors before the log are certain: NOT_LEADER, BUSY, LOG_FULL, NO_SPACE, MEMORY_FULL and refused content say that this attempt was
  * not appended. Every other failure leaves the outcome of a write unknown, and this is never forgotten. */
 #ifndef CLIENT_CORE_RETRY_H
 #define CLIENT_CORE_RETRY_H

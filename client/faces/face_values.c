@@ -83,7 +83,9 @@ static const struct grid_node_status *node_status_of(struct arena *arena, const 
         .leaders = from->leaders, .replicas = from->replicas, .uptime_ms = from->uptime_ms,
         .log_disk_bytes = from->log_disk_bytes, .log_memory_bytes = from->log_memory_bytes,
         .reads = from->reads, .level = from->level, .level_max = from->level_max,
-        .services = services_of(arena, from), .services_count = from->services_count};
+        .services = services_of(arena, from), .services_count = from->services_count,
+        .memory_bytes = from->memory_bytes, .memory_max_bytes = from->memory_max_bytes, .memory_used_bytes = from->memory_used_bytes, .data_bytes = from->data_bytes,
+        .disk_bytes = from->disk_bytes};
     return status;
 }
 

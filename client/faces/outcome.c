@@ -24,6 +24,7 @@ SAME(DENIED);
 SAME(IDEMPOTENCY_MISMATCH);
 SAME(MAP_FULL);
 SAME(FORKED);
+SAME(MEMORY_FULL);
 #undef SAME
 
 const char *grid_version(void)
@@ -43,6 +44,7 @@ const char *grid_outcome_text(enum grid_outcome outcome)
     case GRID_OUTCOME_BUSY: return "too many requests in flight, here or at the partition; repeat it later";
     case GRID_OUTCOME_UNAVAILABLE: return "no node answers, or no majority of them; nothing was written";
     case GRID_OUTCOME_LOG_FULL: return "the log of the nodes is full; nothing was written";
+    case GRID_OUTCOME_MEMORY_FULL: return "a node has no memory for more data; nothing was written";
     case GRID_OUTCOME_RESULT_NOT_KEPT: return "the write was applied; its answer is lost";
     case GRID_OUTCOME_CLOSED: return "the client was closed before the call was sent";
     case GRID_OUTCOME_MALFORMED: return "the node says something that this version does not understand";

@@ -30,7 +30,8 @@
     X(23, NO_SPACE, "disk full")                                                                 \
     X(24, IDEMPOTENCY_MISMATCH, "the idempotency key was used with another request")             \
     X(25, MAP_FULL, "the map's limit is reached")                                                \
-    X(26, FORKED, "a child of a fork cannot use what its parent opened")
+    X(26, FORKED, "a child of a fork cannot use what its parent opened")                        \
+    X(27, MEMORY_FULL, "memory full")
 
 enum grid_err {
 #define X(number, name, text) GRID_ERR_##name = (number),

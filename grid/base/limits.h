@@ -40,6 +40,8 @@ enum {
     LOG_MEMORY_BYTES_LEAST = 4 * 1024 * 1024,
     LOG_DISK_BYTES_PER_PARTITION = 8 * 1024,
     LOG_MEMORY_BYTES_PER_PARTITION = 4 * 1024,
+    /* The smallest bound of a node's memory: what an empty node takes, and room for the largest values under way. */
+    MEMORY_MAX_LEAST = 64 * 1024 * 1024,
     /* A packed entry is closed when it passes this many bytes, so that one entry never delays others for long. */
     ENTRY_BYTES_AIM = 256 * 1024,
     /* Commands in one packed entry. */

@@ -4,6 +4,7 @@
 
 #include "grid/io/clock.h"
 #include "grid/io/entropy.h"
+#include "grid/io/resident.h"
 #include "grid/io/sink.h"
 #include "grid/io/storage.h"
 #include "grid/io/transport.h"
@@ -13,6 +14,7 @@ struct io {
     struct transport *transport;
     struct storage *storage;
     struct entropy *entropy;
+    struct resident *resident;         /* NULL: not known */
     struct sink *const *sinks;         /* one per destination of activities; none: no activities run here */
     size_t sinks_count;
 };

@@ -11,15 +11,20 @@ static const char other_disks[] = "disk full: the disks of too many nodes are fu
 static const char bound[] = "log full: the log of the partition's leader has reached log.disk_bytes or log.memory_bytes; reads go on; restart the "
                             "nodes, one at a time, with a higher bound";
 
+static const char own_memory[] = "memory full: the memory of the partition's leader has reached memory.max; reads and removes go on; remove data, or restart "
+                                 "the nodes, one at a time, with a higher memory.max";
+static const char member_memory[] = "memory full: the memory of a member has reached its memory.max, and every member holds all data; reads and removes go "
+                                    "on; gridctl cluster status names the member; remove data, or restart it with a higher memory.max";
+
 static struct fullness of_disk(const char *note)
 {
-    return (struct fullness){.err = GRID_ERR_LOG_FULL, .retry_after_ms = RETRY_FULL_MS, .disk = true, .note = bytes_of_text(note)};
+    return (struct fullness){.err = GRID_ERR_LOG_FULL, .retry_after_ms = RETRY_FULL_MS, .reason = FULLNESS_DISK, .note = bytes_of_text(note)};
 }
 
 struct fullness fullness_of_disk(const struct group_set *groups)
 {
     if (group_set_handing_over(groups))
-        return (struct fullness){.err = GRID_ERR_BUSY, .retry_after_ms = RETRY_BUSY_MS, .disk = true,
+        return (struct fullness){.err = GRID_ERR_BUSY, .retry_after_ms = RETRY_BUSY_MS, .reason = FULLNESS_DISK,
                                  .note = bytes_of_text(handing_over)};
     return of_disk(own_disk);
 }
@@ -39,5 +44,15 @@ bool fullness_look(const struct group_set *groups, struct fullness *ret_fullness
     if (!group_set_log_full(groups))
         return false;
     *ret_fullness = (struct fullness){.err = GRID_ERR_LOG_FULL, .note = bytes_of_text(bound)};
+    return true;
+}
+
+bool fullness_of_memory(const struct memory_fullness *memory, struct fullness *ret_fullness)
+{
+    if (!memory->own && !memory->member)
+        return false;
+    *ret_fullness = (struct fullness){.err = GRID_ERR_MEMORY_FULL, .retry_after_ms = RETRY_FULL_MS,
+                                      .reason = memory->own ? FULLNESS_MEMORY : FULLNESS_MEMBER_MEMORY,
+                                      .note = bytes_of_text(memory->own ? own_memory : member_memory)};
     return true;
 }

@@ -65,7 +65,9 @@ static enum health_state decide(const struct health *health)
     /* What was lost is lost until every partition has a leader again. */
     if (lost || (health->state == HEALTH_NO_QUORUM && health->leaderless != 0))
         return HEALTH_NO_QUORUM;
-    return health->full ? HEALTH_DISK_FULL : HEALTH_READY;
+    if (health->full)
+        return HEALTH_DISK_FULL;
+    return health->signs.memory_full ? HEALTH_MEMORY_FULL : HEALTH_READY;
 }
 
 bool health_look(struct health *health, struct health_signs signs, uint64_t now_ms)
@@ -83,7 +85,7 @@ const char *health_name(enum health_state state)
 {
     static const char *const names[HEALTH_STATES] = {
         [HEALTH_STARTING] = "starting", [HEALTH_REJOINING] = "rejoining", [HEALTH_READY] = "ready",
-        [HEALTH_NO_QUORUM] = "noQuorum", [HEALTH_DISK_FULL] = "diskFull", [HEALTH_DRAINING] = "draining"};
+        [HEALTH_NO_QUORUM] = "noQuorum", [HEALTH_DISK_FULL] = "diskFull", [HEALTH_MEMORY_FULL] = "memoryFull", [HEALTH_DRAINING] = "draining"};
     REQUIRE(state < HEALTH_STATES);
     return names[state];
 }
@@ -105,6 +107,10 @@ void health_reason(const struct health *health, struct buffer *out)
         break;
     case HEALTH_DISK_FULL:
         buffer_append_text(out, "the disk of this node is full: it takes no writes, and serves reads of the partitions that it leads; free space in its data directory");
+        break;
+    case HEALTH_MEMORY_FULL:
+        buffer_append_text(out, "the memory of this node is full (memory.max): the cluster refuses writes that add data, and takes reads and removes; "
+                                "remove data, or restart the nodes, one at a time, with a higher memory.max");
         break;
     case HEALTH_DRAINING:
         buffer_append_text(out, "this node hands over its partitions before it stops");

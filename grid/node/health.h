@@ -5,11 +5,12 @@
  *   ready      takes reads and writes, its own or by naming the leader
  *   noQuorum   was ready; of some partition it has known no leader for HEALTH_ELECTIONS election timeouts
  *   diskFull   its disk takes no entries: it refuses writes, and serves reads of what it leads
+ *   memoryFull its memory has reached its bound: writes that add data are refused in the whole cluster
  *   draining   hands over before a stop
  *
  * One election is no change of state: it takes up to two election timeouts. noQuorum ends when every partition has a leader;
- * diskFull ends when there has been room for HEALTH_ROOM_MS. When several apply, the first of draining, rejoining, starting,
- * noQuorum, diskFull is said, because what it stands for includes what follows.
+ * diskFull ends when there has been room for HEALTH_ROOM_MS; memoryFull, as memory_use.h says. When several apply, the first of draining, rejoining, starting,
+ * noQuorum, diskFull, memoryFull is said, because what it stands for includes what follows.
  *
  * Pure: decisions from what it is told, and the time as an argument. Single threaded. */
 #ifndef GRID_NODE_HEALTH_H
@@ -25,12 +26,13 @@ enum health_state {
     HEALTH_READY,
     HEALTH_NO_QUORUM,
     HEALTH_DISK_FULL,
+    HEALTH_MEMORY_FULL,
     HEALTH_DRAINING,
     HEALTH_STATES,
 };
 
 /* What is so at a moment, beside leaders. */
-struct health_signs { bool draining, rejoining, disk_full; };
+struct health_signs { bool draining, rejoining, disk_full, memory_full; };
 
 struct health {
     enum health_state state;

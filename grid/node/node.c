@@ -140,7 +140,7 @@ static const char *on_unknown(void *context, struct bytes encoded)
     return levels_unknown(context, encoded);
 }
 
-static void on_command(void *context, uint32_t partition, struct bytes encoded, uint32_t needs, const struct waiter *waiter)
+static void on_command(void *context, uint32_t partition, struct bytes encoded, struct admission_needs needs, const struct waiter *waiter)
 {
     replica_command(((struct node *)context)->replicas[partition], encoded, needs, waiter);
 }
@@ -209,6 +209,7 @@ static void on_tick(void *context)
     balance_tick(node);
     services_tick(node);
     waits_tick(node);
+    memory_watch_tick(node);
     status_look(node);
     report_tick(node);
     clock_timer_start(node->io->clock, &node->tick, NODE_TICK_US);
@@ -334,7 +335,7 @@ static void open_replicas(struct node *node)
         .partition_reads = &node->partition_reads, .partition_scratch = node->partition_scratch = partition_scratch_open(),
         .self = settings->self, .cluster_uuid = node->identity.cluster_uuid, .partitions = node->partitions,
         .load_max = settings->admission_load_max ? settings->admission_load_max : ADMISSION_LOAD_DEFAULT,
-        .clocks = &node->times.clocks,
+        .clocks = &node->times.clocks, .memory = &node->memory.fullness,
         .context = node, .answer = on_answer, .genesis_encode = on_genesis_encode,
         .answer_messages = on_answer_messages, .send_messages = on_send_messages, .allow = on_allow,
         .epoch_refused = on_epoch_refused, .link_stopped = on_link_stopped,
@@ -417,6 +418,7 @@ enum grid_err node_open(const struct node_options *options, struct node **ret_no
         services_open(node);
         waits_open(node);
         open_mailbox(node);
+        memory_watch_open(node);
         time_exchange_open(node);
         err = group_set_start(node->groups, ret_note);
         node->started = err == GRID_ERR_OK;

@@ -2,9 +2,11 @@
 #ifndef GRID_NODE_NODE_INTERNAL_H
 #define GRID_NODE_NODE_INTERNAL_H
 
+#include "grid/node/fullness.h"
 #include "grid/node/health.h"
 #include "grid/node/process/identity.h"
 #include "grid/node/mailbox.h"
+#include "grid/node/memory_use.h"
 #include "grid/node/node.h"
 #include "grid/node/ports/clients.h"
 #include "grid/node/ports/links.h"
@@ -74,6 +76,18 @@ struct waits {
     bool said;
 };
 
+/* What takes memory; see memory_watch.c. */
+enum memory_component { MEMORY_MAPS, MEMORY_LOG, MEMORY_PEERS, MEMORY_CLIENTS, MEMORY_COMPONENTS };
+struct memory_watch {
+    struct memory_use use;
+    struct memory_fullness fullness;
+    uint64_t bytes[MEMORY_COMPONENTS];
+    uint32_t next;                     /* the partition that is counted next */
+    uint64_t counting;                 /* bytes of the partitions before it */
+    bool member_full[REPLICAS_MAX];    /* by place among the members, as they have said */
+    uint64_t given_back;               /* the tick at which pages were given back */
+};
+
 /* What operators are told; see report/report.c. */
 struct report {
     struct map_series maps;
@@ -125,6 +139,7 @@ struct node {
     struct report report;
     struct services_known known;
     struct waits waits;
+    struct memory_watch memory;
     struct buffer scratch;             /* bodies being built */
 };
 
@@ -205,6 +220,12 @@ void waits_close(struct node *node);
 void waits_note(struct node *node, const struct deliver_command *deliver, struct bytes encoded);
 void waits_tick(struct node *node);                     /* at every tick */
 uint64_t waits_partitions(const struct node *node);     /* that are led here and to which messages wait */
+
+/* memory_watch.c */
+void memory_watch_open(struct node *node);
+void memory_watch_tick(struct node *node);              /* at every tick */
+uint64_t memory_watch_resident(const struct node *node);   /* of the process, now */
+void memory_watch_refresh(struct node *node);           /* gauges */
 
 /* hand_over.c */
 void hand_over_close(struct node *node);

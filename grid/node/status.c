@@ -42,6 +42,15 @@ static struct node_status node_status(const struct node *node)
         .reads = node->counters.reads->value, .level = levels_lowest(node), .level_max = node->levels.most};
 }
 
+static void add_memory(const struct node *node, struct node_status *status)
+{
+    status->memory_bytes = memory_watch_resident(node);
+    status->memory_max_bytes = node->settings->memory_max;
+    status->memory_used_bytes = memory_use_used(&node->memory.use);
+    status->data_bytes = node->memory.bytes[MEMORY_MAPS];
+    status->disk_bytes = group_set_log_disk_bytes(node->groups);
+}
+
 static struct partition_status partition_status(const struct node *node, uint32_t i)
 {
     const struct partition *partition = replica_partition(node->replicas[i]);
@@ -66,6 +75,8 @@ void status_answer(struct node *node, enum admin_kind kind, uint64_t features, s
         status_look(node);
         response.has_status = true;
         response.status = node_status(node);
+        if (feature_in(features, FEATURE_MEMORY))
+            add_memory(node, &response.status);
         if (feature_in(features, FEATURE_SERVICES))
             response.status.services = services_status(node, &arena, &response.status.services_count);
     } else {
@@ -82,6 +93,7 @@ void status_answer(struct node *node, enum admin_kind kind, uint64_t features, s
 void status_register(struct node *node)
 {
     static const char log_full_help[] = "Commands refused because a disk is full, or a bound of the log is reached.";
+    static const char memory_full_help[] = "Commands refused because they add data and the memory of this node, or of a member, is full.";
     struct metric_registry *metrics = node->metrics;
     node->counters = (struct replica_counters){
         .commands = metric_counter_add(metrics, "gridiron_commands_total", "Commands received from clients.", NULL),
@@ -89,6 +101,8 @@ void status_register(struct node *node)
         .reads = metric_counter_add(metrics, "gridiron_reads_total", "Linearizable reads received.", NULL),
         .log_full = metric_counter_add(metrics, "gridiron_log_full_total", log_full_help, "reason=\"bound\""),
         .disk_full = metric_counter_add(metrics, "gridiron_log_full_total", log_full_help, "reason=\"disk\""),
+        .memory_full = metric_counter_add(metrics, "gridiron_memory_refused_total", memory_full_help, "reason=\"own\""),
+        .member_memory_full = metric_counter_add(metrics, "gridiron_memory_refused_total", memory_full_help, "reason=\"member\""),
         .not_admitted = metric_counter_add(metrics, "gridiron_admission_refused_total",
                                            "Commands refused because their partition has as much work under way as it may.", NULL),
         .not_leader = metric_counter_add(metrics, "gridiron_not_leader_total", "Requests for partitions led elsewhere.", NULL),
@@ -136,7 +150,8 @@ void status_look(struct node *node)
     for (uint32_t i = 0; i < node->partitions; i++)
         health_leader(&node->health, i, node->map.leaders[i] != 0, now_ms);
     struct health_signs signs = {.draining = node->hand_over.given != NULL, .rejoining = group_set_rejoining(node->groups) != 0,
-                                 .disk_full = group_set_room(node->groups) == GROUP_ROOM_OWN_FULL};
+                                 .disk_full = group_set_room(node->groups) == GROUP_ROOM_OWN_FULL,
+                                 .memory_full = node->memory.use.full};
     if (health_look(&node->health, signs, now_ms))
         say_state(node, before);
 }
@@ -293,6 +308,7 @@ void status_refresh(struct node *node, struct partition_stats *ret_hosted)
           "Partitions led here to which messages wait because the partition lacks a level or a service.", waits_partitions(node));
     expose_hosted(node, &sums.hosted);
     bounds_refresh(node, &sums.highest);
+    memory_watch_refresh(node);
     gauge(node, "gridiron_partitions_led", "Partitions that this node leads.", partition_map_led_by(&node->map, node->settings->self));
     expose_state(node);
     gauge(node, "gridiron_level", "Feature level of the replicas on this node: the lowest.", levels_lowest(node));

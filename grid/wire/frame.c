@@ -39,6 +39,7 @@ static bool type_is_known(uint8_t number)
     case FRAME_LOG_TIMES:
     case FRAME_POSITION:
     case FRAME_ROOM:
+    case FRAME_MEMORY:
         return true;
     }
     return false;

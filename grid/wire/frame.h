@@ -43,6 +43,7 @@ enum frame_type {
     FRAME_LOG_TIMES = 40,          /* wall clocks, and the log times of what the sender leads (R14) */
     FRAME_POSITION = 41,           /* how far the sender's log is synced */
     FRAME_ROOM = 42,               /* whether the sender's disk is full */
+    FRAME_MEMORY = 43,             /* whether the sender's memory is full */
 };
 
 enum frame_flag { FRAME_FLAG_LZ4 = 1 /* body = u32 plain size, then an LZ4 block */ };

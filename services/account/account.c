@@ -149,10 +149,10 @@ static void holds(const struct service_state *state)
 }
 
 static const struct service_command_kind commands[] = {
-    {ACCOUNT_CREATE_CUSTOMER, "CreateCustomer", &account__v1__create_customer__descriptor, false, NULL},
-    {ACCOUNT_UPDATE_CUSTOMER, "UpdateCustomer", &account__v1__update_customer__descriptor, false, NULL},
-    {ACCOUNT_CHANGE_CUSTOMER_STATUS, "ChangeCustomerStatus", &account__v1__change_customer_status__descriptor, false, NULL},
-    {ACCOUNT_CHECK_CUSTOMER, "CheckCustomer", &account__v1__check_customer__descriptor, true, NULL},
+    {ACCOUNT_CREATE_CUSTOMER, "CreateCustomer", &account__v1__create_customer__descriptor, false, NULL, false},
+    {ACCOUNT_UPDATE_CUSTOMER, "UpdateCustomer", &account__v1__update_customer__descriptor, false, NULL, false},
+    {ACCOUNT_CHANGE_CUSTOMER_STATUS, "ChangeCustomerStatus", &account__v1__change_customer_status__descriptor, false, NULL, false},
+    {ACCOUNT_CHECK_CUSTOMER, "CheckCustomer", &account__v1__check_customer__descriptor, true, NULL, false},
 };
 
 static const struct service_event_kind events[] = {

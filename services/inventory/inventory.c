@@ -369,11 +369,11 @@ static void holds(const struct service_state *state)
 }
 
 static const struct service_command_kind commands[] = {
-    {INVENTORY_CREATE_PRODUCT, "CreateProduct", &inventory__v1__create_product__descriptor, false, NULL},
-    {INVENTORY_REPLENISH_STOCK, "ReplenishStock", &inventory__v1__replenish_stock__descriptor, false, NULL},
-    {INVENTORY_RESERVE_STOCK, "ReserveStock", &inventory__v1__reserve_stock__descriptor, false, NULL},
-    {INVENTORY_RELEASE_STOCK, "ReleaseStock", &inventory__v1__release_stock__descriptor, false, NULL},
-    {INVENTORY_COMMIT_STOCK, "CommitStock", &inventory__v1__commit_stock__descriptor, false, NULL},
+    {INVENTORY_CREATE_PRODUCT, "CreateProduct", &inventory__v1__create_product__descriptor, false, NULL, false},
+    {INVENTORY_REPLENISH_STOCK, "ReplenishStock", &inventory__v1__replenish_stock__descriptor, false, NULL, false},
+    {INVENTORY_RESERVE_STOCK, "ReserveStock", &inventory__v1__reserve_stock__descriptor, false, NULL, false},
+    {INVENTORY_RELEASE_STOCK, "ReleaseStock", &inventory__v1__release_stock__descriptor, false, NULL, true},
+    {INVENTORY_COMMIT_STOCK, "CommitStock", &inventory__v1__commit_stock__descriptor, false, NULL, true},
 };
 
 static const struct service_event_kind events[] = {

@@ -452,10 +452,10 @@ static void holds(const struct service_state *state)
 }
 
 static const struct service_command_kind commands[] = {
-    {ORDER_CREATE_ORDER, "CreateOrder", &order__v1__create_order__descriptor, false, creation_worst_case},
-    {ORDER_CONFIRM_ORDER, "ConfirmOrder", &order__v1__confirm_order__descriptor, false, confirmation_worst_case},
-    {ORDER_CANCEL_ORDER, "CancelOrder", &order__v1__cancel_order__descriptor, false, NULL},
-    {ORDER_FINISH_CANCELLATION, "FinishCancellation", &order__v1__finish_cancellation__descriptor, true, NULL},
+    {ORDER_CREATE_ORDER, "CreateOrder", &order__v1__create_order__descriptor, false, creation_worst_case, false},
+    {ORDER_CONFIRM_ORDER, "ConfirmOrder", &order__v1__confirm_order__descriptor, false, confirmation_worst_case, false},
+    {ORDER_CANCEL_ORDER, "CancelOrder", &order__v1__cancel_order__descriptor, false, NULL, true},
+    {ORDER_FINISH_CANCELLATION, "FinishCancellation", &order__v1__finish_cancellation__descriptor, true, NULL, true},
 };
 
 static const struct service_event_kind events[] = {

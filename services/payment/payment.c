@@ -382,8 +382,8 @@ static uint32_t charge_worst_case(const void *command)
 }
 
 static const struct service_command_kind commands[] = {
-    {PAYMENT_CHARGE_PAYMENT, "ChargePayment", &payment__v1__charge_payment__descriptor, false, charge_worst_case},
-    {PAYMENT_REFUND_PAYMENT, "RefundPayment", &payment__v1__refund_payment__descriptor, false, NULL},
+    {PAYMENT_CHARGE_PAYMENT, "ChargePayment", &payment__v1__charge_payment__descriptor, false, charge_worst_case, false},
+    {PAYMENT_REFUND_PAYMENT, "RefundPayment", &payment__v1__refund_payment__descriptor, false, NULL, true},
 };
 
 static const struct service_event_kind events[] = {

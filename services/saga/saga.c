@@ -680,9 +680,9 @@ static void holds(const struct service_state *state)
 }
 
 static const struct service_command_kind commands[] = {
-    {SAGA_START_SAGA, "StartSaga", &saga__v1__start_saga__descriptor, true, NULL},
-    {SAGA_PAYMENT_SETTLED, "PaymentSettled", &saga__v1__payment_settled__descriptor, true, NULL},
-    {SAGA_CANCEL_SAGA, "CancelSaga", &saga__v1__cancel_saga__descriptor, true, NULL},
+    {SAGA_START_SAGA, "StartSaga", &saga__v1__start_saga__descriptor, true, NULL, false},
+    {SAGA_PAYMENT_SETTLED, "PaymentSettled", &saga__v1__payment_settled__descriptor, true, NULL, true},
+    {SAGA_CANCEL_SAGA, "CancelSaga", &saga__v1__cancel_saga__descriptor, true, NULL, true},
 };
 
 static const struct service_event_kind events[] = {

@@ -38,8 +38,11 @@ def status(tap, nodes):
     shown = cluster_status(PROGRAMS, nodes)
     tap.check("status has nodes, partitions and health", set(shown) == {"cluster", "clusterUuid", "nodes", "partitions", "level", "healthy"}, str(shown))
     tap.check("every node is ready", [each["state"] for each in shown["nodes"]] == ["ready"] * 3, str(shown))
-    tap.check("a node has id, address, state, leaders, replicas",
-              all(set(each) == {"id", "address", "state", "leaders", "replicas", "level"} for each in shown["nodes"]), str(shown))
+    tap.check("a node has id, address, state, leaders, replicas, memory and disk",
+              all(set(each) == {"id", "address", "state", "leaders", "replicas", "level", "memoryBytes", "memoryMaxBytes", "memoryUsedBytes",
+                                "dataBytes", "diskBytes"} for each in shown["nodes"]), str(shown))
+    tap.check("memory is below its bound, data within memory",
+              all(0 < each["dataBytes"] < each["memoryBytes"] < each["memoryMaxBytes"] and each["memoryUsedBytes"] > 0 for each in shown["nodes"]), str(shown))
     tap.check("every partition has a leader", shown["partitions"] == {"total": 8, "withLeader": 8} and shown["healthy"],
               str(shown))
     tap.check("leaders add up", sum(each["leaders"] for each in shown["nodes"]) == 8, str(shown))

@@ -87,7 +87,7 @@ static void holds(const struct service_state *state)
     HOLDS(state->view != NULL);
 }
 
-static const struct service_command_kind commands[] = {{GUEST_INVITE, "Invite", &account__v1__create_customer__descriptor, false, NULL}};
+static const struct service_command_kind commands[] = {{GUEST_INVITE, "Invite", &account__v1__create_customer__descriptor, false, NULL, false}};
 static const struct service_event_kind events[] = {
     {.type = INVITED, .version = 1, .name = "Invited", .descriptor = &account__v1__customer_created__descriptor},
     {.type = ANSWERED, .version = 1, .name = "Answered", .descriptor = &account__v1__customer_updated__descriptor},

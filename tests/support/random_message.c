@@ -401,7 +401,8 @@ static void random_admin_response(struct prng *prng, struct arena *arena, struct
             .state = random_text(prng, arena), .version = random_text(prng, arena), .leaders = random_u32(prng),
             .replicas = random_u32(prng), .uptime_ms = random_u64(prng), .log_disk_bytes = random_u64(prng),
             .log_memory_bytes = random_u64(prng), .reads = random_u64(prng), .level = random_u32(prng),
-            .level_max = random_u32(prng), .services = services, .services_count = (size_t)prng_range(prng, 0, 2)};
+            .level_max = random_u32(prng), .services = services, .services_count = (size_t)prng_range(prng, 0, 2),
+            .memory_bytes = random_u64(prng), .memory_max_bytes = random_u64(prng), .memory_used_bytes = random_u64(prng), .data_bytes = random_u64(prng), .disk_bytes = random_u64(prng)};
     struct partition_status *partitions = arena_zero(arena, (response.partitions_count + 1) * sizeof *partitions);
     for (size_t i = 0; i < response.partitions_count; i++)
         partitions[i] = (struct partition_status){

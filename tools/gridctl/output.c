@@ -36,6 +36,7 @@ int ctl_exit_code(enum grid_outcome outcome)
     case GRID_OUTCOME_IDEMPOTENCY_MISMATCH:
     case GRID_OUTCOME_MAP_FULL:
     case GRID_OUTCOME_FORKED:
+    case GRID_OUTCOME_MEMORY_FULL:
     default: return EXIT_FAILED;
     }
 }

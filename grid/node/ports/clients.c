@@ -52,6 +52,7 @@ struct clients {
     bool none_idle;                    /* since the last sweep, as far as was looked */
     struct packer_counts packed;       /* answers */
     uint64_t partial_bytes;            /* of frames whose rest is missing */
+    uint64_t unread_bytes;             /* at the last sweep */
     struct metric_counter *accepted, *closed, *requests, *responses, *malformed[9], *refused;
     struct metric_counter *connections_refused[CLIENT_REFUSALS], *reads_refused;
     struct metric_gauge *connected;
@@ -188,7 +189,8 @@ static bool on_hello(struct client *client, const struct frame *frame)
 static struct waiter waiter_of(struct client *client, const struct frame *frame)
 {
     client->asked++;
-    return (struct waiter){.kind = WAITER_CLIENT, .is_read = frame->type == FRAME_QUERY, .slot = client->slot,
+    return (struct waiter){.kind = WAITER_CLIENT, .is_read = frame->type == FRAME_QUERY,
+                           .knows_memory_full = feature_in(client->features, FEATURE_MEMORY), .slot = client->slot,
                            .generation = client->generation, .request = frame->request};
 }
 
@@ -246,7 +248,7 @@ static bool on_command(struct client *client, const struct frame *frame)
         return true;
     }
     struct waiter waiter = waiter_of(client, frame);
-    uint32_t needs = command.kind != COMMAND_SERVICE ? 0 : admission_worst_case(clients->options.services, &command, &clients->arena);
+    struct admission_needs needs = admission_needs_of(clients->options.services, &command, &clients->arena);
     clients->options.command(clients->options.context, frame->partition, frame->body, needs, &waiter);
     return true;
 }
@@ -491,6 +493,7 @@ void clients_sweep(struct clients *clients)
             unread += client->unread_seen;
     }
     end_most_unread(clients, unread);
+    clients->unread_bytes = unread;
 }
 
 /* A read may be asked again; a command's answer must not be kept back. */
@@ -621,6 +624,11 @@ void clients_refresh(struct clients *clients)
 struct packer_counts clients_packed(const struct clients *clients)
 {
     return clients->packed;
+}
+
+uint64_t clients_memory_bytes(const struct clients *clients)
+{
+    return clients->unread_bytes + clients->partial_bytes;
 }
 
 uint64_t clients_requests(const struct clients *clients)

@@ -39,7 +39,7 @@ struct clients_options {
     /* Whether the partition has a service that a command names, else an error with a note, likewise. */
     enum grid_err (*service)(void *context, uint32_t partition, uint32_t number, const char **ret_note);
     /* A checked command that asks room for `needs`, a checked query; borrowed for the call. */
-    void (*command)(void *context, uint32_t partition, struct bytes encoded, uint32_t needs, const struct waiter *waiter);
+    void (*command)(void *context, uint32_t partition, struct bytes encoded, struct admission_needs needs, const struct waiter *waiter);
     void (*query)(void *context, uint32_t partition, struct bytes encoded, const struct waiter *waiter);
     void (*admin)(void *context, enum admin_kind kind, uint64_t features, struct buffer *out);  /* features: of the client */
     void (*table)(void *context, struct arena *arena, struct message_table *ret_table);
@@ -57,6 +57,7 @@ void clients_push_table(struct clients *clients);      /* to everybody who said 
 void clients_sweep(struct clients *clients);
 void clients_refresh(struct clients *clients);         /* gauges */
 struct packer_counts clients_packed(const struct clients *clients);
+uint64_t clients_memory_bytes(const struct clients *clients);   /* unread answers, as of the last sweep, and frames without their rest */
 uint64_t clients_requests(const struct clients *clients);  /* frames so far */
 
 #endif

@@ -14,7 +14,7 @@
 #include "grid/base/memory.h"
 #include "grid/wire/level.h"
 
-enum setting_type { SETTING_TEXT, SETTING_ADDRESS, SETTING_NUMBER32, SETTING_NUMBER64, SETTING_PAGES64, SETTING_DURABILITY, SETTING_MEMBERS,
+enum setting_type { SETTING_TEXT, SETTING_ADDRESS, SETTING_NUMBER32, SETTING_NUMBER64, SETTING_PAGES64, SETTING_SIZE64, SETTING_DURABILITY, SETTING_MEMBERS,
                     SETTING_UUID };
 
 struct setting {
@@ -50,6 +50,7 @@ static const struct setting settings[] = {
     {"log.disk_bytes", SETTING_NUMBER64, FIELD(node.log_disk_bytes_max), LOG_DISK_BYTES_LEAST, 1ull << 44, NULL, "bound of the replicated log on disk; at the bound new commands get LOG_FULL; at least log.segment_bytes, and 8192 for each partition"},
     {"log.memory_bytes", SETTING_NUMBER64, FIELD(node.log_memory_bytes_max), LOG_MEMORY_BYTES_LEAST, 1ull << 44, NULL, "bound of log entries in memory; at the bound new commands get LOG_FULL; at least 4096 for each partition"},
     {"log.segment_bytes", SETTING_PAGES64, FIELD(node.segment_bytes), LOG_SEGMENT_BYTES_LEAST, LOG_SEGMENT_BYTES_MOST, NULL, "size of one log file, a multiple of 4096"},
+    {"memory.max", SETTING_SIZE64, FIELD(node.memory_max), MEMORY_MAX_LEAST, 1ull << 44, NULL, "memory that this node may use, in bytes or like 8GiB; at the bound writes that add data get MEMORY_FULL (default: 80 % of what the machine or the cgroup grants)"},
     {"admission.load", SETTING_NUMBER64, FIELD(node.admission_load_max), 1, 1ull << 32, NULL, "bound of one partition's waiting and expected messages and activities; at the bound commands that start new work get BUSY"},
     {"level.max", SETTING_NUMBER32, FIELD(node.level_max), LEVEL_FIRST, LEVEL_LAST, NULL, "for tests: behave like a version that supports feature levels up to this one"},
     {"raft.election_timeout_ms", SETTING_NUMBER32, FIELD(node.election_timeout_ms), 50, 600000, NULL, "time without a leader after which a node starts an election"},
@@ -134,9 +135,27 @@ static bool is_duration(const struct setting *setting)
     return size > 3 && strcmp(setting->path + size - 3, "_ms") == 0;
 }
 
+/* "8GiB", or bytes without a unit. */
+static bool read_size(const char *value, uint64_t *ret_number)
+{
+    static const char *const units[] = {"", "KiB", "MiB", "GiB", "TiB"};
+    char *end;
+    errno = 0;
+    unsigned long long number = strtoull(value, &end, 10);
+    for (unsigned i = 0; i < sizeof units / sizeof *units; i++) {
+        if (strcmp(end, units[i]) != 0)
+            continue;
+        *ret_number = number << 10 * i;
+        return isdigit((unsigned char)value[0]) && errno == 0 && *ret_number >> 10 * i == number;
+    }
+    return false;
+}
+
 static bool read_number(const struct setting *setting, const char *value, uint64_t *ret_number)
 {
     char *end;
+    if (setting->type == SETTING_SIZE64)
+        return read_size(value, ret_number);
     if (is_duration(setting))
         return duration_parse(bytes_of_text(value), ret_number);
     errno = 0;
@@ -150,7 +169,8 @@ static enum grid_err set_number(void *at, const struct setting *setting, const c
     if (!read_number(setting, value, &number) || number < setting->low || number > setting->high) {
         *ret_note = note("%s: %s: \"%.80s\" is not a whole number from %llu to %llu%s", origin, setting->path, value,
                          (unsigned long long)setting->low, (unsigned long long)setting->high,
-                         is_duration(setting) ? ", nor such a duration, like 10s" : "");
+                         is_duration(setting) ? ", nor such a duration, like 10s"
+                         : setting->type == SETTING_SIZE64 ? ", nor such a size, like 8GiB" : "");
         return GRID_ERR_INVALID;
     }
     if (setting->type == SETTING_PAGES64 && number % LOG_SEGMENT_BYTES_STEP != 0) {
@@ -205,7 +225,8 @@ static enum grid_err set_scalar(struct config *config, const struct setting *set
         *ret_note = note("%s: %s: \"%.80s\" is not one of:%s", origin, setting->path, value, setting->choices);
         return GRID_ERR_INVALID;
     }
-    if (setting->type == SETTING_NUMBER32 || setting->type == SETTING_NUMBER64 || setting->type == SETTING_PAGES64)
+    if (setting->type == SETTING_NUMBER32 || setting->type == SETTING_NUMBER64 || setting->type == SETTING_PAGES64 ||
+        setting->type == SETTING_SIZE64)
         return set_number(at, setting, origin, value, ret_note);
     if (setting->type == SETTING_DURABILITY) {
         *(bool *)at = strcmp(value, "fsync") == 0;

@@ -12,6 +12,8 @@
 #include "grid/node/process/arguments.h"
 #include "grid/node/process/config.h"
 #include "grid/node/process/descriptors.h"
+#include "grid/node/process/memory_grant.h"
+#include "grid/node/process/process_memory.h"
 #include "grid/node/process/process_metrics.h"
 #include "grid/node/ports/http.h"
 #include "grid/node/node.h"
@@ -33,6 +35,8 @@ struct program {
     uv_signal_t interrupt, terminate, hangup;
     uv_timer_t look;                   /* at how much there is to do */
     struct scheduling scheduling;
+    struct memory_grant grant;
+    struct resident *resident;
     struct uv_io *uv_io;
     struct metric_registry *metrics;
     struct node *node;
@@ -96,6 +100,9 @@ static int read_config(struct program *program, const struct arguments *argument
         err = config_assign(&program->config, "command line", arguments->sets[i], &note);
     if (err == GRID_ERR_OK)
         err = config_check(&program->config, &note);
+    memory_grant_look("", &program->grant);
+    if (program->config.node.memory_max == 0)
+        program->config.node.memory_max = memory_grant_share(&program->grant);
     if (err == GRID_ERR_OK)
         return EXIT_OK;
     fprintf(stderr, "gridiron: %s\n", note ? note : grid_err_text(err));
@@ -255,6 +262,8 @@ static enum grid_err open_all(struct program *program, char **ret_note)
         err = check_file_size(config, ret_note);
     if (err == GRID_ERR_OK)
         err = uv_node_io_open(&io, &program->uv_io, ret_note);
+    if (err == GRID_ERR_OK)
+        uv_io_io(program->uv_io)->resident = program->resident = process_memory_open();
     if (err == GRID_ERR_OK && program->rejoin)
         err = give_up(program, ret_note);
     if (err == GRID_ERR_OK)
@@ -294,6 +303,7 @@ static void close_all(struct program *program)
     for (size_t i = 0; i < program->parts->destinations_count; i++)
         if (program->sinks[i])
             program->parts->destinations[i].close(program->sinks[i]);
+    process_memory_close(program->resident);
     metric_registry_close(program->metrics);
     uv_loop_close(&program->loop);
 }
@@ -339,6 +349,24 @@ static void say_start(struct program *program)
              node->sync ? "fsync" : "os (a power cut of a majority may lose acknowledged writes)");
 }
 
+static void print_memory(const struct program *program)
+{
+    unsigned long long max = program->config.node.memory_max;
+    if (max == 0)
+        printf("memory.max: no bound; what the machine grants is unknown\n");
+    else
+        printf("memory.max: %llu bytes; %s grants %llu\n", max, program->grant.place, (unsigned long long)program->grant.bytes);
+}
+
+/* The system ends a process that takes more than it is granted. */
+static void warn_about_memory(struct program *program)
+{
+    const struct memory_grant *grant = &program->grant;
+    if (grant->bytes != 0 && program->config.node.memory_max > grant->bytes)
+        LOG_WARN(&program->logger, "main", "memory.max is %llu bytes and %s grants %llu: the system may end this process before writes are refused; "
+                 "lower memory.max", (unsigned long long)program->config.node.memory_max, grant->place, (unsigned long long)grant->bytes);
+}
+
 static void say_listening(struct program *program)
 {
     const struct node_settings *node = &program->config.node;
@@ -358,13 +386,16 @@ static int run(struct program *program)
     scheduling_begin(&program->scheduling, scheduling_parse(program->config.scheduling), uv_now(&program->loop));
     open_handles(program);
     program->metrics = metric_registry_open();
-    if (!program->checking)
+    if (!program->checking) {
         say_start(program);
+        warn_about_memory(program);
+    }
     enum grid_err err = open_all(program, &note);
     if (err == GRID_ERR_OK && program->before) {
         LOG_DEBUG(&program->logger, "main", "--rejoin: a start would succeed");
     } else if (err == GRID_ERR_OK && program->checking) {
         printf("configuration is good: node %u of cluster %s\n", program->config.node.self.value, program->config.node.cluster);
+        print_memory(program);
     } else if (err == GRID_ERR_OK) {
         say_listening(program);
         uv_run(&program->loop, UV_RUN_DEFAULT);

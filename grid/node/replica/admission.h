@@ -10,6 +10,9 @@
  * or if there is no other work, so that even the largest one is admitted. Consequences of admitted commands, messages of other
  * partitions, and commands that need no room (compensations, maps) are never refused here (I19).
  *
+ * A command that may add data is refused while memory is full (fullness.h). Commands that only remove, sessions, settings of maps,
+ * and those of services that undo work or let it end (service_command_kind.compensates) are not.
+ *
  * A new leader begins with nothing under way: entries of its predecessor are applied before it serves. Pure; single
  * threaded. */
 #ifndef GRID_NODE_REPLICA_ADMISSION_H
@@ -26,8 +29,14 @@ struct admission {
     uint64_t under_way;                /* worst cases packed or proposed here, neither applied nor dropped */
 };
 
-/* The room that a client's command needs; 0: none. A command that cannot be unpacked is refused later by its service. */
-uint32_t admission_worst_case(const struct service_registry *services, const struct command *command, struct arena *arena);
+/* What a client's command needs to enter. */
+struct admission_needs {
+    uint32_t work;                     /* that it may cause later (worst_case); 0: none */
+    bool grows;                        /* it may add data to the partition: memory must have room */
+};
+
+/* A command that cannot be unpacked is refused later by its service. */
+struct admission_needs admission_needs_of(const struct service_registry *services, const struct command *command, struct arena *arena);
 /* `load`: partition_load. An admitted command counts as under way until it is given back. */
 bool admission_take(struct admission *admission, uint64_t load, uint32_t worst_case);
 void admission_give(struct admission *admission, uint64_t taken);

@@ -13,11 +13,13 @@
 #include "grid/delivery/outbox_sender.h"
 #include "grid/io/io.h"
 #include "grid/node/mailbox.h"
+#include "grid/node/replica/admission.h"
 #include "grid/node/replica/log_time.h"
 #include "grid/node/replica/state_digests.h"
 #include "grid/partition/partition.h"
 #include "raft/group.h"
 
+struct memory_fullness;
 struct observer;
 struct replica;
 
@@ -25,6 +27,7 @@ struct replica;
 struct waiter {
     enum waiter_kind { WAITER_NONE, WAITER_CLIENT, WAITER_LINK, WAITER_ACTIVITY, WAITER_TICK, WAITER_REGISTER } kind;
     bool is_read;                      /* client: the request can be repeated without harm */
+    bool knows_memory_full;            /* client: of a version that has this error */
     uint32_t slot;                     /* client: slot; link: node that sent */
     uint32_t source;                   /* link: source partition */
     uint64_t generation;               /* client: generation of the slot */
@@ -32,7 +35,7 @@ struct waiter {
 };
 
 struct replica_counters {
-    struct metric_counter *commands, *entries, *reads, *log_full, *disk_full, *not_admitted, *not_leader, *dropped, *ticks, *messages_sent,
+    struct metric_counter *commands, *entries, *reads, *log_full, *disk_full, *memory_full, *member_memory_full, *not_admitted, *not_leader, *dropped, *ticks, *messages_sent,
         *messages_received, *messages_duplicate, *messages_gap, *messages_refused, *links_stopped, *letters_lost, *acks, *activities_answered, *activities_postponed;
     struct metric_histogram *commit_us, *read_us;
 };
@@ -48,6 +51,7 @@ struct replica_shared {
     struct observer *observer;
     struct group_set *groups;
     const struct member_clocks *clocks;
+    const struct memory_fullness *memory;
     struct partition_reads *partition_reads;   /* counts gets and hits of all of them */
     struct partition_scratch *partition_scratch;   /* of all of them */
     struct node_id self;
@@ -82,9 +86,8 @@ bool replica_leads(const struct replica *replica);                /* leader, rea
 struct log_time *replica_log_time(struct replica *replica);
 void replica_log_time_known(struct replica *replica);             /* a member has answered: checks whether the replica can serve now */
 
-/* A client's command, encoded and checked; copied. Answers at once with an error or later with the result. `needs` is the room
- * that it needs (admission_worst_case). */
-void replica_command(struct replica *replica, struct bytes command, uint32_t needs, const struct waiter *waiter);
+/* A client's command, encoded and checked; copied. Answers at once with an error or later with the result. */
+void replica_command(struct replica *replica, struct bytes command, struct admission_needs needs, const struct waiter *waiter);
 /* A linearizable read; the query is copied. */
 void replica_query(struct replica *replica, struct bytes query, const struct waiter *waiter);
 /* What the mailbox has for this partition (mailbox.h). */

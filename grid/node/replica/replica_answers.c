@@ -25,8 +25,12 @@ void replica_answer_full(struct replica *replica, const struct waiter *waiter, c
     struct replica_counters *counters = replica->shared->counters;
     if (waiter->kind != WAITER_CLIENT)
         return;
-    (fullness->disk ? counters->disk_full : counters->log_full)->value++;
-    replica_answer_refusal(replica, waiter, &(struct response){.err = fullness->err, .leader = replica->shared->self.value,
+    struct metric_counter *const reasons[] = {[FULLNESS_BOUND] = counters->log_full, [FULLNESS_DISK] = counters->disk_full,
+                                              [FULLNESS_MEMORY] = counters->memory_full, [FULLNESS_MEMBER_MEMORY] = counters->member_memory_full};
+    reasons[fullness->reason]->value++;
+    /* A client from before this error would take it for damage; BUSY it repeats. */
+    enum grid_err err = fullness->err == GRID_ERR_MEMORY_FULL && !waiter->knows_memory_full ? GRID_ERR_BUSY : fullness->err;
+    replica_answer_refusal(replica, waiter, &(struct response){.err = err, .leader = replica->shared->self.value,
                                                         .retry_after_ms = fullness->retry_after_ms, .note = fullness->note});
 }
 

@@ -126,11 +126,11 @@ void replica_entries_close(struct replica *replica)
 
 /* ---- commands of clients */
 
-static bool refuse_full(struct replica *replica, const struct waiter *waiter)
+static bool refuse_full(struct replica *replica, bool grows, const struct waiter *waiter)
 {
     const struct replica_shared *shared = replica->shared;
     struct fullness fullness;
-    if (!fullness_look(shared->groups, &fullness))
+    if (!fullness_look(shared->groups, &fullness) && !(grows && fullness_of_memory(shared->memory, &fullness)))
         return false;
     replica_answer_full(replica, waiter, &fullness);
     return true;
@@ -144,18 +144,18 @@ static void refuse_admission(struct replica *replica, const struct waiter *waite
                                                         .retry_after_ms = ADMISSION_RETRY_MS, .note = bytes_of_text(note)});
 }
 
-void replica_command(struct replica *replica, struct bytes command, uint32_t needs, const struct waiter *waiter)
+void replica_command(struct replica *replica, struct bytes command, struct admission_needs needs, const struct waiter *waiter)
 {
     struct replica_counters *counters = replica->shared->counters;
     counters->commands->value++;
     if (!replica->leads) {
         counters->not_leader->value++;
         replica_answer_error(replica, waiter, GRID_ERR_NOT_LEADER);
-    } else if (refuse_full(replica, waiter)) {
+    } else if (refuse_full(replica, needs.grows, waiter)) {
         return;
-    } else if (needs > 0 && !admission_take(&replica->admission, partition_load(replica->partition), needs)) {
+    } else if (needs.work > 0 && !admission_take(&replica->admission, partition_load(replica->partition), needs.work)) {
         refuse_admission(replica, waiter);
     } else {
-        replica_pack(replica, command, needs, waiter);
+        replica_pack(replica, command, needs.work, waiter);
     }
 }

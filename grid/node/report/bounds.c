@@ -43,6 +43,8 @@ void bounds_register(struct node *node)
           bounds_log_disk_bytes(node));
     bound(node, "gridiron_log_memory_bytes_max", "log.memory_bytes: at this bound of gridiron_log_memory_bytes writes are refused.",
           bounds_log_memory_bytes(node));
+    bound(node, "gridiron_memory_bytes_max", "memory.max: at this bound of gridiron_memory_used_bytes writes that add data are refused; 0: no bound.",
+          settings->memory_max);
     bound(node, "gridiron_key_bytes_max", "Largest key.", KEY_BYTES_MAX);
     bound(node, "gridiron_value_bytes_max", "Largest value.", VALUE_BYTES_MAX);
     bound(node, "gridiron_command_bytes_max", "Largest command.", COMMAND_BYTES_MAX);

@@ -274,6 +274,7 @@ struct node_status {
     uint64_t reads;                        /* received since its start */
     uint32_t level, level_max;             /* lowest feature level of its replicas; highest that it supports */
     const struct service_status *services; size_t services_count;  /* to clients with FEATURE_SERVICES */
+    uint64_t memory_bytes, memory_max_bytes, memory_used_bytes, data_bytes, disk_bytes;   /* to clients with FEATURE_MEMORY */
 };
 struct partition_status {
     uint32_t partition;

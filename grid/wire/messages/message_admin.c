@@ -78,6 +78,11 @@ static void node_status_put(struct buffer *out, uint32_t field, const struct nod
     wire_put_u64(out, 15, status->level_max);
     for (size_t i = 0; i < status->services_count; i++)
         service_status_put(out, 16, &status->services[i]);
+    wire_put_u64(out, 17, status->memory_bytes);
+    wire_put_u64(out, 18, status->memory_max_bytes);
+    wire_put_u64(out, 19, status->data_bytes);
+    wire_put_u64(out, 20, status->disk_bytes);
+    wire_put_u64(out, 21, status->memory_used_bytes);
     wire_nested_end(out, nested);
 }
 
@@ -102,6 +107,11 @@ static enum grid_err node_status_decode(struct bytes in, struct arena *arena, st
         case 14: status.level = wire_u32(&reader); break;
         case 15: status.level_max = wire_u32(&reader); break;
         case 16: service_take(&reader, services, &status.services_count); break;
+        case 17: status.memory_bytes = wire_u64(&reader); break;
+        case 18: status.memory_max_bytes = wire_u64(&reader); break;
+        case 19: status.data_bytes = wire_u64(&reader); break;
+        case 20: status.disk_bytes = wire_u64(&reader); break;
+        case 21: status.memory_used_bytes = wire_u64(&reader); break;
         default: wire_unknown(&reader);
         }
     }

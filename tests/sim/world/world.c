@@ -313,7 +313,7 @@ struct host *world_add_host(struct world *world, const char *name, enum host_kin
     host->entropy.entropy.u64 = entropy_draw;
     prng_init(&host->entropy.prng, world->options.seed * 0x2545f4914f6cdd1du + host->number);
     host->io = (struct io){&host->clock.clock, &host->net.transport, &host->disk.storage, &host->entropy.entropy,
-                           &host->sink.list, 1};
+                           NULL, &host->sink.list, 1};
     world->hosts[world->hosts_count++] = host;
     return host;
 }

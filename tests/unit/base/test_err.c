@@ -11,7 +11,7 @@ Test(err, numbers_never_change)
         "OK", "INVALID", "NOT_FOUND", "ALREADY_EXISTS", "VERSION_CONFLICT", "NOT_LEADER", "UNAVAILABLE", "UNKNOWN",
         "LOG_FULL", "TOO_LARGE", "NO_SESSION", "RESULT_NOT_KEPT", "NOT_SUPPORTED", "BUSY", "CORRUPT", "IO",
         "MISMATCH", "MALFORMED", "CLOSED", "TIMEOUT", "REFUSED", "DENIED", "GAP", "NO_SPACE",
-        "IDEMPOTENCY_MISMATCH", "MAP_FULL", "FORKED",
+        "IDEMPOTENCY_MISMATCH", "MAP_FULL", "FORKED", "MEMORY_FULL",
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         cr_assert_str_eq(grid_err_name((enum grid_err)i), names[i]);

@@ -19,7 +19,7 @@ static void tear_down(void)
 
 TestSuite(health, .init = set_up, .fini = tear_down);
 
-enum { FULL = 1, DRAINS = 2, REJOINS = 4 };
+enum { FULL = 1, DRAINS = 2, REJOINS = 4, MEMORY = 8 };
 
 /* At `at_ms` the node knows leaders of the partitions in `led` (a bit each) and sees `signs`: it says `state`. */
 struct step { uint64_t at_ms; unsigned led, signs; enum health_state state; };
@@ -32,7 +32,7 @@ static void walk(const struct step *steps, size_t count)
         for (uint32_t partition = 0; partition < PARTITIONS; partition++)
             health_leader(&health, partition, (step->led >> partition & 1) != 0, step->at_ms);
         struct health_signs signs = {.disk_full = (step->signs & FULL) != 0, .draining = (step->signs & DRAINS) != 0,
-                                     .rejoining = (step->signs & REJOINS) != 0};
+                                     .rejoining = (step->signs & REJOINS) != 0, .memory_full = (step->signs & MEMORY) != 0};
         bool changed = health_look(&health, signs, step->at_ms);
         cr_expect_eq(health.state, step->state, "at %llu ms: %s, not %s", (unsigned long long)step->at_ms, health_name(health.state),
                      health_name(step->state));
@@ -113,4 +113,16 @@ Test(health, says_why_in_a_sentence_unless_it_is_ready)
             cr_expect_eq(text.size, 1u, "%s", (char *)text.data);
         buffer_close(&text);
     }
+}
+
+Test(health, full_memory_is_said_after_everything_else_and_ends_at_once)
+{
+    WALK({0, 7, 0, HEALTH_READY}, {50, 7, MEMORY, HEALTH_MEMORY_FULL}, {100, 7, MEMORY | FULL, HEALTH_DISK_FULL},
+         {150, 7, MEMORY | DRAINS, HEALTH_DRAINING}, {150 + HEALTH_ROOM_MS, 7, MEMORY, HEALTH_MEMORY_FULL},
+         {200 + HEALTH_ROOM_MS, 7, 0, HEALTH_READY});
+    struct buffer reason = {0};
+    WALK({300 + HEALTH_ROOM_MS, 7, MEMORY, HEALTH_MEMORY_FULL});
+    health_reason(&health, &reason);
+    cr_expect_gt(reason.size, 0u);
+    buffer_close(&reason);
 }

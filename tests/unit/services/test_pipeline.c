@@ -623,7 +623,7 @@ static void count_holds(const struct service_state *state)
 Test(pipeline, goes_through_the_outbox_when_the_worklist_is_full)
 {
     static const struct service_command_kind commands[] = {
-        {1, "Count", &inventory__v1__replenish_stock__descriptor, false, NULL}};
+        {1, "Count", &inventory__v1__replenish_stock__descriptor, false, NULL, false}};
     static const struct service_event_kind events[] = {
         {.type = 1, .version = 1, .name = "Counted", .descriptor = &inventory__v1__replenish_stock__descriptor}};
     static const struct service counter = {.number = 1000,

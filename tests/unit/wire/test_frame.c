@@ -67,7 +67,7 @@ Test(frame, reads_back_every_type)
     static const enum frame_type types[] = {
         FRAME_HELLO, FRAME_WELCOME, FRAME_COMMAND, FRAME_QUERY, FRAME_RESPONSE, FRAME_TABLE, FRAME_ADMIN,
         FRAME_ADMIN_RESPONSE, FRAME_PEER_HELLO, FRAME_RAFT, FRAME_CONFIRM, FRAME_CONFIRM_ANSWER, FRAME_MESSAGES,
-        FRAME_MESSAGES_ANSWER, FRAME_LEADERS, FRAME_BEAT, FRAME_LOG_TIMES, FRAME_POSITION, FRAME_ROOM,
+        FRAME_MESSAGES_ANSWER, FRAME_LEADERS, FRAME_BEAT, FRAME_LOG_TIMES, FRAME_POSITION, FRAME_ROOM, FRAME_MEMORY,
     };
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         struct buffer buffer = {0};
@@ -178,7 +178,7 @@ Test(frame, refuses_unknown_types)
     for (unsigned type = 0; type < 256; type++) {
         buffer.data[9] = (uint8_t)type;
         reseal(&buffer);
-        bool known = (type >= 1 && type <= 8) || (type >= 32 && type <= 42);
+        bool known = (type >= 1 && type <= 8) || (type >= 32 && type <= 43);
         cr_assert_eq(parse(&buffer), known ? FRAME_OK : FRAME_BAD_TYPE, "type %u", type);
     }
     buffer_close(&buffer);

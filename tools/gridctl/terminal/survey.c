@@ -61,6 +61,11 @@ static void on_status(void *context, const struct grid_reply *reply)
         view->reads = status->reads;
         view->level = status->level;
         view->level_max = status->level_max;
+        view->memory_bytes = status->memory_bytes;
+        view->memory_max_bytes = status->memory_max_bytes;
+        view->memory_used_bytes = status->memory_used_bytes;
+        view->data_bytes = status->data_bytes;
+        view->disk_bytes = status->disk_bytes;
         take_services(view, status);
     }
     answered(view->survey);

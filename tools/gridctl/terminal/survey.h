@@ -19,6 +19,7 @@ struct node_view {
     uint32_t leaders, replicas;
     uint64_t uptime_ms, log_disk_bytes, reads;
     uint32_t level, level_max;             /* feature levels: of its replicas, that it supports */
+    uint64_t memory_bytes, memory_max_bytes, memory_used_bytes, data_bytes, disk_bytes;
     struct grid_service_status *services;  /* of its program */
     size_t services_count;
     struct grid_partition_status *partitions;

@@ -55,6 +55,9 @@ Test(retry, a_full_log_is_told_unless_the_fate_is_open)
     cr_expect_eq(judge(true, true, GRID_ERR_LOG_FULL, &outcome), RETRY_AGAIN);
     cr_expect_eq(judge(true, false, GRID_ERR_NO_SPACE, &outcome), RETRY_DONE);
     cr_expect_eq(judge(true, true, GRID_ERR_NO_SPACE, &outcome), RETRY_AGAIN);
+    cr_expect_eq(judge(true, false, GRID_ERR_MEMORY_FULL, &outcome), RETRY_DONE);
+    cr_expect_eq(outcome, GRID_ERR_MEMORY_FULL);
+    cr_expect_eq(judge(true, true, GRID_ERR_MEMORY_FULL, &outcome), RETRY_AGAIN);
 }
 
 Test(retry, a_lost_session_is_renewed_only_when_surely_nothing_happened)

@@ -160,7 +160,7 @@ static void run_saying(struct world *world, void *context)
 static void step(struct scene *scene, struct reader *reader)
 {
     static const enum frame_type peer_types[] = {FRAME_PEER_HELLO, FRAME_CONFIRM, FRAME_CONFIRM_ANSWER, FRAME_MESSAGES, FRAME_MESSAGES_ANSWER,
-                                                 FRAME_LEADERS, FRAME_BEAT, FRAME_LOG_TIMES, FRAME_POSITION, FRAME_ROOM, FRAME_COMMAND};
+                                                 FRAME_LEADERS, FRAME_BEAT, FRAME_LOG_TIMES, FRAME_POSITION, FRAME_ROOM, FRAME_MEMORY, FRAME_COMMAND};
     static const enum frame_type client_types[] = {FRAME_HELLO, FRAME_COMMAND, FRAME_QUERY, FRAME_ADMIN, FRAME_RESPONSE, FRAME_ROOM};
     uint8_t port = reader_u8(reader), type = reader_u8(reader), partition = reader_u8(reader);
     size_t size = reader_u8(reader);

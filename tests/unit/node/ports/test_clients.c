@@ -70,11 +70,11 @@ static void take(uint32_t partition, uint32_t needs, const struct waiter *waiter
     scene.asked[scene.asked_count++] = (struct asked){*waiter, partition, needs, is_query};
 }
 
-static void take_command(void *context, uint32_t partition, struct bytes encoded, uint32_t needs, const struct waiter *waiter)
+static void take_command(void *context, uint32_t partition, struct bytes encoded, struct admission_needs needs, const struct waiter *waiter)
 {
     (void)context;
     (void)encoded;
-    take(partition, needs, waiter, false);
+    take(partition, needs.work, waiter, false);
 }
 
 static void take_query(void *context, uint32_t partition, struct bytes encoded, const struct waiter *waiter)

@@ -98,6 +98,30 @@ Test(config, keeps_the_defaults_of_what_an_empty_file_does_not_say)
     }
 }
 
+Test(config, takes_memory_in_bytes_or_with_a_unit)
+{
+    static const struct { const char *text; uint64_t bytes; } rows[] = {
+        {"memory.max: 67108864\n", 67108864}, {"memory: {max: 64MiB}\n", 67108864}, {"memory.max: 131072KiB\n", 134217728},
+        {"memory.max: 8GiB\n", 8ull << 30}, {"memory.max: 16TiB\n", 1ull << 44}};
+    struct config config;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        accepts(&config, rows[i].text);
+        cr_expect_eq(config.node.memory_max, rows[i].bytes, "%s", rows[i].text);
+    }
+    accepts(&config, "");
+    cr_expect_eq(config.node.memory_max, 0u);
+    static const char *const bad[] = {"67108863", "17TiB", "8GB", "8 GiB", "-1GiB", "GiB", "18446744073709551615GiB", "1e9"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct buffer text = {0}, expected = {0};
+        buffer_append_format(&text, "memory.max: %s\n", bad[i]);
+        buffer_append_format(&expected, "node.yaml:1:13: memory.max: \"%s\" is not a whole number from 67108864 to 17592186044416, nor such a size, "
+                             "like 8GiB%c", bad[i], 0);
+        refuses_bytes(buffer_bytes(&text), (const char *)expected.data);
+        buffer_close(&text);
+        buffer_close(&expected);
+    }
+}
+
 Test(config, takes_dotted_names_too)
 {
     struct config config;

@@ -108,7 +108,8 @@ static void open_counters(void)
 {
     bench.counters = (struct replica_counters){
         .commands = counter("commands"), .entries = counter("entries"), .reads = counter("reads"), .log_full = counter("log_full"),
-        .disk_full = counter("disk_full"), .not_admitted = counter("not_admitted"), .not_leader = counter("not_leader"),
+        .disk_full = counter("disk_full"), .memory_full = counter("memory_full"), .member_memory_full = counter("member_memory_full"),
+        .not_admitted = counter("not_admitted"), .not_leader = counter("not_leader"),
         .dropped = counter("dropped"), .ticks = counter("ticks"), .messages_sent = counter("sent"), .messages_received = counter("received"),
         .messages_duplicate = counter("duplicate"), .messages_gap = counter("gap"), .messages_refused = counter("refused"),
         .links_stopped = counter("stopped"), .letters_lost = counter("lost"), .acks = counter("acks"),
@@ -133,7 +134,7 @@ void bench_open(void)
     arena_init(&bench.arena, 64 * 1024);
     bench.shared = (struct replica_shared){
         .io = &bench.io, .prng = &bench.prng, .counters = &bench.counters, .observer = &bench.observer, .groups = &bench.set,
-        .clocks = &bench.clocks, .partition_reads = &bench.reads, .self = {BENCH_SELF}, .partitions = BENCH_PARTITIONS, .load_max = 10,
+        .clocks = &bench.clocks, .memory = &bench.memory, .partition_reads = &bench.reads, .self = {BENCH_SELF}, .partitions = BENCH_PARTITIONS, .load_max = 10,
         .context = &bench, .answer = on_answer, .genesis_encode = on_genesis, .answer_messages = on_answer_messages, .send_messages = on_send,
         .allow = on_allow, .epoch_refused = on_epoch, .link_stopped = on_stopped, .role_changed = on_role, .admit = on_admit, .fatal = on_fatal};
     bench.replica = replica_open(&bench.shared, (struct partition_id){0}, registry_builtin());
@@ -193,7 +194,7 @@ void bench_tick_after(uint64_t ms)
 
 static struct waiter client(uint64_t request)
 {
-    return (struct waiter){.kind = WAITER_CLIENT, .slot = 3, .generation = 4, .request = request};
+    return (struct waiter){.kind = WAITER_CLIENT, .slot = 3, .generation = 4, .request = request, .knows_memory_full = true};
 }
 
 void bench_command(uint64_t request, struct command command)
@@ -203,7 +204,7 @@ void bench_command(uint64_t request, struct command command)
     command.session = bench.session;
     command.sequence = bench.session != 0 ? ++bench.sequence : 0;
     command_encode(&command, &encoded);
-    replica_command(bench.replica, buffer_bytes(&encoded), 0, &waiter);
+    replica_command(bench.replica, buffer_bytes(&encoded), admission_needs_of(registry_builtin(), &command, &bench.arena), &waiter);
     buffer_close(&encoded);
 }
 

@@ -6,6 +6,7 @@
 
 #include "grid/base/arena.h"
 #include "grid/base/limits.h"
+#include "grid/node/fullness.h"
 #include "grid/node/replica/observer.h"
 #include "grid/node/replica/admission.h"
 #include "grid/node/replica/replica.h"
@@ -25,6 +26,7 @@ struct replica_bench {
     struct metric_registry *metrics;
     struct observer observer;
     struct member_clocks clocks;
+    struct memory_fullness memory;
     struct partition_reads reads;
     struct replica_counters counters;
     struct group_set set;

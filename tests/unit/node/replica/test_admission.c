@@ -57,15 +57,63 @@ Test(admission, asks_the_service_for_the_worst_case)
     struct arena arena;
     arena_init(&arena, 4096);
     struct command command = order(&arena, ORDER_CREATE_ORDER, 3);
-    cr_assert_eq(admission_worst_case(registry_builtin(), &command, &arena), 10);
+    cr_assert_eq(admission_needs_of(registry_builtin(), &command, &arena).work, 10);
     command = order(&arena, ORDER_CANCEL_ORDER, 0);
-    cr_assert_eq(admission_worst_case(registry_builtin(), &command, &arena), 0);
+    cr_assert_eq(admission_needs_of(registry_builtin(), &command, &arena).work, 0);
     command = order(&arena, ORDER_CREATE_ORDER, 0);
     command.service.body = bytes_of_text("\xff\xff");
-    cr_assert_eq(admission_worst_case(registry_builtin(), &command, &arena), 0, "the service will refuse it");
+    cr_assert_eq(admission_needs_of(registry_builtin(), &command, &arena).work, 0, "the service will refuse it");
     command.service.service = 4711;
-    cr_assert_eq(admission_worst_case(registry_builtin(), &command, &arena), 0);
-    command = (struct command){.kind = COMMAND_MAP};
-    cr_assert_eq(admission_worst_case(registry_builtin(), &command, &arena), 0);
+    cr_assert_eq(admission_needs_of(registry_builtin(), &command, &arena).work, 0);
+    command = (struct command){.kind = COMMAND_MAP, .map.operation = MAP_SET};
+    cr_assert_eq(admission_needs_of(registry_builtin(), &command, &arena).work, 0);
     arena_close(&arena);
+}
+
+static bool grows(const struct command *command)
+{
+    struct arena arena;
+    arena_init(&arena, 4096);
+    bool result = admission_needs_of(registry_builtin(), command, &arena).grows;
+    arena_close(&arena);
+    return result;
+}
+
+static bool operation_grows(enum map_operation operation)
+{
+    return grows(&(struct command){.kind = COMMAND_MAP, .map = {.operation = operation}});
+}
+
+/* R6: what frees memory is taken when there is none left. */
+Test(admission, knows_which_commands_add_data)
+{
+    static const enum map_operation adding[] = {MAP_SET, MAP_COMPARE_AND_SET, MAP_PUT, MAP_PUT_IF_ABSENT, MAP_REPLACE, MAP_REPLACE_IF_SAME};
+    static const enum map_operation others[] = {MAP_REMOVE, MAP_REMOVE_IF_SAME, MAP_REMOVE_IF_VERSION, MAP_TAKE, MAP_SET_TTL, MAP_CHECK_VERSION};
+    static const enum command_kind kinds[] = {COMMAND_OPEN_SESSION, COMMAND_CLOSE_SESSION, COMMAND_CLEAR, COMMAND_DROP, COMMAND_CONFIGURE, COMMAND_RAISE_LEVEL};
+    for (size_t i = 0; i < sizeof adding / sizeof *adding; i++)
+        cr_expect(operation_grows(adding[i]), "%d", adding[i]);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        cr_expect_not(operation_grows(others[i]), "%d", others[i]);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        cr_expect_not(grows(&(struct command){.kind = kinds[i]}), "%d", kinds[i]);
+}
+
+Test(admission, takes_a_batch_for_growing_when_one_operation_adds_data)
+{
+    struct map_command operations[] = {{.operation = MAP_REMOVE}, {.operation = MAP_CHECK_VERSION}, {.operation = MAP_PUT}};
+    cr_expect(grows(&(struct command){.kind = COMMAND_BATCH, .batch = {operations, 3}}));
+    cr_expect_not(grows(&(struct command){.kind = COMMAND_BATCH, .batch = {operations, 2}}));
+}
+
+/* Compensations go on; so does what lets work end. */
+Test(admission, takes_commands_of_services_for_growing_unless_they_compensate)
+{
+    static const struct { uint32_t service, type; bool grows; } rows[] = {
+        {SERVICE_NUMBER_order, ORDER_CREATE_ORDER, true}, {SERVICE_NUMBER_order, ORDER_CANCEL_ORDER, false},
+        {SERVICE_NUMBER_inventory, INVENTORY_CREATE_PRODUCT, true}, {SERVICE_NUMBER_inventory, INVENTORY_RELEASE_STOCK, false},
+        {SERVICE_NUMBER_payment, PAYMENT_CHARGE_PAYMENT, true}, {SERVICE_NUMBER_payment, PAYMENT_REFUND_PAYMENT, false},
+        {SERVICE_NUMBER_account, ACCOUNT_CREATE_CUSTOMER, true}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        cr_expect_eq(grows(&(struct command){.kind = COMMAND_SERVICE, .service = {.service = rows[i].service, .type = rows[i].type}}), rows[i].grows,
+                     "row %zu", i);
 }

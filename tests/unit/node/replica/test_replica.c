@@ -240,6 +240,57 @@ Test(replica_leading, a_full_disk_is_told_apart)
     cr_expect_eq(bench.counters.log_full->value, 0u);
 }
 
+static void bench_remove(uint64_t request, const char *key)
+{
+    bench_command(request, (struct command){.kind = COMMAND_MAP, .map = {.operation = MAP_REMOVE, .map = bytes_of_text("m"), .key = bytes_of_text(key)}});
+}
+
+/* R6 */
+Test(replica_leading, with_full_memory_what_adds_data_is_refused_and_the_rest_goes_on)
+{
+    bench_set(1, "k", "v");
+    bench_commit();
+    bench.memory.own = true;
+    bench_set(2, "k", "v2");
+    cr_expect_eq(bench_err(2), GRID_ERR_MEMORY_FULL);
+    cr_expect_gt(retry_ms(2), 0u);
+    cr_expect_gt(bench_answered(2)->response.note.size, 0u, "it says what to do");
+    bench_get(3, "k");
+    bench_run();
+    cr_expect_eq(bench.set.group.proposals_count, 0u, "nothing of it reaches the log");
+    fake_group_read(&bench.set, GRID_ERR_OK);
+    cr_expect_eq(bench_err(3), GRID_ERR_OK);
+    bench_remove(4, "k");
+    bench_commit();
+    cr_expect_eq(bench_err(4), GRID_ERR_OK);
+    bench.memory.own = false;
+    bench_set(5, "k", "v2");
+    bench_commit();
+    cr_expect_eq(bench_err(5), GRID_ERR_OK);
+    cr_expect(bench.counters.memory_full->value == 1 && bench.counters.member_memory_full->value == 0);
+    cr_expect(bench.counters.log_full->value == 0 && bench.counters.disk_full->value == 0);
+}
+
+Test(replica_leading, the_full_memory_of_a_member_is_told_apart)
+{
+    bench.memory.member = true;
+    bench_set(1, "k", "v");
+    cr_expect_eq(bench_err(1), GRID_ERR_MEMORY_FULL);
+    cr_expect(bench.counters.memory_full->value == 0 && bench.counters.member_memory_full->value == 1);
+}
+
+/* An answer with a number that it does not know is damage to a client. */
+Test(replica_leading, an_older_client_hears_busy_when_memory_is_full)
+{
+    struct buffer encoded = {0};
+    bench.memory.own = true;
+    command_encode(&(struct command){.kind = COMMAND_MAP, .map = {.operation = MAP_SET, .map = bytes_of_text("m"), .key = bytes_of_text("k")}}, &encoded);
+    replica_command(bench.replica, buffer_bytes(&encoded), (struct admission_needs){.grows = true}, &(struct waiter){.kind = WAITER_CLIENT, .request = 1});
+    cr_expect_eq(bench_err(1), GRID_ERR_BUSY);
+    cr_expect_gt(retry_ms(1), 0u);
+    buffer_close(&encoded);
+}
+
 Test(replica_leading, an_entry_that_the_log_refuses_was_not_appended_and_says_so)
 {
     bench_set(1, "k", "v");
@@ -302,7 +353,7 @@ static void submit(uint64_t request, uint32_t needs)
 {
     struct buffer encoded = {0};
     command_encode(&(struct command){.kind = COMMAND_SERVICE, .service = {.service = 999, .type = 1, .key = bytes_of_text("k")}}, &encoded);
-    replica_command(bench.replica, buffer_bytes(&encoded), needs, &(struct waiter){.kind = WAITER_CLIENT, .request = request});
+    replica_command(bench.replica, buffer_bytes(&encoded), (struct admission_needs){.work = needs}, &(struct waiter){.kind = WAITER_CLIENT, .request = request});
     buffer_close(&encoded);
 }
 

@@ -274,7 +274,8 @@ Test(message, admin_answers_carry_every_field)
         .err = GRID_ERR_OK, .note = B("n"), .has_status = true,
         .status = {.node = {1}, .client_address = B("c"), .state = B("ready"), .version = B("0.1.0"), .leaders = 2,
                    .replicas = 3, .uptime_ms = 4, .log_disk_bytes = 5, .log_memory_bytes = 6,
-                   .reads = 7, .services = &service, .services_count = 1},
+                   .reads = 7, .services = &service, .services_count = 1,
+                   .memory_bytes = 8, .memory_max_bytes = 9, .data_bytes = 10, .disk_bytes = 11, .memory_used_bytes = 12},
         .partitions = &partition, .partitions_count = 1};
     admin_response_encode(&response, &out);
     Grid__V1__AdminResponse *read = UNPACK(out, admin_response);
@@ -285,6 +286,8 @@ Test(message, admin_answers_carry_every_field)
     cr_expect(read->status->node == 1 && read->status->leaders == 2 && read->status->replicas == 3);
     cr_expect(read->status->uptime_ms == 4 && read->status->log_disk_bytes == 5 && read->status->log_memory_bytes == 6);
     cr_expect_eq(read->status->reads, 7);
+    cr_expect(read->status->memory_bytes == 8 && read->status->memory_max_bytes == 9 && read->status->data_bytes == 10 && read->status->disk_bytes == 11 &&
+              read->status->memory_used_bytes == 12);
     cr_expect(read->status->n_services == 1 && read->status->services[0]->number == 1000 && read->status->services[0]->partitions == 2);
     cr_expect_str_eq(read->status->services[0]->name, "guest");
     cr_expect_str_eq(read->status->services[0]->waits, "node 3");

@@ -23,6 +23,11 @@ static void status_json(struct ctl *ctl, const struct survey *survey)
         json_put_unsigned(&json, "leaders", node->leaders);
         json_put_unsigned(&json, "replicas", node->replicas);
         json_put_unsigned(&json, "level", node->level);
+        json_put_unsigned(&json, "memoryBytes", node->memory_bytes);
+        json_put_unsigned(&json, "memoryMaxBytes", node->memory_max_bytes);
+        json_put_unsigned(&json, "memoryUsedBytes", node->memory_used_bytes);
+        json_put_unsigned(&json, "dataBytes", node->data_bytes);
+        json_put_unsigned(&json, "diskBytes", node->disk_bytes);
         json_put_object_end(&json);
     }
     json_put_array_end(&json);
@@ -36,9 +41,18 @@ static void status_json(struct ctl *ctl, const struct survey *survey)
     ctl_json_end(ctl);
 }
 
+/* What is used, with its bound if it has one: "812 of 6400". */
+static void memory_cell(struct table_view *table, const struct node_view *node)
+{
+    if (node->memory_max_bytes == 0)
+        table_view_cell(table, "%" PRIu64, node->memory_used_bytes >> 20);
+    else
+        table_view_cell(table, "%" PRIu64 " of %" PRIu64, node->memory_used_bytes >> 20, node->memory_max_bytes >> 20);
+}
+
 static void status_table(struct ctl *ctl, const struct survey *survey)
 {
-    static const char *const headers[] = {">NODE", "ADDRESS", "STATE", ">LEADERS", ">REPLICAS", ">LEVEL", NULL};
+    static const char *const headers[] = {">NODE", "ADDRESS", "STATE", ">LEADERS", ">REPLICAS", ">LEVEL", ">MEMORY MiB", ">DATA MiB", ">DISK MiB", NULL};
     struct table_view *table = table_view_open(ctl, headers);
     for (size_t i = 0; i < survey->count; i++) {
         const struct node_view *node = &survey->nodes[i];
@@ -49,6 +63,9 @@ static void status_table(struct ctl *ctl, const struct survey *survey)
         table_view_cell(table, "%" PRIu32, node->leaders);
         table_view_cell(table, "%" PRIu32, node->replicas);
         table_view_cell(table, "%" PRIu32, node->level);
+        memory_cell(table, node);
+        table_view_cell(table, "%" PRIu64, node->data_bytes >> 20);
+        table_view_cell(table, "%" PRIu64, node->disk_bytes >> 20);
     }
     table_view_close(table, ctl);
     const char *uuid = grid_client_cluster_uuid(ctl->client);
