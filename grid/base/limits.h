@@ -50,6 +50,13 @@ enum {
     APPEND_BYTES_MAX = 2 * 1024 * 1024,
     /* Entries in one AppendEntries (shim S21). */
     APPEND_ENTRIES_MAX = 1024,
+    /* Bytes of state in one chunk of a snapshot file: what a reader must hold before it may trust it, and what a transfer puts between the
+     * frames of other groups. */
+    SNAPSHOT_CHUNK_BYTES = 64 * 1024,
+    /* Bytes of a snapshot that wait for the disk on their way to a file; more state is not frozen into bytes meanwhile. */
+    SNAPSHOT_WRITER_BYTES = 1024 * 1024,
+    /* Bytes of a group's encoded configuration in a snapshot. A head that states more is damaged. */
+    SNAPSHOT_CONFIGURATION_BYTES_MAX = 64 * 1024,
     /* Nodes of a cluster for now; ids are 1..NODES_MAX. */
     NODES_MAX = 64,
     /* Features that one end of a connection may name in its hello. Past it: the connection is closed. */
