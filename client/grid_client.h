@@ -212,6 +212,8 @@ struct grid_options {
     uint64_t attempt_ms;                                   /* unanswered for so long: repeated, with twice the time; 0: 2 s */
     size_t pending_max;                                    /* calls past it are BUSY; 0: 65536 */
     const char *cluster_uuid;                              /* nodes of other clusters will not do; NULL: the first node's cluster */
+    bool wait;                                             /* blocking: opening waits to the deadline for nodes that are not there yet */
+    char *note; size_t note_bytes;                         /* blocking: gets a text for people when opening fails; NULL: none */
 };
 
 /* A command to a service: numbers and message of its schema (proto/service/). */
@@ -340,10 +342,16 @@ void grid_journal_close(struct grid_journal *journal);     /* a call that is out
 struct grid_blocking;
 struct grid_result;
 
-/* Waits until a node has answered, also for a cluster that is only being started; UNAVAILABLE, without a cause, when none did within the
- * timeout. *ret is set on OK only. To hear why, and long before the timeout, use grid_blocking_reach. */
+/* Waits until a node has answered. *ret is set on OK only; otherwise options->note, if given, says why of each endpoint, cut when it
+ * is longer.
+ * Fails as soon as waiting does not help (see grid_client_reach), within 2 s where the cause is known: connection refused, no such
+ * name, the wrong port, another program, another cluster (INVALID), or a server that accepts and says nothing. A healthy node greets
+ * within a round trip: it needs neither disk nor other nodes for it, and one that cannot do so within a second has missed an election
+ * timeout and leads nothing. It may still be slow for up to 1.3 s; then it is greeted again.
+ * With options->wait, for programs that are started together with their cluster: only the deadline ends the waiting, and the note
+ * says why it passed. */
 enum grid_outcome grid_blocking_open(const struct grid_options *options, struct grid_blocking **ret);
-/* Like grid_client_reach. On failure `note`, of `note_bytes`, gets a text for people that says why of each endpoint, cut when it is longer. */
+/* The same with a place for the text, whatever the options say about note and waiting. */
 enum grid_outcome grid_blocking_reach(const struct grid_options *options, struct grid_blocking **ret, char *note, size_t note_bytes);
 void grid_blocking_close(struct grid_blocking *client);
 /* Each returns the reply's outcome. `ret` may be NULL where only the outcome matters; else close it with

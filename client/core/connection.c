@@ -49,7 +49,8 @@ static void pause_until_retry(struct connection *connection)
     if (client->reaches > 0 && failures > FAILURES_WHILE_REACHING_MAX)
         failures = FAILURES_WHILE_REACHING_MAX;
     connection->state = CONNECTION_PAUSED;
-    clock_timer_start(clock_of(connection), &connection->timer, retry_reconnect_us(failures, &client->prng));
+    bool asks = connection->probe == PROBE_WANTED;         /* something else: that is no repetition */
+    clock_timer_start(clock_of(connection), &connection->timer, asks ? 0 : retry_reconnect_us(failures, &client->prng));
 }
 
 void connection_give_up(struct connection *connection)
@@ -66,6 +67,7 @@ static void on_close(void *context, struct conn *conn, enum grid_err reason)
     struct connection *connection = context;
     (void)conn;
     connection->conn = NULL;
+    connection->mute = connection->mute && connection->state == CONNECTION_CLOSING;
     if (connection->state == CONNECTION_OPENING && connection->probe == PROBE_RUNS)
         fault_probed(connection);
     else if (connection->state == CONNECTION_OPENING)
@@ -260,6 +262,8 @@ static void on_timer(void *context)
         break;
     case CONNECTION_PAUSED:
         connection->state = CONNECTION_IDLE;
+        if (connection->probe == PROBE_WANTED && connection->client->reaches > 0)
+            connection_want(connection);
         routing_mark_all(connection->client);
         connection->client->events->idle(connection->client);
         break;

@@ -77,7 +77,9 @@ bool client_closing(const struct client *client);
 void client_ready(struct client *client, const struct client_call *call);
 /* The same for a program that serves a person: while no node has ever answered, UNAVAILABLE as soon as waiting does not help,
  * with a note that says of every endpoint why; connections that are refused count after a second, in which a node may start.
- * An endpoint that hides what it is gets asked by HTTP. OK once every endpoint that is no member's address has said who it is,
+ * An endpoint that hides what it is gets asked by HTTP. One that accepts and stays silent to a greeting of a second, to HTTP and to
+ * TLS is given up after less than 2 s: a node that serves anybody greets without disk or other nodes, and one that is late by an
+ * election timeout is no leader. A node that is slow for up to 1.3 s is greeted again. OK once every endpoint that is no member's address has said who it is,
  * or 300 ms after the first node; INVALID when one belongs to another cluster. */
 void client_reach(struct client *client, const struct client_call *call);
 void client_map_set(struct client *client, struct bytes map, const struct client_key *key, struct bytes value,

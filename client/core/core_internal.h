@@ -97,6 +97,7 @@ struct connection {
     enum fault fault;
     char *fault_text;                      /* for people; NULL: none */
     uint32_t silences;                     /* attempts in a row that nothing answered */
+    bool mute;                             /* since then: the transport is up, and no byte and no end has come, whatever was said */
     struct buffer said;                    /* OPENING: its first bytes */
     enum probe probe;
     uint32_t probes;                       /* made; each speaks another protocol */

@@ -53,7 +53,7 @@ void fault_clear(struct connection *connection)
     connection->fault_text = NULL;
     connection->fault = FAULT_NONE;
     connection->silences = 0;
-    connection->foreign = false;
+    connection->foreign = connection->mute = false;
 }
 
 static void want_probe(struct connection *connection)
@@ -106,6 +106,7 @@ void fault_silent(struct connection *connection)
         fault_set(connection, FAULT_SILENT, "no answer: the host is down, or a firewall drops the connection");
         return;
     }
+    connection->mute = true;
     fault_set(connection, FAULT_SILENT, "the connection is accepted and nothing is said: a node that hangs, or another program");
     want_probe(connection);
 }
@@ -206,6 +207,7 @@ bool fault_probe_ended(const struct connection *connection)
 void fault_probed(struct connection *connection)
 {
     struct bytes said = buffer_bytes(&connection->said);
+    connection->mute = connection->mute && said.size == 0;
     /* Silence: what the attempt before showed stands. */
     connection->probe = said.size == 0 && connection->probes < PROBES_MAX ? PROBE_WANTED : PROBE_DONE;
     if (said.size > 0 && contains(said, "\nServer: Gridiron/"))
@@ -219,10 +221,17 @@ void fault_probed(struct connection *connection)
 
 /* ---- all of them */
 
+/* It had a second for the greeting, and was silent to the probes as well. A node that was only slow gets to work meanwhile and ends
+ * the probe, which is no request to it; then it is greeted again, with more patience. */
+static bool silent_for_good(const struct connection *connection)
+{
+    return connection->silences >= SILENCES_MAX || (connection->mute && connection->probe == PROBE_DONE);
+}
+
 bool faults_settled(const struct client *client, bool passing_too)
 {
     for (const struct connection *each = client->connections; each != NULL; each = each->next) {
-        bool settled = each->fault == FAULT_LASTING || (each->fault == FAULT_SILENT && each->silences >= SILENCES_MAX) ||
+        bool settled = each->fault == FAULT_LASTING || (each->fault == FAULT_SILENT && silent_for_good(each)) ||
                        (each->fault == FAULT_PASSING && passing_too && each->probe != PROBE_WANTED && each->probe != PROBE_RUNS);
         if (!settled)
             return false;

@@ -390,16 +390,20 @@ void grid_blocking_close(struct grid_blocking *client)
 
 typedef void (*first_call_fn)(struct grid_client *client, const struct grid_call *call);
 
-/* The first call decides whether the client is of use; `ret_result` may be NULL. */
-static enum grid_outcome open_with(const struct grid_options *options, first_call_fn first, struct grid_blocking **ret, struct grid_result **ret_result)
+/* The first call decides whether the client is of use; `note` says why not. */
+static enum grid_outcome open_with(const struct grid_options *options, first_call_fn first, struct grid_blocking **ret, char *note, size_t note_bytes)
 {
     struct grid_blocking *client = memory_zero(1, sizeof *client);
+    struct grid_result *result = NULL;
     struct wait wait;
     struct grid_call call = call_of(&wait);
     HOLDS(uv_loop_init(&client->loop) == 0);
     client->client = grid_client_open(&client->loop, options);
     first(client->client, &call);
-    enum grid_outcome outcome = finish(client, &wait, ret_result);
+    enum grid_outcome outcome = finish(client, &wait, &result);
+    if (note != NULL && note_bytes > 0)
+        snprintf(note, note_bytes, "%s", grid_result_reply(result)->note);
+    grid_result_close(result);
     if (outcome == GRID_OUTCOME_OK)
         *ret = client;
     else
@@ -409,15 +413,10 @@ static enum grid_outcome open_with(const struct grid_options *options, first_cal
 
 enum grid_outcome grid_blocking_open(const struct grid_options *options, struct grid_blocking **ret)
 {
-    return open_with(options, grid_client_ready, ret, NULL);
+    return open_with(options, options->wait ? grid_client_ready : grid_client_reach, ret, options->note, options->note_bytes);
 }
 
 enum grid_outcome grid_blocking_reach(const struct grid_options *options, struct grid_blocking **ret, char *note, size_t note_bytes)
 {
-    struct grid_result *result = NULL;
-    enum grid_outcome outcome = open_with(options, grid_client_reach, ret, &result);
-    if (note_bytes > 0)
-        snprintf(note, note_bytes, "%s", grid_result_reply(result)->note);
-    grid_result_close(result);
-    return outcome;
+    return open_with(options, grid_client_reach, ret, note, note_bytes);
 }

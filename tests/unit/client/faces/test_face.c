@@ -207,3 +207,18 @@ Test(face, reaching_says_why_it_cannot_long_before_its_deadline)
     cr_expect_str_eq(cut, "127.0.0");
     cr_expect_null(client);
 }
+
+Test(face, opening_says_why_it_cannot_as_well_unless_it_is_to_wait)
+{
+    char note[128] = "";
+    struct grid_options options = {.endpoints = &NOBODY, .endpoints_count = 1, .timeout_ms = 3600000, .note = note, .note_bytes = sizeof note};
+    struct grid_blocking *client = NULL;
+    cr_assert_eq(grid_blocking_open(&options, &client), GRID_OUTCOME_UNAVAILABLE);
+    cr_expect_str_eq(note, "127.0.0.1:9: connection refused: no node runs there, or its port is another");
+    options.note = NULL;
+    cr_assert_eq(grid_blocking_open(&options, &client), GRID_OUTCOME_UNAVAILABLE);
+    options = (struct grid_options){.endpoints = &NOBODY, .endpoints_count = 1, .timeout_ms = 1500, .wait = true, .note = note, .note_bytes = sizeof note};
+    cr_assert_eq(grid_blocking_open(&options, &client), GRID_OUTCOME_UNAVAILABLE);
+    cr_expect(strstr(note, "the deadline passed; 127.0.0.1:9: connection refused") != NULL, "%s", note);
+    cr_expect_null(client);
+}
