@@ -102,6 +102,8 @@ enum {
      * Past them: the program does not start. */
     SERVICES_MAX = 256,
     SERVICE_NAME_BYTES_MAX = 64,
+    /* Bytes of one record of a snapshot: the largest is a journal's, with two values. Past it: CORRUPT. */
+    SNAPSHOT_RECORD_BYTES_MAX = 3 * 1024 * 1024,
     /* Timers that one tick entry fires (R14). */
     TICK_TIMERS_MAX = 256,
     /* Bytes that wait to be sent to one peer; entries stop well below it. Past it the link ends and begins anew. */
@@ -139,6 +141,8 @@ _Static_assert((unsigned long long)LOG_DISK_BYTES_PER_PARTITION * PARTITIONS_MAX
                    LOG_SEGMENT_BYTES_MOST <= LOG_DISK_BYTES_DEFAULT, "what is set alone goes with the defaults");
 _Static_assert(IDEMPOTENCY_ANSWER_BYTES_MAX + 4 * IDEMPOTENCY_TEXT_BYTES_MAX < IDEMPOTENCY_BYTES_MAX, "one key with its answer is kept");
 _Static_assert(JOURNAL_BYTES_DEFAULT <= JOURNAL_BYTES_MOST && JOURNAL_ENTRIES_DEFAULT <= JOURNAL_ENTRIES_MOST, "defaults can be configured");
+_Static_assert(2 * VALUE_BYTES_MAX + 2 * KEY_BYTES_MAX + 1024 < SNAPSHOT_RECORD_BYTES_MAX && COMMAND_BYTES_MAX + 1024 < SNAPSHOT_RECORD_BYTES_MAX,
+               "a record of a journal and a genesis fit a record of a snapshot");
 _Static_assert(ENTRY_BYTES_MAX < FRAME_BODY_BYTES_MAX, "one entry fits a frame");
 _Static_assert(APPEND_BYTES_MAX + ENTRY_BYTES_MAX < FRAME_BODY_BYTES_MAX, "an append with one oversize entry fits a frame");
 

@@ -1,6 +1,7 @@
 #include "grid/journal/journal.h"
 
 #include "grid/base/check.h"
+#include "grid/base/frozen_queue.h"
 #include "grid/base/hash.h"
 #include "grid/base/memory.h"
 
@@ -17,6 +18,7 @@ struct journal {
     size_t head, count, ring_capacity;
     uint64_t next, bytes, trail, dropped_ms;
     struct journal_capacity capacity;
+    struct frozen_queue frozen;        /* of struct kept * */
 };
 
 /* Records dropped with one append: enough to get ahead of it, and never long. */
@@ -40,6 +42,7 @@ void journal_close(struct journal *journal)
 {
     if (journal == NULL)
         return;
+    journal_thaw(journal);
     for (size_t i = 0; i < journal->count; i++)
         memory_free(kept_at(journal, i));
     memory_free(journal->ring);
@@ -60,7 +63,8 @@ static void drop(struct journal *journal)
     journal->dropped_ms = oldest->log_time_ms;
     journal->head = (journal->head + 1) & (journal->ring_capacity - 1);
     journal->count--;
-    memory_free(oldest);
+    if (!frozen_queue_takes(&journal->frozen, &oldest, sizeof(struct kept *)))
+        memory_free(oldest);
 }
 
 static bool too_many(const struct journal *journal)
@@ -145,7 +149,7 @@ static uint64_t digest_of(const struct kept *kept, uint64_t seed)
     return hash_xxh3(bytes_of(kept->data, kept_bytes(kept) - sizeof *kept), hash_xxh3(bytes_of(head, sizeof head), seed));
 }
 
-uint64_t journal_append(struct journal *journal, const struct journal_record *record)
+static struct kept *add(struct journal *journal, const struct journal_record *record)
 {
     REQUIRE(record->kind >= JOURNAL_ADDED && record->kind <= JOURNAL_CLEARED);
     REQUIRE(journal->count == 0 || kept_at(journal, journal->count - 1)->log_time_ms <= record->log_time_ms);
@@ -154,6 +158,12 @@ uint64_t journal_append(struct journal *journal, const struct journal_record *re
     struct kept *kept = copy_of(record);
     journal->ring[(journal->head + journal->count++) & (journal->ring_capacity - 1)] = kept;
     journal->bytes += kept_bytes(kept);
+    return kept;
+}
+
+uint64_t journal_append(struct journal *journal, const struct journal_record *record)
+{
+    const struct kept *kept = add(journal, record);
     journal->trail = digest_of(kept, journal->trail);
     for (int drops = 0; drops < DROPS_PER_APPEND && too_many(journal); drops++)
         drop(journal);
@@ -177,19 +187,24 @@ uint64_t journal_bytes(const struct journal *journal)
     return journal->bytes;
 }
 
+static struct journal_record record_of(const struct kept *kept)
+{
+    const uint8_t *at = kept->data;
+    struct journal_record record = {.kind = (enum journal_kind)kept->kind, .has_old_value = kept->has_old_value,
+                                    .version = kept->version, .log_time_ms = kept->log_time_ms, .ttl_ms = kept->ttl_ms};
+    record.key = bytes_of(at, kept->key_size);
+    record.affinity = bytes_of(at += kept->key_size, kept->affinity_size);
+    record.value = bytes_of(at += kept->affinity_size, kept->value_size);
+    record.old_value = bytes_of(at += kept->value_size, kept->old_value_size);
+    return record;
+}
+
 bool journal_find(const struct journal *journal, uint64_t sequence, struct journal_record *ret_record)
 {
     if (sequence < journal_oldest(journal) || sequence >= journal->next)
         return false;
-    const struct kept *kept = kept_at(journal, (size_t)(sequence - journal_oldest(journal)));
-    const uint8_t *at = kept->data;
-    *ret_record = (struct journal_record){.sequence = sequence, .kind = (enum journal_kind)kept->kind,
-                                          .has_old_value = kept->has_old_value, .version = kept->version,
-                                          .log_time_ms = kept->log_time_ms, .ttl_ms = kept->ttl_ms};
-    ret_record->key = bytes_of(at, kept->key_size);
-    ret_record->affinity = bytes_of(at += kept->key_size, kept->affinity_size);
-    ret_record->value = bytes_of(at += kept->affinity_size, kept->value_size);
-    ret_record->old_value = bytes_of(at += kept->value_size, kept->old_value_size);
+    *ret_record = record_of(kept_at(journal, (size_t)(sequence - journal_oldest(journal))));
+    ret_record->sequence = sequence;
     return true;
 }
 
@@ -227,6 +242,75 @@ uint64_t journal_trail(const struct journal *journal)
 {
     return journal->trail;
 }
+
+/* ---- snapshots */
+
+struct journal_numbers journal_numbers(const struct journal *journal)
+{
+    return (struct journal_numbers){journal->next, journal->trail, journal->dropped_ms, journal->count};
+}
+
+void journal_freeze(struct journal *journal)
+{
+    frozen_queue_begin(&journal->frozen, journal->count);
+}
+
+static struct kept *frozen_kept(const struct journal *journal, bool *ret_early)
+{
+    void *early;
+    size_t place;
+    struct kept *kept = NULL;
+    if (!frozen_queue_next(&journal->frozen, &early, &place))
+        return NULL;
+    *ret_early = early != NULL;
+    if (early == NULL)
+        return kept_at(journal, place);
+    memcpy(&kept, early, sizeof kept);
+    return kept;
+}
+
+bool journal_frozen(const struct journal *journal, struct journal_record *ret_record)
+{
+    bool early;
+    const struct kept *kept = frozen_kept(journal, &early);
+    if (kept != NULL)
+        *ret_record = record_of(kept);
+    return kept != NULL;
+}
+
+void journal_frozen_pass(struct journal *journal)
+{
+    bool early = false;
+    struct kept *kept = frozen_kept(journal, &early);
+    REQUIRE(kept != NULL);
+    frozen_queue_pass(&journal->frozen, sizeof(struct kept *));
+    if (early)
+        memory_free(kept);
+}
+
+void journal_thaw(struct journal *journal)
+{
+    bool early = false;
+    for (struct kept *kept; (kept = frozen_kept(journal, &early)) != NULL && early; memory_free(kept))
+        frozen_queue_pass(&journal->frozen, sizeof(struct kept *));
+    frozen_queue_end(&journal->frozen);
+}
+
+struct journal *journal_restore(const struct journal_numbers *numbers, const struct journal_capacity *capacity)
+{
+    struct journal *journal = journal_open(numbers->next, capacity);
+    journal->trail = numbers->trail;
+    journal->dropped_ms = numbers->dropped_ms;
+    return journal;
+}
+
+void journal_restore_record(struct journal *journal, const struct journal_record *record)
+{
+    REQUIRE(journal->count + 1 < journal->next);
+    (void)add(journal, record);
+}
+
+/* ---- whole */
 
 uint64_t journal_digest(const struct journal *journal)
 {

@@ -40,6 +40,20 @@ uint64_t journal_dropped_ms(const struct journal *journal);
 /* When the oldest record will be too old, 0 when there are too many; false: never. */
 bool journal_due_ms(const struct journal *journal, uint64_t *ret_due_ms);
 uint64_t journal_trail(const struct journal *journal);             /* running hash of all records ever appended */
+/* ---- snapshots. What the journal contains now can be read record by record while it goes on; a record that is dropped
+ * meanwhile is kept until it was read. */
+struct journal_numbers { uint64_t next, trail, dropped_ms, records; };
+struct journal_numbers journal_numbers(const struct journal *journal);
+void journal_freeze(struct journal *journal);
+/* The next frozen record, borrowed until journal_frozen_pass; its sequence is not given. False: no more. */
+bool journal_frozen(const struct journal *journal, struct journal_record *ret_record);
+void journal_frozen_pass(struct journal *journal);
+void journal_thaw(struct journal *journal);                        /* at any time, also when nothing is frozen */
+/* An empty journal that will get the records of a saved one, oldest first: it has their numbers and loses none of them, even beyond
+ * its bounds. */
+struct journal *journal_restore(const struct journal_numbers *numbers, const struct journal_capacity *capacity);
+void journal_restore_record(struct journal *journal, const struct journal_record *record);
+
 /* Also of the records that are kept; O(n). */
 uint64_t journal_digest(const struct journal *journal);
 void journal_holds(const struct journal *journal);                 /* O(n) */

@@ -59,6 +59,7 @@ void partition_close(struct partition *partition)
 {
     if (partition == NULL)
         return;
+    REQUIRE(partition->save == NULL);
     maps_close(partition->maps);
     sessions_close(partition->sessions);
     idempotency_close(partition->idempotency);
@@ -83,6 +84,27 @@ static void fail(struct response *response, enum grid_err err, const char *note)
     response->note = bytes_of_text(note);
 }
 
+enum grid_err partition_begin(struct partition *partition, struct bytes encoded)
+{
+    REQUIRE(!partition->born);
+    struct command command;
+    buffer_append(&partition->genesis, encoded);
+    enum grid_err err = command_decode(buffer_bytes(&partition->genesis), &partition->genesis_arena, &command);
+    bool among = err == GRID_ERR_OK && command.kind == COMMAND_GENESIS && command.genesis.partitions <= PARTITIONS_MAX &&
+                 partition->id.value < command.genesis.partitions;
+    if (!among || command.genesis.level > LEVEL_LAST) {
+        buffer_clear(&partition->genesis);
+        arena_reset(&partition->genesis_arena);
+        return among ? GRID_ERR_NOT_SUPPORTED : GRID_ERR_INVALID;
+    }
+    partition->born = true;
+    partition->level = command.genesis.level > 0 ? command.genesis.level : LEVEL_FIRST;
+    partition->genesis_command = command.genesis;
+    partition->table_seed = command.genesis.table_seed;
+    partition->maps = maps_open(partition->table_seed);
+    return GRID_ERR_OK;
+}
+
 static void apply_genesis(struct partition *partition, struct bytes encoded, struct response *response)
 {
     if (partition->born) {
@@ -90,22 +112,11 @@ static void apply_genesis(struct partition *partition, struct bytes encoded, str
             fail(response, GRID_ERR_MISMATCH, "genesis: the partition began with other settings");
         return;
     }
-    struct command command;
-    buffer_append(&partition->genesis, encoded);
-    enum grid_err err = command_decode(buffer_bytes(&partition->genesis), &partition->genesis_arena, &command);
-    HOLDS(err == GRID_ERR_OK && command.kind == COMMAND_GENESIS);
-    bool among = command.genesis.partitions <= PARTITIONS_MAX && partition->id.value < command.genesis.partitions;
-    if (!among || command.genesis.level > LEVEL_LAST) {
-        buffer_clear(&partition->genesis);
-        arena_reset(&partition->genesis_arena);
-        fail(response, GRID_ERR_INVALID, among ? "level: not one of this version" : "partitions: this partition is not among them");
+    enum grid_err err = partition_begin(partition, encoded);
+    if (err != GRID_ERR_OK) {
+        fail(response, GRID_ERR_INVALID, err == GRID_ERR_INVALID ? "partitions: this partition is not among them" : "level: not one of this version");
         return;
     }
-    partition->born = true;
-    partition->level = command.genesis.level > 0 ? command.genesis.level : LEVEL_FIRST;
-    partition->genesis_command = command.genesis;
-    partition->table_seed = command.genesis.table_seed;
-    partition->maps = maps_open(partition->table_seed);
     event_services_born(partition);
 }
 

@@ -19,6 +19,9 @@ struct service_registry;
 /* Counts of reads on this node; not replicated. */
 struct partition_reads { uint64_t gets, hits; };
 
+struct partition_save;
+struct partition_load;
+
 struct partition_options {
     struct partition_id id;
     const struct service_registry *services;   /* NULL: service commands answer NOT_SUPPORTED */
@@ -66,6 +69,24 @@ uint64_t partition_digest(const struct partition *partition);        /* rolling:
 uint64_t partition_state_digest(const struct partition *partition);  /* from the whole state, O(n); for tests */
 /* Earliest log time at which a Tick has work (timer, session end, expiry, old records); false: none. */
 bool partition_next_due_ms(const struct partition *partition, uint64_t *ret_due_ms);
+
+/* ---- snapshots (D12): the whole state as bytes, docs/formats/snapshot.md. They follow from the state alone: not from the slices in which
+ * they were written, and not from how the state came about (I16). */
+
+/* Freezes the state as of the last entry (I42). Entries and queries go on as ever; one save at a time, none while an entry is applied.
+ * Takes time by the number of maps and of partitions with which messages were exchanged, about a microsecond each. */
+struct partition_save *partition_save_begin(struct partition *partition);
+/* Appends about `budget` bytes of the frozen state; more only to end a record. True: complete. */
+bool partition_save_next(struct partition_save *save, size_t budget, struct buffer *out);
+void partition_save_end(struct partition_save *save);       /* complete or given up; before partition_close */
+
+/* Loads a state beside the present one, from pieces of what partition_save_next gave, cut anywhere, in order. Trusts nothing. */
+struct partition_load *partition_load_begin(struct partition *partition);
+/* CORRUPT, or NOT_SUPPORTED: of a newer version, or with a service that this program does not have. Then only partition_load_end. */
+enum grid_err partition_load_next(struct partition_load *load, struct bytes piece);
+/* `take`: the loaded state replaces the present one, which must not be frozen; CORRUPT if pieces are missing. Otherwise, and on failure,
+ * the present one stays. On failure, of partition_load_next too, *ret_note names section, record and byte (memory_free); else NULL. */
+enum grid_err partition_load_end(struct partition_load *load, bool take, char **ret_note);
 
 /* ---- outbox (R4): read by the leader's sender */
 

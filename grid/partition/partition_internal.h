@@ -53,6 +53,7 @@ struct partition {
     struct partition_counts counts;
     uint64_t reserved;                 /* sum of still_needs over all views */
     const struct partition_observer *observer; /* NULL: no observer */
+    struct partition_save *save;       /* NULL: it is not frozen */
 };
 
 /* Folds what a command changed into the rolling digest. */
@@ -60,6 +61,10 @@ static inline void partition_fold(struct partition *partition, struct bytes byte
 {
     partition->digest = hash_xxh3(bytes, partition->digest);
 }
+
+/* Its first entry is `encoded`, a Genesis. INVALID or NOT_SUPPORTED (a newer level), and nothing is changed, if it is of no cluster with
+ * this partition. */
+enum grid_err partition_begin(struct partition *partition, struct bytes encoded);
 
 /* ---- service commands (event_pipeline.c). Fill *response (arena memory); never fail. */
 void event_pipeline_command(struct partition *partition, const struct service_command *command, struct bytes principal, struct response *response);

@@ -156,6 +156,11 @@ uint64_t expiry_count(const struct expiry *expiry)
     return expiry->count;
 }
 
+uint64_t expiry_indexed(const struct expiry *expiry)
+{
+    return table_count(expiry->index);
+}
+
 /* Depth first through the top of the heap; a slot's number says where its parent is, so nothing is remembered. */
 uint64_t expiry_count_due(const struct expiry *expiry, uint64_t now_ms)
 {

@@ -17,6 +17,7 @@ bool expiry_find(const struct expiry *expiry, struct bytes key, uint64_t *ret_du
 /* The first in order; the key is borrowed until the next change. False: empty. */
 bool expiry_first(const struct expiry *expiry, struct bytes *ret_key, uint64_t *ret_due_ms);
 uint64_t expiry_count(const struct expiry *expiry);
+uint64_t expiry_indexed(const struct expiry *expiry);              /* keys of the index: expiry_count, but while it is discarded */
 uint64_t expiry_count_due(const struct expiry *expiry, uint64_t now_ms);       /* takes time in proportion to the result */
 uint64_t expiry_memory_bytes(const struct expiry *expiry);
 /* Frees up to `count_max` keys of an index that is not used any more; true when none is left. */

@@ -21,7 +21,9 @@ struct table {
     bool resizing;
     uint64_t watermark;
     uint64_t seed, count, record_bytes;
+    uint32_t capacity_min;             /* it does not shrink below it */
     uint16_t epoch;
+    uint16_t epochs_behind;            /* no record is of an older epoch than so many before the present one */
     table_pre_image_fn pre_image;      /* NULL: no epoch */
     void *pre_image_context;
 };
@@ -83,8 +85,23 @@ struct table *table_open(uint64_t seed)
 {
     struct table *table = memory_zero(1, sizeof *table);
     table->seed = seed;
+    table->capacity_min = CAPACITY_MIN;
     slots_init(&table->slots, seed, 0);
     return table;
+}
+
+void table_reserve(struct table *table, uint64_t entries)
+{
+    REQUIRE(table->count == 0 && !table->resizing);
+    uint64_t capacity = entries < UINT32_MAX / 4 ? entries + entries / 2 + CAPACITY_MIN : UINT32_MAX / 2;
+    slots_close(&table->slots);
+    slots_init(&table->slots, table->seed, (uint32_t)capacity);
+    table->capacity_min = (uint32_t)capacity;
+}
+
+void table_settle(struct table *table)
+{
+    table->capacity_min = CAPACITY_MIN;
 }
 
 void table_close(struct table *table)
@@ -177,8 +194,8 @@ static void change_ends(struct table *table)
         return;
     if (table->count * 5 > capacity * 4)
         resize_begin(table, capacity + capacity / 2);
-    else if (capacity > CAPACITY_MIN && table->count * 5 < capacity)
-        resize_begin(table, table->count * 2 < CAPACITY_MIN ? CAPACITY_MIN : table->count * 2);
+    else if (capacity > table->capacity_min && table->count * 5 < capacity)
+        resize_begin(table, table->count * 2 < table->capacity_min ? table->capacity_min : table->count * 2);
 }
 
 /* ---- access */
@@ -266,6 +283,11 @@ void table_fetch_record(const struct table *table, uint64_t hash)
     slots_fetch_record(slots_of(table, hash), hash);
 }
 
+uint64_t table_seed(const struct table *table)
+{
+    return table->seed;
+}
+
 uint64_t table_count(const struct table *table)
 {
     return table->count;
@@ -341,29 +363,78 @@ bool table_next(const struct table *table, uint64_t after_hash, struct bytes aft
 
 /* ---- epochs */
 
-static void clear_epochs(struct slots *slots)
+static void set_epochs(struct slots *slots, uint16_t epoch)
 {
     for (uint32_t position = 0; slots_next(slots, position, UINT32_MAX, &position); position++)
-        slots_record(slots, position)->epoch = 0;
+        slots_record(slots, position)->epoch = epoch;
 }
 
+/* The 16 bit number comes round. A record of the epoch that had the same number before would count as written in this one, so
+ * none may be so old: an epoch that passes every entry leaves none, and past too many others all records are looked at. */
 void table_epoch_begin(struct table *table, table_pre_image_fn pre_image, void *context)
 {
-    REQUIRE(pre_image == NULL || table->pre_image == NULL);
+    REQUIRE(pre_image != NULL && table->pre_image == NULL);
     table->pre_image = pre_image;
     table->pre_image_context = context;
-    if (pre_image == NULL || ++table->epoch != 0)
-        return;
-    /* The 16 bit number came round: no record may carry one that will be used again. */
-    clear_epochs(&table->slots);
-    if (table->resizing)
-        clear_epochs(&table->old);
-    table->epoch = 1;
+    if (table->epochs_behind == UINT16_MAX) {
+        set_epochs(&table->slots, table->epoch);
+        if (table->resizing)
+            set_epochs(&table->old, table->epoch);
+        table->epochs_behind = 0;
+    }
+    table->epochs_behind++;
+    table->epoch++;
 }
 
-void table_epoch_end(struct table *table)
+/* The first entry from a position on that is of an older epoch; *hash is that of the first entry left when visits end. */
+static enum table_step next_old(const struct table *table, const struct slots *slots, uint32_t position, uint64_t *from,
+                                unsigned *visits, struct table_entry *ret_entry)
 {
-    table_epoch_begin(table, NULL, NULL);
+    for (; slots_next(slots, position, UINT32_MAX, &position); position++) {
+        const struct record *record = slots_record(slots, position);
+        bool old = record->epoch != table->epoch;
+        if (!old && *visits > 1) {
+            --*visits;
+            continue;
+        }
+        uint64_t hash = slots_hash(slots, record);
+        /* Of entries with one hash all are looked at in one call, or the next call would look at the same ones. */
+        if (!old && hash == *from)
+            continue;
+        *from = hash;
+        *visits -= *visits > 1;
+        slots_prefetch(slots, position + SCAN_AHEAD);
+        *ret_entry = entry_of(record, hash);
+        return old ? TABLE_ENTRY : TABLE_LATER;
+    }
+    return TABLE_END;
+}
+
+enum table_step table_epoch_next(const struct table *table, uint64_t *from, unsigned *visits, struct table_entry *ret_entry)
+{
+    REQUIRE(table->pre_image != NULL);
+    struct place place = {*from, BYTES_NONE};
+    const struct slots *slots = slots_of(table, *from);
+    bool found;
+    enum table_step step = next_old(table, slots, slots_seek(slots, &place, &found), from, visits, ret_entry);
+    if (step == TABLE_END && table->resizing && slots == &table->slots)
+        step = next_old(table, &table->old, table->old.first, from, visits, ret_entry);
+    return step;
+}
+
+void table_epoch_pass(struct table *table, const struct table_entry *entry)
+{
+    struct record *record = (struct record *)((uintptr_t)entry->key.data - offsetof(struct record, data));
+    REQUIRE(record->key_size == entry->key.size);
+    record->epoch = table->epoch;
+}
+
+void table_epoch_end(struct table *table, bool all_passed)
+{
+    table->pre_image = NULL;
+    table->pre_image_context = NULL;
+    if (all_passed)
+        table->epochs_behind = 0;
 }
 
 /* ---- whole table */

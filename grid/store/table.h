@@ -36,12 +36,17 @@ uint64_t table_hash(const struct table *table, struct bytes key);
 void table_fetch_slot(const struct table *table, uint64_t hash);
 void table_fetch_record(const struct table *table, uint64_t hash);
 uint64_t table_count(const struct table *table);
+uint64_t table_seed(const struct table *table);
 uint64_t table_memory_bytes(const struct table *table);            /* slots and records, as requested from the heap */
 
 /* Bytes of the records alone: depends only on the content, so that replicas may decide by it. */
 uint64_t table_record_bytes(const struct table *table);
 /* Bytes of the record that this key and value take. */
 uint64_t table_record_size(size_t key_size, size_t value_size);
+/* Gives an empty table the capacity for so many entries; it does not shrink below it until table_settle. Entries that are written
+ * in canonical order need it: they would pile up at one end of a smaller array. */
+void table_reserve(struct table *table, uint64_t entries);
+void table_settle(struct table *table);
 /* Frees up to `count_max` entries of a table that is not used any more, from its front; true when none is left. */
 bool table_discard(struct table *table, size_t count_max);
 
@@ -49,9 +54,16 @@ bool table_discard(struct table *table, size_t count_max);
  * The position stays valid across all changes: it is compared, never dereferenced. */
 bool table_next(const struct table *table, uint64_t after_hash, struct bytes after_key, struct table_entry *ret_entry);
 
-/* Starts an epoch; writes to entries older than it report their pre-image once. NULL ends it. Epochs do not nest. */
+/* Starts an epoch; writes to entries older than it report their pre-image once. Epochs do not nest. Takes constant time, unless
+ * 65,535 epochs in a row were ended before all their entries were passed. */
 void table_epoch_begin(struct table *table, table_pre_image_fn pre_image, void *context);
-void table_epoch_end(struct table *table);
+enum table_step { TABLE_ENTRY, TABLE_END, TABLE_LATER };
+/* Next entry in canonical order, from hash *from on, that was neither written in this epoch nor passed. Looks at *visits entries
+ * at most, and counts them down; LATER: there may be more. *from moves forward. */
+enum table_step table_epoch_next(const struct table *table, uint64_t *from, unsigned *visits, struct table_entry *ret_entry);
+/* From now on the entry, given by table_epoch_next and unchanged since, counts as written in this epoch. */
+void table_epoch_pass(struct table *table, const struct table_entry *entry);
+void table_epoch_end(struct table *table, bool all_passed);
 
 uint64_t table_digest(const struct table *table);                  /* order independent fold of all entries; O(n), for tests */
 void table_holds(const struct table *table);                       /* aborts when an invariant is broken; O(n) */

@@ -63,6 +63,8 @@ struct harness {
     struct arena arena;
     struct buffer answer;
     struct harness_counts counts;
+    void (*applied)(void *context, uint32_t partition);
+    void *applied_context;
 };
 
 /* ---- happenings: a heap by (due, order) */
@@ -149,6 +151,8 @@ static void apply(struct harness *harness, uint32_t number, struct bytes command
         partition_apply(member->replica, buffer_bytes(&entry), ignore_answer, NULL);
         HOLDS(partition_digest(member->replica) == partition_digest(member->partition));
     }
+    if (harness->applied != NULL)
+        harness->applied(harness->applied_context, number);
     buffer_close(&entry);
 }
 
@@ -537,6 +541,12 @@ struct harness *harness_open(const struct harness_options *options)
     return harness;
 }
 
+void harness_watch(struct harness *harness, void (*applied)(void *context, uint32_t partition), void *context)
+{
+    harness->applied = applied;
+    harness->applied_context = context;
+}
+
 void harness_close(struct harness *harness)
 {
     for (uint32_t i = 0; i < harness->partitions; i++) {
@@ -644,6 +654,12 @@ bool harness_event(struct harness *harness, const char *domain, const char *key,
     const char *name = arena_format(&harness->arena, "%s/%llu", key, (unsigned long long)sequence);
     return read_entry(harness, map, name, affinity == NULL ? key : affinity, &value) &&
            event_record_decode(value, ret_event) == GRID_ERR_OK;
+}
+
+struct partition *harness_replica(struct harness *harness, uint32_t number)
+{
+    REQUIRE(number < harness->partitions && harness->options.second_replica);
+    return harness->members[number].replica;
 }
 
 struct partition *harness_partition(struct harness *harness, uint32_t number)

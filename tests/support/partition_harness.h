@@ -28,6 +28,9 @@ struct harness_options {
 
 struct harness;
 
+/* Called after each entry, once both replicas have applied it. NULL: nobody. */
+void harness_watch(struct harness *harness, void (*applied)(void *context, uint32_t partition), void *context);
+
 struct harness *harness_open(const struct harness_options *options);
 void harness_close(struct harness *harness);
 
@@ -53,6 +56,7 @@ void *harness_read(struct harness *harness, const char *map, const char *key, co
 bool harness_event(struct harness *harness, const char *domain, const char *key, const char *affinity,
                    uint64_t sequence, struct event_record *ret_event);
 struct partition *harness_partition(struct harness *harness, uint32_t number);
+struct partition *harness_replica(struct harness *harness, uint32_t number);
 uint32_t harness_partition_of(const struct harness *harness, const char *affinity);
 /* Proposes any command in a partition at once. */
 struct response harness_propose(struct harness *harness, uint32_t partition, const struct command *command);

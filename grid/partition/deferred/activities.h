@@ -6,6 +6,7 @@
 #define GRID_PARTITION_DEFERRED_ACTIVITIES_H
 
 #include "grid/base/arena.h"
+#include "grid/partition/component.h"
 #include "grid/partition/partition.h"
 
 struct activities;
@@ -33,5 +34,8 @@ uint64_t activities_count(const struct activities *activities);
 bool activities_next(const struct activities *activities, uint64_t after, struct partition_activity *ret_activity);
 uint64_t activities_digest(const struct activities *activities);
 void activities_holds(const struct activities *activities);
+
+/* Frozen in constant time: an activity never changes, and one that is finished is kept until it is written. */
+extern const struct component activities_component;
 
 #endif

@@ -1,11 +1,13 @@
 #include "grid/partition/deferred/timers.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "grid/base/check.h"
 #include "grid/base/hash.h"
+#include "grid/base/limits.h"
 #include "grid/base/memory.h"
-#include "grid/store/table.h"
+#include "grid/store/table_freeze.h"
 
 /* One allocation with the identity behind it: u32 service, u32 number, u32 affinity size, affinity, key. */
 struct armed {
@@ -21,7 +23,11 @@ struct timers {
     struct armed **heap;
     size_t count, capacity;
     uint64_t ids;
-    struct table *index; /* identity -> pointer; opened with the first timer */
+    struct table *index; /* identity -> pointer, with the id as version; opened with the first timer */
+    struct table_freeze frozen;
+    struct buffer frozen_head; /* the first record of the frozen state; empty: it is written */
+    uint64_t awaited;          /* records that are still to be loaded */
+    struct table_fill fill;    /* while they are */
 };
 
 struct timers *timers_open(void)
@@ -29,10 +35,19 @@ struct timers *timers_open(void)
     return memory_zero(1, sizeof(struct timers));
 }
 
+static void thaw(void *component)
+{
+    struct timers *timers = component;
+    table_close(table_freeze_end(&timers->frozen));
+    table_fill_end(&timers->fill);
+    buffer_close(&timers->frozen_head);
+}
+
 void timers_close(struct timers *timers)
 {
     if (timers == NULL)
         return;
+    thaw(timers);
     for (size_t i = 0; i < timers->count; i++)
         memory_free(timers->heap[i]);
     if (timers->index != NULL)
@@ -105,6 +120,16 @@ static struct armed *find(const struct timers *timers, struct bytes identity)
     return timer;
 }
 
+static void push(struct timers *timers, struct armed *timer)
+{
+    if (timers->count == timers->capacity) {
+        timers->capacity = timers->capacity == 0 ? 16 : 2 * timers->capacity;
+        timers->heap = memory_resize(timers->heap, timers->capacity * sizeof(struct armed *));
+    }
+    put(timers, timers->count++, timer);
+    settle(timers, timer->slot);
+}
+
 static void take_out(struct timers *timers, struct armed *timer)
 {
     size_t slot = timer->slot;
@@ -123,18 +148,13 @@ void timers_arm(struct timers *timers, const struct timer_owner *owner, uint64_t
 {
     REQUIRE(timers != NULL && owner->key.size != 0 && owner->affinity.size != 0);
     (void)timers_disarm(timers, owner);
-    if (timers->index == NULL)
-        timers->index = table_open(seed);
-    if (timers->count == timers->capacity) {
-        timers->capacity = timers->capacity == 0 ? 16 : 2 * timers->capacity;
-        timers->heap = memory_resize(timers->heap, timers->capacity * sizeof(struct armed *));
-    }
     struct armed *timer = make(owner);
     timer->due_ms = due_ms;
     timer->id = ++timers->ids;
-    table_set(timers->index, identity_of(timer), bytes_of(&timer, sizeof timer), 0);
-    put(timers, timers->count++, timer);
-    settle(timers, timer->slot);
+    if (timers->index == NULL)
+        timers->index = table_open(seed);
+    table_set(timers->index, identity_of(timer), bytes_of(&timer, sizeof timer), timer->id);
+    push(timers, timer);
 }
 
 bool timers_disarm(struct timers *timers, const struct timer_owner *owner)
@@ -206,3 +226,123 @@ void timers_holds(const struct timers *timers)
     }
     HOLDS(timers->index == NULL || table_count(timers->index) == timers->count);
 }
+
+/* ---- snapshots */
+
+enum { RECORD_TIMER = 2, VISITS = 1024 };
+
+static uint64_t due_of(void *context, const struct table_entry *entry)
+{
+    const struct armed *timer;
+    (void)context;
+    memcpy(&timer, entry->value.data, sizeof timer);
+    return timer->due_ms;
+}
+
+static void freeze(void *component)
+{
+    struct timers *timers = component;
+    size_t start = record_begin(&timers->frozen_head, SECTION_TIMERS, RECORD_FIRST);
+    buffer_append_u64(&timers->frozen_head, timers->ids);
+    buffer_append_u64(&timers->frozen_head, timers->count);
+    record_end(&timers->frozen_head, start);
+    if (timers->index != NULL)
+        table_freeze_begin(&timers->frozen, timers->index, due_of, timers);
+}
+
+static bool save(void *component, size_t size_max, struct buffer *out)
+{
+    struct timers *timers = component;
+    struct frozen_entry frozen;
+    enum table_step step = TABLE_END;
+    unsigned visits = VISITS;
+    buffer_append(out, buffer_bytes(&timers->frozen_head));
+    buffer_clear(&timers->frozen_head);
+    while (timers->frozen.table != NULL && (step = table_freeze_next(&timers->frozen, &visits, &frozen)) == TABLE_ENTRY) {
+        size_t start = record_begin(out, SECTION_TIMERS, RECORD_TIMER);
+        buffer_append_u64(out, frozen.entry.version);
+        buffer_append_u64(out, frozen.extra);
+        buffer_append(out, frozen.entry.key);
+        record_end(out, start);
+        if (out->size >= size_max)
+            return false;
+    }
+    if (step == TABLE_LATER)
+        return false;
+    table_close(table_freeze_end(&timers->frozen));
+    return true;
+}
+
+/* As `make` makes it: an affinity and a key, neither empty nor larger than a key may be. */
+static bool identity_fits(struct bytes identity)
+{
+    if (identity.size <= IDENTITY_HEAD_BYTES)
+        return false;
+    size_t affinity = get_u32(identity.data + 8), rest = identity.size - IDENTITY_HEAD_BYTES;
+    return affinity > 0 && affinity < rest && affinity <= KEY_BYTES_MAX && rest - affinity <= KEY_BYTES_MAX;
+}
+
+static enum grid_err load_timer(struct timers *timers, struct reader *body, const char **ret_note)
+{
+    uint64_t id = reader_u64(body), due_ms = reader_u64(body);
+    struct bytes identity = reader_take(body, reader_left(body));
+    if (id == 0 || id > timers->ids || !identity_fits(identity))
+        return record_corrupt("not a timer and its owner", ret_note);
+    struct armed *timer = memory_alloc(sizeof *timer + identity.size);
+    timer->due_ms = due_ms;
+    timer->id = id;
+    timer->identity_size = identity.size;
+    memcpy(timer->identity, identity.data, identity.size);
+    if (!table_fill_add(&timers->fill, identity, bytes_of(&timer, sizeof timer), id)) {
+        memory_free(timer);
+        return record_corrupt("a timer stands before the one that it follows", ret_note);
+    }
+    push(timers, timer);
+    timers->awaited--;
+    return GRID_ERR_OK;
+}
+
+static enum grid_err load(void *component, const struct load_context *context, uint8_t kind, struct reader *body, const char **ret_note)
+{
+    struct timers *timers = component;
+    if (kind == RECORD_TIMER && timers->awaited > 0)
+        return load_timer(timers, body, ret_note);
+    if (kind != RECORD_FIRST)
+        return record_corrupt("not a record of timers, or one too many", ret_note);
+    timers->ids = reader_u64(body);
+    timers->awaited = reader_u64(body);
+    if (timers->awaited > timers->ids)
+        return record_corrupt("more timers than were ever armed", ret_note);
+    if (timers->awaited > 0) {
+        timers->index = table_open(context->table_seed);
+        table_fill_begin(&timers->fill, timers->index, timers->awaited);
+    }
+    return GRID_ERR_OK;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+    return left < right ? -1 : left > right;
+}
+
+/* Two timers with one id would have no order. */
+static enum grid_err loaded(void *component, const struct load_context *context, const char **ret_note)
+{
+    struct timers *timers = component;
+    bool twice = false;
+    (void)context;
+    uint64_t *ids = memory_alloc((timers->count + 1) * sizeof *ids);
+    for (size_t i = 0; i < timers->count; i++)
+        ids[i] = timers->heap[i]->id;
+    qsort(ids, timers->count, sizeof *ids, compare_ids);
+    for (size_t i = 1; i < timers->count; i++)
+        twice = twice || ids[i - 1] == ids[i];
+    memory_free(ids);
+    table_fill_end(&timers->fill);
+    if (twice)
+        return record_corrupt("two timers have the same id", ret_note);
+    return timers->awaited == 0 ? GRID_ERR_OK : record_corrupt("timers are missing", ret_note);
+}
+
+const struct component timers_component = {"timers", freeze, save, thaw, load, loaded};

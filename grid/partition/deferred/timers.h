@@ -5,10 +5,8 @@
 #ifndef GRID_PARTITION_DEFERRED_TIMERS_H
 #define GRID_PARTITION_DEFERRED_TIMERS_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "grid/base/arena.h"
+#include "grid/partition/component.h"
 
 struct timers;
 
@@ -26,5 +24,8 @@ uint64_t timers_count(const struct timers *timers);
 bool timers_next_due_ms(const struct timers *timers, uint64_t *ret_due_ms);
 uint64_t timers_digest(const struct timers *timers);
 void timers_holds(const struct timers *timers);
+
+/* Frozen in constant time, in the order of the index (grid/store/table_freeze.h). */
+extern const struct component timers_component;
 
 #endif

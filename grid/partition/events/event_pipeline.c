@@ -36,6 +36,9 @@ void event_pipeline_close(struct event_pipeline *pipeline)
     memory_free(pipeline->map_ids);
     memory_free(pipeline->sums);
     memory_free(pipeline->registered);
+    event_load_close(pipeline);
+    buffer_close(&pipeline->frozen_services);
+    buffer_close(&pipeline->frozen_head);
     memory_free(pipeline);
 }
 

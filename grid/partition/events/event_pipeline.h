@@ -47,4 +47,11 @@ uint64_t event_pipeline_digest(const struct event_pipeline *pipeline);
 int64_t *event_pipeline_sums(const struct event_pipeline *pipeline, const struct service *service);
 void event_pipeline_holds(const struct event_pipeline *pipeline);
 
+/* Two sections of one pipeline, frozen in time by the number of services: which services there are, before the maps, and what
+ * retention will remove, after them. */
+extern const struct component event_services_component, event_retention_component;
+/* For load_context: whether a service could read this entry of its view or its parts. Adds up what views still need. */
+bool event_load_entry(void *pipeline, uint32_t map, struct bytes value);
+uint64_t event_load_end(struct event_pipeline *pipeline);     /* their sum, once all sections are loaded */
+
 #endif

@@ -5,12 +5,11 @@
 
 /* ---- maps */
 
-/* NULL: the service has no such map. */
-static const char *map_name(const struct partition *partition, const struct service *service, uint32_t which)
+const char *event_services_map(struct arena *arena, const struct service *service, uint32_t which)
 {
     static const char *const suffixes[] = {
         [MAP_EVENTS] = ".events", [MAP_VIEW] = ".view", [MAP_COMPLETIONS] = ".completions"};
-    return which == MAP_PARTS ? service->part_map : arena_format(&partition->scratch->arena, "%s%s", service->name, suffixes[which]);
+    return which == MAP_PARTS ? service->part_map : arena_format(arena, "%s%s", service->name, suffixes[which]);
 }
 
 static void number_maps(struct partition *partition, size_t place)
@@ -18,7 +17,7 @@ static void number_maps(struct partition *partition, size_t place)
     const struct service *service = partition->pipeline->services->services[place];
     struct map_id *ids = partition->pipeline->map_ids[place];
     for (uint32_t which = 0; which < MAPS_PER_SERVICE; which++) {
-        const char *name = map_name(partition, service, which);
+        const char *name = event_services_map(&partition->scratch->arena, service, which);
         if (name != NULL)
             HOLDS(maps_ensure(partition->maps, bytes_of_text(name), &ids[which]) == GRID_ERR_OK);
     }
@@ -29,7 +28,7 @@ static enum grid_err fits(const struct partition *partition, const struct servic
 {
     uint32_t needed = 0;
     for (uint32_t which = 0; which < MAPS_PER_SERVICE; which++) {
-        const char *name = map_name(partition, service, which);
+        const char *name = event_services_map(&partition->scratch->arena, service, which);
         needed += name != NULL;
         if (name != NULL && maps_find(partition->maps, bytes_of_text(name)).value != 0)
             return GRID_ERR_ALREADY_EXISTS;

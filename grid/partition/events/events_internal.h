@@ -5,6 +5,7 @@
  *     event_work.c       one item: decide, then each event
  *     event_store.c      maps: views, parts, events, completions
  *     event_effects.c    what events cause: messages, answers, timers, activities
+ *     event_save.c       snapshots: which services there are, what retention will remove
  *
  * All memory is the partition's arena of the command. */
 #ifndef GRID_PARTITION_EVENTS_EVENTS_INTERNAL_H
@@ -26,6 +27,8 @@ struct event_pipeline {
     int64_t (*sums)[SERVICE_METRICS_MAX];          /* of what services counted, likewise */
     struct retention *completions, *parts;
     struct service_reaction reaction;              /* of the event at hand; only its used part is kept */
+    struct buffer frozen_services, frozen_head;    /* records of the frozen state; empty: they are written */
+    struct event_load *load;                       /* NULL: it is not being loaded */
 };
 
 enum item_kind { ITEM_COMMAND, ITEM_ANSWER, ITEM_TIMER, ITEM_RESULT };
@@ -99,6 +102,12 @@ char *event_work_id(struct work *work);    /* a fresh event id */
 /* ---- event_services.c */
 /* The service with this number; NULL: this partition does not have it. */
 const struct service *event_services_find(const struct event_pipeline *pipeline, uint32_t number);
+
+/* Its map's name, in the arena if it is made; NULL: the service has no such map. */
+const char *event_services_map(struct arena *arena, const struct service *service, uint32_t which);
+
+/* ---- event_save.c */
+void event_load_close(struct event_pipeline *pipeline);
 
 /* ---- event_store.c */
 enum { DECIMAL_BYTES_MAX = 20 };

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "grid/base/check.h"
+#include "grid/base/frozen_queue.h"
 #include "grid/base/hash.h"
 #include "grid/base/limits.h"
 #include "grid/base/memory.h"
@@ -24,6 +25,7 @@ struct retention {
     struct kept *ring; /* capacity is a power of two */
     size_t head, count, capacity;
     uint64_t count_max;
+    struct frozen_queue frozen; /* of struct kept */
 };
 
 struct retention *retention_open(uint64_t count_max)
@@ -68,6 +70,7 @@ void retention_close(struct retention *retention)
 {
     if (retention == NULL)
         return;
+    retention_thaw(retention);
     for (size_t i = 0; i < retention->count; i++)
         close_texts(kept_at(retention, i));
     memory_free(retention->ring);
@@ -114,7 +117,8 @@ static void forget(struct retention *retention, struct maps *maps)
     if (kept->version == RETENTION_ANY_VERSION ||
         (maps_get(maps, kept->map, key, affinity, &entry) && entry.version == kept->version))
         maps_remove(maps, kept->map, key, affinity);
-    close_texts(kept);
+    if (!frozen_queue_takes(&retention->frozen, kept, sizeof *kept))
+        close_texts(kept);
     retention->head = (retention->head + 1) & (retention->capacity - 1);
     retention->count--;
 }
@@ -164,4 +168,71 @@ void retention_holds(const struct retention *retention)
     HOLDS(retention->count <= retention->capacity);
     for (size_t i = 0; i < retention->count; i++)
         HOLDS(key_of(kept_at(retention, i)).data != NULL && kept_at(retention, i)->map.value != 0);
+}
+
+/* ---- snapshots */
+
+void retention_freeze(struct retention *retention)
+{
+    frozen_queue_begin(&retention->frozen, retention->count);
+}
+
+uint64_t retention_frozen_count(const struct retention *retention)
+{
+    return frozen_queue_left(&retention->frozen, sizeof(struct kept));
+}
+
+static struct kept *frozen_kept(const struct retention *retention, bool *ret_early)
+{
+    void *early;
+    size_t place;
+    if (!frozen_queue_next(&retention->frozen, &early, &place))
+        return NULL;
+    *ret_early = early != NULL;
+    return early != NULL ? early : kept_at(retention, place);
+}
+
+bool retention_save(struct retention *retention, uint8_t kind, size_t size_max, struct buffer *out)
+{
+    bool early;
+    for (struct kept *kept; (kept = frozen_kept(retention, &early)) != NULL;) {
+        if (out->size >= size_max)
+            return false;
+        size_t start = record_begin(out, SECTION_RETENTION, kind);
+        buffer_append_u32(out, kept->map.value);
+        buffer_append_u64(out, kept->version);
+        buffer_append_u64(out, kept->end_ms);
+        buffer_append_sized(out, key_of(kept));
+        buffer_append_sized(out, affinity_of(kept));
+        record_end(out, start);
+        if (early)
+            close_texts(kept);
+        frozen_queue_pass(&retention->frozen, sizeof(struct kept));
+    }
+    return true;
+}
+
+void retention_thaw(struct retention *retention)
+{
+    bool early = false;
+    for (struct kept *kept; (kept = frozen_kept(retention, &early)) != NULL && early;) {
+        close_texts(kept);
+        frozen_queue_pass(&retention->frozen, sizeof(struct kept));
+    }
+    frozen_queue_end(&retention->frozen);
+}
+
+enum grid_err retention_load(struct retention *retention, const struct load_context *context, struct reader *body, const char **ret_note)
+{
+    struct retained entry = {.map = {reader_u32(body)}};
+    entry.version = reader_u64(body);
+    entry.end_ms = reader_u64(body);
+    entry.key = reader_sized(body);
+    entry.affinity = reader_sized(body);
+    if (body->failed || context->maps == NULL || !maps_numbered(context->maps, entry.map))
+        return record_corrupt("not an entry of a map that exists", ret_note);
+    if (entry.key.size == 0 || entry.key.size > KEY_BYTES_MAX || entry.affinity.size > KEY_BYTES_MAX || entry.version > context->commits)
+        return record_corrupt("not a key that may be in a map", ret_note);
+    retention_add(retention, &entry);
+    return GRID_ERR_OK;
 }

@@ -7,6 +7,7 @@
 #ifndef GRID_PARTITION_EVENTS_RETENTION_H
 #define GRID_PARTITION_EVENTS_RETENTION_H
 
+#include "grid/partition/component.h"
 #include "grid/partition/maps/maps.h"
 
 struct retention;
@@ -26,5 +27,12 @@ struct map_ahead retention_fetch(const struct retention *retention, const struct
 uint64_t retention_count(const struct retention *retention);
 uint64_t retention_digest(const struct retention *retention);
 void retention_holds(const struct retention *retention);
+
+/* ---- snapshots (component.h): the queue's part of a section, in records of one kind. Frozen in constant time. */
+void retention_freeze(struct retention *retention);
+uint64_t retention_frozen_count(const struct retention *retention);    /* records that are not written yet */
+bool retention_save(struct retention *retention, uint8_t kind, size_t size_max, struct buffer *out);
+void retention_thaw(struct retention *retention);
+enum grid_err retention_load(struct retention *retention, const struct load_context *context, struct reader *body, const char **ret_note);
 
 #endif

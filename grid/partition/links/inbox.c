@@ -13,6 +13,8 @@ struct source {
 struct inbox {
     struct source *sources;
     size_t count, capacity;
+    struct buffer frozen;              /* its records */
+    uint64_t awaited;                  /* records that are still to be loaded */
 }; /* ordered by source */
 
 struct inbox *inbox_open(void)
@@ -25,6 +27,7 @@ void inbox_close(struct inbox *inbox)
     if (inbox == NULL)
         return;
     memory_free(inbox->sources);
+    buffer_close(&inbox->frozen);
     memory_free(inbox);
 }
 
@@ -92,3 +95,67 @@ void inbox_holds(const struct inbox *inbox)
         HOLDS(inbox->sources[i].incarnation >= 1 && inbox->sources[i].last >= 1);
     }
 }
+
+/* ---- snapshots */
+
+enum { RECORD_SOURCE = 2 };
+
+static void freeze(void *component)
+{
+    struct inbox *inbox = component;
+    struct buffer *out = &inbox->frozen;
+    size_t start = record_begin(out, SECTION_INBOX, RECORD_FIRST);
+    buffer_append_u64(out, inbox->count);
+    record_end(out, start);
+    for (size_t i = 0; i < inbox->count; i++) {
+        start = record_begin(out, SECTION_INBOX, RECORD_SOURCE);
+        buffer_append_u32(out, inbox->sources[i].source);
+        buffer_append_u32(out, inbox->sources[i].incarnation);
+        buffer_append_u64(out, inbox->sources[i].last);
+        record_end(out, start);
+    }
+}
+
+static bool save(void *component, size_t size_max, struct buffer *out)
+{
+    struct inbox *inbox = component;
+    (void)size_max;
+    buffer_append(out, buffer_bytes(&inbox->frozen));
+    return true;
+}
+
+static void thaw(void *component)
+{
+    struct inbox *inbox = component;
+    buffer_close(&inbox->frozen);
+}
+
+static enum grid_err load(void *component, const struct load_context *context, uint8_t kind, struct reader *body, const char **ret_note)
+{
+    struct inbox *inbox = component;
+    if (kind == RECORD_FIRST) {
+        inbox->awaited = reader_u64(body);
+        return GRID_ERR_OK;
+    }
+    if (kind != RECORD_SOURCE || inbox->awaited == 0)
+        return record_corrupt("not a record of the inbox, or one too many", ret_note);
+    struct source source = {.source = reader_u32(body), .incarnation = reader_u32(body)};
+    source.last = reader_u64(body);
+    if (source.source >= context->partitions || source.incarnation == 0 || source.last == 0)
+        return record_corrupt("not the last message of a partition", ret_note);
+    if (inbox->count > 0 && inbox->sources[inbox->count - 1].source >= source.source)
+        return record_corrupt("the sources do not ascend", ret_note);
+    inbox->sources = sorted_row_widen(inbox->sources, &inbox->count, &inbox->capacity, sizeof *inbox->sources, inbox->count);
+    inbox->sources[inbox->count - 1] = source;
+    inbox->awaited--;
+    return GRID_ERR_OK;
+}
+
+static enum grid_err loaded(void *component, const struct load_context *context, const char **ret_note)
+{
+    const struct inbox *inbox = component;
+    (void)context;
+    return inbox->awaited == 0 ? GRID_ERR_OK : record_corrupt("sources are missing", ret_note);
+}
+
+const struct component inbox_component = {"inbox", freeze, save, thaw, load, loaded};

@@ -4,7 +4,7 @@
 #ifndef GRID_PARTITION_LINKS_INBOX_H
 #define GRID_PARTITION_LINKS_INBOX_H
 
-#include <stdint.h>
+#include "grid/partition/component.h"
 
 struct inbox;
 
@@ -24,5 +24,8 @@ uint64_t inbox_last(const struct inbox *inbox, uint32_t source);   /* of its pre
 uint32_t inbox_incarnation(const struct inbox *inbox, uint32_t source); /* below it everything is refused */
 uint64_t inbox_digest(const struct inbox *inbox);
 void inbox_holds(const struct inbox *inbox);
+
+/* Frozen by a copy: 22 bytes a source, of which there are no more than partitions. */
+extern const struct component inbox_component;
 
 #endif

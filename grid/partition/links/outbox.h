@@ -5,7 +5,7 @@
 #ifndef GRID_PARTITION_LINKS_OUTBOX_H
 #define GRID_PARTITION_LINKS_OUTBOX_H
 
-#include "grid/base/bytes.h"
+#include "grid/partition/component.h"
 
 struct outbox;
 
@@ -29,5 +29,9 @@ size_t outbox_read(const struct outbox *outbox, uint32_t destination, uint64_t s
                    outbox_message_fn each, void *context);
 uint64_t outbox_digest(const struct outbox *outbox);
 void outbox_holds(const struct outbox *outbox);
+
+/* Frozen in time by the destinations that were ever written to: a message never changes, and one that is acknowledged is kept until
+ * it is written. */
+extern const struct component outbox_component;
 
 #endif

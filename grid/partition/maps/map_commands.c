@@ -287,10 +287,7 @@ static bool settings_equal(const struct map_settings *a, const struct map_settin
 static void switch_journal(struct maps *maps, struct map_row *row)
 {
     const struct journal_settings *settings = &row->settings.journal;
-    struct journal_capacity capacity = {
-        .entries = settings->entries_max != 0 ? settings->entries_max : JOURNAL_ENTRIES_DEFAULT,
-        .bytes = settings->bytes_max != 0 ? settings->bytes_max : JOURNAL_BYTES_DEFAULT,
-        .age_ms = settings->age_max_ms};
+    struct journal_capacity capacity = map_journal_capacity(settings);
     if (settings->enabled && row->journal != NULL) {
         journal_resize(row->journal, &capacity);
     } else if (settings->enabled) {

@@ -123,11 +123,7 @@ static void set_end(struct maps *maps, const struct map_place *place, uint64_t t
             expiry_remove(row->expiry, place->key);
         return;
     }
-    if (row->expiry == NULL) {
-        row->expiry = expiry_open(hash_xxh3(bytes_of(row->name, row->name_size), ~maps->table_seed));
-        map_row_refresh(maps);
-    }
-    expiry_set(row->expiry, place->key, maps->log_time_ms + ttl_ms);
+    expiry_set(map_row_expiry(maps, row), place->key, maps->log_time_ms + ttl_ms);
 }
 
 void map_entry_write(struct maps *maps, const struct map_place *place, struct bytes value, uint64_t ttl_ms)

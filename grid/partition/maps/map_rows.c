@@ -1,5 +1,6 @@
 /* Rows of the maps and the keys of their tables: what entries, names and maps as a whole have in common. */
 #include "grid/base/check.h"
+#include "grid/base/hash.h"
 #include "grid/base/memory.h"
 #include "grid/partition/maps/maps_internal.h"
 
@@ -44,13 +45,62 @@ void map_row_refresh(struct maps *maps)
     }
 }
 
+struct expiry *map_row_expiry(struct maps *maps, struct map_row *row)
+{
+    if (row->expiry == NULL) {
+        row->expiry = expiry_open(hash_xxh3(bytes_of(row->name, row->name_size), ~maps->table_seed));
+        map_row_refresh(maps);
+    }
+    return row->expiry;
+}
+
+struct journal_capacity map_journal_capacity(const struct journal_settings *settings)
+{
+    return (struct journal_capacity){
+        .entries = settings->entries_max != 0 ? settings->entries_max : JOURNAL_ENTRIES_DEFAULT,
+        .bytes = settings->bytes_max != 0 ? settings->bytes_max : JOURNAL_BYTES_DEFAULT,
+        .age_ms = settings->age_max_ms};
+}
+
+/* ---- trash */
+
+static void add(struct map_trashes *trashes, struct map_trash trash)
+{
+    if (trashes->count == trashes->capacity) {
+        trashes->capacity = trashes->capacity * 2 + 4;
+        trashes->list = memory_resize(trashes->list, trashes->capacity * sizeof *trashes->list);
+    }
+    trashes->list[trashes->count++] = trash;
+}
+
+/* Content that is frozen and not written yet moves to the snapshot; the trash owes as much. */
+static void leave_to_save(struct map_save *save, struct map_trash *trash)
+{
+    for (uint32_t i = save->at; i < save->count; i++) {
+        struct saved_row *row = &save->rows[i];
+        if (trash->table != NULL && row->entries.table == trash->table) {
+            row->owns_table = true;
+            trash->owed.entries = table_count(trash->table);
+            trash->owed.endings = trash->expiry != NULL ? expiry_count(trash->expiry) : 0;
+            trash->owed.indexed = trash->expiry != NULL ? expiry_indexed(trash->expiry) : 0;
+            /* An index that is younger than the frozen state came with a first ttl: no frozen entry is in it. */
+            row->expiry = trash->expiry;
+            trash->table = NULL;
+            trash->expiry = NULL;
+        }
+        if (trash->journal != NULL && row->journal == trash->journal) {
+            row->owns_journal = true;
+            trash->owed.records = journal_next(trash->journal) - journal_oldest(trash->journal);
+            trash->journal = NULL;
+        }
+    }
+}
+
 void map_trash_add(struct maps *maps, struct map_trash trash)
 {
-    if (maps->trash_count == maps->trash_capacity) {
-        maps->trash_capacity = maps->trash_capacity * 2 + 4;
-        maps->trash = memory_resize(maps->trash, maps->trash_capacity * sizeof *maps->trash);
-    }
-    maps->trash[maps->trash_count++] = trash;
+    if (maps->save != NULL)
+        leave_to_save(maps->save, &trash);
+    add(&maps->trash, trash);
 }
 
 void map_trash_close(struct map_trash *trash)
@@ -58,4 +108,31 @@ void map_trash_close(struct map_trash *trash)
     table_close(trash->table);
     expiry_close(trash->expiry);
     journal_close(trash->journal);
+}
+
+static bool pay(uint64_t *owed, size_t budget)
+{
+    *owed -= *owed < budget ? *owed : budget;
+    return *owed == 0;
+}
+
+bool map_trash_discard(struct map_trash *trash, size_t budget)
+{
+    return (trash->expiry == NULL || expiry_discard(trash->expiry, budget)) && pay(&trash->owed.endings, budget) &&
+           pay(&trash->owed.indexed, budget) && (trash->table == NULL || table_discard(trash->table, budget)) &&
+           pay(&trash->owed.entries, budget) && (trash->journal == NULL || journal_discard(trash->journal, budget)) &&
+           pay(&trash->owed.records, budget);
+}
+
+void map_attic_add(struct maps *maps, struct map_trash trash)
+{
+    if (trash.table != NULL || trash.expiry != NULL || trash.journal != NULL)
+        add(&maps->attic, trash);
+}
+
+bool map_attic_discard(struct maps *maps, size_t budget)
+{
+    if (maps->attic.count > 0 && map_trash_discard(&maps->attic.list[maps->attic.count - 1], budget))
+        map_trash_close(&maps->attic.list[--maps->attic.count]);
+    return maps->attic.count == 0;
 }

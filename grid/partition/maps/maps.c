@@ -20,14 +20,21 @@ void maps_close(struct maps *maps)
 {
     if (maps == NULL)
         return;
+    maps_thaw(maps);
+    if (maps->load != NULL)
+        table_fill_end(&maps->load->fill);
+    memory_free(maps->load);
     for (uint32_t i = 0; i < maps->count; i++) {
         struct map_row *row = &maps->rows[i];
         map_trash_close(&(struct map_trash){.table = row->table, .expiry = row->expiry, .journal = row->journal});
         memory_free(row->name);
     }
-    for (size_t i = 0; i < maps->trash_count; i++)
-        map_trash_close(&maps->trash[i]);
-    memory_free(maps->trash);
+    for (size_t i = 0; i < maps->trash.count; i++)
+        map_trash_close(&maps->trash.list[i]);
+    for (size_t i = 0; i < maps->attic.count; i++)
+        map_trash_close(&maps->attic.list[i]);
+    memory_free(maps->trash.list);
+    memory_free(maps->attic.list);
     buffer_close(&maps->old);
     table_close(maps->numbers);
     memory_free(maps->rows);
@@ -138,7 +145,7 @@ static bool row_due_ms(const struct map_row *row, uint64_t *ret_due_ms)
 bool maps_next_due_ms(const struct maps *maps, uint64_t *ret_due_ms)
 {
     uint64_t earliest = UINT64_MAX, due_ms;
-    bool any = maps->trash_count > 0;
+    bool any = maps->trash.count > 0;
     if (any)
         earliest = 0;
     for (uint32_t i = 0, left = maps->timed; i < maps->count && left > 0; i++) {
@@ -173,19 +180,13 @@ static struct map_row *first_due(struct maps *maps)
     return first;
 }
 
-static bool discard(struct map_trash *trash, size_t budget)
-{
-    return (trash->expiry == NULL || expiry_discard(trash->expiry, budget)) &&
-           (trash->table == NULL || table_discard(trash->table, budget)) &&
-           (trash->journal == NULL || journal_discard(trash->journal, budget));
-}
-
 /* Entries and records, and one for the rest. */
 static size_t trash_size(const struct map_trash *trash)
 {
     uint64_t size = 1 + (trash->table != NULL ? table_count(trash->table) : 0) +
                     (trash->expiry != NULL ? expiry_count(trash->expiry) : 0) +
-                    (trash->journal != NULL ? journal_next(trash->journal) - journal_oldest(trash->journal) : 0);
+                    (trash->journal != NULL ? journal_next(trash->journal) - journal_oldest(trash->journal) : 0) +
+                    trash->owed.entries + trash->owed.endings + trash->owed.records;
     return (size_t)size;
 }
 
@@ -197,14 +198,15 @@ void maps_tick(struct maps *maps, size_t budget)
     for (uint32_t i = 0; maps->timed > 0 && i < maps->count && left > 0; i++)
         if (maps->rows[i].journal != NULL)
             left -= journal_trim(maps->rows[i].journal, maps->log_time_ms, left);
-    for (left = budget; maps->trash_count > 0 && left > 0;) {
-        struct map_trash *trash = &maps->trash[maps->trash_count - 1];
+    (void)map_attic_discard(maps, budget);
+    for (left = budget; maps->trash.count > 0 && left > 0;) {
+        struct map_trash *trash = &maps->trash.list[maps->trash.count - 1];
         size_t size = trash_size(trash);
-        if (!discard(trash, left))
+        if (!map_trash_discard(trash, left))
             break;
         map_trash_close(trash);
         map_number_give(maps, trash->number);
-        maps->trash_count--;
+        maps->trash.count--;
         left -= size < left ? size : left;
     }
 }
@@ -220,6 +222,11 @@ uint64_t maps_trail(const struct maps *maps)
 }
 
 /* ---- whole */
+
+bool maps_numbered(const struct maps *maps, struct map_id id)
+{
+    return id.value >= 1 && id.value <= maps->count && maps->rows[id.value - 1].name != NULL;
+}
 
 uint64_t maps_entries(const struct maps *maps)
 {
@@ -252,8 +259,8 @@ uint64_t maps_bytes(const struct maps *maps)
     uint64_t bytes = table_memory_bytes(maps->numbers);
     for (uint32_t i = 0; i < maps->count; i++)
         bytes += maps->rows[i].name != NULL ? row_bytes(&maps->rows[i]) : 0;
-    for (size_t i = 0; i < maps->trash_count; i++)
-        bytes += maps->trash[i].table != NULL ? table_memory_bytes(maps->trash[i].table) : 0;
+    for (size_t i = 0; i < maps->trash.count; i++)
+        bytes += maps->trash.list[i].table != NULL ? table_memory_bytes(maps->trash.list[i].table) : 0;
     return bytes;
 }
 
@@ -316,8 +323,8 @@ void maps_holds(const struct maps *maps)
 {
     uint32_t timed = 0, free = 0, removing = 0;
     HOLDS(maps->named <= MAPS_PER_PARTITION_MAX && table_count(maps->numbers) == maps->named);
-    for (size_t i = 0; i < maps->trash_count; i++)
-        removing += maps->trash[i].number.value != 0;
+    for (size_t i = 0; i < maps->trash.count; i++)
+        removing += maps->trash.list[i].number.value != 0;
     HOLDS(maps->named + maps->free + removing == maps->count);
     for (uint32_t i = 0; i < maps->count; i++) {
         if (maps->rows[i].name == NULL) {

@@ -12,6 +12,7 @@
  *     map_entries.c    one entry: found, written, erased, ended; with its journal record
  *     map_commands.c   what clients send: operations, batches, clear, settings
  *     map_reads.c      queries
+ *     map_save.c, map_load.c   snapshots
  *
  * Copies everything; returned views are borrowed until the next change. Single threaded; time is log time. */
 #ifndef GRID_PARTITION_MAPS_MAPS_H
@@ -20,6 +21,7 @@
 #include "grid/base/arena.h"
 #include "grid/base/err.h"
 #include "grid/base/ids.h"
+#include "grid/partition/component.h"
 #include "grid/store/table.h"
 #include "grid/wire/messages/message.h"
 
@@ -34,6 +36,7 @@ struct map_id maps_find(const struct maps *maps, struct bytes name);
 /* Finds or numbers a map. TOO_LARGE past MAPS_PER_PARTITION_MAX; maps_full_note says what to do. */
 enum grid_err maps_ensure(struct maps *maps, struct bytes name, struct map_id *ret_id);
 struct table *maps_table(const struct maps *maps, struct map_id id);
+bool maps_numbered(const struct maps *maps, struct map_id id);     /* a map has this number */
 uint32_t maps_count(const struct maps *maps);              /* that have a name */
 uint32_t maps_room(const struct maps *maps);               /* names that still find a number */
 const char *maps_full_note(const struct maps *maps);       /* why maps_ensure said TOO_LARGE */
@@ -83,5 +86,9 @@ uint64_t maps_bytes(const struct maps *maps);
 void maps_count_up(const struct maps *maps, uint64_t *ret_expirations, uint64_t *ret_journal_bytes);
 uint64_t maps_digest(const struct maps *maps);
 void maps_holds(const struct maps *maps);
+
+/* Frozen in time by the number of maps: about a microsecond each. A map that is cleared or dropped, and a journal that is switched off,
+ * are kept until they are written. */
+extern const struct component maps_component;
 
 #endif

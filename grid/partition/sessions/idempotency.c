@@ -1,6 +1,7 @@
 #include "grid/partition/sessions/idempotency.h"
 
 #include "grid/base/check.h"
+#include "grid/base/frozen_queue.h"
 #include "grid/base/hash.h"
 #include "grid/base/limits.h"
 #include "grid/base/memory.h"
@@ -22,6 +23,9 @@ struct idempotency_keys {
     size_t head, count, capacity;
     uint64_t bytes;
     struct table *index;               /* identity -> pointer; opened with the first key */
+    struct frozen_queue frozen;        /* of struct kept * */
+    bool head_due;                     /* the first record of the frozen state is not written yet */
+    uint64_t awaited;                  /* records that are still to be loaded */
 };
 
 struct idempotency_keys *idempotency_open(void)
@@ -34,10 +38,34 @@ static struct kept *kept_at(const struct idempotency_keys *keys, size_t place)
     return keys->ring[(keys->head + place) & (keys->capacity - 1)];
 }
 
+static struct kept *frozen_kept(const struct idempotency_keys *keys, bool *ret_early)
+{
+    void *early;
+    size_t place;
+    struct kept *kept = NULL;
+    if (!frozen_queue_next(&keys->frozen, &early, &place))
+        return NULL;
+    *ret_early = early != NULL;
+    if (early == NULL)
+        return kept_at(keys, place);
+    memcpy(&kept, early, sizeof kept);
+    return kept;
+}
+
+static void thaw(void *component)
+{
+    struct idempotency_keys *keys = component;
+    bool early = false;
+    for (struct kept *kept; (kept = frozen_kept(keys, &early)) != NULL && early; memory_free(kept))
+        frozen_queue_pass(&keys->frozen, sizeof(struct kept *));
+    frozen_queue_end(&keys->frozen);
+}
+
 void idempotency_close(struct idempotency_keys *keys)
 {
     if (keys == NULL)
         return;
+    thaw(keys);
     for (size_t i = 0; i < keys->count; i++)
         memory_free(kept_at(keys, i));
     memory_free(keys->ring);
@@ -106,7 +134,8 @@ static void forget(struct idempotency_keys *keys)
     keys->bytes -= kept_bytes(oldest);
     keys->head = (keys->head + 1) & (keys->capacity - 1);
     keys->count--;
-    memory_free(oldest);
+    if (!frozen_queue_takes(&keys->frozen, &oldest, sizeof(struct kept *)))
+        memory_free(oldest);
 }
 
 static void grow(struct idempotency_keys *keys)
@@ -121,6 +150,21 @@ static void grow(struct idempotency_keys *keys)
     keys->head = 0;
 }
 
+static void add(struct idempotency_keys *keys, const struct kept *head, const struct bytes texts[3], uint64_t seed)
+{
+    if (keys->index == NULL)
+        keys->index = table_open(seed);
+    if (keys->count == keys->capacity)
+        grow(keys);
+    struct kept *kept = memory_alloc(sizeof *kept + texts[0].size + texts[1].size + texts[2].size);
+    *kept = *head;
+    put(put(put(kept->data, texts[0]), texts[1]), texts[2]);
+    bool added = table_set(keys->index, identity_of(kept), bytes_of(&kept, sizeof kept), 0);
+    REQUIRE(added);
+    keys->ring[(keys->head + keys->count++) & (keys->capacity - 1)] = kept;
+    keys->bytes += kept_bytes(kept);
+}
+
 void idempotency_keep(struct idempotency_keys *keys, const struct idempotency *key, struct bytes answer,
                       uint64_t now_ms, uint64_t seed)
 {
@@ -130,19 +174,9 @@ void idempotency_keep(struct idempotency_keys *keys, const struct idempotency *k
     REQUIRE(key->request_hash.size != 0 && key->request_hash.size <= IDEMPOTENCY_HASH_BYTES_MAX);
     if (!keeps)
         answer = BYTES_NONE;
-    if (keys->index == NULL)
-        keys->index = table_open(seed);
-    if (keys->count == keys->capacity)
-        grow(keys);
-    struct kept *kept = memory_alloc(sizeof *kept + identity.size + key->request_hash.size + answer.size);
-    *kept = (struct kept){.end_ms = now_ms + IDEMPOTENCY_KEEP_MS, .identity_size = (uint32_t)identity.size,
-                          .hash_size = (uint32_t)key->request_hash.size, .answer_size = (uint32_t)answer.size,
-                          .has_answer = keeps};
-    put(put(put(kept->data, identity), key->request_hash), answer);
-    bool added = table_set(keys->index, identity, bytes_of(&kept, sizeof kept), 0);
-    REQUIRE(added);
-    keys->ring[(keys->head + keys->count++) & (keys->capacity - 1)] = kept;
-    keys->bytes += kept_bytes(kept);
+    struct kept head = {.end_ms = now_ms + IDEMPOTENCY_KEEP_MS, .identity_size = (uint32_t)identity.size,
+                        .hash_size = (uint32_t)key->request_hash.size, .answer_size = (uint32_t)answer.size, .has_answer = keeps};
+    add(keys, &head, (const struct bytes[]){identity, key->request_hash, answer}, seed);
     while (keys->count > IDEMPOTENCY_KEYS_MAX || keys->bytes > IDEMPOTENCY_BYTES_MAX)
         forget(keys);
 }
@@ -193,3 +227,100 @@ void idempotency_holds(const struct idempotency_keys *keys)
     }
     HOLDS(bytes == keys->bytes);
 }
+
+/* ---- snapshots */
+
+enum { RECORD_KEY = 2 };
+
+static void freeze(void *component)
+{
+    struct idempotency_keys *keys = component;
+    frozen_queue_begin(&keys->frozen, keys->count);
+    keys->head_due = true;
+}
+
+static void save_kept(const struct kept *kept, struct buffer *out)
+{
+    size_t start = record_begin(out, SECTION_IDEMPOTENCY, RECORD_KEY);
+    buffer_append_u64(out, kept->end_ms);
+    buffer_append_u8(out, kept->has_answer);
+    buffer_append_sized(out, identity_of(kept));
+    buffer_append_sized(out, hash_of(kept));
+    buffer_append_sized(out, bytes_of(kept->data + kept->identity_size + kept->hash_size, kept->answer_size));
+    record_end(out, start);
+}
+
+static bool save(void *component, size_t size_max, struct buffer *out)
+{
+    struct idempotency_keys *keys = component;
+    bool early;
+    if (keys->head_due) {
+        size_t start = record_begin(out, SECTION_IDEMPOTENCY, RECORD_FIRST);
+        buffer_append_u64(out, frozen_queue_left(&keys->frozen, sizeof(struct kept *)));
+        record_end(out, start);
+        keys->head_due = false;
+    }
+    for (struct kept *kept; (kept = frozen_kept(keys, &early)) != NULL;) {
+        if (out->size >= size_max)
+            return false;
+        save_kept(kept, out);
+        frozen_queue_pass(&keys->frozen, sizeof(struct kept *));
+        if (early)
+            memory_free(kept);
+    }
+    return true;
+}
+
+/* A tenant, a route and a key that identity_make can have made. */
+static bool identity_fits(struct bytes identity)
+{
+    if (identity.size < 5)
+        return false;
+    size_t tenant = get_u16(identity.data), route = get_u16(identity.data + 2);
+    if (tenant > IDEMPOTENCY_TEXT_BYTES_MAX || route > IDEMPOTENCY_TEXT_BYTES_MAX || identity.size <= 4 + tenant + route)
+        return false;
+    return identity.size - 4 - tenant - route <= IDEMPOTENCY_TEXT_BYTES_MAX;
+}
+
+static enum grid_err load_key(struct idempotency_keys *keys, uint64_t seed, struct reader *body, const char **ret_note)
+{
+    struct table_entry entry;
+    uint64_t end_ms = reader_u64(body);
+    uint8_t has_answer = reader_u8(body);
+    struct bytes identity = reader_sized(body), hash = reader_sized(body), answer = reader_sized(body);
+    if (body->failed || has_answer > 1 || (!has_answer && answer.size != 0) || answer.size > IDEMPOTENCY_ANSWER_BYTES_MAX)
+        return record_corrupt("not a key with its answer", ret_note);
+    if (!identity_fits(identity) || hash.size == 0 || hash.size > IDEMPOTENCY_HASH_BYTES_MAX)
+        return record_corrupt("not the parts of an idempotency key", ret_note);
+    if (keys->index != NULL && table_find(keys->index, identity, &entry))
+        return record_corrupt("the idempotency key is there twice", ret_note);
+    if (keys->count > 0 && kept_at(keys, keys->count - 1)->end_ms > end_ms)
+        return record_corrupt("the ends of the idempotency keys do not ascend", ret_note);
+    struct kept head = {.end_ms = end_ms, .identity_size = (uint32_t)identity.size, .hash_size = (uint32_t)hash.size,
+                        .answer_size = (uint32_t)answer.size, .has_answer = has_answer};
+    add(keys, &head, (const struct bytes[]){identity, hash, answer}, seed);
+    if (keys->bytes > IDEMPOTENCY_BYTES_MAX)
+        return record_corrupt("more bytes of idempotency keys than the limit", ret_note);
+    keys->awaited--;
+    return GRID_ERR_OK;
+}
+
+static enum grid_err load(void *component, const struct load_context *context, uint8_t kind, struct reader *body, const char **ret_note)
+{
+    struct idempotency_keys *keys = component;
+    if (kind == RECORD_KEY && keys->awaited > 0)
+        return load_key(keys, context->table_seed, body, ret_note);
+    if (kind != RECORD_FIRST)
+        return record_corrupt("not a record of idempotency keys, or one too many", ret_note);
+    keys->awaited = reader_u64(body);
+    return keys->awaited <= IDEMPOTENCY_KEYS_MAX ? GRID_ERR_OK : record_corrupt("more idempotency keys than the limit", ret_note);
+}
+
+static enum grid_err loaded(void *component, const struct load_context *context, const char **ret_note)
+{
+    const struct idempotency_keys *keys = component;
+    (void)context;
+    return keys->awaited == 0 ? GRID_ERR_OK : record_corrupt("idempotency keys are missing", ret_note);
+}
+
+const struct component idempotency_component = {"idempotency", freeze, save, thaw, load, loaded};

@@ -9,6 +9,7 @@
 #ifndef GRID_PARTITION_SESSIONS_IDEMPOTENCY_H
 #define GRID_PARTITION_SESSIONS_IDEMPOTENCY_H
 
+#include "grid/partition/component.h"
 #include "grid/wire/messages/message.h"
 
 struct idempotency_keys;
@@ -34,5 +35,8 @@ uint64_t idempotency_count(const struct idempotency_keys *keys);
 bool idempotency_next_due_ms(const struct idempotency_keys *keys, uint64_t *ret_due_ms);
 uint64_t idempotency_digest(const struct idempotency_keys *keys);
 void idempotency_holds(const struct idempotency_keys *keys);
+
+/* Frozen in constant time: a key never changes, and one that is forgotten is kept until it is written. */
+extern const struct component idempotency_component;
 
 #endif

@@ -162,3 +162,50 @@ void session_results_holds(const struct session_results *results)
     HOLDS(kept == results->kept && kept <= SESSION_RESULTS_MAX);
     HOLDS(bytes == results->kept_bytes && bytes <= SESSION_RESULT_BYTES_MAX);
 }
+
+/* ---- snapshots */
+
+void session_results_save(const struct session_results *results, struct buffer *out)
+{
+    buffer_append_u64(out, results->acknowledged_below);
+    buffer_append_u32(out, results->end - results->first);
+    for (uint32_t i = results->first; i < results->end; i++) {
+        const struct session_result *row = &results->rows[i];
+        buffer_append_u64(out, row->sequence);
+        buffer_append_u8(out, row->place != ANSWER_DROPPED);
+        buffer_append_sized(out, answer_of(row));
+    }
+}
+
+/* A row that was dropped is put back as one whose answer is too large: only the fact is kept. */
+static void put_dropped(struct session_results *results, uint64_t sequence)
+{
+    uint32_t kept_bytes = results->kept_bytes;
+    results->kept_bytes = SESSION_RESULT_BYTES_MAX;
+    session_results_add(results, sequence, bytes_of("", 1));
+    results->kept_bytes = kept_bytes;
+}
+
+enum grid_err session_results_load(struct session_results *results, struct reader *body, const char **ret_note)
+{
+    uint64_t below = reader_u64(body), least = below;
+    uint32_t rows = reader_u32(body);
+    if (below == 0 || rows > SESSION_WINDOW_MAX)
+        return record_corrupt("not the window of a session", ret_note);
+    results->acknowledged_below = below;
+    for (uint32_t i = 0; i < rows; i++) {
+        uint64_t sequence = reader_u64(body);
+        uint8_t kept = reader_u8(body);
+        struct bytes answer = reader_sized(body);
+        if (body->failed || sequence < least || sequence - below >= SESSION_WINDOW_MAX || kept > 1 || (kept == 0 && answer.size != 0))
+            return record_corrupt("not the next result of a session", ret_note);
+        if (kept == 1 && (results->kept == SESSION_RESULTS_MAX || answer.size > SESSION_RESULT_BYTES_MAX - results->kept_bytes))
+            return record_corrupt("more results of a session than it keeps", ret_note);
+        if (kept == 1)
+            session_results_add(results, sequence, answer);
+        else
+            put_dropped(results, sequence);
+        least = sequence + 1;
+    }
+    return GRID_ERR_OK;
+}

@@ -3,7 +3,7 @@
 #ifndef GRID_PARTITION_SESSIONS_SESSION_RESULTS_H
 #define GRID_PARTITION_SESSIONS_SESSION_RESULTS_H
 
-#include "grid/base/bytes.h"
+#include "grid/partition/component.h"
 
 /* Most answers contain only a version: they are stored in the row itself. */
 enum { ANSWER_INSIDE_BYTES = 16 };
@@ -33,5 +33,9 @@ bool session_results_find(const struct session_results *results, uint64_t sequen
 void session_results_add(struct session_results *results, uint64_t sequence, struct bytes result);
 uint64_t session_results_digest(const struct session_results *results, uint64_t seed);
 void session_results_holds(const struct session_results *results);
+/* u64 acknowledged_below, u32 rows; each row: u64 sequence, u8 kept, u32 size, answer. */
+void session_results_save(const struct session_results *results, struct buffer *out);
+/* Into new results. CORRUPT: a window that no session can have. */
+enum grid_err session_results_load(struct session_results *results, struct reader *body, const char **ret_note);
 
 #endif

@@ -1,35 +1,10 @@
-#include "grid/partition/sessions/sessions.h"
+#include "grid/partition/sessions/sessions_internal.h"
 
 #include <stdlib.h>
 
 #include "grid/base/check.h"
 #include "grid/base/hash.h"
 #include "grid/base/memory.h"
-#include "grid/partition/sessions/session_results.h"
-
-/* Two queues of the same sessions: by their end, and by their last use. */
-enum queue { BY_END, BY_USE, QUEUES };
-
-struct session {
-    /* What every write touches comes first. */
-    uint64_t used_ms, used_number;                 /* last use: when, and which of all uses it was */
-    struct session_results results;
-    uint64_t id, idle_ms;
-    uint64_t queued[QUEUES];                       /* place in each heap: not behind the true one */
-    size_t heap_at[QUEUES];
-};
-
-/* Open addressing, at most half full. */
-struct session_row { uint64_t id; struct session *session; };
-
-struct sessions {
-    struct session_row *rows;
-    unsigned rows_bits;                            /* 2^rows_bits rows; 0: none */
-    struct session **heaps[QUEUES];                /* by (queued, id); as many as sessions */
-    size_t count, heaps_capacity;
-    uint64_t uses;
-    struct session *admitted;                      /* by the last request; NULL: none, or ended since */
-};
 
 static uint64_t due_ms(const struct session *session)
 {
@@ -188,18 +163,11 @@ struct sessions *sessions_open(void)
     return memory_zero(1, sizeof(struct sessions));
 }
 
-static void session_free(struct session *session)
-{
-    session_results_close(&session->results);
-    memory_free(session);
-}
-
 void sessions_close(struct sessions *sessions)
 {
     if (sessions == NULL)
         return;
-    for (size_t i = 0; i < sessions->count; i++)
-        session_free(sessions->heaps[BY_END][i]);
+    session_list_close(sessions);
     for (unsigned i = 0; i < QUEUES; i++)
         memory_free(sessions->heaps[i]);
     memory_free(sessions->rows);
@@ -208,10 +176,20 @@ void sessions_close(struct sessions *sessions)
 
 static void session_end(struct sessions *sessions, struct session *session)
 {
+    session_changes(sessions, session);
     row_remove(sessions, session->id);
     sessions->admitted = NULL;
     heaps_remove(sessions, session);
-    session_free(session);
+    session_list_remove(sessions, session);
+}
+
+/* A new session stands in rows, heaps and list once its use is known. */
+static void enroll(struct sessions *sessions, struct session *session)
+{
+    rows_grow(sessions);
+    *row_seek(sessions, session->id) = (struct session_row){session->id, session};
+    heaps_add(sessions, session);
+    session_list_add(sessions, session);
 }
 
 void sessions_begin(struct sessions *sessions, struct session_id id, uint64_t idle_ms, uint64_t now_ms)
@@ -226,9 +204,7 @@ void sessions_begin(struct sessions *sessions, struct session_id id, uint64_t id
                      : idle_ms > SESSION_IDLE_MS_MAX ? SESSION_IDLE_MS_MAX : idle_ms;
     session_results_init(&session->results);
     use(sessions, session, now_ms);
-    rows_grow(sessions);
-    *row_seek(sessions, id.value) = (struct session_row){id.value, session};
-    heaps_add(sessions, session);
+    enroll(sessions, session);
 }
 
 bool sessions_end(struct sessions *sessions, struct session_id id)
@@ -250,6 +226,7 @@ enum session_verdict sessions_admit(struct sessions *sessions, const struct sess
     if (session == NULL)
         return SESSION_UNKNOWN;
     struct session_results *results = &session->results;
+    session_changes(sessions, session);
     sessions->admitted = session;
     use(sessions, session, now_ms);
     session_results_acknowledge(results, request->acknowledged_below);
@@ -355,3 +332,45 @@ void sessions_holds(const struct sessions *sessions)
         session_results_holds(&session->results);
     }
 }
+
+/* ---- snapshots: session_save.c writes, this loads */
+
+static enum grid_err load_session(struct sessions *sessions, const struct load_context *context, struct reader *body, const char **ret_note)
+{
+    uint64_t id = reader_u64(body), idle_ms = reader_u64(body), used_ms = reader_u64(body), used_number = reader_u64(body);
+    if (id == 0 || id > context->commits || (sessions->newest != NULL && sessions->newest->id >= id))
+        return record_corrupt("the ids of sessions do not ascend up to the commit counter", ret_note);
+    if (idle_ms < SESSION_IDLE_MS_MIN || idle_ms > SESSION_IDLE_MS_MAX || used_ms > context->log_time_ms ||
+        used_number == 0 || used_number > sessions->uses)
+        return record_corrupt("not the last use of a session", ret_note);
+    struct session *session = memory_zero(1, sizeof *session);
+    session->id = id;
+    session->idle_ms = idle_ms;
+    session->used_ms = used_ms;
+    session->used_number = used_number;
+    session_results_init(&session->results);
+    enroll(sessions, session);
+    sessions->awaited--;
+    return session_results_load(&session->results, body, ret_note);
+}
+
+static enum grid_err load(void *component, const struct load_context *context, uint8_t kind, struct reader *body, const char **ret_note)
+{
+    struct sessions *sessions = component;
+    if (kind == RECORD_SESSION && sessions->awaited > 0)
+        return load_session(sessions, context, body, ret_note);
+    if (kind != RECORD_FIRST)
+        return record_corrupt("not a record of sessions, or one too many", ret_note);
+    sessions->uses = reader_u64(body);
+    sessions->awaited = reader_u64(body);
+    return sessions->awaited <= SESSIONS_PER_PARTITION_MAX ? GRID_ERR_OK : record_corrupt("more sessions than the limit", ret_note);
+}
+
+static enum grid_err loaded(void *component, const struct load_context *context, const char **ret_note)
+{
+    const struct sessions *sessions = component;
+    (void)context;
+    return sessions->awaited == 0 ? GRID_ERR_OK : record_corrupt("sessions are missing", ret_note);
+}
+
+const struct component sessions_component = {"sessions", sessions_freeze, sessions_save, sessions_thaw, load, loaded};

@@ -17,6 +17,7 @@
 #include "grid/base/err.h"
 #include "grid/base/ids.h"
 #include "grid/base/limits.h"
+#include "grid/partition/component.h"
 
 struct sessions;
 
@@ -63,5 +64,9 @@ uint64_t sessions_count(const struct sessions *sessions);
 bool sessions_next_due_ms(struct sessions *sessions, uint64_t *ret_due_ms);
 uint64_t sessions_digest(const struct sessions *sessions);
 void sessions_holds(const struct sessions *sessions);
+
+/* Frozen in constant time: a session that changes or ends before it is written keeps the record of what it was. Thawing takes time by
+ * the sessions that are not written. */
+extern const struct component sessions_component;
 
 #endif

@@ -169,7 +169,7 @@ Test(table, reports_each_pre_image_exactly_once_in_an_epoch)
         }
         table_epoch_begin(table, keep_image, &images);
         model_operate(&now, table, &(struct model_run){SEED, round + 50, 3000, 1500, 40});
-        table_epoch_end(table);
+        table_epoch_end(table, false);
         for (size_t i = 0; i < start.count; i++) {
             const struct model_entry *old = &start.entries[i];
             struct bytes key = bytes_of(old->key, old->key_size);
@@ -206,7 +206,7 @@ Test(table, reports_again_in_the_next_epoch_also_when_the_number_comes_round)
             table_set(table, bytes_of_text("a"), bytes_of_text("y"), 1);
             table_set(table, bytes_of_text("a"), bytes_of_text("z"), 1);
         }
-        table_epoch_end(table);
+        table_epoch_end(table, false);
     }
     table_set(table, bytes_of_text("a"), bytes_of_text("z"), 1);
     cr_assert_eq(reports, 3);
