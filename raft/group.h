@@ -44,6 +44,18 @@ struct group_machine {
      * good: the entry and all after it stay unapplied and nothing more is said to other members; the machine tells its
      * owner why. Must not call back. NULL: it can apply everything. */
     bool (*admit)(void *context, uint64_t index, struct bytes command);
+    /* Snapshots; all NULL: the machine has none, and its log keeps every entry. The bytes depend on the state alone: not on slices, history or replica.
+     * Must not call back. One save and one load at a time. */
+    /* Freezes the state as of the last applied entry; entries are applied meanwhile. NULL: not now (asked again later). */
+    void *(*save_begin)(void *context);
+    /* Appends some of the frozen state to `out`, about `budget` bytes; true: complete. From the loop, between entries. */
+    bool (*save_next)(void *context, void *save, size_t budget, struct buffer *out);
+    void (*save_end)(void *context, void *save);          /* complete or given up */
+    /* Loads a whole state from the bytes of save_next, in order, cut anywhere. The present state stays until load_end with `take`. */
+    void *(*load_begin)(void *context);
+    enum grid_err (*load_next)(void *context, void *load, struct bytes piece);      /* CORRUPT, NOT_SUPPORTED (of a newer version, or a service is missing) */
+    /* `take`: from now on the state is the loaded one; else it is dropped. Errors as load_next, with *ret_note (memory_free); then the present state stays. */
+    enum grid_err (*load_end)(void *context, void *load, bool take, char **ret_note);
 };
 
 /* Shims that simulator runs may switch off to prove that they are needed; bit n = shim number of raft/README.md. */
@@ -76,6 +88,9 @@ struct group_set_options {
     uint64_t log_disk_bytes_max;          /* 0: LOG_DISK_BYTES_DEFAULT */
     uint64_t log_memory_bytes_max;        /* 0: LOG_MEMORY_BYTES_DEFAULT */
     uint64_t segment_bytes;               /* 0: default of the log */
+    uint64_t snapshot_bytes;              /* a group takes a snapshot when its log has grown by so much; 0: SNAPSHOT_BYTES_DEFAULT */
+    uint64_t snapshot_entries;            /* or by so many entries; 0: SNAPSHOT_ENTRIES_DEFAULT */
+    uint64_t trailing_bytes;              /* of entries kept in memory behind a snapshot, for members that are a little behind; 0: SNAPSHOT_TRAILING_BYTES_DEFAULT */
     uint64_t room_bytes;                  /* the disk counts as full if the log has less room than this; 0: ENTRY_BYTES_MAX */
     struct group_shims shims;             /* all zero in production */
     void (*fatal)(void *context, enum grid_err err, const char *what);
@@ -88,7 +103,8 @@ enum grid_err group_set_open(const struct group_set_options *options, struct gro
 /* Attaches the machine of a group; required for every group before start. Borrows it until close. */
 void group_attach(struct group *group, const struct group_machine *machine);
 /* Listens for peers and starts all groups (bootstrapping those without state) at the end of the loop iteration.
- * NOT_SUPPORTED: a machine does not admit an entry of the log; nothing was started. Else errors as transport_listen. */
+ * First every machine loads the snapshot of its group, which blocks. NOT_SUPPORTED: a machine does not admit an entry of the log or its snapshot; CORRUPT, IO: a
+ * snapshot is damaged or missing; then nothing was started. Else errors as transport_listen. */
 enum grid_err group_set_start(struct group_set *set, char **ret_note);
 /* Stops everything at once; every outstanding proposal is dropped, every read ends with CLOSED. Safe after fatal and
  * inside it. The one place where callbacks run from inside a call. */
@@ -141,11 +157,14 @@ bool group_set_handing_over(const struct group_set *set);
 struct group_status {
     enum group_role role;
     uint64_t term, commit_index, applied_index, last_index;
+    uint64_t snapshot_index;              /* of the newest snapshot that is noted in the log; 0: none */
     struct node_id leader;                /* 0 when unknown */
     uint32_t voters;
 };
 struct group_status group_status(const struct group *group);
 uint64_t group_set_log_disk_bytes(const struct group_set *set);
+/* Position of the oldest byte that the log has; what was before it is in snapshots. */
+uint64_t group_set_log_begin(const struct group_set *set);
 uint64_t group_set_log_memory_bytes(const struct group_set *set);
 /* log_disk_bytes_max or log_memory_bytes_max is reached: accept no more commands from clients. */
 bool group_set_log_full(const struct group_set *set);

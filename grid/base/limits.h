@@ -34,6 +34,7 @@ enum {
     LOG_SEGMENT_BYTES_USUAL = 64 * 1024 * 1024,
     LOG_SEGMENT_BYTES_MOST = 256 * 1024 * 1024,
     LOG_SEGMENT_BYTES_STEP = 4096,
+    SNAPSHOT_SLICE_BYTES = 64 * 1024,   /* of a snapshot, in one iteration of the loop */
     /* The smallest bounds of the log on disk and in memory: room for the largest value and the largest batch. A partition
      * needs some of it before it serves anybody: its first entry and a few elections. */
     LOG_DISK_BYTES_LEAST = 4 * 1024 * 1024,
@@ -122,6 +123,9 @@ enum {
  * time to wait. */
 #define ADMISSION_LOAD_DEFAULT 65536ull
 #define LOG_MEMORY_BYTES_DEFAULT (1ull << 30) /* bytes of entries in memory a node, likewise */
+#define SNAPSHOT_BYTES_DEFAULT (16ull << 20)   /* a partition takes a snapshot when its log has grown by so much, */
+#define SNAPSHOT_ENTRIES_DEFAULT (1ull << 20)  /* or by so many entries */
+#define SNAPSHOT_TRAILING_BYTES_DEFAULT (256ull << 10) /* of entries that a partition keeps in memory behind a snapshot */
 
 _Static_assert(2 * VALUE_BYTES_MAX + 4 * KEY_BYTES_MAX < COMMAND_BYTES_MAX, "an operation with an expected value fits a command");
 _Static_assert(BATCH_BYTES_MAX + BATCH_OPERATIONS_MAX * (MAP_NAME_BYTES_MAX + 64) + 4 * KEY_BYTES_MAX < COMMAND_BYTES_MAX,

@@ -12,7 +12,7 @@ bool group_shim_parse(const char *name, uint64_t *ret_bit)
         {"S1", GUARD_S1},   {"S1b", GUARD_S1B}, {"S2", GUARD_S2},   {"S3", GUARD_S3},   {"S3b", GUARD_S3B},
         {"S4", GUARD_S4},   {"S5", GUARD_S5},   {"S6", GUARD_S6},   {"S7", GUARD_S7},   {"S9", GUARD_S9},
         {"S10", GUARD_S10}, {"S12", GUARD_S12}, {"S13", GUARD_S13}, {"S14", GUARD_S14}, {"S17", GUARD_S17},
-        {"S21", GUARD_S21}, {"S23", GUARD_S23}, {"S24", GUARD_S24},
+        {"S21", GUARD_S21}, {"S22", GUARD_S22}, {"S23", GUARD_S23}, {"S24", GUARD_S24},
     };
     REQUIRE(name != NULL && ret_bit != NULL);
     for (size_t i = 0; i < sizeof SHIMS / sizeof *SHIMS; i++)
@@ -244,6 +244,9 @@ uint64_t group_peer_lag(const struct group *group, struct node_id node)
 void group_attach(struct group *group, const struct group_machine *machine)
 {
     REQUIRE(!group->attached && machine->apply != NULL && machine->dropped != NULL && machine->role != NULL);
+    bool saves = machine->save_begin != NULL, loads = machine->load_begin != NULL;
+    REQUIRE(saves == (machine->save_next != NULL) && saves == (machine->save_end != NULL) && saves == loads);
+    REQUIRE(loads == (machine->load_next != NULL) && loads == (machine->load_end != NULL));
     group->machine = *machine;
     group->attached = true;
 }
@@ -257,6 +260,7 @@ struct group_status group_status(const struct group *group)
         .commit_index = guard_commit_index(guard),
         .applied_index = guard_applied_index(guard),
         .last_index = guard_last_index(guard),
+        .snapshot_index = guard_snapshot_index(guard),
         .leader = guard_leader(guard),
         .voters = guard_voters(guard),
     };

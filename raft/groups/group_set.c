@@ -149,6 +149,8 @@ static void on_durable(void *context, uint64_t lsn)
         return;
     held_release(&set->held, lsn, send_held, set);
     group_io_durable(&set->host, lsn);
+    snapshots_durable(set, lsn);
+    installs_durable(set, lsn);
 }
 
 static void on_segment_begun(void *context, uint64_t segment_end)
@@ -207,6 +209,8 @@ static void on_tick(void *context)
         room_tick(set);
     if (!set->failed)
         replay_tick(set);
+    if (!set->failed)
+        snapshots_tick(set);
     if (set->held_gauge != NULL)
         set->held_gauge->value = (int64_t)held_frames(&set->held);
 }
@@ -299,6 +303,7 @@ static enum grid_err open_peers(struct group_set *set, const struct group_set_op
     peers_on_link(set->peers, on_link, set);
     group_reads_register(set);
     room_open(set, options);
+    snapshots_open(set, options);
     rejoin_register(set);
     return GRID_ERR_OK;
 }
@@ -336,7 +341,7 @@ static enum grid_err open_group(struct group_set *set, uint32_t number, char **r
     set->groups_count = number + 1;
     if (group_io_fresh(&group->guard.io))
         return GRID_ERR_OK;
-    if (group_io_first_entry(&group->guard.io).size == 0) {
+    if (group_io_configuration(&group->guard.io).size == 0) {
         *ret_note = err_note("the log has a term but no entries of partition %u", number);
         return GRID_ERR_CORRUPT;
     }
@@ -399,12 +404,15 @@ enum grid_err group_set_start(struct group_set *set, char **ret_note)
     *ret_note = NULL;
     for (uint32_t i = 0; i < set->groups_count; i++)
         REQUIRE(set->groups[i].attached);
+    enum grid_err err = snapshots_load(set, ret_note);
+    if (err != GRID_ERR_OK)
+        return err;
     for (uint32_t i = 0; i < set->groups_count; i++)
         if (!group_admits_log(&set->groups[i])) {
             *ret_note = err_note("partition %u: an entry of the log cannot be applied here", i);
             return GRID_ERR_NOT_SUPPORTED;
         }
-    enum grid_err err = peers_start(set->peers);
+    err = peers_start(set->peers);
     if (err != GRID_ERR_OK) {
         *ret_note = err_note("node %u cannot listen on its peer address", set->self.value);
         return err;
@@ -433,6 +441,8 @@ void group_set_close(struct group_set *set)
     clock_undefer(clock, &set->start_deferred);
     clock_undefer(clock, &set->fatal_deferred);
     group_reads_close(set);
+    installs_close(set);
+    snapshots_close(set);
     close_groups(set);
     group_io_host_close(&set->host);
     held_close(&set->held);
@@ -461,6 +471,11 @@ struct peers *group_set_peers(struct group_set *set)
 uint64_t group_set_log_disk_bytes(const struct group_set *set)
 {
     return wal_disk_bytes(set->wal);
+}
+
+uint64_t group_set_log_begin(const struct group_set *set)
+{
+    return wal_begin(set->wal);
 }
 
 uint64_t group_set_log_memory_bytes(const struct group_set *set)

@@ -7,8 +7,10 @@
 #include "raft/guard/guard.h"
 #include "raft/groups/rejoin.h"
 #include "raft/groups/held.h"
+#include "raft/groups/install.h"
 #include "raft/groups/replay.h"
 #include "raft/groups/room.h"
+#include "raft/groups/snapshots.h"
 
 /* A proposal that the library has accepted; in the order of the entries. */
 struct proposal {
@@ -47,6 +49,8 @@ struct group {
     bool asking;
     struct rejoin_group rejoin;
     struct replay_group replay;
+    struct snapshot_group snapshot;
+    struct install_group install;
 };
 
 struct group_set {
@@ -73,6 +77,8 @@ struct group_set {
     struct held held;                        /* frames that wait for the log */
     struct room room;
     struct replay replay;
+    struct snapshots snapshots;
+    uint32_t installs;                       /* groups that install a snapshot */
     struct metric_gauge *held_gauge;         /* NULL without metrics */
     struct group *asking_first;
     struct read_batch *finished_first, *finished_last;

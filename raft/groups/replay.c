@@ -14,8 +14,8 @@ void replay_begin(struct group_set *set)
     set->replay.said_ms = set->replay.since_ms;
     for (uint32_t i = 0; i < set->groups_count; i++) {
         struct group *group = &set->groups[i];
-        group->replay = (struct replay_group){.last = group_io_recovered(&group->guard.io)};
-        set->replay.entries += group->replay.last;
+        group->replay = (struct replay_group){.last = group_io_recovered(&group->guard.io), .at = guard_snapshot_index(&group->guard)};
+        set->replay.entries += group->replay.last - group->replay.at;
     }
     set->replay.going_on = set->replay.entries > 0;
 }

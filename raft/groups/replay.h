@@ -14,7 +14,7 @@ struct group_set;
 enum { REPLAY_SAY_EVERY_MS = 5000 };
 
 struct replay {
-    uint64_t entries, applied;                /* of all groups: in the log at the start; of these, applied */
+    uint64_t entries, applied;                /* of all groups: in the log at the start, behind the snapshots; of these, applied */
     uint64_t since_ms, said_ms, said_applied;
     uint32_t calls;
     bool going_on;

@@ -5,6 +5,7 @@
 
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
+#include "raft/guard/guard_configuration.h"
 
 struct group_append {
     struct group_append *next;
@@ -31,6 +32,7 @@ static uint64_t entry_cost(size_t size)
 static void count_bytes(struct group_io *io, uint64_t added)
 {
     io->entries_bytes += added;
+    io->appended_bytes += added;
     io->host->entries_bytes += added;
 }
 
@@ -142,12 +144,36 @@ static void free_loaded_entry(struct wal_entry *entry)
     entry->data = BYTES_NONE;
 }
 
+static void free_configuration(struct wal_snapshot *snapshot)
+{
+    union { const uint8_t *borrowed; void *owned; } data = {.borrowed = snapshot->configuration.data};
+    memory_free(data.owned);
+    *snapshot = (struct wal_snapshot){0};
+}
+
 static void free_loaded(struct wal_group_state *loaded)
 {
     for (size_t i = 0; i < loaded->entries_count; i++)
         free_loaded_entry(&loaded->entries[i]);
     memory_free(loaded->entries);
-    *loaded = (struct wal_group_state){0};
+    loaded->entries = NULL;
+    loaded->entries_count = 0;
+}
+
+/* The state itself goes from the file to the machine. The library wants one buffer. */
+static struct raft_snapshot *load_snapshot(const struct wal_snapshot *loaded)
+{
+    if (loaded->index == 0)
+        return NULL;
+    struct raft_snapshot *snapshot = raft_calloc(1, sizeof *snapshot);
+    REQUIRE(snapshot != NULL);
+    *snapshot = (struct raft_snapshot){.index = loaded->index, .term = loaded->term, .configuration_index = loaded->configuration_index,
+                                       .n_bufs = 1, .bufs = raft_calloc(1, sizeof *snapshot->bufs)};
+    REQUIRE(snapshot->bufs != NULL);
+    snapshot->bufs[0].base = raft_malloc(1);
+    bool valid = guard_configuration_decode(loaded->configuration, &snapshot->configuration);
+    REQUIRE(valid && snapshot->bufs[0].base != NULL);
+    return snapshot;
 }
 
 static int io_load(struct raft_io *base, raft_term *term, raft_id *vote, struct raft_snapshot **snapshot,
@@ -158,8 +184,8 @@ static int io_load(struct raft_io *base, raft_term *term, raft_id *vote, struct 
     io->events.before_load(io->events.context, loaded);
     *term = io->term;
     *vote = io->vote;
-    *snapshot = NULL;
-    *start = 1;
+    *snapshot = load_snapshot(&loaded->snapshot);
+    *start = loaded->first_index;
     *count = loaded->entries_count;
     *entries = NULL;
     if (*count != 0) {
@@ -171,7 +197,7 @@ static int io_load(struct raft_io *base, raft_term *term, raft_id *vote, struct 
         count_bytes(io, entry_cost(loaded->entries[i].data.size));
         free_loaded_entry(&loaded->entries[i]);
     }
-    io->next_index = *count + 1;
+    io->next_index = loaded->first_index + *count;
     free_loaded(loaded);
     return 0;
 }
@@ -255,6 +281,10 @@ static int io_send(struct raft_io *base, struct raft_io_send *request, const str
 
 void group_io_complete_sends(struct group_io *io)
 {
+    /* Snapshots travel outside of the library (guard_peer_lacks), which then only waits for the answer of the peer. */
+    for (size_t i = 0; i < io->gets_count; i++)
+        io->gets[i].done(io->gets[i].request, NULL, RAFT_CANCELED);
+    io->gets_count = 0;
     for (size_t i = 0; i < io->sends_count; i++)
         io->sends[i].done(io->sends[i].request, 0);
     io->sends_count = 0;
@@ -294,15 +324,15 @@ static int io_snapshot_put(struct raft_io *base, unsigned trailing, struct raft_
     (void)request;
     (void)snapshot;
     (void)done;
-    UNREACHABLE("the state machine never hands out a snapshot");
+    UNREACHABLE("the library takes no snapshot");
 }
 
 static int io_snapshot_get(struct raft_io *base, struct raft_io_snapshot_get *request, raft_io_snapshot_get_cb done)
 {
-    (void)base;
-    (void)request;
-    (void)done;
-    UNREACHABLE("a log without snapshots holds every entry");
+    struct group_io *io = io_of(base);
+    REQUIRE(io->gets_count < REPLICAS_MAX);
+    io->gets[io->gets_count++] = (struct group_io_get){request, done};
+    return 0;
 }
 
 static raft_time io_time(struct raft_io *base)
@@ -384,6 +414,7 @@ void group_io_init(struct group_io *io, struct group_io_host *host, const struct
 void group_io_close(struct group_io *io)
 {
     free_loaded(&io->loaded);
+    free_configuration(&io->loaded.snapshot);
     memory_free(io->sends);
     io->sends = NULL;
     io->sends_count = io->sends_capacity = 0;
@@ -392,12 +423,28 @@ void group_io_close(struct group_io *io)
 bool group_io_fresh(const struct group_io *io)
 {
     /* A crash during the bootstrap may leave its term without its entry: no other member knows of either. */
-    return io->loaded.entries_count == 0 && io->term <= 1 && io->vote == 0;
+    return io->loaded.entries_count == 0 && io->loaded.snapshot.index == 0 && io->term <= 1 && io->vote == 0;
 }
 
-struct bytes group_io_first_entry(const struct group_io *io)
+struct bytes group_io_configuration(const struct group_io *io)
 {
+    if (io->loaded.snapshot.index != 0)
+        return io->loaded.snapshot.configuration;
     return io->loaded.entries_count == 0 ? BYTES_NONE : io->loaded.entries[0].data;
+}
+
+uint64_t group_io_note_snapshot(struct group_io *io, const struct wal_snapshot *snapshot, bool install)
+{
+    struct wal_snapshot copy = *snapshot;
+    copy.configuration = bytes_of(memory_copy(snapshot->configuration.data, snapshot->configuration.size), snapshot->configuration.size);
+    free_configuration(&io->loaded.snapshot);
+    io->loaded.snapshot = copy;
+    return install ? wal_append_install(io->host->wal, io->group, &copy) : wal_append_snapshot(io->host->wal, io->group, &copy);
+}
+
+void group_io_release_entry(struct group_io *io, size_t size)
+{
+    uncount_bytes(io, entry_cost(size));
 }
 
 void group_io_each_command(const struct group_io *io, void (*each)(void *context, uint64_t index, struct bytes command), void *context)
@@ -411,7 +458,7 @@ void group_io_each_command(const struct group_io *io, void (*each)(void *context
 uint64_t group_io_recovered(const struct group_io *io)
 {
     const struct wal_group_state *loaded = &io->loaded;
-    return loaded->entries_count == 0 ? 0 : loaded->first_index + loaded->entries_count - 1;
+    return loaded->entries_count == 0 ? loaded->snapshot.index : loaded->first_index + loaded->entries_count - 1;
 }
 
 bool group_io_may_leave(const struct group_io *io)

@@ -15,6 +15,7 @@
 #include <raft.h>
 
 #include "grid/base/ids.h"
+#include "grid/base/limits.h"
 #include "raft/wal/wal.h"
 
 /* How the guard corrects what passes between library, disk and network. All functions are required. */
@@ -56,13 +57,15 @@ struct group_io_host {
 };
 
 struct group_io_send { struct raft_io_send *request; raft_io_send_cb done; };
+struct group_io_get { struct raft_io_snapshot_get *request; raft_io_snapshot_get_cb done; };
 
 struct group_io {
     struct raft_io base;
     struct group_io_host *host;
     struct group_io_events events;
     uint32_t group;
-    struct wal_group_state loaded;             /* until load */
+    struct wal_group_state loaded;             /* until load; then only its snapshot, the newest one that the log names */
+    uint64_t appended_bytes;                   /* of all entries that ever were in the log of this life, with their cost */
     uint64_t term, vote;
     uint64_t meta_lsn;                         /* of the newest term or vote */
     uint64_t next_index;                       /* of the next entry appended */
@@ -70,6 +73,8 @@ struct group_io {
     uint64_t entries_bytes;
     struct group_io_send *sends;
     size_t sends_count, sends_capacity;
+    struct group_io_get gets[REPLICAS_MAX];
+    size_t gets_count;
     raft_io_tick_cb tick;
     raft_io_recv_cb receive;
 };
@@ -84,8 +89,12 @@ void group_io_init(struct group_io *io, struct group_io_host *host, const struct
 void group_io_close(struct group_io *io);
 /* Whether recovery found a record of the group; if not, the group must be bootstrapped. */
 bool group_io_fresh(const struct group_io *io);
-/* The configuration entry that recovery found; only when not fresh and not yet loaded. */
-struct bytes group_io_first_entry(const struct group_io *io);
+/* The configuration that recovery found, in its first entry or the snapshot; empty: none. Only when not yet loaded. */
+struct bytes group_io_configuration(const struct group_io *io);
+/* Notes a snapshot whose file is durable; `install`: it replaces the log. Returns the lsn of the note. Copies the configuration. */
+uint64_t group_io_note_snapshot(struct group_io *io, const struct wal_snapshot *snapshot, bool install);
+/* An entry of `size` bytes left the memory. */
+void group_io_release_entry(struct group_io *io, size_t size);
 /* Every command that recovery found, in order; only before load. */
 void group_io_each_command(const struct group_io *io, void (*each)(void *context, uint64_t index, struct bytes command), void *context);
 uint64_t group_io_recovered(const struct group_io *io);    /* index of the last entry that recovery found; 0: none; only before load */

@@ -6,8 +6,10 @@
 
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
+#include "raft/guard/guard_configuration.h"
 #include "raft/guard/guard_log.h"
 #include "raft/guard/guard_message.h"
+#include "raft/guard/guard_snapshot.h"
 #include "raft/guard/raft_message.h"
 
 enum {
@@ -82,6 +84,17 @@ static void follow_loss(const struct guard *guard, struct raft_progress *progres
     progress->next_index = guard_log_last(&guard->raft) + 1;
 }
 
+/* S22: a probe may have gone below what the peer has, and then it would be sent a snapshot that brings no news, for ever. */
+static void follow_match(struct raft_progress *progress)
+{
+    if (progress->state == GUARD_PROGRESS_SNAPSHOT && progress->match_index >= progress->snapshot_index) {
+        progress->state = GUARD_PROGRESS_PROBE;
+        progress->snapshot_index = 0;
+    }
+    if (progress->next_index <= progress->match_index)
+        progress->next_index = progress->match_index + 1;
+}
+
 static void follow_sends(struct guard *guard)
 {
     struct raft *raft = &guard->raft;
@@ -92,10 +105,13 @@ static void follow_sends(struct guard *guard)
         guard->lost[i] = false;
         if (raft->state != RAFT_LEADER || i >= raft->configuration.n)
             continue;
+        struct raft_progress *progress = &raft->leader_state.progress[i];
         if (lost)
-            follow_loss(guard, &raft->leader_state.progress[i]);
+            follow_loss(guard, progress);
         else if (first != 0)
-            follow_cut(guard, &raft->leader_state.progress[i], first);
+            follow_cut(guard, progress, first);
+        if (guard_enabled(guard, GUARD_S22) && raft->configuration.servers[i].id != raft->id)
+            follow_match(progress);
     }
 }
 
@@ -192,7 +208,7 @@ static void tell(struct guard *guard)
     guard->options.events.changed(guard->options.events.context);
 }
 
-static void settle(struct guard *guard)
+void guard_settle(struct guard *guard)
 {
     look_after(guard);
     while (!guard->broken && guard->held_count != 0 && !guard_message_holding(guard)) {
@@ -226,6 +242,7 @@ static int fsm_apply(struct raft_fsm *fsm, const struct raft_buffer *command, vo
 
 static int fsm_snapshot(struct raft_fsm *fsm, struct raft_buffer *buffers[], unsigned *count)
 {
+    /* The guard takes them (guard_snapshot.h): the library would do so only right after it has applied an entry. */
     (void)fsm;
     (void)buffers;
     (void)count;
@@ -234,35 +251,18 @@ static int fsm_snapshot(struct raft_fsm *fsm, struct raft_buffer *buffers[], uns
 
 static int fsm_restore(struct raft_fsm *fsm, struct raft_buffer *buffer)
 {
+    /* The machine has its state from the file: the buffer is a formality. */
     (void)fsm;
-    (void)buffer;
-    UNREACHABLE("there are no snapshots");
+    raft_free(buffer->base);
+    return 0;
 }
 
 /* ---- configuration */
 
-/* Server ids of an encoded configuration; returns their number, or 0 when it has more than fit or is malformed. */
-static size_t configuration_ids(struct bytes encoded, uint64_t ids[REPLICAS_MAX])
-{
-    if (!raft_message_configuration_valid(encoded))
-        return 0;
-    struct reader reader = reader_of(encoded);
-    reader_u8(&reader);
-    uint64_t count = reader_u64(&reader);
-    if (count > REPLICAS_MAX)
-        return 0;
-    for (uint64_t i = 0; i < count; i++) {
-        ids[i] = reader_u64(&reader);
-        reader_take(&reader, strlen((const char *)reader.at) + 1);
-        reader_u8(&reader);
-    }
-    return (size_t)count;
-}
-
 bool guard_members_match(const struct guard *guard, const struct node_id *members, size_t members_count)
 {
     uint64_t ids[REPLICAS_MAX];
-    size_t count = configuration_ids(group_io_first_entry(&guard->io), ids);
+    size_t count = guard_configuration_ids(group_io_configuration(&guard->io), ids);
     size_t found = 0;
     for (size_t i = 0; i < count; i++)
         for (size_t j = 0; j < members_count; j++)
@@ -276,10 +276,11 @@ static void before_load(void *context, const struct wal_group_state *loaded)
 {
     struct guard *guard = context;
     uint64_t ids[REPLICAS_MAX];
-    if (!guard_enabled(guard, GUARD_S14) || loaded->entries_count == 0)
+    (void)loaded;
+    if (!guard_enabled(guard, GUARD_S14) || group_io_configuration(&guard->io).size == 0)
         return;
     /* S14: the library makes a single voter leader at once, in the term of its earlier life. */
-    size_t count = configuration_ids(loaded->entries[0].data, ids);
+    size_t count = guard_configuration_ids(group_io_configuration(&guard->io), ids);
     if (count != 1 || ids[0] != guard->options.self.value)
         return;
     guard->io.base.set_term(&guard->io.base, guard->io.term + 1);
@@ -292,7 +293,7 @@ static void append_done(void *context, struct raft_io_append *request, raft_io_a
     if (status == 0)
         guard_message_stored(guard, last_index);
     done(request, status);
-    settle(guard);
+    guard_settle(guard);
 }
 
 static bool outgoing(void *context, struct raft_message *message)
@@ -362,7 +363,7 @@ void guard_start(struct guard *guard)
     guard->started = true;
     if (raft_start(&guard->raft) != 0)
         break_down(guard, "the consensus library did not start");
-    settle(guard);
+    guard_settle(guard);
 }
 
 static void close_done(struct raft *raft)
@@ -385,12 +386,12 @@ void guard_close(struct guard *guard)
 
 void guard_receive(struct guard *guard, struct raft_message *message)
 {
-    if (guard->broken || !guard->started) {
+    if (guard->broken || !guard->started || guard->frozen) {
         raft_message_free(message);
         return;
     }
     guard_message_deliver(guard, message);
-    settle(guard);
+    guard_settle(guard);
 }
 
 static bool timer_expired(struct guard *guard, unsigned timeout_ms)
@@ -551,7 +552,7 @@ static bool gives_way(const struct guard *guard)
 
 void guard_tick(struct guard *guard)
 {
-    if (guard->broken || !guard->started)
+    if (guard->broken || !guard->started || guard->frozen)
         return;
     guard->tick_ms = guard->io.base.time(&guard->io.base);
     expire_transfer(guard);
@@ -568,7 +569,7 @@ void guard_tick(struct guard *guard)
     prepare_lone_election(guard);
     prepare_next_round(guard);
     guard->io.tick(&guard->io.base);
-    settle(guard);
+    guard_settle(guard);
 }
 
 void guard_propose(struct guard *guard, struct raft_apply *request, struct bytes command, raft_apply_cb done)
@@ -582,7 +583,7 @@ void guard_propose(struct guard *guard, struct raft_apply *request, struct bytes
         raft_free(buffer.base);
         break_down(guard, "a proposal was refused by the consensus library");
     }
-    settle(guard);
+    guard_settle(guard);
 }
 
 void guard_transfer(struct guard *guard, struct node_id target)
@@ -591,7 +592,7 @@ void guard_transfer(struct guard *guard, struct node_id target)
     REQUIRE(target.value != guard->options.self.value);
     guard->transfer_target = target;
     guard->transfer_started_ms = guard->io.base.time(&guard->io.base);
-    settle(guard);
+    guard_settle(guard);
 }
 
 /* ---- questions */

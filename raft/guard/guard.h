@@ -4,7 +4,7 @@
  * corrected, a new leader writes its barrier, held answers continue, listeners are told about a change. raft/README.md lists the shims,
  * their purpose and their tests. The build refuses any other version of the library.
  *
- * Not needed before snapshots and membership exist: S8', S11', S15, S16, S20, S22.
+ * Snapshots: guard_snapshot.h. Not needed before membership changes exist: S8', S15, S16, S20.
  *
  * Threads: one loop. Do not call these functions from the events. Only for the files that implement raft/group.h. */
 #ifndef RAFT_GUARD_GUARD_H
@@ -63,6 +63,10 @@ struct guard {
     struct raft_transfer transfer;
     /* This node has lost state of the group: it does not vote, starts no election, and acknowledges only entries that are committed without it. */
     bool apart;
+    /* A snapshot is being installed: nothing goes into the library. */
+    bool frozen;
+    /* The entries up to here may be released. */
+    uint64_t release_to;
     /* The commit index that the leader of a term sent over its present link, not clamped. */
     uint64_t heard_term, heard_commit;
     struct node_id heard_from;

@@ -56,6 +56,58 @@ bool guard_log_only_voter(const struct raft *raft)
            guard_log_voters(raft) == 1;
 }
 
+void guard_log_snapshot(struct raft *raft, uint64_t index)
+{
+    uint64_t term = guard_log_term(raft, index);
+    REQUIRE(term != 0 && index <= raft->last_applied && index >= raft->log.snapshot.last_index);
+    raft->log.snapshot.last_index = index;
+    raft->log.snapshot.last_term = term;
+}
+
+/* Drops one reference of the entry; true: it was the last one. A slot of the table holds all entries with one index, by term. */
+static bool unreference(struct raft_log *log, uint64_t term, uint64_t index)
+{
+    struct raft_entry_ref *slot = &log->refs[(index - 1) % log->refs_size], *before = NULL;
+    while (slot->term != term) {
+        HOLDS(slot->index == index && slot->next != NULL);
+        before = slot;
+        slot = slot->next;
+    }
+    HOLDS(slot->index == index && slot->count != 0);
+    if (--slot->count != 0)
+        return false;
+    struct raft_entry_ref *next = slot->next;
+    if (before != NULL) {
+        before->next = next;
+        raft_free(slot);
+    } else if (next != NULL) {
+        *slot = *next;
+        raft_free(next);
+    }
+    return true;
+}
+
+void guard_log_release(struct raft *raft, uint64_t index, void (*each)(void *context, size_t size), void *context)
+{
+    struct raft_log *log = &raft->log;
+    REQUIRE(index <= log->snapshot.last_index);
+    while (log->offset < index && log_count(log) != 0) {
+        struct raft_entry *entry = &log->entries[log->front];
+        log->front = log->front == log->size - 1 ? 0 : log->front + 1;
+        log->offset++;
+        each(context, entry->buf.len);
+        /* Entries of a batch are copied one by one before they come into the log (wal and network). */
+        HOLDS(entry->batch == NULL);
+        if (unreference(log, entry->term, log->offset) && entry->buf.base != NULL)
+            raft_free(entry->buf.base);
+    }
+    if (log_count(log) != 0)
+        return;
+    raft_free(log->entries);
+    log->entries = NULL;
+    log->size = log->front = log->back = 0;
+}
+
 static void insert_ascending(uint64_t *numbers, size_t count, uint64_t number)
 {
     size_t at = count;

@@ -21,8 +21,7 @@ static bool would_truncate(const struct raft *raft, const struct raft_append_ent
     return false;
 }
 
-/* S1: what the leader of this term has compared with its own log. */
-static void verify(struct guard *guard, uint64_t term, uint64_t index)
+void guard_message_verified(struct guard *guard, uint64_t term, uint64_t index)
 {
     if (guard->verified_term != term) {
         guard->verified_term = term;
@@ -45,6 +44,29 @@ static void hear_commit(struct guard *guard, struct node_id from, const struct r
     guard->heard_commit = append->leader_commit;
 }
 
+/* S13: what lies below the snapshot is not in the log any more; the library would append it at the end. The snapshot is committed, so
+ * every leader of this term or a later one has the same entries. */
+static void skip_snapshot(const struct raft *raft, struct raft_append_entries *append)
+{
+    uint64_t last = raft->log.snapshot.last_index;
+    if (append->prev_log_index >= last)
+        return;
+    uint64_t below = last - append->prev_log_index;
+    unsigned gone = below < append->n_entries ? (unsigned)below : append->n_entries;
+    append->prev_log_index = last;
+    append->prev_log_term = raft->log.snapshot.last_term;
+    if (gone == 0)
+        return;
+    append->n_entries -= gone;
+    memmove(append->entries, append->entries + gone, append->n_entries * sizeof *append->entries);
+    if (append->n_entries != 0)
+        return;
+    /* Not moved: the first one still names the batch of all. */
+    raft_free(append->entries[0].batch);
+    raft_free(append->entries);
+    append->entries = NULL;
+}
+
 static bool accept_append(struct guard *guard, struct node_id from, struct raft_append_entries *append)
 {
     const struct raft *raft = &guard->raft;
@@ -54,6 +76,8 @@ static bool accept_append(struct guard *guard, struct node_id from, struct raft_
     if (raft->state == RAFT_LEADER && append->term == raft->current_term)
         return false;
     hear_commit(guard, from, append);
+    if (guard_enabled(guard, GUARD_S13))
+        skip_snapshot(raft, append);
     uint64_t end = append->prev_log_index + append->n_entries;
     if (guard_enabled(guard, GUARD_S13) && append->leader_commit > end)
         append->leader_commit = end;
@@ -62,7 +86,7 @@ static bool accept_append(struct guard *guard, struct node_id from, struct raft_
     /* S12: the writes in flight would be counted for the entries that replace them. The leader sends again. */
     if (guard_enabled(guard, GUARD_S12) && guard->io.appends_count != 0 && would_truncate(raft, append))
         return false;
-    verify(guard, append->term, end);
+    guard_message_verified(guard, append->term, end);
     return true;
 }
 
@@ -124,8 +148,8 @@ static bool accept_result(struct guard *guard, struct node_id from, const struct
     if (result->rejected != 0) {
         if (guard_enabled(guard, GUARD_S23))
             follow_lost_log(raft, progress, result->rejected);
-        /* S4: the next probe leaves now, not with the next heartbeat. */
-        if (guard_enabled(guard, GUARD_S4))
+        /* S4: the next probe leaves now, not with the next heartbeat. While it gets a snapshot, a peer refuses every heartbeat. */
+        if (guard_enabled(guard, GUARD_S4) && progress->state != GUARD_PROGRESS_SNAPSHOT)
             progress->last_send = 0;
         return true;
     }

@@ -22,6 +22,7 @@ enum guard_shim {
     GUARD_S14 = 14,
     GUARD_S17 = 17,
     GUARD_S21 = 21,
+    GUARD_S22 = 22,
     GUARD_S23 = 23,
     GUARD_S24 = 24,
     GUARD_S1B = 33,

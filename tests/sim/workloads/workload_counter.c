@@ -12,151 +12,18 @@
 #include "grid/base/hash.h"
 #include "grid/base/memory.h"
 #include "raft/group.h"
+#include "tests/sim/workloads/counter_internal.h"
+#include "tests/sim/workloads/counter_snapshots.h"
 #include "tests/sim/workloads/workloads.h"
 
-enum { NODES_HERE_MAX = 9, COMMAND_HEADER_BYTES = 16, PEER_PORT = 7401 };
+enum { COMMAND_HEADER_BYTES = 16, PEER_PORT = 7401 };
 /* Past it commands are small: the run shall not measure memory. */
 enum { LARGE_BYTES_BUDGET = 24 * 1024 * 1024 };
 enum { MIB = 1024 * 1024, FILL_BYTES = 16 * 1024, FILL_BYTES_SMALL = 200, ROOM_BYTES = 1 };
 
-/* ---- what is known of the truth ---- */
-
-struct entry_truth { uint64_t term, hash, digest, previous; bool known; };
-struct term_truth { uint64_t term, incarnation; size_t host; };
-
-struct group_truth {
-    struct entry_truth *entries;           /* by index */
-    size_t entries_count;
-    uint64_t newest;                       /* greatest index that any replica applied */
-    uint64_t seen;                         /* greatest index that was acknowledged or read */
-    struct term_truth *terms;
-    size_t terms_count;
-    bool closing_done;                     /* an addition of after the last call of drain was acknowledged */
-    bool read;                             /* since the last call of counter_read */
-};
-
-struct counter;
-
-/* ---- one replica, one node ---- */
-
-struct replica {
-    struct counter_node *node;
-    uint32_t group;
-    enum group_role role;
-    uint64_t term, applied, value, digest;
-};
-
-struct proposal {
-    struct counter_node *node;
-    uint32_t group;
-    uint64_t id;
-    bool closing;
-    struct proposal *before, *next;
-};
-
-struct query {
-    struct group_read read;
-    struct counter_node *node;
-    uint32_t group;
-    uint64_t floor, incarnation;
-    struct query *before, *next;
-};
-
-struct counter_node {
-    struct counter *counter;
-    struct host *host;
-    struct group_set *set;
-    struct manifest *manifest;
-    struct replica *replicas;
-    struct proposal *proposals;            /* not yet ended */
-    struct query *queries;
-    enum grid_err refusal;                 /* the last one */
-    char address[64];
-};
-
-struct counter {
-    struct run *run;
-    struct world *world;
-    struct counter_node nodes[NODES_HERE_MAX];
-    struct peer_address members[NODES_HERE_MAX];
-    struct group_truth *truths;
-    uint64_t ids;
-    uint64_t bytes;                        /* of all proposals */
-    uint64_t log_memory_bytes;             /* bound of a node; 0: the default */
-    uint64_t gap_us;                       /* mean between two steps of a node's load */
-    uint64_t burst_max, command_bytes_max;
-    uint32_t election_ms, read_percent;
-    bool transfers, draining;
-    enum { DISKS_REST, DISKS_FILL, DISKS_READ } disks; /* full_disks.h */
-    bool sync;                             /* durability: fsync, or os */
-};
-
 static uint64_t draw(struct counter *counter, uint64_t low, uint64_t high)
 {
     return prng_range(world_prng(counter->world), low, high);
-}
-
-/* ---- oracles ---- */
-
-static struct entry_truth *truth_at(struct group_truth *truth, uint64_t index)
-{
-    if (index >= truth->entries_count) {
-        size_t count = truth->entries_count ? truth->entries_count * 2 : 256;
-        while (count <= index) {
-            count *= 2;
-        }
-        truth->entries = memory_resize(truth->entries, count * sizeof *truth->entries);
-        memset(truth->entries + truth->entries_count, 0, (count - truth->entries_count) * sizeof *truth->entries);
-        truth->entries_count = count;
-    }
-    return &truth->entries[index];
-}
-
-static void judge_entry(struct replica *replica, uint64_t index, const struct entry_truth *here)
-{
-    struct counter *counter = replica->node->counter;
-    struct entry_truth *truth = truth_at(&counter->truths[replica->group], index);
-    const char *name = host_name(replica->node->host);
-    if (!truth->known && index < counter->truths[replica->group].newest) {
-        world_fail(counter->world, "group %u: %s applied an entry at index %" PRIu64 " where others have none", replica->group,
-                   name, index);
-        return;
-    }
-    if (!truth->known) {
-        *truth = *here;
-        counter->truths[replica->group].newest = index;
-        return;
-    }
-    if (truth->term != here->term || truth->hash != here->hash) {
-        world_fail(counter->world, "group %u: %s applied another entry at index %" PRIu64 " (term %" PRIu64 ", elsewhere %" PRIu64 ")",
-                   replica->group, name, index, here->term, truth->term);
-    } else if (truth->previous != here->previous) {
-        world_fail(counter->world, "group %u: %s applied %" PRIu64 " right after %" PRIu64 ", others after %" PRIu64,
-                   replica->group, name, index, here->previous, truth->previous);
-    } else if (truth->digest != here->digest) {
-        world_fail(counter->world, "group %u: digest of %s differs at index %" PRIu64, replica->group, name, index);
-    }
-}
-
-/* Raft's own promise: a term has one leader, and a node that was one does not become it again in another life. */
-static void judge_leader(struct replica *replica, uint64_t term)
-{
-    struct counter *counter = replica->node->counter;
-    struct group_truth *truth = &counter->truths[replica->group];
-    struct term_truth here = {term, host_incarnation(replica->node->host), host_number(replica->node->host)};
-    for (size_t i = truth->terms_count; i > 0; i--) {
-        const struct term_truth *known = &truth->terms[i - 1];
-        if (known->term != term) {
-            continue;
-        }
-        if (known->host != here.host || known->incarnation != here.incarnation) {
-            world_fail(counter->world, "group %u: two leaders in term %" PRIu64 ": %s and %s", replica->group, term,
-                       host_name(world_host(counter->world, known->host)), host_name(replica->node->host));
-        }
-        return;
-    }
-    truth->terms = memory_resize(truth->terms, (truth->terms_count + 1) * sizeof *truth->terms);
-    truth->terms[truth->terms_count++] = here;
 }
 
 static void note_seen(struct counter *counter, uint32_t group, uint64_t index)
@@ -268,7 +135,7 @@ static void on_apply(void *context, uint64_t index, uint64_t term, struct bytes 
     replica->digest = hash_xxh3(bytes_of(row, sizeof row), 2);
     replica->value += get_u64(command.data + 8);
     struct entry_truth here = {term, hash, replica->digest, replica->applied, true};
-    judge_entry(replica, index, &here);
+    counter_judge_entry(replica, index, &here);
     replica->applied = index;
     world_trace_fold(counter->world, replica->digest);
     if (token) {
@@ -290,7 +157,7 @@ static void on_role(void *context, enum group_role role, uint64_t term)
     struct counter *counter = replica->node->counter;
     if ((role == GROUP_LEADER || role == GROUP_READY) && replica->role < GROUP_LEADER) {
         run_count(counter->run, "elections", 1);
-        judge_leader(replica, term);
+        counter_judge_leader(replica, term);
         host_at(replica->node->host, draw(counter, 0, 3000), run_first_read, replica);
     }
     if (role < GROUP_LEADER && replica->role >= GROUP_LEADER) {
@@ -373,6 +240,9 @@ static void load_group(struct counter_node *node, uint32_t group)
 {
     struct counter *counter = node->counter;
     bool leads = node->replicas[group].role >= GROUP_LEADER;
+    if (leads) {
+        courier_call(counter->courier, (uint32_t)host_number(node->host), group);
+    }
     if (counter->draining) {
         if (leads && (!counter->truths[group].closing_done || (counter->disks == DISKS_FILL && !waits(node, group)))) {
             propose(node, group, true);
@@ -403,6 +273,9 @@ static void run_load(struct world *world, void *context)
         world_fail(counter->world, "I37: %s goes on although its disk failed", host_name(node->host));
     }
     host_set_whole(node->host, group_set_rejoining(node->set) == 0);
+    if (group_set_log_begin(node->set) != 0) {
+        SOMETIMES(counter->world, "a segment of the log is removed");
+    }
     uint32_t steps = counter->draining ? partitions : (partitions + 7) / 8;
     for (uint32_t i = 0; i < steps; i++) {
         load_group(node, counter->draining ? i : (uint32_t)draw(counter, 0, partitions - 1));
@@ -446,6 +319,7 @@ static struct group_set_options node_options(struct counter_node *node)
         .cluster_uuid = uuid_of_name(bytes_of_text("grid-sim counter")), .incarnation = incarnation_of(node), .manifest = node->manifest,
         .log_owner = 0x6772696473696d31 + host_number(node->host), .groups = counter->run->partitions, .sync = counter->sync,
         .election_timeout_ms = counter->election_ms, .heartbeat_ms = counter->election_ms / 10, .segment_bytes = segment_bytes(counter),
+        .snapshot_entries = counter->snapshot_entries, .trailing_bytes = counter->trailing_bytes,
         .log_memory_bytes_max = counter->log_memory_bytes,
         .room_bytes = counter->run->options->seed % 4 == 3 ? ROOM_BYTES : 0,
         .shims = {counter->run->options->shims_disabled}, .fatal = on_fatal, .context = node};
@@ -516,10 +390,12 @@ static void on_open(void *context, struct host *host)
     for (uint32_t group = 0; group < counter->run->partitions; group++) {
         node->replicas[group].node = node;
         node->replicas[group].group = group;
-        struct group_machine machine = {&node->replicas[group], on_apply, on_dropped, on_role, NULL};
+        struct group_machine machine = {.context = &node->replicas[group], .apply = on_apply, .dropped = on_dropped, .role = on_role};
+        counter_add_snapshots(&machine);
         group_attach(group_set_get(node->set, (struct partition_id){group}), &machine);
     }
     err = group_set_start(node->set, &note);
+    node->running = err == GRID_ERR_OK;
     if (!refuses(node, err, note)) {
         host_at(node->host, draw(counter, 1, 2 * counter->gap_us), run_load, node);
     }
@@ -533,6 +409,7 @@ static void on_end(void *context, struct host *host)
         group_set_close(node->set);
     }
     node->set = NULL;
+    node->running = false;
     if (node->manifest) {
         manifest_close(node->manifest);
     }
@@ -552,6 +429,13 @@ static void on_end(void *context, struct host *host)
 
 /* ---- the workload ---- */
 
+static struct courier_stop look_at_node(void *context, uint32_t number)
+{
+    const struct counter *counter = context;
+    const struct counter_node *node = &counter->nodes[number];
+    return (struct courier_stop){node->host, node->running ? node->set : NULL};
+}
+
 static void *counter_open(struct run *run)
 {
     struct counter *counter = memory_zero(1, sizeof *counter);
@@ -567,6 +451,9 @@ static void *counter_open(struct run *run)
     counter->transfers = draw(counter, 0, 1) == 0;
     counter->log_memory_bytes = draw(counter, 0, 19) == 0 ? 1000000 : run->options->log_memory_bytes;
     counter->sync = draw(counter, 0, 4) > 0;
+    counter->snapshot_entries = draw(counter, 0, 9) == 0 ? 0 : draw(counter, 5, draw(counter, 0, 1) == 0 ? 60 : 600);
+    counter->trailing_bytes = draw(counter, 0, 2) == 0 ? 0 : draw(counter, 1, 2000);
+    counter->courier = courier_open(run->world, run->nodes, run->partitions, look_at_node, counter);
     if (!counter->sync) {
         world_say(run->world, "durability os: nothing acknowledged is lost while fewer than a majority are down or not caught up");
         faults_forbid_power_cuts(run->world);
@@ -744,12 +631,14 @@ static void counter_close(void *state)
         memory_free(counter->truths[group].terms);
     }
     memory_free(counter->truths);
+    courier_close(counter->courier);
     memory_free(counter);
 }
 
 static const struct sometimes_point sometimes[] = {
     {"F29 a leader with a full disk hands over", 80}, {"F29 a leader dies while all disks are full", 80}, {"a frame arrives twice", 50}, {"a proposal is cut off by a change of leader", 50}, {"a leader steps down", 50},
     {"a log is full", 400}, {"a disk is full", 200}, {"a node gives up because of its disk", 100},
+    {"a snapshot is taken", 20}, {"a snapshot is installed", 50}, {"a node starts from a snapshot", 20}, {"a segment of the log is removed", 100},
     {"a node refuses a damaged log", 200}, {"a node does not start on a failing disk", 200},
     {"F20 a leader dies between commit and reply", 100}, {"F75 the quorum is lost after commit, not the reply", 100}, {0}};
 

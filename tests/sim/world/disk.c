@@ -3,16 +3,10 @@
 
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
-#include "tests/sim/world/world_internal.h"
+#include "tests/sim/world/disk_internal.h"
 
-/* A file is a row of pages. Of a page that was written since the last sync the state on the platter is kept beside the
- * present one; a power cut chooses between them page by page, or sector by sector. A page that is absent is zero. */
-enum { PAGE_BYTES = 4096, SECTOR_BYTES = 512, SYSTEM_LIFE_FIRST = 100 };
+enum { SYSTEM_LIFE_FIRST = 100 };
 #define DISK_CAPACITY_BYTES (8ull << 30)
-
-/* `lost`: a sync of it failed. The system takes it for clean, shows what was written until somebody makes it forget, and
- * no later sync writes it. */
-struct page { uint8_t *present, *platter; bool dirty, lost; };
 
 struct disk_write {
     struct sim_disk *disk;
@@ -25,27 +19,13 @@ struct disk_write {
     struct disk_write *next_orphan;
 };
 
-struct disk_file {
-    char name[64];
-    struct page *pages;
-    size_t pages_count;
-    uint64_t size, platter_size;
-    bool platter_name;                     /* a power cut keeps the name */
-    struct disk_file *next_removed;
-    unsigned opens;
-    struct disk_write *flying;
-    uint32_t *dirty;                       /* numbers of dirty pages */
-    size_t dirty_count, dirty_capacity;
-    size_t lost_count;
-};
-
 /* storage.h leaves the handle opaque; here it is the file itself. */
 static struct disk_file *file_of(struct file *file) { return (struct disk_file *)(void *)file; }
 static struct sim_disk *disk_of(struct storage *storage) { return (struct sim_disk *)(void *)storage; }
 
 /* ---- pages ---- */
 
-static void pages_reserve(struct disk_file *file, uint64_t size)
+void disk_file_reserve(struct disk_file *file, uint64_t size)
 {
     size_t count = (size_t)((size + PAGE_BYTES - 1) / PAGE_BYTES);
     if (count > file->pages_count) {
@@ -76,9 +56,9 @@ static void page_make_dirty(struct disk_file *file, size_t number)
         page->present = memory_zero(1, PAGE_BYTES);
 }
 
-static void file_put(struct disk_file *file, uint64_t offset, struct bytes data)
+void disk_file_put(struct disk_file *file, uint64_t offset, struct bytes data)
 {
-    pages_reserve(file, offset + data.size);
+    disk_file_reserve(file, offset + data.size);
     while (data.size > 0) {
         size_t number = (size_t)(offset / PAGE_BYTES), within = (size_t)(offset % PAGE_BYTES);
         size_t size = PAGE_BYTES - within < data.size ? PAGE_BYTES - within : data.size;
@@ -91,7 +71,7 @@ static void file_put(struct disk_file *file, uint64_t offset, struct bytes data)
         file->size = offset;
 }
 
-static void file_sync(struct disk_file *file)
+void disk_file_sync(struct disk_file *file)
 {
     for (size_t i = 0; i < file->dirty_count; i++) {
         struct page *page = &file->pages[file->dirty[i]];
@@ -137,7 +117,7 @@ static void file_forget_cache(struct disk_file *file)
     }
 }
 
-static void file_cut(struct disk_file *file, uint64_t size)
+void disk_file_cut(struct disk_file *file, uint64_t size)
 {
     for (size_t i = 0; i < file->pages_count; i++) {
         struct page *page = &file->pages[i];
@@ -159,10 +139,10 @@ static void file_cut(struct disk_file *file, uint64_t size)
         }
     }
     file->size = size;
-    file_sync(file);
+    disk_file_sync(file);
 }
 
-static void file_free(struct disk_file *file)
+void disk_file_free(struct disk_file *file)
 {
     for (size_t i = 0; i < file->pages_count; i++) {
         memory_free(file->pages[i].present);
@@ -183,7 +163,7 @@ static size_t file_position(const struct sim_disk *disk, const char *name)
     return at;
 }
 
-static struct disk_file *file_find(const struct sim_disk *disk, const char *name)
+struct disk_file *disk_file_find(const struct sim_disk *disk, const char *name)
 {
     size_t at = file_position(disk, name);
     return at < disk->files_count && strcmp(disk->files[at]->name, name) == 0 ? disk->files[at] : NULL;
@@ -198,7 +178,7 @@ static void file_list(struct sim_disk *disk, struct disk_file *file)
     disk->files_count++;
 }
 
-static struct disk_file *file_create(struct sim_disk *disk, const char *name)
+struct disk_file *disk_file_create(struct sim_disk *disk, const char *name)
 {
     struct disk_file *file = memory_zero(1, sizeof *file);
     REQUIRE(strlen(name) < sizeof file->name && !strchr(name, '/'));
@@ -207,7 +187,7 @@ static struct disk_file *file_create(struct sim_disk *disk, const char *name)
     return file;
 }
 
-static void file_unlist(struct sim_disk *disk, struct disk_file *file)
+void disk_file_unlist(struct sim_disk *disk, struct disk_file *file)
 {
     size_t at = file_position(disk, file->name);
     REQUIRE(at < disk->files_count && disk->files[at] == file);
@@ -228,14 +208,14 @@ static uint64_t used_bytes(const struct sim_disk *disk)
 static enum grid_err disk_open(struct storage *storage, const char *name, bool create, struct file **ret_file)
 {
     struct sim_disk *disk = disk_of(storage);
-    struct disk_file *file = file_find(disk, name);
+    struct disk_file *file = disk_file_find(disk, name);
     if (!file && !create)
         return GRID_ERR_NOT_FOUND;
     if (!file && disk->host->closing) {
         return GRID_ERR_IO;
     }
     if (!file) {
-        file = file_create(disk, name);
+        file = disk_file_create(disk, name);
     }
     if (!disk->host->closing) {
         file_forget_cache(file);
@@ -320,11 +300,11 @@ static enum grid_err write_error(struct sim_disk *disk, const struct disk_write 
         return no_space(disk);
     enum grid_err err = change_error(disk, write->sync);
     if (err != GRID_ERR_OK && sync_would_fail && !disk->fail_sync_once) {
-        file_put(write->file, write->offset, buffer_bytes(&write->data)); /* in the cache, where it looks well */
+        disk_file_put(write->file, write->offset, buffer_bytes(&write->data)); /* in the cache, where it looks well */
         file_sync_fails(disk->host->world, write->file);
     } else if (err != GRID_ERR_OK && world_draw_percent(disk->host->world, CONCERN_DISK, 50)) {
         size_t size = (size_t)world_draw(disk->host->world, CONCERN_DISK, 0, write->data.size);
-        file_put(write->file, write->offset, bytes_of(write->data.data, size)); /* how far it came nobody knows */
+        disk_file_put(write->file, write->offset, bytes_of(write->data.data, size)); /* how far it came nobody knows */
     }
     return err;
 }
@@ -340,9 +320,9 @@ static void write_finish(struct disk_write *write)
     write->file->flying = NULL;
     write->err = write_error(write->disk, write);
     if (write->err == GRID_ERR_OK) {
-        file_put(write->file, write->offset, buffer_bytes(&write->data));
+        disk_file_put(write->file, write->offset, buffer_bytes(&write->data));
         if (write->sync) {
-            file_sync(write->file);
+            disk_file_sync(write->file);
         }
     }
 }
@@ -409,7 +389,7 @@ static enum grid_err disk_allocate(struct storage *storage, struct file *handle,
     if (err != GRID_ERR_OK) {
         return err;
     }
-    pages_reserve(file, size);
+    disk_file_reserve(file, size);
     file->size = file->platter_size = size;
     file->platter_name = true;
     return GRID_ERR_OK;
@@ -423,16 +403,16 @@ static enum grid_err disk_truncate(struct storage *storage, struct file *handle,
     REQUIRE(!file_of(handle)->flying);
     enum grid_err err = change_error(disk_of(storage), true);
     if (err == GRID_ERR_OK) {
-        file_cut(file_of(handle), size);
+        disk_file_cut(file_of(handle), size);
     }
     return err;
 }
 
 static void forget_file(struct sim_disk *disk, struct disk_file *file)
 {
-    file_unlist(disk, file);
+    disk_file_unlist(disk, file);
     if (file->opens == 0) {
-        file_free(file);
+        disk_file_free(file);
     } else {
         file->next_removed = disk->removed; /* the handle stays good until the life ends */
         disk->removed = file;
@@ -442,10 +422,11 @@ static void forget_file(struct sim_disk *disk, struct disk_file *file)
 static enum grid_err disk_remove(struct storage *storage, const char *name)
 {
     struct sim_disk *disk = disk_of(storage);
-    struct disk_file *file = file_find(disk, name);
+    struct disk_file *file = disk_file_find(disk, name);
     if (disk->host->closing) {
         return GRID_ERR_OK;
     }
+    disk_forget_damage(disk, name);
     if (!file) {
         return GRID_ERR_NOT_FOUND;
     }
@@ -459,13 +440,13 @@ static enum grid_err disk_remove(struct storage *storage, const char *name)
 
 enum grid_err sim_disk_rename(struct sim_disk *disk, const char *name, const char *to)
 {
-    struct disk_file *file = file_find(disk, name), *old = file_find(disk, to);
+    struct disk_file *file = disk_file_find(disk, name), *old = disk_file_find(disk, to);
     enum grid_err err = file ? change_error(disk, true) : GRID_ERR_NOT_FOUND;
     if (err != GRID_ERR_OK || file == old)
         return err;
     if (old)
         forget_file(disk, old);
-    file_unlist(disk, file);
+    disk_file_unlist(disk, file);
     snprintf(file->name, sizeof file->name, "%s", to);
     file_list(disk, file);
     file->platter_name = true;
@@ -485,19 +466,19 @@ static enum grid_err disk_put(struct storage *storage, const char *name, struct 
     if (err != GRID_ERR_OK) {
         return err;
     }
-    struct disk_file *file = file_find(disk, name);
+    struct disk_file *file = disk_file_find(disk, name);
     if (!file) {
-        file = file_create(disk, name);
+        file = disk_file_create(disk, name);
     }
-    file_cut(file, 0);
-    file_put(file, 0, content);
-    file_sync(file);
+    disk_file_cut(file, 0);
+    disk_file_put(file, 0, content);
+    disk_file_sync(file);
     return GRID_ERR_OK;
 }
 
 static enum grid_err disk_get(struct storage *storage, const char *name, struct buffer *ret_content)
 {
-    struct disk_file *file = file_find(disk_of(storage), name);
+    struct disk_file *file = disk_file_find(disk_of(storage), name);
     if (!file) {
         return GRID_ERR_NOT_FOUND;
     }
@@ -544,123 +525,6 @@ bool disk_ignored(const struct host *host)
     return host->up && host->disk.failed && host->disk.failed_us < host->world->now_us && !host_paused(host);
 }
 
-/* ---- damage to what is closed and synced ---- */
-
-static struct disk_file *file_twin(const struct disk_file *file)
-{
-    struct disk_file *twin = memory_zero(1, sizeof *twin);
-    memcpy(twin->name, file->name, sizeof twin->name);
-    twin->size = twin->platter_size = file->size;
-    twin->platter_name = true;
-    pages_reserve(twin, file->size);
-    for (size_t i = 0; i < file->pages_count; i++) {
-        twin->pages[i].present = file->pages[i].present ? memory_copy(file->pages[i].present, PAGE_BYTES) : NULL;
-    }
-    return twin;
-}
-
-/* Size of the flush of the log that begins with this page (docs/formats/wal.md); 0: none does. */
-static size_t flush_size(const struct disk_file *file, size_t number)
-{
-    const struct page *page = number < file->pages_count ? &file->pages[number] : NULL;
-    if (!page || !page->present || page->dirty || page->lost || memcmp(page->present + 4, "GWAL", 4) != 0) {
-        return 0;
-    }
-    size_t size = get_u32(page->present + 12);
-    return size <= file->size - (uint64_t)number * PAGE_BYTES ? size : 0;
-}
-
-/* A segment is closed when the one after it begins with a flush that is on the platter. */
-static struct disk_file *closed_segment(struct sim_disk *disk)
-{
-    struct world *world = disk->host->world;
-    struct disk_file *found[64];
-    size_t count = 0;
-    for (size_t i = 0; i + 1 < disk->files_count && count < 64; i++) {
-        struct disk_file *file = disk->files[i], *next = disk->files[i + 1];
-        bool log = memcmp(file->name, "wal-", 4) == 0 && memcmp(next->name, "wal-", 4) == 0;
-        if (log && file->dirty_count == 0 && file->lost_count == 0 && flush_size(file, 0) > 0 && flush_size(next, 0) > 0) {
-            found[count++] = file;
-        }
-    }
-    return count > 0 ? found[world_draw(world, CONCERN_DISK, 0, count - 1)] : NULL;
-}
-
-static size_t pick_flush(struct world *world, const struct disk_file *file)
-{
-    size_t at = (size_t)world_draw(world, CONCERN_DISK, 0, file->pages_count - 1);
-    while (flush_size(file, at) == 0) {
-        at = at + 1 < file->pages_count ? at + 1 : 0;
-    }
-    return at;
-}
-
-static void damage_file(struct sim_disk *disk, struct disk_file *file, enum disk_damage damage)
-{
-    struct world *world = disk->host->world;
-    size_t flush = pick_flush(world, file), other = pick_flush(world, file);
-    size_t size = flush_size(file, flush);
-    if (damage == DAMAGE_MISDIRECTED && flush == other) {
-        damage = DAMAGE_BIT; /* there may be one flush only */
-    }
-    switch (damage) {
-    case DAMAGE_MISDIRECTED: memcpy(file->pages[flush].present, file->pages[other].present, PAGE_BYTES); break;
-    case DAMAGE_BIT: {
-        uint64_t bit = world_draw(world, CONCERN_DISK, 0, 8 * (size < PAGE_BYTES ? size : PAGE_BYTES) - 1);
-        file->pages[flush].present[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        break;
-    }
-    case DAMAGE_CUT: file_cut(file, (uint64_t)flush * PAGE_BYTES + world_draw(world, CONCERN_DISK, 0, size - 1)); break;
-    case DAMAGE_GONE:
-        file_unlist(disk, file);
-        file->next_removed = disk->removed;
-        disk->removed = file;
-        break;
-    }
-}
-
-bool disk_damage(struct host *host, enum disk_damage damage)
-{
-    static const char *const said[] = {"a bit turns in", "a flush lands in the wrong place of", "the end is missing of", "there is no more"};
-    struct sim_disk *disk = &host->disk;
-    struct disk_file *file = closed_segment(disk);
-    if (!file) {
-        return false;
-    }
-    struct disk_file *twin = file_twin(file);
-    world_say(host->world, "%s: %s %s", host->name, said[damage], file->name);
-    host->world->totals.files_damaged++;
-    damage_file(disk, file, damage);
-    twin->next_removed = disk->damaged;
-    disk->damaged = twin;
-    return true;
-}
-
-bool disk_damaged(const struct host *host) { return host->disk.damaged != NULL; }
-
-void disk_repair(struct host *host)
-{
-    struct sim_disk *disk = &host->disk;
-    while (disk->damaged) {
-        struct disk_file *twin = disk->damaged;
-        disk->damaged = twin->next_removed;
-        struct disk_file *file = file_find(disk, twin->name);
-        if (!file) {
-            file = file_create(disk, twin->name);
-        }
-        /* A handle that is open stays good. */
-        file_cut(file, 0);
-        for (size_t i = 0; i < twin->pages_count; i++) {
-            if (twin->pages[i].present) {
-                file_put(file, (uint64_t)i * PAGE_BYTES, bytes_of(twin->pages[i].present, PAGE_BYTES));
-            }
-        }
-        file_sync(file);
-        file->size = file->platter_size = twin->size;
-        file_free(twin);
-    }
-}
-
 void disk_wipe(struct host *host)
 {
     struct sim_disk *disk = &host->disk;
@@ -668,8 +532,8 @@ void disk_wipe(struct host *host)
     disk_repair(host);
     while (disk->files_count > 0) {
         struct disk_file *file = disk->files[disk->files_count - 1];
-        file_unlist(disk, file);
-        file_free(file);
+        disk_file_unlist(disk, file);
+        disk_file_free(file);
     }
     host->disks_lost++;
     host->rejoins = true;
@@ -707,7 +571,7 @@ static void file_power_cut(struct world *world, struct disk_file *file)
         }
     }
     if (file->platter_size < file->size && world_draw_percent(world, CONCERN_DISK, 50)) {
-        file_cut(file, file->platter_size);
+        disk_file_cut(file, file->platter_size);
     }
 }
 
@@ -725,7 +589,7 @@ static void file_abandon(struct world *world, struct disk_file *file)
         if (world_draw_percent(world, CONCERN_DISK, 50)) {
             size = (size_t)world_draw(world, CONCERN_DISK, 0, size);
         }
-        file_put(file, write->offset, bytes_of(write->data.data, size));
+        disk_file_put(file, write->offset, bytes_of(write->data.data, size));
     }
 }
 
@@ -733,7 +597,7 @@ static void free_removed(struct sim_disk *disk)
 {
     while (disk->removed) {
         struct disk_file *next = disk->removed->next_removed;
-        file_free(disk->removed);
+        disk_file_free(disk->removed);
         disk->removed = next;
     }
 }
@@ -756,12 +620,12 @@ void sim_disk_crash(struct sim_disk *disk, enum crash_kind kind)
         }
         bool lost = kind == CRASH_POWER && !file->platter_name && world_draw_percent(world, CONCERN_DISK, 50);
         if (kind == CRASH_POWER && !lost) {
-            file_sync(file); /* what is left is what the platter holds */
+            disk_file_sync(file); /* what is left is what the platter holds */
         }
         file->opens = 0;
         if (lost) {
-            file_unlist(disk, file);
-            file_free(file);
+            disk_file_unlist(disk, file);
+            disk_file_free(file);
         } else {
             i++;
         }
@@ -793,7 +657,7 @@ void sim_disk_close(struct sim_disk *disk)
     free_removed(disk);
     disk_repair(disk->host);
     for (size_t i = 0; i < disk->files_count; i++) {
-        file_free(disk->files[i]);
+        disk_file_free(disk->files[i]);
     }
     memory_free(disk->files);
 }

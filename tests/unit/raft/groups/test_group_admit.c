@@ -117,7 +117,7 @@ static void open_node(void *context, struct host *host)
     cr_assert_eq(group_set_open(&options, &node->set, &note), GRID_ERR_OK, "%s", note == NULL ? "" : note);
     for (uint32_t i = 0; i < GROUPS; i++) {
         node->machines[i] = (struct machine){.node = node};
-        struct group_machine machine = {&node->machines[i], on_apply, on_dropped, on_role, on_admit};
+        struct group_machine machine = {.context = &node->machines[i], .apply = on_apply, .dropped = on_dropped, .role = on_role, .admit = on_admit};
         group_attach(group_set_get(node->set, (struct partition_id){i}), &machine);
     }
     enum grid_err err = group_set_start(node->set, &note);

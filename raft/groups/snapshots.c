@@ -1,0 +1,392 @@
+#include "raft/groups/snapshots.h"
+
+#include <inttypes.h>
+
+#include "grid/base/check.h"
+#include "grid/base/memory.h"
+#include "raft/groups/groups_internal.h"
+
+enum {
+    RELEASE_ENTRIES = 2048,                   /* in one iteration of the loop */
+    RETRY_MS = 1000,
+    /* The log is large, or the memory full, past 1/n of its bound. */
+    LARGE_PARTS = 4, FULL_PARTS = 2,
+    FULL_BYTES_MIN = 64 * 1024,               /* a group with less is not worth a snapshot when the memory fills up */
+    SPREAD = 64,                              /* thresholds lie in the last quarter, in as many steps */
+};
+
+static bool saves(const struct group *group)
+{
+    return group->machine.save_begin != NULL;
+}
+
+struct snapshot_place snapshots_place(const struct group *group)
+{
+    const struct group_set *set = group->set;
+    return (struct snapshot_place){set->io->clock, set->snapshots.storage, set->snapshots.owner, group->number};
+}
+
+static void free_head(struct wal_snapshot *head)
+{
+    memory_free((void *)(uintptr_t)head->configuration.data);
+    *head = (struct wal_snapshot){0};
+}
+
+static struct wal_snapshot copy_head(struct wal_snapshot head)
+{
+    head.configuration = bytes_of(memory_copy(head.configuration.data, head.configuration.size), head.configuration.size);
+    return head;
+}
+
+/* ---- which group is due */
+
+static uint64_t bytes_since(const struct group *group)
+{
+    return group->guard.io.appended_bytes - group->snapshot.since;
+}
+
+static uint64_t threshold(const struct group *group)
+{
+    uint64_t quarter = group->set->snapshots.bytes / 4;
+    return group->set->snapshots.bytes - quarter * (group->number % SPREAD) / SPREAD;
+}
+
+static bool log_is_large(const struct group_set *set)
+{
+    return wal_disk_bytes(set->wal) >= set->disk_bytes_max / LARGE_PARTS;
+}
+
+static bool memory_is_full(const struct group_set *set)
+{
+    return set->host.entries_bytes >= set->memory_bytes_max / FULL_PARTS;
+}
+
+static bool is_due(const struct group *group)
+{
+    const struct group_set *set = group->set;
+    const struct guard *guard = &group->guard;
+    uint64_t index = guard_snapshot_index(guard);
+    if (group->snapshot.step != SNAPSHOT_IDLE || group->install.step != INSTALL_IDLE || guard_applied_index(guard) <= index)
+        return false;
+    if (bytes_since(group) >= threshold(group) || guard_applied_index(guard) - index >= set->snapshots.entries)
+        return true;
+    if (log_is_large(set) && wal_holds_back(set->wal, group->number))
+        return true;
+    return memory_is_full(set) && guard->io.entries_bytes >= FULL_BYTES_MIN + 2 * set->snapshots.trailing_bytes;
+}
+
+static struct group *most_due(struct group_set *set)
+{
+    struct group *most = NULL;
+    for (uint32_t i = 0; i < set->groups_count; i++) {
+        struct group *group = &set->groups[i];
+        if (saves(group) && is_due(group) && (most == NULL || bytes_since(group) > bytes_since(most)))
+            most = group;
+    }
+    return most;
+}
+
+/* ---- a save */
+
+static struct group **free_place(struct group_set *set)
+{
+    for (size_t i = 0; i < SNAPSHOTS_AT_ONCE; i++)
+        if (set->snapshots.running[i] == NULL)
+            return &set->snapshots.running[i];
+    return NULL;
+}
+
+static void leave_place(struct group *group)
+{
+    for (size_t i = 0; i < SNAPSHOTS_AT_ONCE; i++)
+        if (group->set->snapshots.running[i] == group)
+            group->set->snapshots.running[i] = NULL;
+    group->snapshot.step = SNAPSHOT_IDLE;
+    free_head(&group->snapshot.head);
+}
+
+static void end_save(struct group *group)
+{
+    struct group_set *set = group->set;
+    bool inside = set->inside;
+    set->inside = true;
+    group->machine.save_end(group->machine.context, group->snapshot.save);
+    set->inside = inside;
+    group->snapshot.save = NULL;
+}
+
+void snapshots_abandon(struct group *group)
+{
+    struct snapshot_group *snapshot = &group->snapshot;
+    if (snapshot->step == SNAPSHOT_IDLE)
+        return;
+    if (snapshot->save != NULL)
+        end_save(group);
+    if (snapshot->file != NULL)
+        snapshot_file_close(snapshot->file);
+    snapshot->file = NULL;
+    leave_place(group);
+}
+
+static void on_filed(void *context, enum grid_err err)
+{
+    struct group *group = context;
+    struct group_set *set = group->set;
+    struct snapshot_group *snapshot = &group->snapshot;
+    HOLDS(snapshot->step == SNAPSHOT_FILING);
+    snapshot_file_close(snapshot->file);
+    snapshot->file = NULL;
+    if (set->failed || set->closing)
+        return;
+    if (err == GRID_ERR_NO_SPACE) {
+        LOG_WARN(set->logger, "raft", "partition %u: no room for a snapshot of its state; it is tried again", group->number);
+        set->snapshots.retry_ms = clock_now_ms(set->io->clock) + RETRY_MS;
+        leave_place(group);
+        return;
+    }
+    if (err != GRID_ERR_OK) {
+        group_set_fail(set, err, "writing a snapshot failed");
+        return;
+    }
+    snapshot->before = guard_snapshot_index(&group->guard);
+    snapshot->lsn = guard_snapshot_note(&group->guard, &snapshot->head);
+    snapshot->step = SNAPSHOT_NOTING;
+}
+
+static bool begin_save(struct group *group, struct group **place)
+{
+    struct group_set *set = group->set;
+    struct snapshot_group *snapshot = &group->snapshot;
+    struct wal_snapshot head = guard_snapshot_head(&group->guard);
+    if (head.index == 0)
+        return false;
+    set->inside = true;
+    snapshot->save = group->machine.save_begin(group->machine.context);
+    set->inside = false;
+    if (snapshot->save == NULL)
+        return false;
+    struct snapshot_place where = snapshots_place(group);
+    snapshot->head = copy_head(head);
+    snapshot->mark = group->guard.io.appended_bytes;
+    snapshot->began_ms = clock_now_ms(set->io->clock);
+    snapshot->bytes = 0;
+    snapshot->file = snapshot_file_begin(&where, &snapshot->head, on_filed, group);
+    snapshot->step = SNAPSHOT_SAVING;
+    *place = group;
+    clock_defer(set->io->clock, &set->snapshots.work);
+    return true;
+}
+
+/* True: the file takes more in the next iteration. */
+static bool save_slice(struct group *group)
+{
+    struct group_set *set = group->set;
+    struct snapshot_group *snapshot = &group->snapshot;
+    if (snapshot->step != SNAPSHOT_SAVING || !snapshot_file_room(snapshot->file))
+        return false;
+    struct buffer *slice = &set->snapshots.slice;
+    buffer_clear(slice);
+    set->inside = true;
+    bool complete = group->machine.save_next(group->machine.context, snapshot->save, SNAPSHOT_SLICE_BYTES, slice);
+    set->inside = false;
+    snapshot->bytes += slice->size;
+    snapshot_file_add(snapshot->file, buffer_bytes(slice));
+    if (!complete)
+        return true;
+    end_save(group);
+    snapshot->step = SNAPSHOT_FILING;
+    snapshot_file_finish(snapshot->file);
+    return false;
+}
+
+/* ---- what follows from a durable note */
+
+static void queue_release(struct group *group)
+{
+    struct snapshots *snapshots = &group->set->snapshots;
+    if (group->snapshot.releasing)
+        return;
+    group->snapshot.releasing = true;
+    group->snapshot.next_release = snapshots->releases;
+    snapshots->releases = group;
+    clock_defer(group->set->io->clock, &snapshots->work);
+}
+
+static void release_some(struct group_set *set)
+{
+    struct group *group = set->snapshots.releases;
+    if (group == NULL || guard_release(&group->guard, RELEASE_ENTRIES))
+        return;
+    set->snapshots.releases = group->snapshot.next_release;
+    group->snapshot.releasing = false;
+}
+
+/* A file that the log names stays. */
+void snapshots_remove(struct group *group, uint64_t index)
+{
+    struct snapshot_place where = snapshots_place(group);
+    if (index == 0 || index == guard_snapshot_index(&group->guard))
+        return;
+    enum grid_err err = snapshot_file_remove(&where, index);
+    if (err != GRID_ERR_OK)
+        group_set_fail(group->set, err, "removing a snapshot failed");
+}
+
+static void noted(struct group *group)
+{
+    struct group_set *set = group->set;
+    struct snapshot_group *snapshot = &group->snapshot;
+    guard_snapshot_noted(&group->guard, set->snapshots.trailing_bytes);
+    snapshot->since = snapshot->mark;
+    snapshots_remove(group, snapshot->before);
+    uint64_t took_ms = clock_now_ms(set->io->clock) - snapshot->began_ms;
+    LOG_DEBUG(set->logger, "raft", "partition %u: snapshot up to entry %" PRIu64 ": %" PRIu64 " bytes after %" PRIu64 " ms", group->number,
+              snapshot->head.index, snapshot->bytes, took_ms);
+    if (set->snapshots.metrics.taken != NULL) {
+        set->snapshots.metrics.taken->value++;
+        metric_observe_us(set->snapshots.metrics.duration, took_ms * 1000);
+    }
+    leave_place(group);
+    queue_release(group);
+}
+
+void snapshots_durable(struct group_set *set, uint64_t lsn)
+{
+    for (size_t i = 0; i < SNAPSHOTS_AT_ONCE; i++) {
+        struct group *group = set->snapshots.running[i];
+        if (group != NULL && group->snapshot.step == SNAPSHOT_NOTING && group->snapshot.lsn <= lsn)
+            noted(group);
+    }
+}
+
+void snapshots_installed(struct group *group, uint64_t before)
+{
+    group->snapshot.since = 0;
+    snapshots_remove(group, before);
+    if (group->set->snapshots.metrics.installed != NULL)
+        group->set->snapshots.metrics.installed->value++;
+}
+
+static void work(void *context)
+{
+    struct group_set *set = context;
+    bool more = false;
+    if (set->failed || set->closing)
+        return;
+    for (size_t i = 0; i < SNAPSHOTS_AT_ONCE; i++)
+        if (set->snapshots.running[i] != NULL)
+            more = save_slice(set->snapshots.running[i]) || more;
+    release_some(set);
+    if (more || set->snapshots.releases != NULL)
+        clock_defer(set->io->clock, &set->snapshots.work);
+}
+
+void snapshots_tick(struct group_set *set)
+{
+    struct snapshots *snapshots = &set->snapshots;
+    struct group **place = free_place(set);
+    wal_collect(set->wal);
+    if (set->failed)
+        return;
+    for (struct group *due; place != NULL && clock_now_ms(set->io->clock) >= snapshots->retry_ms && (due = most_due(set)) != NULL;) {
+        if (!begin_save(due, place))
+            break;
+        place = free_place(set);
+    }
+    /* A file that had no room goes on. */
+    bool saving = false;
+    for (size_t i = 0; i < SNAPSHOTS_AT_ONCE; i++)
+        saving = saving || (snapshots->running[i] != NULL && snapshots->running[i]->snapshot.step == SNAPSHOT_SAVING);
+    if (saving)
+        clock_defer(set->io->clock, &snapshots->work);
+}
+
+/* ---- at the start */
+
+struct loading { struct group *group; void *load; };
+
+static enum grid_err load_piece(void *context, struct bytes piece)
+{
+    struct loading *loading = context;
+    const struct group_machine *machine = &loading->group->machine;
+    return machine->load_next(machine->context, loading->load, piece);
+}
+
+static enum grid_err load_group(struct group *group, char **ret_note)
+{
+    const struct group_machine *machine = &group->machine;
+    const struct wal_snapshot *head = &group->guard.io.loaded.snapshot;
+    if (head->index == 0)
+        return GRID_ERR_OK;
+    if (machine->load_begin == NULL) {
+        *ret_note = err_note("partition %u: its log continues a snapshot, which this program cannot load", group->number);
+        return GRID_ERR_NOT_SUPPORTED;
+    }
+    struct loading loading = {group, machine->load_begin(machine->context)};
+    struct snapshot_place where = snapshots_place(group);
+    char *file_note = NULL, *machine_note = NULL;
+    enum grid_err err = snapshot_file_load(&where, head, load_piece, &loading, &file_note);
+    enum grid_err taken = machine->load_end(machine->context, loading.load, err == GRID_ERR_OK, &machine_note);
+    err = err == GRID_ERR_OK ? taken : err;
+    const char *what = machine_note != NULL ? machine_note : grid_err_text(err);
+    if (err != GRID_ERR_OK)
+        *ret_note = err_note("partition %u, snapshot up to entry %" PRIu64 ": %s", group->number, head->index,
+                             file_note != NULL ? file_note : what);
+    memory_free(file_note);
+    memory_free(machine_note);
+    return err == GRID_ERR_NOT_FOUND ? GRID_ERR_CORRUPT : err;
+}
+
+static bool is_named(void *context, uint32_t group, uint64_t index)
+{
+    struct group_set *set = context;
+    return group < set->groups_count && guard_snapshot_index(&set->groups[group].guard) == index;
+}
+
+enum grid_err snapshots_load(struct group_set *set, char **ret_note)
+{
+    uint64_t since_ms = clock_now_ms(set->io->clock), loaded = 0, entries = 0;
+    for (uint32_t i = 0; i < set->groups_count; i++) {
+        uint64_t index = guard_snapshot_index(&set->groups[i].guard);
+        enum grid_err err = load_group(&set->groups[i], ret_note);
+        if (err != GRID_ERR_OK)
+            return err;
+        loaded += index != 0;
+        entries += group_io_recovered(&set->groups[i].guard.io) - index;
+    }
+    if (loaded == 0)
+        return GRID_ERR_OK;
+    LOG_INFO(set->logger, "raft", "loaded the snapshots of %" PRIu64 " of %u partitions in %" PRIu64 " ms; %" PRIu64 " entries follow", loaded,
+             set->groups_count, clock_now_ms(set->io->clock) - since_ms, entries);
+    enum grid_err err = snapshot_files_clean(set->snapshots.storage, is_named, set);
+    if (err != GRID_ERR_OK)
+        *ret_note = err_note("an old snapshot cannot be removed");
+    return err;
+}
+
+void snapshots_open(struct group_set *set, const struct group_set_options *options)
+{
+    struct snapshots *snapshots = &set->snapshots;
+    snapshots->storage = options->io->storage;
+    snapshots->owner = options->log_owner;
+    snapshots->bytes = options->snapshot_bytes != 0 ? options->snapshot_bytes : SNAPSHOT_BYTES_DEFAULT;
+    snapshots->entries = options->snapshot_entries != 0 ? options->snapshot_entries : SNAPSHOT_ENTRIES_DEFAULT;
+    snapshots->trailing_bytes = options->trailing_bytes != 0 ? options->trailing_bytes : SNAPSHOT_TRAILING_BYTES_DEFAULT;
+    snapshots->work = (struct deferred){.run = work, .context = set};
+    if (options->metrics == NULL)
+        return;
+    snapshots->metrics.taken = metric_counter_add(options->metrics, "gridiron_snapshots_taken_total",
+                                                  "Snapshots of partitions that this node has taken.", NULL);
+    snapshots->metrics.installed = metric_counter_add(options->metrics, "gridiron_snapshots_installed_total",
+                                                      "Snapshots of leaders that replaced the log of a partition here.", NULL);
+    snapshots->metrics.duration = metric_histogram_add(options->metrics, "gridiron_snapshot_duration_seconds",
+                                                       "From the beginning of a snapshot until the log needs no entry before it.", NULL);
+}
+
+void snapshots_close(struct group_set *set)
+{
+    for (uint32_t i = 0; i < set->groups_count; i++)
+        snapshots_abandon(&set->groups[i]);
+    clock_undefer(set->io->clock, &set->snapshots.work);
+    buffer_close(&set->snapshots.slice);
+}

@@ -1,0 +1,78 @@
+/* When a group takes a snapshot, and what follows from it.
+ *
+ * A group is due when its log has grown by `bytes` or `entries` since its newest snapshot, or when it keeps the oldest segment of a log that has grown
+ * large, or holds most of the entries in a memory that fills up. At most SNAPSHOTS_AT_ONCE groups of a node save at the same time; the one with the most
+ * bytes comes first, and groups have slightly different thresholds, so that they are spread in time.
+ *
+ * A save: the machine freezes its state (save_begin), which is written in slices of SNAPSHOT_SLICE_BYTES, one in each iteration of the loop; the file
+ * becomes durable; it is noted in the log; once the note is durable, the file before it goes, entries are released from memory in
+ * slices, and segments of the log that nobody needs are removed, one at each tick. A crash at any point leaves the old snapshot or the new one; files
+ * that the log does not name are removed at the start.
+ *
+ * On a full disk a save is given up and tried again later; any other failure stops the node.
+ *
+ * For the files that implement raft/group.h. Single threaded. */
+#ifndef RAFT_GROUPS_SNAPSHOTS_H
+#define RAFT_GROUPS_SNAPSHOTS_H
+
+#include "grid/base/metric.h"
+#include "grid/io/clock.h"
+#include "raft/groups/snapshot_store.h"
+#include "raft/guard/guard_snapshot.h"
+
+struct group;
+struct group_set;
+struct group_set_options;
+
+enum { SNAPSHOTS_AT_ONCE = 2 };
+
+enum snapshot_step {
+    SNAPSHOT_IDLE,
+    SNAPSHOT_SAVING,              /* the machine gives its state */
+    SNAPSHOT_FILING,              /* the file becomes durable */
+    SNAPSHOT_NOTING,              /* its note becomes durable */
+};
+
+/* Part of a group. */
+struct snapshot_group {
+    enum snapshot_step step;
+    void *save;                   /* the machine's, while SAVING */
+    struct snapshot_file *file;
+    struct wal_snapshot head;     /* owns its configuration */
+    uint64_t before;              /* index of the snapshot that this one replaces; 0: none */
+    uint64_t lsn;                 /* of the note */
+    uint64_t mark, since;         /* bytes appended when the save began, and when the newest snapshot did */
+    uint64_t began_ms, bytes;     /* of the save; of the newest file */
+    struct group *next_release;   /* entries wait to be released */
+    bool releasing;
+};
+
+/* State of a set. */
+struct snapshots {
+    struct storage *storage;
+    uint64_t owner;
+    uint64_t bytes, entries, trailing_bytes;
+    struct group *running[SNAPSHOTS_AT_ONCE];
+    struct group *releases;
+    struct deferred work;
+    struct buffer slice;
+    uint64_t retry_ms;            /* after a full disk */
+    struct { struct metric_counter *taken, *installed; struct metric_histogram *duration; } metrics;
+};
+
+void snapshots_open(struct group_set *set, const struct group_set_options *options);
+/* Blocks. Every machine loads the snapshot that its group's log names. Before anything of the log is applied. Errors with *ret_note (memory_free). */
+enum grid_err snapshots_load(struct group_set *set, char **ret_note);
+void snapshots_tick(struct group_set *set);
+/* The log is durable up to `lsn`. */
+void snapshots_durable(struct group_set *set, uint64_t lsn);
+/* A snapshot of the leader replaced the one up to `before` (0: none). */
+void snapshots_installed(struct group *group, uint64_t before);
+/* Removes the file, unless the log names it. */
+void snapshots_remove(struct group *group, uint64_t index);
+struct snapshot_place snapshots_place(const struct group *group);
+/* Gives up what the group is saving. */
+void snapshots_abandon(struct group *group);
+void snapshots_close(struct group_set *set);
+
+#endif
