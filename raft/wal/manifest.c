@@ -12,7 +12,7 @@ static const char MAGIC[] = "GMAN";
 
 enum {
     VERSION = 1,
-    COPY_BYTES = 4096,
+    COPY_BYTES = MANIFEST_COPY_BYTES,
     COPIES = 2,
     HEAD_BYTES = 64,
     GROUPS_BYTES = PARTITIONS_MAX / 8,
@@ -80,6 +80,18 @@ static void decode(const uint8_t page[COPY_BYTES], struct manifest_content *cont
         content->peers[i].memory = (struct peer_memory){get_u64(at + 8), get_u64(at + 16), get_u64(at + 24)};
     }
     content->unsynced_life = get_u64(at);
+}
+
+const char *manifest_copy_get(struct bytes copy, uint64_t *ret_sequence, struct manifest_content *ret_content)
+{
+    REQUIRE(copy.size == COPY_BYTES);
+    if (!is_whole(copy.data))
+        return "the checksum of this copy does not match";
+    if (get_u16(copy.data + 8) != VERSION)
+        return "this copy has a newer format than this program knows: use a newer one";
+    *ret_sequence = get_u64(copy.data + 16);
+    decode(copy.data, ret_content);
+    return NULL;
 }
 
 /* ---- content */

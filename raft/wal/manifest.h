@@ -60,6 +60,10 @@ struct peer_memory *manifest_peer(struct manifest *manifest, struct node_id node
 uint64_t manifest_save(struct manifest *manifest);
 uint64_t manifest_saved(const struct manifest *manifest);
 
+/* One copy of MANIFEST_COPY_BYTES, for tools. NULL, or what is wrong with it; a newer format is wrong, too. */
+enum { MANIFEST_COPY_BYTES = 4096 };
+const char *manifest_copy_get(struct bytes copy, uint64_t *ret_sequence, struct manifest_content *ret_content);
+
 static inline bool manifest_group_left(const struct manifest_content *content, uint32_t group)
 {
     return content->lost != LOST_NOTHING && (content->groups_left[group / 8] >> group % 8 & 1) != 0;

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A data directory that is not as the node left it: each damage is refused with what is wrong, where, and what to do, changes
 nothing, and is over once the file is put back. What looks like a torn write is cut, and nothing acknowledged is missing."""
+import json
 import os
 import re
 import shutil
@@ -174,7 +175,7 @@ def log(tap, directory):
             "wal-%016x: offset 0" % (SEGMENT_BYTES // 2), do_not)
     refused(tap, directory, "a segment that begins beside a page", lambda: write(directory.path("wal-%016x" % 17), b"x"), "no page boundary", do_not)
     refused(tap, directory, "a segment of a newer format", lambda: changed(first, in_header(8, "<H", 9)),
-            f"{names[0]}: offset 0: format version 9, this program reads 1; start the version that wrote it", status=2)
+            f"{names[0]}: offset 0: format version 9, this program reads 2; start the version that wrote it", status=2)
     refused(tap, directory, "a segment of another node", lambda: changed(second, in_header(52, "<Q", 12345)),
             f"{names[1]}: offset 0: the log of another node or cluster", "put this node's own file back", status=2)
 
@@ -265,6 +266,33 @@ def rights(tap, directory):
     tap.check("a data directory that is a file is refused with its name", status == 1 and f"data directory {other}: " in error, f"{status}: {error}")
 
 
+def dumped(tap, directory):
+    """gridiron dump over the real files of a node: whole, damaged, and with odd arguments."""
+    def dump(*arguments):
+        return run([PROGRAMS.path("gridiron"), "dump", *arguments])
+
+    names = segments(directory.folder)
+    for name in ("identity", "manifest", *names):
+        status, out, error = dump("-o", "json", "--limit", "100000", directory.path(name))
+        rows = [json.loads(line) for line in out.splitlines()]
+        tap.check(f"dump prints {name} as JSON", status == 0 and rows and all("offset" in row for row in rows), f"{status}: {error}")
+    status, out, error = dump(directory.path(names[0]))
+    tap.check("dump prints entries with their commands", status == 0 and re.search(r"entry +group=\d+ index=\d+ term=\d+ .*commands=\d+", out), error)
+    first = directory.path(names[0])
+    changed(first, flip(PAGE * 3 + 90))
+    status, out, error = dump(first)
+    tap.check("dump names the place of damage", status == 1 and f"{names[0]}: offset {PAGE * 3 + 64}: the checksum of a record differs" in error and out.count("\n") > 1, f"{status}: {error}")
+    changed(first, flip(PAGE * 3 + 90))
+    changed(directory.path("manifest"), flip(PAGE + 100))
+    status, out, error = dump(directory.path("manifest"))
+    tap.check("dump shows the whole copy of a manifest and names the damaged one", status == 1 and "offset 4096: " in error and "sequence=" in out, f"{status}: {error}")
+    changed(directory.path("manifest"), flip(PAGE + 100))
+    for arguments in ((), ("a", "b"), ("-o", "xml", first), ("--limit", "0", first), ("--limit", "x", first), ("--frobnicate", first)):
+        status, out, error = dump(*arguments)
+        tap.check(f"dump refuses the arguments {arguments[:2]}", status == 2 and "gridiron dump" in error and not out, f"{status}: {error}")
+    tap.check("dump changes nothing", contents(directory.folder) == directory.files)
+
+
 def swapped(tap):
     """Two nodes of one cluster that were given each other's directory."""
     with cluster(PROGRAMS, nodes=3) as nodes:
@@ -298,7 +326,7 @@ def one_node(tap):
         nodes.wait_ready([1])
         nodes.stop([1])
         directory = Directory(nodes, 1)
-        for part in (identity, log, manifest, rights):
+        for part in (dumped, identity, log, manifest, rights):
             tap.attempt(part.__name__, lambda: part(tap, directory))
             if contents(directory.folder) != directory.files:
                 restore(directory.folder, directory.files)

@@ -9,6 +9,7 @@
 #include "grid/base/memory.h"
 #include "grid/base/standard_streams.h"
 #include "grid/base/version.h"
+#include "grid/node/dump/dump.h"
 #include "grid/node/process/arguments.h"
 #include "grid/node/process/config.h"
 #include "grid/node/process/descriptors.h"
@@ -424,10 +425,20 @@ static void begin_config(struct program *program)
     config_add(&program->config, program->settings, parts->destinations_count);
 }
 
+static int dump(int count, char **values)
+{
+    struct dump_options options = {0};
+    char name[] = "gridiron dump";
+    values[0] = name;
+    return dump_arguments_parse(&options, count, values) ? dump_run(&options, stdout, stderr) : EXIT_USAGE;
+}
+
 int program_main(int count, char **values, const struct program_parts *parts)
 {
     if (!standard_streams_open())
         return EXIT_FAILED;
+    if (count > 1 && strcmp(values[1], "dump") == 0)
+        return dump(count - 1, values + 1);
     struct program program = {.parts = parts};
     begin_config(&program);
     struct arguments arguments = {.config = &program.config};
