@@ -47,7 +47,7 @@ class Shop:
 
 @contextlib.contextmanager
 def provider_away(nodes):
-    """The payment provider answers nobody: what it writes to is locked."""
+    """The payment provider answers no request: the file that it writes to is locked."""
     with open(nodes.ledger(), "a", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -34,7 +34,7 @@ def closed(nodes):
 
 
 def open_loop(nodes):
-    """As many as the rate says, whatever the machine does."""
+    """The number of orders follows from the rate, not from the speed of the machine."""
     result = bench(nodes, "--seconds", "2", "--warmup", "1", "--rate", "50", "--lines", "2")
     latency, acceptance = result["latencyUs"], result["acceptanceUs"]
     good = (result["verified"] and result["operations"] == 100 and result["orders"]["completed"] == 150 and

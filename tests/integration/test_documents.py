@@ -56,7 +56,7 @@ def simple_commands(line):
 
 
 def program_of(word):
-    """The file of a program of the project; None: it is another's."""
+    """The file of a program of the project; None: the program is not of the project."""
     if word == "gridctl" or word.startswith("build/bin/"):
         return PROGRAMS.path(os.path.basename(word))
     if word.startswith(("./tools/", "tools/")):
@@ -75,7 +75,7 @@ def help_of(*command):
 
 
 def unknown_parts(words):
-    """What of a command does not exist: its program, its gridctl command, or an option."""
+    """The parts of a command that do not exist: its program, its gridctl command, or an option."""
     while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
         words = words[1:]
     program = program_of(words[0]) if words else None

@@ -200,7 +200,7 @@ def examples(tap, nodes):
 
 
 def contexts(tap, nodes):
-    """Which way to name endpoints counts: nobody listens at `away`."""
+    """Which of several ways to name endpoints is used; no node listens at `away`."""
     away, here = "127.0.0.1:9", nodes.endpoints()
     folder = {"XDG_CONFIG_HOME": nodes.folder}
 

@@ -110,7 +110,7 @@ class Table:
         return metric(self.nodes, self.node, name)
 
     def complaints(self):
-        """What of the node is not as it was."""
+        """What has changed at the node and should not have."""
         state = hostile.state_of(self.nodes)
         changed = {replica: (was, state.get(replica)) for replica, was in self.state.items() if is_touched(was, state.get(replica))}
         grown = hostile.resident_bytes(self.pid) - self.memory
@@ -177,7 +177,7 @@ def well_formed_requests(table):
 
 
 def oversized_commands(table):
-    """Fields that nobody here knows make a command larger than an entry of the log, to every partition, whoever leads it."""
+    """Unknown fields make a command larger than an entry of the log; sent to every partition, whichever node leads it."""
     def act():
         for partition in range(table.nodes.shape.partitions):
             key = next(key for key in (b"k%d" % i for i in range(1000)) if hostile.partition_of(key, table.nodes.shape.partitions) == partition)
@@ -272,7 +272,7 @@ def own_incarnation(table):
 
 
 def impostor_among_peers(table):
-    """Whoever can reach the port and knows the cluster's UUID can speak for a member; what it says is still checked."""
+    """A program that reaches the port and knows the cluster's UUID can pose as a member; its messages are still checked."""
     address, as_member = table.address("peer"), member(own_incarnation(table))
     append = struct.pack("<QQQQI", 1, 0, 0, 0, 0xffffffff)
     rows = {
@@ -282,7 +282,7 @@ def impostor_among_peers(table):
         "an unknown kind of message": ("body", frame(RAFT, b"\x63" + b"\0" * 20, partition=0, request=0)),
         "a confirmation that ends in a row": ("body", frame(CONFIRM, b"\0" * 21, request=0)),
         "outbox messages that are no message": ("body", frame(MESSAGES, b"\xff" * 30, partition=0, request=0)),
-        "a packed body that nobody agreed on": ("flags", frame(RAFT, b"\x10\0\0\0abcd", flags=LZ4, partition=0, request=0)),
+        "a packed body without the feature": ("flags", frame(RAFT, b"\x10\0\0\0abcd", flags=LZ4, partition=0, request=0)),
         "a frame of the other port": ("type", frame(COMMAND, b"\x08\x01", partition=0)),
     }
     for name, (reason, sent) in rows.items():
@@ -462,7 +462,7 @@ def vanished(table):
     table.row("client", "a half-open connection (keepalive is on)", "gridiron_client_connections_total", act)
 
 
-# ---- answers that nobody reads
+# ---- answers that the client does not read
 
 def slow_receiver(table, key, partition):
     address = table.address("client")

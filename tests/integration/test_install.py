@@ -40,7 +40,7 @@ int main(int count, char **arguments)
 }
 """
 
-# Parent and child with one blocking client: it stays the parent's, whatever the child does with its copy.
+# Parent and child with one blocking client: the parent can still use it after the child has used its copy.
 FORKS = r"""
 #include <grid_client.h>
 #include <stdio.h>

@@ -138,7 +138,7 @@ def ended_with(nodes, node, text):
 
 
 def waits(tap, nodes):
-    """The second one is needed: with a node that rejoins nobody is elected."""
+    """The second node is needed: a node that rejoins does not vote."""
     nodes.kill([1, 2])
     shutil.rmtree(nodes.path("node-2"))
     os.remove(nodes.path("node-2.log"))
@@ -190,7 +190,7 @@ def interrupted(tap, nodes):
 
 
 def alone(tap):
-    """Nobody else has the data."""
+    """A cluster of one node: no other node has the data."""
     with cluster(PROGRAMS, nodes=1, partitions=4) as nodes:
         nodes.start([1])
         nodes.wait_ready([1])

@@ -128,7 +128,7 @@ mount --rbind /dev "$1/root/dev"
 mount -t tmpfs none "$1/root/tmp"
 mount -t tmpfs none "$1/root/run"
 cp "$2" "$3" "$1/root/tmp/"
-# The index of all manual pages of the system would be made anew at each step.
+# Without this, each step would rebuild the index of all manual pages of the system.
 rm -f "$1/root/var/lib/man-db/auto-update"
 python3 -c 'import fcntl, socket, struct; fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sH14x", b"lo", 1))'
 exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \

@@ -83,7 +83,7 @@ def quorum(tap, nodes):
 
 
 def draining(tap, nodes):
-    """The others are frozen: nobody takes over, so that there is time to look."""
+    """The others are frozen: no node takes over, so that there is time to look."""
     nodes.pause([2, 3])
     nodes.signal([1], signal.SIGTERM)
     seen = []

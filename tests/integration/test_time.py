@@ -37,7 +37,7 @@ def leader_of(nodes):
             if nodes.is_live(node) and metric(nodes, node, "gridiron_partitions_led") == 1:
                 return node
         wait_exit(nodes.pid(running(nodes)[0]), 0.05)
-    raise AssertionError("nobody leads")
+    raise AssertionError("there is no leader")
 
 
 class Watched:

@@ -1,5 +1,5 @@
 /* Reads what rests in the grid into the books: every entry of the services' maps, by scans of all partitions, and every
- * line of the payment provider's ledger. What nobody asked for is counted too. */
+ * line of the payment provider's ledger. Things without a request are counted too. */
 #ifndef TESTS_NEMESIS_BOOKS_READ_H
 #define TESTS_NEMESIS_BOOKS_READ_H
 

@@ -1,8 +1,8 @@
 /* What clients saw of the registers, and the judgement on it: I23, with I10, I11, I14 and I24 in it.
  *
  * Every operation that may have had an effect is kept, the unknown ones too, and written to a file as it ends (NDJSON), so
- * that a history can be looked at after a violation. history_spoil makes wrong histories of right ones: whoever checks a run
- * can show with them that the check would have seen it. */
+ * that a history can be looked at after a violation. history_spoil turns a right history into a wrong one: with it a
+ * run proves that its check would have found the error. */
 #ifndef TESTS_NEMESIS_HISTORY_H
 #define TESTS_NEMESIS_HISTORY_H
 

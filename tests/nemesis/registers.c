@@ -11,7 +11,7 @@
 enum {
     CROWDS = 4,                            /* clients, each with its patience */
     WORKERS = 4,                           /* of a client; each does one operation after the other */
-    MORTAL = 3,                            /* the client that is closed and opened anew */
+    MORTAL = 3,                            /* the client that is closed and opened again and again */
     GAP_US = 25000,                        /* between two operations of a worker, on average */
     LIFE_LOW_US = 3000000, LIFE_HIGH_US = 10000000,
     WITNESS_GAP_US = 8000, WITNESS_NUMBER = 1000,

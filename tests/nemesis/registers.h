@@ -2,7 +2,7 @@
  * written once only; and witnesses, which ask one node each and take no answer but its own.
  *
  * Clients differ in patience, so that outcomes of every kind appear: hurried ones give up soon (their writes are often
- * unknown), patient ones stay with a node that does not answer, and one is closed and opened anew every few seconds.
+ * unknown), patient ones stay with a node that does not answer, and one is closed and opened again every few seconds.
  *
  * A witness sends its reads straight to the address of its node, whether that is paused, deposed or just started, and
  * never elsewhere. Only the leader answers; what a paused leader answers when it wakes up must not be stale (I24).

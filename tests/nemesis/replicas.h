@@ -1,7 +1,7 @@
 /* Asks every node about its partitions, several times a second: replicas that have applied the same index must have the
  * same digest (I15), at every moment that it can be compared; and when everything rests, all of them at the end of the log.
  *
- * Samples are kept per partition, by applied index, so that a node that is started anew is held against what the others said
+ * Samples are kept per partition, by applied index, so that a node that is started again is compared with what the others said
  * of the same index a while ago. */
 #ifndef TESTS_NEMESIS_REPLICAS_H
 #define TESTS_NEMESIS_REPLICAS_H

@@ -30,7 +30,7 @@ struct group_set {
 
 void fake_group_init(struct group_set *set);
 void fake_group_close(struct group_set *set);      /* drops what waits */
-/* This node becomes READY, or a follower of `leader` (0: nobody is known). */
+/* This node becomes READY, or a follower of `leader` (0: no leader is known). */
 void fake_group_lead(struct group_set *set, uint64_t term);
 void fake_group_follow(struct group_set *set, uint64_t term, uint32_t leader);
 /* The oldest proposal is committed. */

@@ -52,7 +52,7 @@ static void evolve(const struct service_call *call, struct service_state *state,
     ((Account__V1__Customer *)state->view)->phone = ((const Account__V1__CustomerUpdated *)body)->phone;
 }
 
-/* The message has no address: the one who is brought along brings nobody. */
+/* The message has no address, so that the customer that it creates does not create another one. */
 static void bring_along(const struct service_call *call, const Account__V1__CustomerCreated *event, struct service_reaction *reaction)
 {
     Account__V1__CreateCustomer *invite = arena_alloc(call->arena, sizeof *invite);

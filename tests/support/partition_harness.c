@@ -211,7 +211,7 @@ static void collect(void *context, uint64_t sequence, struct bytes encoded)
         return;
     }
     if (parks(harness, sending, sequence, &message)) {
-        /* Set apart: its number is used up, nobody is answered. */
+        /* Set apart: its number is used up, and there is no answer. */
         message.command.type = UNREADABLE_TYPE;
         message.reply_to = (struct reply_to){0};
     }

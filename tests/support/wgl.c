@@ -449,8 +449,8 @@ static bool retreat(struct search *search, struct event **ret_call, struct event
     return false;
 }
 
-/* Whoever is called after a version was told cannot be told a lower one. Most violations show here, at once; the search would
- * try every order of what came before. */
+/* A call that begins after a version was returned cannot return a lower one. Most violations show here at once; the search would
+ * try every order of the calls before. */
 static bool versions_follow_time(const struct search *search)
 {
     uint64_t highest = 0;

@@ -2,12 +2,12 @@
  * would turn to another node as soon as this one does not lead. So it sees what a paused, cut-off or deposed leader answers
  * (I24). Reads do not wait for each other: the next is sent even when none was answered for seconds.
  *
- * With writes_percent it also writes, whoever leads (F74), one write after the other, in sessions that it opens where it is
- * let: a write that is not answered for long, or whose connection ends, stays of unknown fate.
+ * With writes_percent it also writes to this node, even if it is not the leader (F74): one write after the other, in sessions that it
+ * opens when the node accepts one. The outcome of a write that is not answered for long, or whose connection ends, stays unknown.
  *
  * Values are numbers of eight bytes. Every read that was answered with a value or with "not found" is handed over as an
- * operation of a history (wgl.h), and so is every write that happened or may have; what the node refused had no effect
- * and is not, nor are reads that a lost connection swallowed.
+ * operation of a history (wgl.h), and so is every write that happened or may have happened. Writes that the node refused and reads that
+ * were lost with their connection are left out: they had no effect.
  *
  * Ownership: borrows everything of its options. Threads: the loop of `io`; callbacks from there. */
 #ifndef TESTS_SUPPORT_WITNESS_H
@@ -23,7 +23,7 @@ struct witness_options {
     struct io *io;
     struct prng *prng;
     const char *endpoint;                  /* "host:port" of the node */
-    uint32_t node;                         /* its id: whoever says another is not listened to */
+    uint32_t node;                         /* its id: answers of a node with another id are ignored */
     const char *map;
     const char *const *keys;               /* an operation's key is the position in here */
     uint32_t keys_count;

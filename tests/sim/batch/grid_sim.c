@@ -264,7 +264,7 @@ static unsigned print_sometimes(const struct batch_options *options, const struc
     return missing;
 }
 
-/* A class that the seeds switch on and that never has any effect is a fault that nobody tries. */
+/* A class that the seeds switch on and that never has an effect is not tested. */
 static unsigned print_faults(const struct batch_options *options, const struct batch_sums *sums)
 {
     unsigned missing = 0;

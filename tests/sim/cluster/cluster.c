@@ -63,7 +63,7 @@ static void watch_digest(struct cluster *cluster, const struct member *member, u
     }
 }
 
-/* What a partition owes never grows past what its sagas were admitted for, whatever is away (R6, I19); answers to the
+/* The work that a partition owes never exceeds what was admitted, even while other nodes are away (R6, I19); answers to the
  * messages of other partitions come on top, and those were admitted there. */
 static void watch_load(struct cluster *cluster, const struct member *member, uint32_t number, const struct partition *partition)
 {

@@ -203,7 +203,7 @@ static bool guest_is_there(const struct programs *programs, const char *key)
     return response.found;
 }
 
-/* Acknowledged, and the one whom it brought along has not come yet. */
+/* Acknowledged customers whose second customer, created by a message, is not there yet. */
 static size_t unseen(struct programs *programs)
 {
     size_t count = 0;

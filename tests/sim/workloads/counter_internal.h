@@ -19,7 +19,7 @@ struct group_truth {
     uint64_t seen;                         /* greatest index that was acknowledged or read */
     struct term_truth *terms;
     size_t terms_count;
-    bool closing_done;                     /* an addition of after the last call of drain was acknowledged */
+    bool closing_done;                     /* an addition that began after the last call of drain was acknowledged */
     bool read;                             /* since the last call of counter_read */
 };
 

@@ -1,4 +1,4 @@
-/* Rung of the groups: every node hosts the same groups, each replicates a counter; whoever leads is given additions.
+/* Groups alone: every node hosts the same groups, each replicates a counter; clients propose additions to the leader.
  *
  * Oracles, for each group: the same entry at the same index on every replica and none left out; one leader in a term;
  * what was acknowledged stays; equal digests at equal indexes (I15); a read never shows less than what was acknowledged
@@ -643,7 +643,7 @@ static const struct sometimes_point sometimes[] = {
     {"F20 a leader dies between commit and reply", 100}, {"F75 the quorum is lost after commit, not the reply", 100}, {0}};
 
 const struct workload workload_counter = {
-    .name = "counter", .summary = "groups of a counter each; proposals and reads at whoever leads",
+    .name = "counter", .summary = "groups of a counter each; proposals and reads at the leader",
     .seconds = 20, .settle_seconds = 20, .sometimes = sometimes,
     .faults_absent = FAULT_BIT(PROVIDER_SLOW) | FAULT_BIT(PROVIDER_TIMEOUT) | FAULT_BIT(PROVIDER_DOWN) | FAULT_BIT(IMPATIENT_CLIENT) |
                      FAULT_BIT(SAME_KEY) | FAULT_BIT(CLIENT_CRASH) | FAULT_BIT(WRONG_NODE) |

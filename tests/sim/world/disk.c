@@ -271,7 +271,7 @@ static enum grid_err failed(struct sim_disk *disk, enum fault fault)
     return GRID_ERR_IO;
 }
 
-/* Whatever changes the disk may fail, not only the writes that the core makes all the time. */
+/* Every change of the disk may fail, not only writes. */
 static enum grid_err change_error(struct sim_disk *disk, bool sync)
 {
     if (disk->fail_write_always)

@@ -210,7 +210,7 @@ static enum cut_kind any_cut(struct world *world)
     return drawn < 4 ? CUT_LOSE : drawn < 8 ? CUT_SILENT : CUT_CLOG;
 }
 
-/* It hears everybody and is heard by nobody: a leader goes on taking in what only it will ever have, and its late
+/* It hears all nodes and none hears it: a leader goes on accepting writes that only it will ever have, and its late
  * answers come when others lead. */
 static void act_mute(struct world *world)
 {
@@ -358,7 +358,7 @@ static void act_quorum_lost(struct world *world)
 {
     enum trap trap = (enum trap)chance(world, TRAP_CUT_REPLY_LOST, TRAP_DIES);
     uint64_t cut_us = chance(world, 200000, world->plan.cut_us);
-    /* Whoever leads answers first; the others' traps wait for their turn. */
+    /* The leader answers first; the traps of the others stay set until they lead. */
     for (size_t i = 0; i < world->hosts_count; i++) {
         if (world->hosts[i]->kind == HOST_NODE && world_draw_percent(world, CONCERN_FAULTS, 50)) {
             trap_set(world->hosts[i], trap, cut_us);
@@ -436,7 +436,7 @@ static void act_disk_dies(struct world *world)
     world_at(world, for_us, run_replaced, host);
 }
 
-/* Nobody reads a closed segment but a process that starts. */
+/* Only a process that starts reads a closed segment. */
 static void act_damage(struct world *world, enum fault fault, enum disk_damage damage)
 {
     struct host *host = any_host(world, HOST_NODE);

@@ -205,7 +205,7 @@ void faults_heal(struct world *world);                 /* no more faults; cuts m
 enum cut_kind {
     CUT_SILENT,                                        /* as TCP shows a cut: silence, backlog, late delivery, no error */
     CUT_LOSE,                                          /* whole frames of peers are lost, the connection stays */
-    CUT_CLOG,                                          /* this direction stalls, the other is none the worse; then it goes on at once */
+    CUT_CLOG,                                          /* this direction stalls, the other works; afterwards it goes on at once */
 };
 void net_cut_as(struct world *world, struct host *from, struct host *to, uint64_t duration_us, enum cut_kind kind);
 /* CUT_LOSE or CUT_SILENT. */

@@ -432,7 +432,7 @@ Test(outbox_sender, a_gap_reported_from_inside_the_send_ends_the_round)
     outbox_pair_close(&pair);
 }
 
-/* ---- whatever the network does */
+/* ---- networks that lose, repeat and reorder */
 
 static void play(struct outbox_pair *pair, struct prng *prng, uint64_t now_us)
 {

@@ -164,7 +164,7 @@ Test(entry, is_newer_by_any_of_its_commands)
     buffer_close(&text);
 }
 
-/* What of it could be read says nothing. */
+/* The readable part of a damaged entry is not trusted. */
 Test(entry, that_is_damaged_is_not_newer)
 {
     struct buffer entry = {0};

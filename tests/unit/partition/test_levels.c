@@ -90,7 +90,7 @@ Test(levels, are_part_of_the_state)
     feed_close(&other);
 }
 
-/* Nobody can act for another yet, also when it stands in the log (R8). */
+/* Acting for another principal is not built yet; such a command in the log is refused (R8). */
 Test(levels, do_not_make_act_as_work)
 {
     struct feed feed;

@@ -1,4 +1,4 @@
-/* Random orders under random schedules: the invariants hold at rest, whatever was lost, late, doubled or set apart.
+/* Random orders under random schedules: the invariants hold at rest after messages were lost, delayed, repeated or set apart.
  * SHOP_SEED=n runs one seed; SHOP_SEEDS=n runs the first n. Services that are broken on purpose must be found out. */
 #include <criterion/criterion.h>
 #include <stdio.h>

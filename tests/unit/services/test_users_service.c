@@ -154,7 +154,7 @@ static struct service_registry both(const struct service *services[8])
     return (struct service_registry){.services = services, .count = shop->count + 1};
 }
 
-/* What a partition has is what its log says, whatever the program has. */
+/* The log says which services a partition has, not the program. */
 Test(users_service, is_there_where_the_first_entry_names_it)
 {
     const struct service *services[8];

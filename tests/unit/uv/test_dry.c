@@ -105,7 +105,7 @@ Test(dry, refuses_a_directory_in_use_and_makes_none)
     uv_folder_remove(folder);
 }
 
-/* Nobody hears of a check: not even a connection comes. */
+/* A check opens no connection. */
 Test(dry, dials_nobody)
 {
     struct uv_io *io;

@@ -128,7 +128,7 @@ Test(uv_local, a_loopback_address_is_listened_on_in_both_ways)
     uv_fixture_close(&end.fixture);
 }
 
-Test(uv_local, whoever_dials_a_loopback_address_takes_the_unix_socket)
+Test(uv_local, a_client_of_a_loopback_address_takes_the_unix_socket)
 {
     struct end end;
     end_open(&end, false);
@@ -218,7 +218,7 @@ Test(uv_local, an_address_whose_name_another_holds_is_not_ours)
     cr_assert_geq(other, 0);
     cr_assert_eq(listen_there(&end), GRID_ERR_BUSY);
     close(other);
-    cr_assert_eq(listen_there(&end), GRID_ERR_OK, "the name ends with whoever held it");
+    cr_assert_eq(listen_there(&end), GRID_ERR_OK, "the name is free once its owner has closed it");
     uv_fixture_close(&end.fixture);
 }
 

@@ -176,7 +176,7 @@ static unsigned option_of(int fd, int option)
     return getsockopt(fd, IPPROTO_TCP, option, &value, &size) == 0 ? value : 0;
 }
 
-/* Over a network that is cut TCP tells nobody for a quarter of an hour. */
+/* Over a cut network TCP reports nothing for a quarter of an hour. */
 Test(uv_transport, both_ends_of_a_tcp_connection_bound_how_long_the_other_may_be_silent)
 {
     struct scene scene;
@@ -238,7 +238,7 @@ Test(uv_transport, carries_more_than_the_system_buffers_in_order)
         check_carries_more_than_the_system_buffers_in_order(kind);
 }
 
-/* Whoever waits for the drain must hear of it also when the system took everything at once. */
+/* The drain is reported even when the system took everything at once. */
 static void check_tells_that_it_drained_even_when_nothing_had_to_wait(int kind)
 {
     struct scene scene;

@@ -39,7 +39,7 @@ struct feature_client {
     uint64_t asked_ms;
 };
 
-/* What was answered under an idempotency key first, and what of it is under way. */
+/* The first answer under an idempotency key, and its requests that are under way. */
 struct once { uint64_t version; uint32_t variant; bool answered; uint32_t out, out_variants[2]; };
 
 /* A request that does not wait for the ones before it. */

@@ -84,7 +84,7 @@ static struct host *node_host(struct newcomer *newcomer, uint32_t number)
     return NULL;
 }
 
-/* One that rejoins acknowledges nothing new: without one more, the others of three elect nobody. */
+/* A node that rejoins acknowledges nothing new: of three nodes the other two are both needed for an election. */
 static bool all_whole(const struct newcomer *newcomer)
 {
     for (uint32_t i = 0; i < newcomer->run->nodes; i++) {

@@ -403,7 +403,7 @@ static uint64_t witness_value(void *context)
     return ++((struct map_client *)context)->workload->values;
 }
 
-/* F74: whoever it was that the witness asks, only a leader that is confirmed by a majority may do it. */
+/* F74: the witness asks any node; only a leader that a majority confirms may write. */
 static void on_witness_wrote(void *context, uint32_t partition, bool ended, enum grid_err err)
 {
     struct map_client *client = context;

@@ -334,7 +334,7 @@ Test(client_journal, reads_page_after_page_of_whichever_partition_has_something)
     script_close(&told.script);
 }
 
-/* Nobody answers at all; the second call comes while the first one's question is still out. */
+/* No node answers; the second call comes while the first request is still under way. */
 Test(client_journal, ends_each_call_once_when_patience_ends_before_a_node_is_found)
 {
     struct script script;

@@ -9,7 +9,7 @@
 
 #include "client/grid_client.h"
 
-/* Nobody listens on the port of the discard service. */
+/* No program listens on the port of the discard service. */
 static const char *const NOBODY = "127.0.0.1:9";
 
 struct scene {

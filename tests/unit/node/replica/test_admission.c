@@ -84,7 +84,7 @@ static bool operation_grows(enum map_operation operation)
     return grows(&(struct command){.kind = COMMAND_MAP, .map = {.operation = operation}});
 }
 
-/* R6: what frees memory is taken when there is none left. */
+/* R6: commands that free memory are accepted even when memory is full. */
 Test(admission, knows_which_commands_add_data)
 {
     static const enum map_operation adding[] = {MAP_SET, MAP_COMPARE_AND_SET, MAP_PUT, MAP_PUT_IF_ABSENT, MAP_REPLACE, MAP_REPLACE_IF_SAME};

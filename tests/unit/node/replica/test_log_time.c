@@ -41,7 +41,7 @@ Test(log_time, begins_with_wall_time_in_a_new_partition)
     cr_assert_eq(bench.time.grade, LOG_TIME_NOTED);
 }
 
-/* R14, I30: what was quiet before the change of leader does not start anew. */
+/* R14, I30: time that passed before the change of leader still counts. */
 Test(log_time, goes_on_from_its_note_when_it_leads)
 {
     struct bench bench;
@@ -110,7 +110,7 @@ Test(log_time, a_note_of_another_member_beats_wall_clocks)
     cr_assert_not(log_time_asking(&bench.time, &bench.clocks));
 }
 
-/* After an outage of all: 15 s ago on the right clocks, whatever the third one shows. */
+/* After an outage of all nodes: two right clocks say 15 s; the third one is ignored. */
 Test(log_time, a_majority_of_wall_clocks_tells_how_long_an_outage_was)
 {
     static const int64_t wrong_ms[] = {-(int64_t)HOUR_MS, 0, (int64_t)HOUR_MS};

@@ -68,7 +68,7 @@ static void applied(struct scene *scene, const struct command *command, bool cou
 
 static const struct command genesis = {.kind = COMMAND_GENESIS, .genesis = {.partitions = 1, .table_seed = 1}};
 static const struct command open_session = {.kind = COMMAND_OPEN_SESSION};
-/* A service command that nobody can read: counted, and failed. */
+/* A service command that cannot be decoded: counted, and failed. */
 static const struct command nonsense = {.kind = COMMAND_SERVICE, .session = 2, .sequence = 1,
                                         .service = {.service = SERVICE_NUMBER_order, .type = 1, .key = {(const uint8_t *)"o", 1},
                                                     .body = {(const uint8_t *)"\xff", 1}}};
@@ -96,7 +96,7 @@ Test(observer, counts_what_this_node_proposed_and_no_other_entry)
     cr_assert_eq(value(&scene, "eventsourcing_pipeline_events_failed_total", "reason=\"unprocessable\""), 1);
     command.sequence = 1;
     applied(&scene, &command, true);
-    cr_assert_eq(value(&scene, "eventsourcing_events_submitted_total", NULL), 1, "a repetition is none");
+    cr_assert_eq(value(&scene, "eventsourcing_events_submitted_total", NULL), 1, "a repetition is not counted");
     cr_assert_eq(value(&scene, "gridiron_idempotency_duplicates_total", NULL), 1);
     scene_close(&scene);
 }

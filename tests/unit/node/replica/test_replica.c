@@ -82,7 +82,7 @@ Test(replica, an_elected_leader_serves_once_it_knows_the_log_time)
     member_clocks_init(&bench.clocks, 3, 0);
     apply_first_entry();
     bench_lead(2);
-    cr_expect_not(replica_leads(bench.replica), "there is log time to continue, and nobody has told a clock");
+    cr_expect_not(replica_leads(bench.replica), "there is log time to continue, and no node has told its clock");
     bench_set(1, "k", "v");
     cr_expect_eq(bench_err(1), GRID_ERR_NOT_LEADER);
     size_t roles = bench.roles;

@@ -199,7 +199,7 @@ Test(map_names, a_list_shows_every_map_by_name)
     end(&moment);
 }
 
-/* R6: whoever drops and makes maps all the time keeps no numbers busy. */
+/* R6: a client that drops and makes maps all the time uses up no numbers. */
 Test(map_names, dropping_and_making_maps_for_ever_is_bounded)
 {
     struct moment moment = begin();
@@ -219,7 +219,7 @@ Test(map_names, dropping_and_making_maps_for_ever_is_bounded)
     end(&moment);
 }
 
-/* I15: two replicas that apply the same agree, whatever memory they use. */
+/* I15: two replicas that apply the same entries agree, also when one uses other memory. */
 Test(map_names, replicas_that_drop_alike_have_equal_digests_and_others_differ)
 {
     struct moment a = begin(), b = begin();

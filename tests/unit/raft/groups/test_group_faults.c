@@ -31,7 +31,7 @@ struct node {
     struct machine machines[GROUPS];
 };
 
-/* What is true of one group, whoever says so. */
+/* What all nodes must agree on for one group. */
 struct truth {
     uint64_t values[INDEXES_MAX], acked_index;
     uint32_t leaders[TERMS_MAX];

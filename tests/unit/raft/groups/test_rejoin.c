@@ -553,7 +553,7 @@ Test(rejoin, a_start_with_durability_fsync_after_one_with_os_knows_of_a_power_cu
     finish(&cluster);
 }
 
-/* Of what it acknowledged it may have lost some: with a member that was behind it elects nobody. */
+/* It may have lost entries that it acknowledged: it elects no leader together with a member that was behind. */
 Test(rejoin, with_durability_os_a_member_that_lost_its_tail_elects_nobody_without_those_that_have_it)
 {
     struct cluster cluster;

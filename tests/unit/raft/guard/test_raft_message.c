@@ -151,7 +151,7 @@ Test(raft_message, refuses_what_the_library_could_not_take)
     assert_refused("an entry newer than its leader", entry_of(8, RAFT_COMMAND, "x"), NULL);
     assert_refused("an entry of an unknown type", entry_of(7, 4, "x"), NULL);
     assert_refused("an entry of no type", entry_of(7, 0, "x"), NULL);
-    assert_refused("a configuration that is none", entry_of(7, RAFT_CHANGE, "x"), NULL);
+    assert_refused("a configuration that cannot be decoded", entry_of(7, RAFT_CHANGE, "x"), NULL);
 }
 
 Test(raft_message, refuses_more_entries_than_the_body_could_hold)

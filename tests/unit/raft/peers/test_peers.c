@@ -474,7 +474,7 @@ Test(peers, are_together_within_a_second_after_any_cut)
         cut_all(mesh, seconds * SECOND_US);
         run_for(mesh, seconds * SECOND_US);
         for (size_t i = 0; i < NODES_COUNT; i++)
-            cr_assert_eq(mesh->nodes[i].downs, 2u, "nobody takes a silent link for one that is up");
+            cr_assert_eq(mesh->nodes[i].downs, 2u, "a silent link counts as down");
         run_for(mesh, SECOND_US);
         cr_assert(all_linked(mesh), "a second after a cut of %u s", (unsigned)seconds);
         mesh_close(mesh);
@@ -535,7 +535,7 @@ Test(peers, beats_are_said_only_where_nothing_else_is)
     uint64_t beats = world_totals(mesh->world)->frames - before;
     cr_assert_leq(beats, 6u * 101);
     cr_assert_geq(beats, 6u * 99);
-    /* `send` takes a beat's time; whoever speaks that often on one link of six needs no beats there. */
+    /* `send` takes as long as a heartbeat interval: a link on which a node sends that often needs no heartbeats. */
     before = world_totals(mesh->world)->frames;
     for (unsigned i = 0; i < 200; i++) {
         struct send_plan plan = {&mesh->nodes[0], {2}, FRAME_LEADERS, i, false, 0};

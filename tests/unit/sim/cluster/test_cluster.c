@@ -1,4 +1,4 @@
-/* Faults put exactly where random runs seldom put them, on a cluster of whole nodes: what must come of each. */
+/* Faults put exactly where random runs seldom put them, on a cluster of whole nodes, each with its expected result. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
@@ -78,7 +78,7 @@ static void stage_close(struct stage *stage)
     memory_free(stage);
 }
 
-/* All replicas are equal, whatever happened before. */
+/* All replicas are equal at the end. */
 static void stage_end(struct stage *stage)
 {
     net_mend(stage->world);
@@ -176,7 +176,7 @@ static size_t leader_of(const struct stage *stage, const char *key)
             !cluster_deposed(stage->cluster, i, partition))
             return i;
     }
-    cr_assert_fail("nobody leads");
+    cr_assert_fail("there is no leader");
     return 0;
 }
 
@@ -316,7 +316,7 @@ Test(cluster, what_a_client_wrote_before_it_died_happens_once_or_never, .timeout
     }
 }
 
-/* ---- F74: whoever is asked */
+/* ---- F74: requests to a node that does not lead */
 
 struct direct { unsigned left, done, refused, unknown; };
 

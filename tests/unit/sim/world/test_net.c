@@ -243,7 +243,7 @@ Test(net, puts_garbage_between_frames)
     }
 }
 
-/* F13: as long as the connection lives, whatever was said long ago may come again. */
+/* F13: as long as the connection lives, an old frame may arrive again. */
 Test(net, repeats_frames_of_peers_minutes_later)
 {
     size_t late = 0;
@@ -311,7 +311,7 @@ Test(net, a_cut_of_one_direction_soon_stops_the_other_too)
     pair_close(pair);
 }
 
-/* No end is told while the machine is off, and none to whoever says nothing; after it is back, whoever speaks hears of it. */
+/* While the machine is off, the other end learns nothing. Once it is back, the other end learns of it at its next write. */
 Test(net, a_power_cut_leaves_the_other_end_silent)
 {
     struct pair *pair = pair_open(9, 0);

@@ -95,7 +95,7 @@ Test(message_codec, brings_every_message_back_unchanged)
     arena_close(&arena);
 }
 
-/* Whatever this codec accepts the generated code accepts too, and both understand the same. */
+/* The generated code accepts everything that this codec accepts, and both decode it to the same content. */
 static void agrees_with_generated(const struct message_codec *codec, struct bytes in, struct arena *arena,
                                   size_t *accepted)
 {
