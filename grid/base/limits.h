@@ -111,6 +111,12 @@ enum {
     PEER_UNSENT_BYTES_MAX = 64 * 1024 * 1024,
     /* Letters between partitions that wait in a node for the end of its loop's iteration. Past it they are lost, and said again. */
     MAILBOX_BYTES_MAX = 64 * 1024 * 1024,
+    /* Bytes of requests of one connection that are under way; a session's are among those of its client's connection. Past it the
+     * connection is not read from until half of them are answered. */
+    CLIENT_IN_FLIGHT_BYTES_MAX = 16 * 1024 * 1024,
+    /* Bytes of commands of one partition that are packed or proposed and not yet applied: what waits for a slow disk or majority. Past
+     * it clients' commands get BUSY and a time to wait. */
+    PARTITION_IN_FLIGHT_BYTES_MAX = 32 * 1024 * 1024,
     /* Effects on the same affinity applied in one entry (R4's worklist). */
     WORKLIST_MAX = 512,
 };
@@ -134,6 +140,8 @@ _Static_assert(VALUE_BYTES_MAX + 4 * KEY_BYTES_MAX < COMMAND_BYTES_MAX, "a servi
 _Static_assert(ACTIVITY_ANSWER_BYTES_MAX + 4 * KEY_BYTES_MAX < COMMAND_BYTES_MAX, "the result of an activity fits a command");
 _Static_assert(COMMAND_BYTES_MAX + ENTRY_BYTES_AIM + 1024 < ENTRY_BYTES_MAX, "what is packed before it and one command fit an entry");
 _Static_assert(COMMAND_BYTES_MAX < MAILBOX_BYTES_MAX, "a command fits a mailbox");
+_Static_assert(2 * COMMAND_BYTES_MAX < CLIENT_IN_FLIGHT_BYTES_MAX && CLIENT_IN_FLIGHT_BYTES_MAX < PARTITION_IN_FLIGHT_BYTES_MAX,
+               "a connection keeps a command under way while it sends another, and cannot fill a partition alone");
 _Static_assert(COMMAND_BYTES_MAX < FRAME_BODY_BYTES_MAX, "a command fits a frame");
 _Static_assert(ENTRY_BYTES_MAX + 2 * LOG_SEGMENT_BYTES_STEP < LOG_SEGMENT_BYTES_LEAST, "one entry and its headers fit a file of the log");
 _Static_assert(LOG_SEGMENT_BYTES_LEAST % LOG_SEGMENT_BYTES_STEP == 0 && LOG_SEGMENT_BYTES_MOST % LOG_SEGMENT_BYTES_STEP == 0,

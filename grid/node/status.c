@@ -103,6 +103,8 @@ void status_register(struct node *node)
         .disk_full = metric_counter_add(metrics, "gridiron_log_full_total", log_full_help, "reason=\"disk\""),
         .memory_full = metric_counter_add(metrics, "gridiron_memory_refused_total", memory_full_help, "reason=\"own\""),
         .member_memory_full = metric_counter_add(metrics, "gridiron_memory_refused_total", memory_full_help, "reason=\"member\""),
+        .in_flight_full = metric_counter_add(metrics, "gridiron_in_flight_refused_total",
+                                             "Commands refused because too many bytes of writes to their partition are under way.", NULL),
         .not_admitted = metric_counter_add(metrics, "gridiron_admission_refused_total",
                                            "Commands refused because their partition has as much work under way as it may.", NULL),
         .not_leader = metric_counter_add(metrics, "gridiron_not_leader_total", "Requests for partitions led elsewhere.", NULL),

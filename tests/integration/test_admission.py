@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """A cluster with room for very few sagas: clients wait for room and get it; who cannot wait any longer is told clearly; once
-there is room again everything goes on."""
+there is room again everything goes on. The same for memory, in the release build: sanitizers take many times as much."""
 import json
 import os
 import sys
 import time
 
 from fixture import Programs, Tap, cluster, gridctl, gridctl_json, metric, wait_exit
+from memory_limit import SETTING, check_memory
 
 PROGRAMS = Programs(sys.argv)
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
@@ -19,9 +20,13 @@ def example(name):
     return os.path.join(ROOT, "examples", name + ".ndjson")
 
 
-def submit(nodes, count, timeout_ms):
+def orders(first, count):
     with open(example("orders"), encoding="utf-8") as file:
-        text = "".join(line for _, line in zip(range(count), file))
+        return "".join(file.readlines()[first:first + count])
+
+
+def submit(nodes, count, timeout_ms):
+    text = orders(0, count)
     status, out, error = gridctl(PROGRAMS, nodes, "order", "submit", "--file", "-", "--timeout", str(timeout_ms), "-o", "json", text=text)
     return status, json.loads(out), error
 
@@ -48,7 +53,8 @@ def begin(tap, nodes):
 
 
 def patience(tap):
-    with cluster(PROGRAMS, nodes=3, partitions=PARTITIONS, settings=(f"admission.load={LOAD}",)) as nodes:
+    settings = (f"admission.load={LOAD}", *(() if PROGRAMS.slow else (SETTING,)))
+    with cluster(PROGRAMS, nodes=3, partitions=PARTITIONS, settings=settings) as nodes:
         begin(tap, nodes)
         status, result, error = submit(nodes, ORDERS, 60000)
         tap.check("with patience every order finds room", status == 0 and result["accepted"] == ORDERS, f"{result}"[:500] + error)
@@ -57,6 +63,8 @@ def patience(tap):
         tap.check("and give their room back", wait_for(nodes, lambda: summed(nodes, "gridiron_admission_load") == 0),
                   str(summed(nodes, "gridiron_admission_load")))
         tap.check("the bound is shown", metric(nodes, 1, "gridiron_admission_load_max") == LOAD)
+        if not PROGRAMS.slow:
+            check_memory(tap, PROGRAMS, nodes, orders(ORDERS, 1))
 
 
 def refusal(tap):

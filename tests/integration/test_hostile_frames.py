@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import hostile
 from fixture import Programs, Tap, cluster, gridctl, metric, run
-from hostile import (ADMIN, BODY_MAX, COMMAND, CONFIRM, HEADER, HELLO, LZ4, MESSAGES, PATIENCE, PEER_HELLO, QUERY, RAFT, RESPONSE, WELCOME,
+from hostile import (ADMIN, BODY_MAX, COMMAND, CONFIRM, HEADER, HELLO, LZ4, MEMORY, MESSAGES, PATIENCE, PEER_HELLO, QUERY, RAFT, RESPONSE, WELCOME,
                      data, dial, ends, fields, frame, greeted, hello, is_ended, number, reset, spoiled, trickles_to_its_end, varint)
 
 PROGRAMS = Programs(sys.argv)
@@ -209,7 +209,7 @@ def versions_of_clients(table):
 
     def later():
         kind, answer, _ = answered(number(1, 1) + number(3, 1) + number(4, 9) + data(5, b"teleport") + data(30, b"later"))
-        return kind == WELCOME and answer[1] == 1 and len(answer[5]) == 16 and {b"lz4", b"services"} == set(answer["features"])
+        return kind == WELCOME and answer[1] == 1 and len(answer[5]) == 16 and {b"lz4", b"services", b"memory"} == set(answer["features"])
     table.row("client", "a greeting of a later client that still speaks this version (welcome)", "gridiron_client_frames_total", later)
 
     def earlier():
@@ -282,6 +282,7 @@ def impostor_among_peers(table):
         "an unknown kind of message": ("body", frame(RAFT, b"\x63" + b"\0" * 20, partition=0, request=0)),
         "a confirmation that ends in a row": ("body", frame(CONFIRM, b"\0" * 21, request=0)),
         "outbox messages that are no message": ("body", frame(MESSAGES, b"\xff" * 30, partition=0, request=0)),
+        "memory that is neither full nor not": ("body", frame(MEMORY, b"\x02", request=0)),
         "a packed body without the feature": ("flags", frame(RAFT, b"\x10\0\0\0abcd", flags=LZ4, partition=0, request=0)),
         "a frame of the other port": ("type", frame(COMMAND, b"\x08\x01", partition=0)),
     }

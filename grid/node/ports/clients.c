@@ -65,7 +65,9 @@ struct client {
     struct conn *conn;
     uint32_t slot;
     uint64_t generation;
-    bool greeted, closing, paused;
+    bool greeted, closing;
+    bool unread, crowded;              /* not read from: until it has read its answers; until requests are answered */
+    uint64_t in_flight_bytes;          /* of its requests */
     uint64_t features;                 /* that both ends have */
     struct packer packer;
     struct frame_stream stream;
@@ -100,6 +102,20 @@ static void client_end(struct client *client, enum client_refusal why)
     client_leave(client);
 }
 
+static bool paused(const struct client *client)
+{
+    return client->unread || client->crowded;
+}
+
+static void client_pause(struct client *client, bool unread, bool crowded)
+{
+    bool before = paused(client);
+    client->unread = unread;
+    client->crowded = crowded;
+    if (paused(client) != before && !client->closing)
+        conn_pause(client->clients->options.io->transport, client->conn, !before);
+}
+
 static void client_send(struct client *client, enum frame_type type, uint32_t partition, uint64_t request, struct bytes body)
 {
     struct frame frame = {.type = type, .partition = partition, .request = request, .body = body};
@@ -108,10 +124,8 @@ static void client_send(struct client *client, enum frame_type type, uint32_t pa
         return;
     packer_append(&client->packer, conn_output(transport, client->conn), &frame);
     size_t unread = conn_pending(transport, client->conn);
-    if (!client->paused && unread > CLIENT_PENDING_BYTES_MAX) {
-        client->paused = true;
-        conn_pause(transport, client->conn, true);
-    }
+    if (unread > CLIENT_PENDING_BYTES_MAX)
+        client_pause(client, true, client->crowded);
     if (unread > CLIENT_UNREAD_BYTES_MAX)
         client_end(client, CLIENT_REFUSED_SLOW);
 }
@@ -189,8 +203,11 @@ static bool on_hello(struct client *client, const struct frame *frame)
 static struct waiter waiter_of(struct client *client, const struct frame *frame)
 {
     client->asked++;
+    client->in_flight_bytes += frame->body.size;
+    if (client->in_flight_bytes > CLIENT_IN_FLIGHT_BYTES_MAX)
+        client_pause(client, client->unread, true);
     return (struct waiter){.kind = WAITER_CLIENT, .is_read = frame->type == FRAME_QUERY,
-                           .knows_memory_full = feature_in(client->features, FEATURE_MEMORY), .slot = client->slot,
+                           .knows_memory_full = feature_in(client->features, FEATURE_MEMORY), .slot = client->slot, .bytes = (uint32_t)frame->body.size,
                            .generation = client->generation, .request = frame->request};
 }
 
@@ -338,10 +355,8 @@ static void on_data(void *context, struct conn *conn, struct bytes data)
 static void on_drain(void *context, struct conn *conn)
 {
     struct client *client = context;
-    if (!client->paused || client->closing)
-        return;
-    client->paused = false;
-    conn_pause(client->clients->options.io->transport, conn, false);
+    (void)conn;
+    client_pause(client, false, client->crowded);
 }
 
 static void on_close(void *context, struct conn *conn, enum grid_err reason)
@@ -448,7 +463,7 @@ static void sweep_client(struct client *client, uint32_t patience)
     /* Whether a whole frame came, not whether bytes did: one byte now and then would hold a connection for ever. While it is
      * not read from, nothing can come. */
     bool waits = !client->greeted || client->stream.pending.size > 0;
-    bool moves = client->paused || client->frames != client->frames_seen;
+    bool moves = paused(client) || client->frames != client->frames_seen;
     client->silent = waits && !moves ? client->silent + 1 : 0;
     client->idle = client->greeted && !waits && !moves && client->asked == client->answered ? client->idle + 1 : 0;
     if (!moves && client->stream.pending.size == 0)
@@ -508,6 +523,13 @@ static void refuse_read(struct client *client, const struct waiter *waiter, uint
     client_send(client, FRAME_RESPONSE, partition, waiter->request, buffer_bytes(scratch));
 }
 
+static void requests_end(struct client *client, uint64_t bytes)
+{
+    client->in_flight_bytes -= bytes < client->in_flight_bytes ? bytes : client->in_flight_bytes;
+    if (client->crowded && client->in_flight_bytes <= CLIENT_IN_FLIGHT_BYTES_MAX / 2)
+        client_pause(client, client->unread, false);
+}
+
 void clients_answer(struct clients *clients, const struct waiter *waiter, uint32_t partition, struct bytes response)
 {
     const struct client_slot *slot = &clients->slots[waiter->slot];
@@ -515,6 +537,7 @@ void clients_answer(struct clients *clients, const struct waiter *waiter, uint32
         return;
     clients->responses->value++;
     slot->client->answered++;
+    requests_end(slot->client, waiter->bytes);
     if (waiter->is_read && response.size > LARGE_ANSWER_BYTES &&
         conn_pending(clients->options.io->transport, slot->client->conn) > CLIENT_READS_BYTES_MAX)
         refuse_read(slot->client, waiter, partition);

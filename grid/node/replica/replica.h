@@ -29,13 +29,13 @@ struct waiter {
     bool is_read;                      /* client: the request can be repeated without harm */
     bool knows_memory_full;            /* client: of a version that has this error */
     uint32_t slot;                     /* client: slot; link: node that sent */
-    uint32_t source;                   /* link: source partition */
+    union { uint32_t source, bytes; }; /* link: source partition; client: size of the request */
     uint64_t generation;               /* client: generation of the slot */
     uint64_t request;                  /* client: request id; activity: its id */
 };
 
 struct replica_counters {
-    struct metric_counter *commands, *entries, *reads, *log_full, *disk_full, *memory_full, *member_memory_full, *not_admitted, *not_leader, *dropped, *ticks, *messages_sent,
+    struct metric_counter *commands, *entries, *reads, *log_full, *disk_full, *memory_full, *member_memory_full, *in_flight_full, *not_admitted, *not_leader, *dropped, *ticks, *messages_sent,
         *messages_received, *messages_duplicate, *messages_gap, *messages_refused, *links_stopped, *letters_lost, *acks, *activities_answered, *activities_postponed;
     struct metric_histogram *commit_us, *read_us;
 };

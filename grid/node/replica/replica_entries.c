@@ -16,16 +16,19 @@ static struct proposal *proposal_take(struct replica *replica)
         proposal->replica = replica;
     }
     proposal->count = 0;
-    proposal->needs = 0;
+    proposal->needs = proposal->bytes = 0;
     proposal->since_us = replica_now_us(replica);
     return proposal;
 }
 
 void replica_proposal_give(struct proposal *proposal)
 {
-    admission_give(&proposal->replica->admission, proposal->needs);
-    proposal->next = proposal->replica->idle;
-    proposal->replica->idle = proposal;
+    struct replica *replica = proposal->replica;
+    admission_give(&replica->admission, proposal->needs);
+    HOLDS(replica->in_flight_bytes >= proposal->bytes);
+    replica->in_flight_bytes -= proposal->bytes;
+    proposal->next = replica->idle;
+    replica->idle = proposal;
 }
 
 void replica_propose(struct replica *replica)
@@ -70,6 +73,8 @@ void replica_pack(struct replica *replica, struct bytes command, uint32_t needs,
     }
     proposal->waiters[proposal->count++] = *waiter;
     proposal->needs += needs;
+    proposal->bytes += command.size;
+    replica->in_flight_bytes += command.size;
     entry_add(&replica->building, command);
     if (replica->building.size >= ENTRY_BYTES_AIM || proposal->count == ENTRY_COMMANDS_MAX)
         replica_propose(replica);
@@ -144,6 +149,14 @@ static void refuse_admission(struct replica *replica, const struct waiter *waite
                                                         .retry_after_ms = ADMISSION_RETRY_MS, .note = bytes_of_text(note)});
 }
 
+static void refuse_in_flight(struct replica *replica, const struct waiter *waiter)
+{
+    static const char note[] = "in flight: too many bytes of writes to this partition wait for a majority of the disks";
+    replica->shared->counters->in_flight_full->value++;
+    replica_answer_refusal(replica, waiter, &(struct response){.err = GRID_ERR_BUSY, .leader = replica->shared->self.value,
+                                                        .retry_after_ms = ADMISSION_RETRY_MS, .note = bytes_of_text(note)});
+}
+
 void replica_command(struct replica *replica, struct bytes command, struct admission_needs needs, const struct waiter *waiter)
 {
     struct replica_counters *counters = replica->shared->counters;
@@ -153,6 +166,8 @@ void replica_command(struct replica *replica, struct bytes command, struct admis
         replica_answer_error(replica, waiter, GRID_ERR_NOT_LEADER);
     } else if (refuse_full(replica, needs.grows, waiter)) {
         return;
+    } else if (replica->in_flight_bytes >= PARTITION_IN_FLIGHT_BYTES_MAX) {
+        refuse_in_flight(replica, waiter);
     } else if (needs.work > 0 && !admission_take(&replica->admission, partition_load(replica->partition), needs.work)) {
         refuse_admission(replica, waiter);
     } else {

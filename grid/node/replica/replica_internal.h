@@ -30,6 +30,7 @@ struct proposal {
     uint64_t since_us;                 /* arrival of the first command */
     uint64_t proposed_us;              /* 0: not timed */
     uint64_t needs;                    /* taken from admission */
+    uint64_t bytes;                    /* of its commands */
 };
 
 /* Reads that share one read index. */
@@ -56,6 +57,7 @@ struct replica {
     uint64_t terms_led[TERMS_KEPT];    /* by term modulo TERMS_KEPT: the terms in which this node led and proposed */
     struct log_time log_time;
     struct admission admission;
+    uint64_t in_flight_bytes;          /* of commands packed or proposed here, neither applied nor dropped */
     struct buffer building, scratch;
     struct proposal *open, *idle;
     struct read_batch *reads, *reads_idle;

@@ -279,6 +279,7 @@ struct cluster *cluster_open(struct run *run)
                                            .heartbeat_ms = election_ms / 10, .segment_bytes = 4 * 1024 * 1024,
                                            .admission_load_max = cluster->load_max,
                                            .log_memory_bytes_max = run->options->log_memory_bytes,
+                                           .memory_max = i == 0 ? run->options->memory_max : 0,
                                            .shims_disabled = run->options->shims_disabled};
         /* Frames are packed from a few bytes on; in a quarter of the seeds one node neither packs nor takes packed ones. Not drawn. */
         settings->packed_bytes_min = 64;

@@ -18,6 +18,7 @@ struct run_options {
     uint64_t shims_disabled;       /* bits of struct group_shims */
     uint64_t faults_allowed;
     uint32_t log_memory_bytes;     /* bound of a node's log in memory; 0: the workload's choice */
+    uint64_t memory_max;           /* of the first node; 0: none. For directed tests */
     bool verbose;
 };
 

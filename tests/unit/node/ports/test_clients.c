@@ -11,7 +11,7 @@
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_transport.h"
 
-enum { PARTITIONS = 2, CONNECTIONS_MAX = 4, ASKED_MAX = 8, PATIENCE_SWEEPS = 3, MEBI = 1024 * 1024 };
+enum { PARTITIONS = 2, CONNECTIONS_MAX = 4, ASKED_MAX = 24, PATIENCE_SWEEPS = 3, MEBI = 1024 * 1024 };
 
 static const struct conn_origin SOMEWHERE = {.host = 5}, ELSEWHERE = {.host = 6};
 
@@ -452,6 +452,39 @@ Test(clients, a_client_that_does_not_read_is_not_read_from_until_it_does)
     fake_conn_unread(conn, 0);
     fake_conn_drain(conn);
     cr_expect_not(fake_conn_paused(conn));
+}
+
+static void say_large_set(struct conn *conn, uint64_t request, struct bytes value)
+{
+    struct buffer body = {0};
+    command_encode(&(struct command){.session = 1, .sequence = request, .kind = COMMAND_MAP,
+                                     .map = {.operation = MAP_SET, .map = bytes_of_text("m"), .key = bytes_of_text("k"), .value = value}}, &body);
+    say(conn, FRAME_COMMAND, partition_of("k"), request, buffer_bytes(&body));
+    buffer_close(&body);
+}
+
+/* R6: bytes of requests under way are bounded, whatever the client sends. */
+Test(clients, a_client_with_too_many_bytes_under_way_is_not_read_from_until_half_of_them_are_answered)
+{
+    struct conn *conn = greeted();
+    uint8_t *value = memory_zero(1, VALUE_BYTES_MAX);
+    size_t fit = CLIENT_IN_FLIGHT_BYTES_MAX / VALUE_BYTES_MAX, answered = 0;
+    for (size_t i = 0; i < fit; i++) {
+        cr_expect_not(fake_conn_paused(conn), "%zu", i);
+        say_large_set(conn, i + 1, bytes_of(value, VALUE_BYTES_MAX));
+    }
+    cr_assert(fake_conn_paused(conn));
+    fake_conn_unread(conn, 0);
+    fake_conn_drain(conn);
+    cr_expect(fake_conn_paused(conn), "that it reads its answers is another matter");
+    while (fake_conn_paused(conn)) {
+        cr_assert_lt(answered, fit);
+        answer(&scene.asked[answered++], 4);
+    }
+    cr_expect_eq(answered, fit / 2 + 1, "%zu", answered);
+    sweep(2 * PATIENCE_SWEEPS);
+    cr_expect_not(fake_conn_closing(conn), "and it is not blamed");
+    memory_free(value);
 }
 
 Test(clients, large_reads_become_busy_before_the_connection_ends)

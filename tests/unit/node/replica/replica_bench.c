@@ -108,7 +108,7 @@ static void open_counters(void)
 {
     bench.counters = (struct replica_counters){
         .commands = counter("commands"), .entries = counter("entries"), .reads = counter("reads"), .log_full = counter("log_full"),
-        .disk_full = counter("disk_full"), .memory_full = counter("memory_full"), .member_memory_full = counter("member_memory_full"),
+        .disk_full = counter("disk_full"), .memory_full = counter("memory_full"), .member_memory_full = counter("member_memory_full"), .in_flight_full = counter("in_flight_full"),
         .not_admitted = counter("not_admitted"), .not_leader = counter("not_leader"),
         .dropped = counter("dropped"), .ticks = counter("ticks"), .messages_sent = counter("sent"), .messages_received = counter("received"),
         .messages_duplicate = counter("duplicate"), .messages_gap = counter("gap"), .messages_refused = counter("refused"),

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "grid/base/hash.h"
+#include "grid/base/memory.h"
 #include "grid/partition/entry.h"
 #include "tests/unit/node/replica/replica_bench.h"
 
@@ -289,6 +290,28 @@ Test(replica_leading, an_older_client_hears_busy_when_memory_is_full)
     cr_expect_eq(bench_err(1), GRID_ERR_BUSY);
     cr_expect_gt(retry_ms(1), 0u);
     buffer_close(&encoded);
+}
+
+/* R6: what waits for a slow majority is bounded. */
+Test(replica_leading, too_many_bytes_under_way_are_refused_until_they_are_applied)
+{
+    uint64_t request = 0, refused = 0;
+    char *value = memory_zero(1, VALUE_BYTES_MAX + 1);
+    memset(value, 'v', VALUE_BYTES_MAX);
+    while (bench.counters.in_flight_full->value == 0) {
+        cr_assert_leq(request, (uint64_t)PARTITION_IN_FLIGHT_BYTES_MAX / VALUE_BYTES_MAX);
+        bench_set(++request, "k", value);
+    }
+    refused = request;
+    cr_expect_eq(refused, (uint64_t)PARTITION_IN_FLIGHT_BYTES_MAX / VALUE_BYTES_MAX + 1);
+    cr_expect_eq(bench_err(refused), GRID_ERR_BUSY);
+    cr_expect_gt(retry_ms(refused), 0u);
+    bench_commit();
+    cr_expect_eq(bench_err(1), GRID_ERR_OK);
+    bench_set(++request, "k", value);
+    bench_commit();
+    cr_expect_eq(bench_err(request), GRID_ERR_OK);
+    memory_free(value);
 }
 
 Test(replica_leading, an_entry_that_the_log_refuses_was_not_appended_and_says_so)

@@ -43,12 +43,12 @@ static void end_client(void *context, struct host *host)
     client->client = NULL;
 }
 
-static struct stage *stage_open(uint64_t seed, uint64_t attempt_ms)
+static struct stage *stage_open_with(const struct run_options *run_options, uint64_t attempt_ms)
 {
     static const char *const names[CLIENTS] = {"c1", "c2"};
     struct stage *stage = memory_zero(1, sizeof *stage);
-    struct world_options options = {.seed = seed};
-    stage->options = (struct run_options){.seed = seed};
+    struct world_options options = {.seed = run_options->seed};
+    stage->options = *run_options;
     stage->world = world_open(&options);
     stage->run = (struct run){.world = stage->world, .options = &stage->options, .nodes = NODES, .partitions = PARTITIONS};
     stage->cluster = cluster_open(&stage->run);
@@ -63,6 +63,11 @@ static struct stage *stage_open(uint64_t seed, uint64_t attempt_ms)
     for (size_t i = 0; i < world_hosts(stage->world); i++)
         host_start(world_host(stage->world, i));
     return stage;
+}
+
+static struct stage *stage_open(uint64_t seed, uint64_t attempt_ms)
+{
+    return stage_open_with(&(struct run_options){.seed = seed}, attempt_ms);
 }
 
 static void stage_run(struct stage *stage, uint64_t us)
@@ -473,6 +478,57 @@ Test(cluster, full_disks_refuse_writes_and_serve_reads_until_there_is_room, .tim
     cr_expect_eq(set(stage, "k", bytes_of_text("end")).err, GRID_ERR_OK);
     for (size_t i = 0; i < NODES; i++)
         cr_expect_eq(host_incarnation(node_host(stage, i)), lives[i], "a node did not live through it");
+    stage_end(stage);
+}
+
+/* ---- full memory (R6) */
+
+static struct outcome drop(struct stage *stage, const char *key)
+{
+    struct outcome outcome = {0};
+    struct ask ask = {.client = &stage->clients[0], .outcome = &outcome,
+                      .command = {.kind = COMMAND_MAP, .map = {.operation = MAP_REMOVE, .map = bytes_of_text("m"), .key = bytes_of_text(key)}}};
+    host_at(ask.client->host, 0, run_ask, &ask);
+    await(stage, &outcome);
+    return outcome;
+}
+
+/* A key of a partition that another node than the first one leads. */
+static const char *led_elsewhere(const struct stage *stage)
+{
+    static const char *const keys[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (leader_of(stage, keys[i]) != 0)
+            return keys[i];
+    cr_assert_fail("the first node leads everything");
+    return NULL;
+}
+
+/* Every member holds all data, and a follower cannot refuse: so the smallest member bounds the cluster, as long as it is there. */
+Test(cluster, a_member_with_full_memory_stops_growth_and_nothing_else, .timeout = 120)
+{
+    struct stage *stage = stage_open_with(&(struct run_options){.seed = 1, .memory_max = 3000000}, 500);
+    struct outcome last = {.err = GRID_ERR_OK};
+    char keys[WRITES_MAX][8];
+    size_t count = 0;
+    while (last.err == GRID_ERR_OK && count < WRITES_MAX) {
+        snprintf(keys[count], sizeof keys[count], "k%zu", count);
+        last = set(stage, keys[count++], large());
+    }
+    cr_assert_eq(last.err, GRID_ERR_MEMORY_FULL, "%s", grid_err_name(last.err));
+    stage_run(stage, 2 * SECOND_US);
+    cr_expect_eq(set(stage, led_elsewhere(stage), bytes_of_text("v")).err, GRID_ERR_MEMORY_FULL, "the leader has room, a member does not");
+    cr_expect_eq(get(stage, keys[0]).err, GRID_ERR_OK);
+    host_crash(node_host(stage, 0), CRASH_KILL);
+    stage_run(stage, 3 * SECOND_US);
+    cr_expect_eq(set(stage, led_elsewhere(stage), bytes_of_text("v")).err, GRID_ERR_OK, "the members that are there have room");
+    host_start(node_host(stage, 0));
+    stage_run(stage, 5 * SECOND_US);
+    cr_expect_eq(set(stage, led_elsewhere(stage), bytes_of_text("v")).err, GRID_ERR_MEMORY_FULL, "it is back, with all of its data");
+    for (size_t i = 0; i + 1 < count; i++)
+        cr_expect_eq(drop(stage, keys[i]).err, GRID_ERR_OK);
+    stage_run(stage, 2 * SECOND_US);
+    cr_expect_eq(set(stage, led_elsewhere(stage), bytes_of_text("v")).err, GRID_ERR_OK, "without a restart");
     stage_end(stage);
 }
 
