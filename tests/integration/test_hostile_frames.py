@@ -475,8 +475,11 @@ def slow_receiver(table, key, partition):
             connection.settimeout(2)
             # In one piece: the node has read hundreds before it can answer the first one.
             reads = b"".join(frame(QUERY, body, partition=partition, request=number + 1) for number in range(20000))
+            ended = table.count(REFUSED_CLIENT % "slow")
             with contextlib.suppress(OSError):  # the node stops reading, or ends it
                 connection.sendall(reads)
+            # Nothing is read until then: with so small a buffer it would take minutes.
+            hostile.wait_until(lambda: table.count(REFUSED_CLIENT % "slow") > ended)
             connection.settimeout(PATIENCE)
             return ends(connection)
     busy = table.count("gridiron_client_reads_refused_total")
