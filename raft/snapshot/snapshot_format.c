@@ -96,6 +96,13 @@ uint64_t snapshot_checker_verified(const struct snapshot_checker *checker)
     return checker->sum.file_bytes;
 }
 
+void snapshot_checker_rewind(struct snapshot_checker *checker)
+{
+    buffer_clear(&checker->kept);
+    if (!checker->has_head)
+        buffer_clear(&checker->head_bytes);
+}
+
 static enum grid_err corrupt(const struct snapshot_checker *checker, const char *what, char **ret_what)
 {
     *ret_what = err_note("offset %" PRIu64 ": %s", checker->sum.file_bytes, what);

@@ -54,8 +54,10 @@ struct snapshot_checker {
 void snapshot_checker_init(struct snapshot_checker *checker, enum grid_err (*piece)(void *context, struct bytes payload), void *context);
 void snapshot_checker_close(struct snapshot_checker *checker);
 /* The next bytes of the file. CORRUPT, MISMATCH (a newer format), or the error of `piece`; *ret_what, set with the first two, is a
- * text that names the offset. The checker must not be used after an error. */
+ * text that names the offset. After an error only rewind may be called. */
 enum grid_err snapshot_checker_add(struct snapshot_checker *checker, struct bytes bytes, char **ret_what);
+/* Forgets bytes that are not verified: the next bytes are those from snapshot_checker_verified on. Also after CORRUPT, if `piece` is NULL. */
+void snapshot_checker_rewind(struct snapshot_checker *checker);
 /* How many bytes from the beginning of the file are verified: the next byte begins a chunk or the end record, or the file is complete. */
 uint64_t snapshot_checker_verified(const struct snapshot_checker *checker);
 /* How many bytes the next step of the check needs; at least 1 unless complete. With pieces of this size nothing is copied. */
