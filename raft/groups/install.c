@@ -46,14 +46,8 @@ static void give_up(struct group *group)
     if (group->install.load != NULL)
         (void)end_load(group, false, &note);
     memory_free(note);
-    snapshots_remove(group, group->install.head.index);
+    snapshots_stray(group, group->install.head.index);
     leave(group);
-}
-
-static enum grid_err load_piece(void *context, struct bytes piece)
-{
-    struct group *group = context;
-    return group->machine.load_next(group->machine.context, group->install.load, piece);
 }
 
 static void refuse(struct group *group, enum grid_err err, const char *what)
@@ -78,12 +72,11 @@ static void run_load(void *context)
     struct group *group = context;
     struct group_set *set = group->set;
     struct install_group *install = &group->install;
-    struct snapshot_place where = snapshots_place(group);
     char *note = NULL;
-    if (set->failed || set->closing)
+    if (set->failed || set->closing || group->snapshot.step != SNAPSHOT_IDLE)
         return;
     install->load = group->machine.load_begin(group->machine.context);
-    enum grid_err err = snapshot_file_load(&where, &install->head, load_piece, group, &note);
+    enum grid_err err = snapshots_read(group, &install->head, install->load, &note);
     if (err != GRID_ERR_OK)
         refuse(group, err, note != NULL ? note : grid_err_text(err));
     memory_free(note);
@@ -103,7 +96,7 @@ static void note_install(struct group *group)
 {
     struct install_group *install = &group->install;
     char *note = NULL;
-    snapshots_abandon(group);
+    REQUIRE(group->snapshot.step == SNAPSHOT_IDLE);
     enum grid_err err = end_load(group, true, &note);
     if (err != GRID_ERR_OK) {
         guard_install_thaw(&group->guard);
@@ -118,8 +111,7 @@ static void note_install(struct group *group)
 
 static void step(struct group *group)
 {
-    /* The note of an own snapshot that is under way comes first. */
-    if (group->install.step != INSTALL_WAITING || group->snapshot.step == SNAPSHOT_NOTING)
+    if (group->install.step != INSTALL_WAITING)
         return;
     switch (guard_install_step(&group->guard, &group->install.what)) {
     case GUARD_INSTALL_WAITS:
@@ -154,7 +146,7 @@ void group_install(struct group *group, struct node_id from, uint64_t term, cons
     if (set->failed || set->closing || same)
         return;
     if (busy || group->machine.load_begin == NULL || !guard_install_wanted(&group->guard, &what)) {
-        snapshots_remove(group, head->index);
+        snapshots_stray(group, head->index);
         return;
     }
     set->installs++;

@@ -17,6 +17,7 @@
 struct group;
 struct group_set;
 
+/* LOADING begins once no own snapshot of the group is under way. */
 enum install_step { INSTALL_IDLE, INSTALL_LOADING, INSTALL_WAITING, INSTALL_NOTING };
 
 /* Part of a group. */

@@ -20,12 +20,6 @@ static bool saves(const struct group *group)
     return group->machine.save_begin != NULL;
 }
 
-struct snapshot_place snapshots_place(const struct group *group)
-{
-    const struct group_set *set = group->set;
-    return (struct snapshot_place){set->io->clock, set->snapshots.storage, set->snapshots.owner, group->number};
-}
-
 static void free_head(struct wal_snapshot *head)
 {
     memory_free((void *)(uintptr_t)head->configuration.data);
@@ -103,6 +97,9 @@ static void leave_place(struct group *group)
             group->set->snapshots.running[i] = NULL;
     group->snapshot.step = SNAPSHOT_IDLE;
     free_head(&group->snapshot.head);
+    /* A snapshot of the leader waits for the own one to end. */
+    if (group->install.step == INSTALL_LOADING && !group->set->closing)
+        clock_defer(group->set->io->clock, &group->install.run);
 }
 
 static void end_save(struct group *group)
@@ -122,20 +119,21 @@ void snapshots_abandon(struct group *group)
         return;
     if (snapshot->save != NULL)
         end_save(group);
-    if (snapshot->file != NULL)
-        snapshot_file_close(snapshot->file);
-    snapshot->file = NULL;
+    if (snapshot->writer != NULL)
+        snapshot_writer_abandon(snapshot->writer);
+    snapshot->writer = NULL;
     leave_place(group);
 }
 
-static void on_filed(void *context, enum grid_err err)
+static void on_filed(void *context, enum grid_err err, const struct snapshot_sum *sum)
 {
     struct group *group = context;
     struct group_set *set = group->set;
     struct snapshot_group *snapshot = &group->snapshot;
-    HOLDS(snapshot->step == SNAPSHOT_FILING);
-    snapshot_file_close(snapshot->file);
-    snapshot->file = NULL;
+    HOLDS(snapshot->step == SNAPSHOT_SAVING || snapshot->step == SNAPSHOT_FILING);
+    snapshot->writer = NULL;
+    if (snapshot->save != NULL)
+        end_save(group);
     if (set->failed || set->closing)
         return;
     if (err == GRID_ERR_NO_SPACE) {
@@ -148,9 +146,23 @@ static void on_filed(void *context, enum grid_err err)
         group_set_fail(set, err, "writing a snapshot failed");
         return;
     }
+    HOLDS(snapshot->step == SNAPSHOT_FILING);
+    snapshot->bytes = sum->file_bytes;
     snapshot->before = guard_snapshot_index(&group->guard);
     snapshot->lsn = guard_snapshot_note(&group->guard, &snapshot->head);
     snapshot->step = SNAPSHOT_NOTING;
+}
+
+static void on_room(void *context)
+{
+    struct group_set *set = ((struct group *)context)->set;
+    clock_defer(set->io->clock, &set->snapshots.work);
+}
+
+static struct snapshot_head file_head(const struct group *group, const struct wal_snapshot *head)
+{
+    return (struct snapshot_head){group->number, group->set->snapshots.owner, head->index, head->term, head->configuration_index,
+                                  head->configuration};
 }
 
 static bool begin_save(struct group *group, struct group **place)
@@ -165,12 +177,13 @@ static bool begin_save(struct group *group, struct group **place)
     set->inside = false;
     if (snapshot->save == NULL)
         return false;
-    struct snapshot_place where = snapshots_place(group);
     snapshot->head = copy_head(head);
     snapshot->mark = group->guard.io.appended_bytes;
     snapshot->began_ms = clock_now_ms(set->io->clock);
     snapshot->bytes = 0;
-    snapshot->file = snapshot_file_begin(&where, &snapshot->head, on_filed, group);
+    struct snapshot_writer_options options = {.storage = set->snapshots.storage, .head = file_head(group, &head), .room = on_room,
+                                              .done = on_filed, .context = group};
+    snapshot->writer = snapshot_writer_open(&options);
     snapshot->step = SNAPSHOT_SAVING;
     *place = group;
     clock_defer(set->io->clock, &set->snapshots.work);
@@ -182,20 +195,22 @@ static bool save_slice(struct group *group)
 {
     struct group_set *set = group->set;
     struct snapshot_group *snapshot = &group->snapshot;
-    if (snapshot->step != SNAPSHOT_SAVING || !snapshot_file_room(snapshot->file))
+    size_t room = snapshot->step == SNAPSHOT_SAVING ? snapshot_writer_room(snapshot->writer) : 0;
+    if (room == 0)
         return false;
     struct buffer *slice = &set->snapshots.slice;
     buffer_clear(slice);
     set->inside = true;
-    bool complete = group->machine.save_next(group->machine.context, snapshot->save, SNAPSHOT_SLICE_BYTES, slice);
+    bool complete = group->machine.save_next(group->machine.context, snapshot->save,
+                                             room < SNAPSHOT_SLICE_BYTES ? room : SNAPSHOT_SLICE_BYTES, slice);
     set->inside = false;
-    snapshot->bytes += slice->size;
-    snapshot_file_add(snapshot->file, buffer_bytes(slice));
+    if (slice->size != 0)
+        snapshot_writer_add(snapshot->writer, buffer_bytes(slice));
     if (!complete)
         return true;
     end_save(group);
     snapshot->step = SNAPSHOT_FILING;
-    snapshot_file_finish(snapshot->file);
+    snapshot_writer_finish(snapshot->writer);
     return false;
 }
 
@@ -221,15 +236,31 @@ static void release_some(struct group_set *set)
     group->snapshot.releasing = false;
 }
 
-/* A file that the log names stays. */
-void snapshots_remove(struct group *group, uint64_t index)
+/* Only files older than the newest snapshot are removed: no new one of their name will come. */
+static void remove_older(struct group *group, uint64_t before)
 {
-    struct snapshot_place where = snapshots_place(group);
-    if (index == 0 || index == guard_snapshot_index(&group->guard))
-        return;
-    enum grid_err err = snapshot_file_remove(&where, index);
-    if (err != GRID_ERR_OK)
-        group_set_fail(group->set, err, "removing a snapshot failed");
+    struct snapshots *snapshots = &group->set->snapshots;
+    uint64_t newest = guard_snapshot_index(&group->guard), stray = group->snapshot.stray;
+    HOLDS(before < newest);
+    if (before != 0)
+        snapshot_files_remove(snapshots->files, group->number, before);
+    if (stray != 0 && stray != before && stray < newest)
+        snapshot_files_remove(snapshots->files, group->number, stray);
+    group->snapshot.stray = stray > newest ? stray : 0;
+}
+
+void snapshots_stray(struct group *group, uint64_t index)
+{
+    uint64_t newest = guard_snapshot_index(&group->guard);
+    if (index < newest)
+        snapshot_files_remove(group->set->snapshots.files, group->number, index);
+    else if (index > newest)
+        group->snapshot.stray = index;
+}
+
+static void on_removal_failed(void *context, enum grid_err err)
+{
+    group_set_fail(context, err, "removing a snapshot failed");
 }
 
 static void noted(struct group *group)
@@ -238,7 +269,7 @@ static void noted(struct group *group)
     struct snapshot_group *snapshot = &group->snapshot;
     guard_snapshot_noted(&group->guard, set->snapshots.trailing_bytes);
     snapshot->since = snapshot->mark;
-    snapshots_remove(group, snapshot->before);
+    remove_older(group, snapshot->before);
     uint64_t took_ms = clock_now_ms(set->io->clock) - snapshot->began_ms;
     LOG_DEBUG(set->logger, "raft", "partition %u: snapshot up to entry %" PRIu64 ": %" PRIu64 " bytes after %" PRIu64 " ms", group->number,
               snapshot->head.index, snapshot->bytes, took_ms);
@@ -262,7 +293,7 @@ void snapshots_durable(struct group_set *set, uint64_t lsn)
 void snapshots_installed(struct group *group, uint64_t before)
 {
     group->snapshot.since = 0;
-    snapshots_remove(group, before);
+    remove_older(group, before);
     if (group->set->snapshots.metrics.installed != NULL)
         group->set->snapshots.metrics.installed->value++;
 }
@@ -293,23 +324,34 @@ void snapshots_tick(struct group_set *set)
             break;
         place = free_place(set);
     }
-    /* A file that had no room goes on. */
-    bool saving = false;
-    for (size_t i = 0; i < SNAPSHOTS_AT_ONCE; i++)
-        saving = saving || (snapshots->running[i] != NULL && snapshots->running[i]->snapshot.step == SNAPSHOT_SAVING);
-    if (saving)
-        clock_defer(set->io->clock, &snapshots->work);
 }
 
 /* ---- at the start */
 
-struct loading { struct group *group; void *load; };
+struct loading { struct group *group; void *load; const struct wal_snapshot *head; };
+
+static enum grid_err check_head(void *context, const struct snapshot_head *head)
+{
+    const struct wal_snapshot *named = ((struct loading *)context)->head;
+    bool same = head->term == named->term && head->configuration_index == named->configuration_index &&
+                bytes_equal(head->configuration, named->configuration);
+    return same ? GRID_ERR_OK : GRID_ERR_MISMATCH;
+}
 
 static enum grid_err load_piece(void *context, struct bytes piece)
 {
     struct loading *loading = context;
     const struct group_machine *machine = &loading->group->machine;
     return machine->load_next(machine->context, loading->load, piece);
+}
+
+enum grid_err snapshots_read(struct group *group, const struct wal_snapshot *head, void *load, char **ret_note)
+{
+    const struct snapshots *snapshots = &group->set->snapshots;
+    struct loading loading = {group, load, head};
+    struct snapshot_wanted wanted = {group->number, head->index, snapshots->owner};
+    struct snapshot_taker taker = {check_head, load_piece, &loading};
+    return snapshot_file_read(snapshots->storage, &wanted, &taker, NULL, ret_note);
 }
 
 static enum grid_err load_group(struct group *group, char **ret_note)
@@ -322,11 +364,10 @@ static enum grid_err load_group(struct group *group, char **ret_note)
         *ret_note = err_note("partition %u: its log continues a snapshot, which this program cannot load", group->number);
         return GRID_ERR_NOT_SUPPORTED;
     }
-    struct loading loading = {group, machine->load_begin(machine->context)};
-    struct snapshot_place where = snapshots_place(group);
+    void *load = machine->load_begin(machine->context);
     char *file_note = NULL, *machine_note = NULL;
-    enum grid_err err = snapshot_file_load(&where, head, load_piece, &loading, &file_note);
-    enum grid_err taken = machine->load_end(machine->context, loading.load, err == GRID_ERR_OK, &machine_note);
+    enum grid_err err = snapshots_read(group, head, load, &file_note);
+    enum grid_err taken = machine->load_end(machine->context, load, err == GRID_ERR_OK, &machine_note);
     err = err == GRID_ERR_OK ? taken : err;
     const char *what = machine_note != NULL ? machine_note : grid_err_text(err);
     if (err != GRID_ERR_OK)
@@ -337,30 +378,34 @@ static enum grid_err load_group(struct group *group, char **ret_note)
     return err == GRID_ERR_NOT_FOUND ? GRID_ERR_CORRUPT : err;
 }
 
-static bool is_named(void *context, uint32_t group, uint64_t index)
+static bool is_named(void *context, uint32_t group, uint64_t index, enum snapshot_kind kind)
 {
     struct group_set *set = context;
-    return group < set->groups_count && guard_snapshot_index(&set->groups[group].guard) == index;
+    return kind == SNAPSHOT_WHOLE && group < set->groups_count && guard_snapshot_index(&set->groups[group].guard) == index;
 }
 
 enum grid_err snapshots_load(struct group_set *set, char **ret_note)
 {
     uint64_t since_ms = clock_now_ms(set->io->clock), loaded = 0, entries = 0;
+    bool any = false;
     for (uint32_t i = 0; i < set->groups_count; i++) {
         uint64_t index = guard_snapshot_index(&set->groups[i].guard);
         enum grid_err err = load_group(&set->groups[i], ret_note);
         if (err != GRID_ERR_OK)
             return err;
+        any = any || saves(&set->groups[i]);
         loaded += index != 0;
         entries += group_io_recovered(&set->groups[i].guard.io) - index;
     }
-    if (loaded == 0)
+    if (loaded != 0)
+        LOG_INFO(set->logger, "raft", "loaded the snapshots of %" PRIu64 " of %u partitions in %" PRIu64 " ms; %" PRIu64 " entries follow", loaded,
+                 set->groups_count, clock_now_ms(set->io->clock) - since_ms, entries);
+    if (!any)
         return GRID_ERR_OK;
-    LOG_INFO(set->logger, "raft", "loaded the snapshots of %" PRIu64 " of %u partitions in %" PRIu64 " ms; %" PRIu64 " entries follow", loaded,
-             set->groups_count, clock_now_ms(set->io->clock) - since_ms, entries);
-    enum grid_err err = snapshot_files_clean(set->snapshots.storage, is_named, set);
+    size_t removed;
+    enum grid_err err = snapshot_files_clean(set->snapshots.storage, is_named, set, &removed);
     if (err != GRID_ERR_OK)
-        *ret_note = err_note("an old snapshot cannot be removed");
+        *ret_note = err_note("an old snapshot cannot be removed: %s", grid_err_text(err));
     return err;
 }
 
@@ -369,6 +414,7 @@ void snapshots_open(struct group_set *set, const struct group_set_options *optio
     struct snapshots *snapshots = &set->snapshots;
     snapshots->storage = options->io->storage;
     snapshots->owner = options->log_owner;
+    snapshots->files = snapshot_files_open(snapshots->storage, on_removal_failed, set);
     snapshots->bytes = options->snapshot_bytes != 0 ? options->snapshot_bytes : SNAPSHOT_BYTES_DEFAULT;
     snapshots->entries = options->snapshot_entries != 0 ? options->snapshot_entries : SNAPSHOT_ENTRIES_DEFAULT;
     snapshots->trailing_bytes = options->trailing_bytes != 0 ? options->trailing_bytes : SNAPSHOT_TRAILING_BYTES_DEFAULT;
@@ -388,5 +434,7 @@ void snapshots_close(struct group_set *set)
     for (uint32_t i = 0; i < set->groups_count; i++)
         snapshots_abandon(&set->groups[i]);
     clock_undefer(set->io->clock, &set->snapshots.work);
+    if (set->snapshots.files != NULL)
+        snapshot_files_close(set->snapshots.files);
     buffer_close(&set->snapshots.slice);
 }

@@ -17,8 +17,9 @@
 
 #include "grid/base/metric.h"
 #include "grid/io/clock.h"
-#include "raft/groups/snapshot_store.h"
 #include "raft/guard/guard_snapshot.h"
+#include "raft/snapshot/snapshot_file.h"
+#include "raft/snapshot/snapshot_writer.h"
 
 struct group;
 struct group_set;
@@ -37,8 +38,9 @@ enum snapshot_step {
 struct snapshot_group {
     enum snapshot_step step;
     void *save;                   /* the machine's, while SAVING */
-    struct snapshot_file *file;
+    struct snapshot_writer *writer;           /* while SAVING and FILING */
     struct wal_snapshot head;     /* owns its configuration */
+    uint64_t stray;               /* index of a file that was not wanted; 0: none */
     uint64_t before;              /* index of the snapshot that this one replaces; 0: none */
     uint64_t lsn;                 /* of the note */
     uint64_t mark, since;         /* bytes appended when the save began, and when the newest snapshot did */
@@ -50,6 +52,7 @@ struct snapshot_group {
 /* State of a set. */
 struct snapshots {
     struct storage *storage;
+    struct snapshot_files *files;
     uint64_t owner;
     uint64_t bytes, entries, trailing_bytes;
     struct group *running[SNAPSHOTS_AT_ONCE];
@@ -68,9 +71,10 @@ void snapshots_tick(struct group_set *set);
 void snapshots_durable(struct group_set *set, uint64_t lsn);
 /* A snapshot of the leader replaced the one up to `before` (0: none). */
 void snapshots_installed(struct group *group, uint64_t before);
-/* Removes the file, unless the log names it. */
-void snapshots_remove(struct group *group, uint64_t index);
-struct snapshot_place snapshots_place(const struct group *group);
+/* A file that came and is not wanted. It is removed once the group has a newer snapshot: until then the group may make one of the same name. */
+void snapshots_stray(struct group *group, uint64_t index);
+/* Blocks. The machine reads the file of the head into `load`; what it is of is compared with the head. *ret_note (memory_free) says what is wrong. */
+enum grid_err snapshots_read(struct group *group, const struct wal_snapshot *head, void *load, char **ret_note);
 /* Gives up what the group is saving. */
 void snapshots_abandon(struct group *group);
 void snapshots_close(struct group_set *set);

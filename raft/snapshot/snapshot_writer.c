@@ -75,6 +75,11 @@ static void give_up(struct snapshot_writer *writer, enum grid_err err)
     if (writer->file != NULL)
         storage->close(storage, writer->file);
     writer->file = NULL;
+    /* The owner stops the node, and hears of it at once (I37); the next start removes the part. */
+    if (err != GRID_ERR_OK && err != GRID_ERR_NO_SPACE && !writer->abandoned) {
+        end(writer, err);
+        return;
+    }
     writer->state = REMOVING;
     begin_work(writer, STORAGE_REMOVE);
 }

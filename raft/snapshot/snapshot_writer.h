@@ -1,8 +1,8 @@
 /* Writes one snapshot file while the node serves: pieces of state come in, blocks go to the disk off the loop, in bounded memory.
  *
  * The file is "snap-....part" until everything of it is synced; then it is renamed, durably, and `done` says OK. So a file with the final name is
- * whole, at any moment and after any crash. If the disk is full or fails, the writer removes its part and reports that; another may begin at
- * once. Only one writer of a (group, index) at a time.
+ * whole, at any moment and after any crash. If the disk is full, the writer removes its part and reports that; another may begin at
+ * once. Any other failure is reported at once, and the part stays for the next start. Only one writer of a (group, index) at a time.
  *
  * Life: open, add while there is room, finish; then `done` comes, and the writer is gone. abandon ends it at any time before: no callback comes
  * after it, and the file does not appear, unless it was just being renamed.

@@ -231,9 +231,10 @@ static void arrive_and_end(struct world *world, void *context)
 /* The owner of the file is that of the log that it will belong to. */
 static void readdress(struct parcel *parcel)
 {
-    put_u64(parcel->bytes.data + 4, 0x6772696473696d31 + parcel->to);
-    size_t size = parcel->bytes.size - 4;
-    put_u32(parcel->bytes.data + size, crc32c(bytes_of(parcel->bytes.data, size)));
+    enum { SIZE_AT = 12, OWNER_AT = 16 };
+    uint8_t *head = parcel->bytes.data;
+    put_u64(head + OWNER_AT, 0x6772696473696d31 + parcel->to);
+    put_u32(head, crc32c(bytes_of(head + 4, get_u32(head + SIZE_AT) - 4)));
 }
 
 static void send(struct courier *courier, const struct courier_stop *stop, const struct parcel *filled)
