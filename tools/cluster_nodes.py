@@ -286,7 +286,7 @@ class Cluster:
         return self.http(node, "/health/ready")[0] == 200
 
     def state(self, node):
-        """What the node says of itself: ready, starting, noQuorum, diskFull, draining or rejoining; "not answering" when it is silent."""
+        """What the node says of itself: ready, starting, noQuorum, diskFull, late, draining or rejoining; "not answering" when it is silent."""
         status, text = self.http(node, "/health/ready")
         try:
             return json.loads(text)["state"] if status else "not answering"

@@ -9,6 +9,7 @@ void health_init(struct health *health, uint32_t partitions, uint32_t election_t
 {
     REQUIRE(partitions > 0 && election_timeout_ms > 0);
     *health = (struct health){.partitions = partitions, .patience_ms = HEALTH_ELECTIONS * election_timeout_ms,
+                              .election_timeout_ms = election_timeout_ms,
                               .leaderless_ms = memory_zero(partitions, sizeof *health->leaderless_ms),
                               .leaderless = partitions};
     for (uint32_t i = 0; i < partitions; i++)
@@ -53,6 +54,18 @@ static void look_at_disk(struct health *health, bool disk_full, uint64_t now_ms)
     }
 }
 
+/* One stall often follows another: the state stays for a while after the last. */
+static void look_at_loop(struct health *health, uint64_t loop_late_ms, uint64_t now_ms)
+{
+    if (!health->was_ready || now_ms - health->late_at_ms >= HEALTH_LATE_MS)
+        health->late_ms = 0;
+    if (!health->was_ready || loop_late_ms <= health->election_timeout_ms)
+        return;
+    health->late_at_ms = now_ms;
+    if (loop_late_ms > health->late_ms)
+        health->late_ms = loop_late_ms;
+}
+
 static enum health_state decide(const struct health *health)
 {
     if (health->signs.draining)
@@ -67,7 +80,9 @@ static enum health_state decide(const struct health *health)
         return HEALTH_NO_QUORUM;
     if (health->full)
         return HEALTH_DISK_FULL;
-    return health->signs.memory_full ? HEALTH_MEMORY_FULL : HEALTH_READY;
+    if (health->signs.memory_full)
+        return HEALTH_MEMORY_FULL;
+    return health->late_ms != 0 ? HEALTH_LATE : HEALTH_READY;
 }
 
 bool health_look(struct health *health, struct health_signs signs, uint64_t now_ms)
@@ -75,6 +90,7 @@ bool health_look(struct health *health, struct health_signs signs, uint64_t now_
     enum health_state before = health->state;
     health->signs = signs;
     health->longest_ms = longest_without_leader(health, now_ms);
+    look_at_loop(health, signs.loop_late_ms, now_ms);
     health->was_ready = health->was_ready || (health->leaderless == 0 && !signs.rejoining);
     look_at_disk(health, signs.disk_full, now_ms);
     health->state = decide(health);
@@ -85,7 +101,8 @@ const char *health_name(enum health_state state)
 {
     static const char *const names[HEALTH_STATES] = {
         [HEALTH_STARTING] = "starting", [HEALTH_REJOINING] = "rejoining", [HEALTH_READY] = "ready",
-        [HEALTH_NO_QUORUM] = "noQuorum", [HEALTH_DISK_FULL] = "diskFull", [HEALTH_MEMORY_FULL] = "memoryFull", [HEALTH_DRAINING] = "draining"};
+        [HEALTH_NO_QUORUM] = "noQuorum", [HEALTH_DISK_FULL] = "diskFull", [HEALTH_MEMORY_FULL] = "memoryFull", [HEALTH_DRAINING] = "draining",
+        [HEALTH_LATE] = "late"};
     REQUIRE(state < HEALTH_STATES);
     return names[state];
 }
@@ -114,6 +131,10 @@ void health_reason(const struct health *health, struct buffer *out)
         break;
     case HEALTH_DRAINING:
         buffer_append_text(out, "this node hands over its partitions before it stops");
+        break;
+    case HEALTH_LATE:
+        buffer_append_format(out, "the loop of this node was late by %" PRIu64 " ms: it gets too little processor time; free the machine, or give the "
+                                  "process more", health->late_ms);
         break;
     case HEALTH_READY:
     case HEALTH_STATES:

@@ -6,11 +6,16 @@
  *   noQuorum   was ready; of some partition it has known no leader for HEALTH_ELECTIONS election timeouts
  *   diskFull   its disk takes no entries: it refuses writes, and serves reads of what it leads
  *   memoryFull its memory has reached its bound: writes that add data are refused in the whole cluster
+ *   late       its loop was late by more than an election timeout within the last HEALTH_LATE_MS: it gets too little processor time
  *   draining   hands over before a stop
  *
  * One election is no change of state: it takes up to two election timeouts. noQuorum ends when every partition has a leader;
  * diskFull ends when there has been room for HEALTH_ROOM_MS; memoryFull, as memory_use.h says. When several apply, the first of draining, rejoining, starting,
- * noQuorum, diskFull, memoryFull is said, because what it stands for includes what follows.
+ * noQuorum, diskFull, memoryFull, late is said, because what it stands for includes what follows.
+ *
+ * late: whatever a node does waits for its loop. One that was late by an election timeout has lost its leaderships to others, its
+ * answers came late, and the next stall is likely. The state lets clients and load balancers go elsewhere meanwhile. A node that
+ * starts may be late, because it replays its log; that does not count. A node that gets no time at all answers nobody.
  *
  * Pure: decisions from what it is told, and the time as an argument. Single threaded. */
 #ifndef GRID_NODE_HEALTH_H
@@ -18,7 +23,7 @@
 
 #include "grid/base/bytes.h"
 
-enum { HEALTH_ELECTIONS = 5, HEALTH_ROOM_MS = 1000 };
+enum { HEALTH_ELECTIONS = 5, HEALTH_ROOM_MS = 1000, HEALTH_LATE_MS = 5000 };
 
 enum health_state {
     HEALTH_STARTING,
@@ -28,20 +33,25 @@ enum health_state {
     HEALTH_DISK_FULL,
     HEALTH_MEMORY_FULL,
     HEALTH_DRAINING,
+    HEALTH_LATE,
     HEALTH_STATES,
 };
 
 /* What is so at a moment, beside leaders. */
-struct health_signs { bool draining, rejoining, disk_full, memory_full; };
+struct health_signs {
+    bool draining, rejoining, disk_full, memory_full;
+    uint64_t loop_late_ms;             /* by how much the loop is late */
+};
 
 struct health {
     enum health_state state;
-    uint32_t partitions, patience_ms;
+    uint32_t partitions, patience_ms, election_timeout_ms;
     uint64_t *leaderless_ms;           /* by partition: since when; HEALTH_LED when it has a leader */
     uint32_t leaderless;               /* partitions without a leader now */
     uint64_t longest_ms;               /* the longest of them has been without for so long */
     bool was_ready, full;
     uint64_t room_since_ms;
+    uint64_t late_ms, late_at_ms;      /* the worst delay of the loop lately, and when the last bad one was seen; 0: none */
     struct health_signs signs;         /* of the last look */
 };
 

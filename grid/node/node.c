@@ -190,6 +190,12 @@ static void refresh_map(void *context)
     mailbox_rewind(node->mailbox);
 }
 
+static void arm_tick(struct node *node)
+{
+    loop_delay_arm(&node->report.loop, clock_now_us(node->io->clock) + NODE_TICK_US);
+    clock_timer_start(node->io->clock, &node->tick, NODE_TICK_US);
+}
+
 static void on_tick(void *context)
 {
     struct node *node = context;
@@ -212,7 +218,7 @@ static void on_tick(void *context)
     memory_watch_tick(node);
     status_look(node);
     report_tick(node);
-    clock_timer_start(node->io->clock, &node->tick, NODE_TICK_US);
+    arm_tick(node);
 }
 
 /* ---- life */
@@ -433,7 +439,7 @@ enum grid_err node_open(const struct node_options *options, struct node **ret_no
         node_close(node);
         return err;
     }
-    clock_timer_start(node->io->clock, &node->tick, NODE_TICK_US);
+    arm_tick(node);
     *ret_node = node;
     return GRID_ERR_OK;
 }

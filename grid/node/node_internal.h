@@ -13,6 +13,7 @@
 #include "grid/node/replica/observer.h"
 #include "grid/node/replica/replica.h"
 #include "grid/node/report/clock_skew.h"
+#include "grid/node/report/loop_delay.h"
 #include "grid/node/report/elections.h"
 #include "grid/node/report/log_use.h"
 #include "grid/node/report/map_series.h"
@@ -93,6 +94,7 @@ struct report {
     struct map_series maps;
     uint64_t maps_read_ms;
     struct elections elections;
+    struct loop_delay loop;
     struct clock_skew skews[REPLICAS_MAX];     /* by place among the members */
     struct log_use disk, memory;
 };

@@ -151,7 +151,8 @@ void status_look(struct node *node)
     enum health_state before = node->health.state;
     for (uint32_t i = 0; i < node->partitions; i++)
         health_leader(&node->health, i, node->map.leaders[i] != 0, now_ms);
-    struct health_signs signs = {.draining = node->hand_over.given != NULL, .rejoining = group_set_rejoining(node->groups) != 0,
+    uint64_t late_us = loop_delay_look(&node->report.loop, clock_now_us(node->io->clock));
+    struct health_signs signs = {.loop_late_ms = late_us / 1000, .draining = node->hand_over.given != NULL, .rejoining = group_set_rejoining(node->groups) != 0,
                                  .disk_full = group_set_room(node->groups) == GROUP_ROOM_OWN_FULL,
                                  .memory_full = node->memory.use.full};
     if (health_look(&node->health, signs, now_ms))
@@ -204,6 +205,8 @@ static void expose_retries(struct node *node, const struct destination *destinat
 static void expose_state(struct node *node)
 {
     status_look(node);
+    *metric_gauge_add(node->metrics, "gridiron_loop_delay_seconds", "By how much the loop was late at most in the last 16 s.", NULL) =
+        (struct metric_gauge){(int64_t)loop_delay_worst_us(&node->report.loop, clock_now_us(node->io->clock)), 6};
     gauge(node, "gridiron_ready", "1 while the state of this node is ready.", node->health.state == HEALTH_READY);
     for (int state = 0; state < HEALTH_STATES; state++) {
         char label[32];

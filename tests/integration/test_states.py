@@ -71,7 +71,7 @@ def quorum(tap, nodes):
     nodes.kill([2, 3])
     body, seen = until(lambda: ready(nodes, 1)[1], lambda seen: seen["state"] != "ready")
     tap.check("without a majority a node says noQuorum, not starting", body["state"] == "noQuorum" and
-              all(each["state"] in ("ready", "noQuorum") for each in seen), str(body))
+              all(each["state"] in ("ready", "noQuorum", "late") for each in seen), str(body))
     tap.check("/health/ready is 503 and says what is missing", ready(nodes, 1)[0] == 503 and "majority" in body.get("reason", ""), str(body))
     tap.check("/health/live is 200", nodes.is_live(1))
     tap.check("gridctl shows it, and the killed ones as down", states(nodes) == ["noQuorum", "down", "down"], str(status(nodes)))
@@ -80,6 +80,16 @@ def quorum(tap, nodes):
     nodes.start([2, 3])
     shown, _ = until(lambda: status(nodes), lambda seen: seen["healthy"])
     tap.check("with a majority it is ready again, without a restart", shown["healthy"], str(shown))
+
+
+def frozen(tap, nodes):
+    """A node without processor time until others lead its partitions: it says so afterwards, though it could serve again."""
+    nodes.pause([2])
+    until(lambda: status(nodes), lambda seen: sum((node.get("leaders") or 0) for node in (seen["nodes"][0], seen["nodes"][2])) == PARTITIONS)
+    nodes.resume([2])
+    code, body = ready(nodes, 2)
+    tap.check("a node that had no processor time is late, and says by how much", code == 503 and body["state"] == "late" and "was late by" in body["reason"], f"{code} {body}")
+    tap.check("the delay is a metric", metric(nodes, 2, "gridiron_loop_delay_seconds") > 1 and metric(nodes, 2, 'gridiron_node_state{state="late"}') == 1)
 
 
 def draining(tap, nodes):
@@ -97,7 +107,7 @@ def draining(tap, nodes):
 def main():
     tap = Tap()
     with cluster(PROGRAMS, nodes=3, partitions=PARTITIONS) as nodes:
-        for part in (alone, steady, quorum, draining):
+        for part in (alone, steady, quorum, frozen, draining):
             part(tap, nodes)
     return tap.end()
 

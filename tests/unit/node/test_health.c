@@ -19,7 +19,7 @@ static void tear_down(void)
 
 TestSuite(health, .init = set_up, .fini = tear_down);
 
-enum { FULL = 1, DRAINS = 2, REJOINS = 4, MEMORY = 8 };
+enum { FULL = 1, DRAINS = 2, REJOINS = 4, MEMORY = 64, LATE = 8, VERY_LATE = 16, NEARLY_LATE = 32, LATE_MS = ELECTION_MS + 1, VERY_LATE_MS = 7000 };
 
 /* At `at_ms` the node knows leaders of the partitions in `led` (a bit each) and sees `signs`: it says `state`. */
 struct step { uint64_t at_ms; unsigned led, signs; enum health_state state; };
@@ -32,7 +32,10 @@ static void walk(const struct step *steps, size_t count)
         for (uint32_t partition = 0; partition < PARTITIONS; partition++)
             health_leader(&health, partition, (step->led >> partition & 1) != 0, step->at_ms);
         struct health_signs signs = {.disk_full = (step->signs & FULL) != 0, .draining = (step->signs & DRAINS) != 0,
-                                     .rejoining = (step->signs & REJOINS) != 0, .memory_full = (step->signs & MEMORY) != 0};
+                                     .rejoining = (step->signs & REJOINS) != 0, .memory_full = (step->signs & MEMORY) != 0,
+                                     .loop_late_ms = (step->signs & VERY_LATE) != 0    ? VERY_LATE_MS
+                                                     : (step->signs & LATE) != 0        ? LATE_MS
+                                                     : (step->signs & NEARLY_LATE) != 0 ? ELECTION_MS : 7};
         bool changed = health_look(&health, signs, step->at_ms);
         cr_expect_eq(health.state, step->state, "at %llu ms: %s, not %s", (unsigned long long)step->at_ms, health_name(health.state),
                      health_name(step->state));
@@ -91,6 +94,24 @@ Test(health, a_node_that_rejoins_becomes_ready_only_after_it)
          {400, 7, REJOINS, HEALTH_REJOINING}, {500, 7, 0, HEALTH_READY});
 }
 
+Test(health, a_loop_that_was_late_by_an_election_timeout_shows_for_a_while)
+{
+    WALK({0, 7, 0, HEALTH_READY}, {1000, 7, NEARLY_LATE, HEALTH_READY}, {2000, 7, LATE, HEALTH_LATE}, {2050, 7, 0, HEALTH_LATE},
+         {4000, 7, LATE, HEALTH_LATE}, {4000 + HEALTH_LATE_MS - 1, 7, 0, HEALTH_LATE}, {4000 + HEALTH_LATE_MS, 7, 0, HEALTH_READY});
+}
+
+Test(health, a_node_that_starts_may_be_late)
+{
+    WALK({0, 0, VERY_LATE, HEALTH_STARTING}, {100, 7, VERY_LATE, HEALTH_READY}, {200, 7, 0, HEALTH_READY}, {300, 7, LATE, HEALTH_LATE});
+}
+
+Test(health, what_is_worse_than_late_is_said_first)
+{
+    WALK({0, 7, 0, HEALTH_READY}, {100, 7, LATE | FULL, HEALTH_DISK_FULL}, {1200, 7, 0, HEALTH_LATE}, {1300, 7, DRAINS, HEALTH_DRAINING},
+         {1400, 7, REJOINS, HEALTH_REJOINING}, {1500, 0, 0, HEALTH_LATE}, {1500 + PATIENCE_MS, 0, LATE, HEALTH_NO_QUORUM},
+         {7000, 7, 0, HEALTH_LATE});
+}
+
 Test(health, says_why_in_a_sentence_unless_it_is_ready)
 {
     static const struct { struct step step; const char *part; } rows[] = {
@@ -101,6 +122,10 @@ Test(health, says_why_in_a_sentence_unless_it_is_ready)
         {{2000 + PATIENCE_MS, 3, 0, HEALTH_NO_QUORUM}, "1 of 3 partitions have had no leader for 5000 ms"},
         {{8000, 7, DRAINS, HEALTH_DRAINING}, "hands over"},
         {{9000, 7, REJOINS, HEALTH_REJOINING}, "lost its log"},
+        {{10000, 7, LATE, HEALTH_LATE}, "the loop of this node was late by 1001 ms"},
+        {{11000, 7, VERY_LATE, HEALTH_LATE}, "late by 7000 ms"},
+        {{12000, 7, LATE, HEALTH_LATE}, "late by 7000 ms"},
+        {{18000, 7, LATE, HEALTH_LATE}, "late by 1001 ms"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct buffer text = {0};

@@ -37,6 +37,7 @@ static bool on_send(void *context, const struct letter *letter, const struct byt
     (void)context;
     if (bench.send_fails)
         return false;
+    cr_assert_lt(bench.letters_count, (size_t)BENCH_LETTERS_MAX);
     cr_assert_eq(letter->last - letter->first + 1, count);
     cr_assert_eq(link_message_decode(messages[0], &message), GRID_ERR_OK);
     cr_assert_eq(message.sequence, letter->first);
@@ -117,7 +118,7 @@ static void open_counters(void)
         .commit_us = metric_histogram_add(bench.metrics, "commit", "", NULL), .read_us = metric_histogram_add(bench.metrics, "read", "", NULL)};
 }
 
-void bench_open(void)
+static void open_to(struct destination *destination)
 {
     memset(&bench, 0, sizeof bench);
     bench.genesis_partitions = BENCH_PARTITIONS;
@@ -128,22 +129,29 @@ void bench_open(void)
     prng_init(&bench.prng, 1);
     bench.metrics = metric_registry_open();
     open_counters();
-    observer_init(&bench.observer, bench.io.clock, bench.metrics, NULL);
+    observer_init(&bench.observer, bench.io.clock, bench.metrics, registry_builtin());
     member_clocks_init(&bench.clocks, 1, 0);
     fake_group_init(&bench.set);
     arena_init(&bench.arena, 64 * 1024);
     bench.shared = (struct replica_shared){
         .io = &bench.io, .prng = &bench.prng, .counters = &bench.counters, .observer = &bench.observer, .groups = &bench.set,
-        .clocks = &bench.clocks, .memory = &bench.memory, .partition_reads = &bench.reads, .self = {BENCH_SELF}, .partitions = BENCH_PARTITIONS, .load_max = 10,
+        .clocks = &bench.clocks, .memory = &bench.memory, .partition_reads = &bench.reads, .partition_scratch = bench.scratch = partition_scratch_open(), .self = {BENCH_SELF}, .partitions = BENCH_PARTITIONS, .load_max = destination != NULL ? 4096 : 10,
+        .destinations = destination, .destinations_count = destination != NULL,
         .context = &bench, .answer = on_answer, .genesis_encode = on_genesis, .answer_messages = on_answer_messages, .send_messages = on_send,
         .allow = on_allow, .epoch_refused = on_epoch, .link_stopped = on_stopped, .role_changed = on_role, .admit = on_admit, .fatal = on_fatal};
     bench.replica = replica_open(&bench.shared, (struct partition_id){0}, registry_builtin());
+}
+
+void bench_open(void)
+{
+    open_to(NULL);
 }
 
 void bench_close(void)
 {
     fake_group_close(&bench.set);
     replica_close(bench.replica);
+    partition_scratch_close(bench.scratch);
     observer_close(&bench.observer);
     metric_registry_close(bench.metrics);
     arena_close(&bench.arena);
@@ -168,9 +176,8 @@ void bench_commit(void)
     bench_run();
 }
 
-void bench_open_leading(void)
+static void lead_with_session(void)
 {
-    bench_open();
     bench_lead(1);
     bench_commit();
     cr_assert(replica_leads(bench.replica));
@@ -181,6 +188,18 @@ void bench_open_leading(void)
     bench.answers_count = 0;
     bench.set.group.proposed = 0;
     bench.counters.commands->value = 0;
+}
+
+void bench_open_leading(void)
+{
+    bench_open();
+    lead_with_session();
+}
+
+void bench_open_leading_to(struct destination *destination)
+{
+    open_to(destination);
+    lead_with_session();
 }
 
 void bench_tick_after(uint64_t ms)

@@ -28,6 +28,7 @@ struct replica_bench {
     struct member_clocks clocks;
     struct memory_fullness memory;
     struct partition_reads reads;
+    struct partition_scratch *scratch;
     struct replica_counters counters;
     struct group_set set;
     struct replica_shared shared;
@@ -52,6 +53,8 @@ void bench_open(void);
 void bench_close(void);
 /* It leads and has applied its first entry; nothing is answered or sent yet. */
 void bench_open_leading(void);
+/* The same on a node with a destination for activities, and room for many. */
+void bench_open_leading_to(struct destination *destination);
 void bench_lead(uint64_t term);            /* and the end of the iteration */
 void bench_run(void);                      /* end of an iteration */
 void bench_commit(void);                   /* ends the iteration, commits everything, ends that */
