@@ -217,7 +217,7 @@ def formats(tap, nodes):
         tap.check(f"{' '.join(arguments)}: YAML has what JSON has", read == wanted, as_yaml[:500])
         tap.check(f"{' '.join(arguments)}: lines have it too", lines == (wanted if isinstance(wanted, list) else [wanted]), as_lines[:500])
     with open("/dev/full", "w", encoding="utf-8") as full:
-        for arguments in (("map", "get", "k", "--map", "f"), ("map", "scan", "--map", "p", "-o", "ndjson"), ("--help",), ("map", "list", "-o", "yaml")):
+        for arguments in (("map", "get", "k", "--map", "f"), ("map", "scan", "--map", "p", "-o", "ndjson"), ("map", "scan", "--map", "p", "--limit", "1"), ("--help",), ("map", "list", "-o", "yaml")):
             done = subprocess.run([PROGRAMS.path("gridctl"), *arguments, *(() if "--help" in arguments else ("--endpoints", nodes.endpoints()))],
                                   stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
             tap.check(f"{' '.join(arguments)} > /dev/full is an error", done.returncode == 1 and b"No space left" in done.stderr, str(done.stderr))

@@ -32,7 +32,8 @@ int main(int count, char **arguments)
     } else {
         code = ctl.command->run(&ctl);
     }
-    if (!ctl_flush(&ctl) && code == EXIT_DONE)
+    /* A command may have written before, in pieces. */
+    if ((!ctl_flush(&ctl) || ctl.unwritten) && code == EXIT_DONE)
         code = EXIT_FAILED;
     ctl_close(&ctl);
     buffer_close(&ctl.out);
