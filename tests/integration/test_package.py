@@ -99,6 +99,7 @@ def check_texts():
 def inside(package):
     code, out = run("dpkg", "-i", package)
     check("it installs", code == 0, out)
+    check("no person is made up", run("dpkg-query", "-W", "-f", "${Maintainer}", "gridiron")[1] == "Gridiron maintainers <maintainers@gridiron.invalid>")
     paths = [path for path in run("dpkg", "-L", "gridiron")[1].split("\n") if path and not os.path.isdir(path)]
     check("everything is where it belongs", {"/usr/bin/gridiron", "/usr/bin/gridctl", CONFIG, UNIT} <= set(paths), str(paths))
     check_texts()
