@@ -47,8 +47,8 @@ class Shape:
 
 
 def own_host():
-    """An address of loopback that nobody else uses (Linux has 127.0.0.0/8). A node that is down leaves its ports to whoever
-    takes them; with an address of our own nobody does. Chance that no seed decides: two runs must not meet."""
+    """An address of loopback that nobody else uses (Linux has 127.0.0.0/8). A node that is down leaves its ports to any program that
+    takes them; with an address of our own none does. Chance that no seed decides: two runs must not meet."""
     system = random.SystemRandom()
     return f"127.{system.randrange(64, 250)}.{system.randrange(256)}.{system.randrange(1, 255)}"
 

@@ -28,7 +28,7 @@ enum {
  * says which services the partition has. */
 struct level_need { uint32_t level; const char *message; uint32_t field; bool services; };
 
-/* What an encoded Command needs. A damaged one, which no version could decode, needs LEVEL_FIRST: whoever decodes it
+/* What an encoded Command needs. A damaged one, which no version could decode, needs LEVEL_FIRST: the partition that decodes it
  * refuses it. What follows the first unknown field is not looked at. */
 struct level_need level_scan(struct bytes command);
 

@@ -20,7 +20,7 @@ enum {
     CLIENT_UNREAD_BYTES_MAX = 128 * 1024 * 1024,
     LARGE_ANSWER_BYTES = 1024,
     CLIENTS_UNREAD_BYTES_MAX = 512 * 1024 * 1024,   /* of all clients; past it those with most unread end */
-    /* Of all frames whose rest is missing; past it those end that begin large ones. */
+    /* Of all incomplete frames; past it the connections with large ones end. */
     CLIENTS_PARTIAL_BYTES_MAX = 128 * 1024 * 1024,
     LARGE_PARTIAL_BYTES = 32 * 1024,
     REFUSAL_LINES_PER_SWEEP = 1,
@@ -51,7 +51,7 @@ struct clients {
     uint32_t leaving;                  /* of the open ones: closed by this node, the transport has not said so yet */
     bool none_idle;                    /* since the last sweep, as far as was looked */
     struct packer_counts packed;       /* answers */
-    uint64_t partial_bytes;            /* of frames whose rest is missing */
+    uint64_t partial_bytes;            /* of incomplete frames */
     uint64_t unread_bytes;             /* at the last sweep */
     struct metric_counter *accepted, *closed, *requests, *responses, *malformed[9], *refused;
     struct metric_counter *connections_refused[CLIENT_REFUSALS], *reads_refused;

@@ -61,7 +61,7 @@ static void look_at_bound(const char *root, const char *cgroup, const char *boun
     snprintf(grant->place, sizeof grant->place, "the cgroup %.100s (%s)", cgroup[0] != 0 ? cgroup : "/", bound);
 }
 
-/* The path of the cgroup of version 2, without a slash at its end; empty: it is the top one, or there is none. */
+/* The path of the cgroup of version 2, without a slash at its end; empty: it is the top one, or the process has no cgroup. */
 static void own_cgroup(const char *root, char path[LINE_BYTES])
 {
     char line[LINE_BYTES];
