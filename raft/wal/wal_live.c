@@ -44,26 +44,42 @@ void wal_live_cover(struct wal_live *live, uint32_t group, uint64_t index, uint6
     *cover = (struct wal_live_cover){lsn == 0 ? index : cover->index, index, lsn};
 }
 
-static bool covers(const struct wal_live_segment *segment, uint32_t group, uint64_t index)
+/* The first segment behind the front at which the log may begin; `count`: there is none yet. */
+static size_t next_start(const struct wal_live *live)
 {
-    return segment->last[group] <= index;
+    size_t start = 1;
+    while (start < live->count && !live->segments[start].stated)
+        start++;
+    return start;
+}
+
+/* Whether the group needs nothing of the front: of the segments before `start`. */
+static bool covers(const struct wal_live *live, size_t start, uint32_t group, uint64_t index)
+{
+    for (size_t i = 0; i < start; i++) {
+        if (live->segments[i].last[group] > index)
+            return false;
+    }
+    return true;
 }
 
 bool wal_live_holds_back(const struct wal_live *live, uint32_t group)
 {
-    return live->count > 1 && !covers(&live->segments[0], group, live->covers[group].noted);
+    size_t start = next_start(live);
+    return start < live->count && !covers(live, start, group, live->covers[group].noted);
 }
 
 bool wal_live_front_done(struct wal_live *live, uint64_t synced)
 {
-    if (live->count < 2 || !live->segments[1].stated || live->segments[1].base >= synced)
+    size_t start = next_start(live);
+    if (start >= live->count || live->segments[start].base >= synced)
         return false;
     bool done = true;
     for (uint32_t i = 0; i < live->groups; i++) {
         struct wal_live_cover *cover = &live->covers[i];
         if (cover->lsn <= synced)
             *cover = (struct wal_live_cover){cover->noted, cover->noted, 0};
-        done = done && covers(&live->segments[0], i, cover->index);
+        done = done && covers(live, start, i, cover->index);
     }
     return done;
 }

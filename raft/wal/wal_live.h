@@ -33,7 +33,8 @@ void wal_live_entries(struct wal_live *live, uint32_t group, uint64_t index);
 /* A record at `lsn` says that the group needs nothing up to `index`. 0: it is durable. */
 void wal_live_cover(struct wal_live *live, uint32_t group, uint64_t index, uint64_t lsn);
 bool wal_live_holds_back(const struct wal_live *live, uint32_t group);
-/* Whether the first segment is not needed, with everything synced below `synced`. */
+/* Whether the first segment is not needed, with everything synced below `synced`. Segments from before the first snapshot begin without states: they go
+ * together, from the front, once none of them is needed. */
 bool wal_live_front_done(struct wal_live *live, uint64_t synced);
 void wal_live_drop_front(struct wal_live *live);
 

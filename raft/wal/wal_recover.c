@@ -27,6 +27,7 @@ struct scan {
     uint64_t epochs_forgotten;
     uint16_t version;                         /* newest that was found */
     bool begun;                               /* false: the next flush is the first one that is there */
+    size_t front;                             /* the first segment of the log; those before it are left of an interrupted removal */
     size_t tail;                              /* segment that holds `end` */
     struct stop stop, stop_next;              /* in the tail, and at the start of the segment after it */
     bool next_exists;
@@ -292,12 +293,42 @@ static enum grid_err follow_segment(struct scan *scan, uint64_t base, struct sto
     return GRID_ERR_OK;
 }
 
+/* Whether the loaded segment begins with the state of the groups. */
+static bool begins_with_states(struct scan *scan, uint64_t base)
+{
+    struct wal_flush_header header;
+    struct wal_record record;
+    struct stop stop = {.base = base};
+    size_t size;
+    if (wal_flush_header_get(bytes_from(scan, 0), base, &header) != NULL || !flush_is_good(scan, &header, &stop) || header.records == 0)
+        return false;
+    const char *what = wal_record_get(bytes_of(scan->bytes.data + WAL_FLUSH_HEADER_BYTES, header.size - WAL_FLUSH_HEADER_BYTES),
+                                      base + WAL_FLUSH_HEADER_BYTES, header.epoch, &record, &size);
+    return what == NULL && (record.type == WAL_RECORD_EPOCHS || record.type == WAL_RECORD_STATE);
+}
+
+/* Segments from before the first snapshot go together: after a crash in between some of them may be left. The log then begins at the first one
+ * behind them, if there is one; that nothing is missing is checked at the end. */
+static enum grid_err find_beginning(struct scan *scan)
+{
+    for (size_t i = 0; scan->count > 0 && scan->bases[0] != 0 && i < scan->count; i++) {
+        enum grid_err err = load_segment(scan, i);
+        if (err != GRID_ERR_OK)
+            return err;
+        if (begins_with_states(scan, scan->bases[i])) {
+            scan->front = i;
+            break;
+        }
+    }
+    return GRID_ERR_OK;
+}
+
 static enum grid_err follow_chain(struct scan *scan)
 {
     scan->begun = scan->count == 0 || scan->bases[0] == 0;
     if (!scan->begun)
-        scan->end = scan->bases[0];
-    for (size_t i = 0; i < scan->count; i++) {
+        scan->end = scan->bases[scan->front];
+    for (size_t i = scan->front; i < scan->count; i++) {
         if (scan->bases[i] % WAL_PAGE_BYTES != 0)
             return refuse(scan, GRID_ERR_CORRUPT, "a segment begins at position %" PRIu64 ", which is no page boundary",
                           scan->bases[i]);
@@ -310,7 +341,7 @@ static enum grid_err follow_chain(struct scan *scan)
             return err;
         if (scan->options->progress != NULL)
             scan->options->progress(scan->options->context, i + 1, scan->count);
-        if (i > 0 && flushes == 0) {
+        if (i > scan->front && flushes == 0) {
             scan->next_exists = true;
             scan->stop_next = stop;
             return GRID_ERR_OK;
@@ -407,14 +438,16 @@ static enum grid_err check_floor(struct scan *scan, struct wal_floor floor)
     return GRID_ERR_OK;
 }
 
-/* Erases what lies behind the end, so that a later flush of the next epoch never meets it. The files behind go first
+/* Erases what lies behind the end, so that a later flush of the next epoch never meets it, and what is left before the beginning. The files behind go first
  * and from the back: a crash in between leaves a log that recovers to the same end. Cutting the tail also makes its
  * remaining bytes durable: a killed process may have left them in the system's cache only. */
 static enum grid_err cut(struct scan *scan)
 {
     struct storage *storage = scan->storage;
     char name[WAL_NAME_BYTES];
-    for (size_t i = scan->count; i > scan->tail + 1; i--) {
+    for (size_t i = scan->count; i > 0; i--) {
+        if (i > scan->front && i <= scan->tail + 1)
+            continue;
         wal_name(scan->bases[i - 1], name);
         enum grid_err err = storage->remove(storage, name);
         if (err != GRID_ERR_OK)
@@ -441,6 +474,8 @@ enum grid_err wal_recover(const struct wal_recover_options *options, struct wal_
     enum grid_err err = storage->list(storage, add_segment, &scan);
     if (err != GRID_ERR_OK)
         err = refuse(&scan, err, "cannot list the segments of the log: %s", grid_err_text(err));
+    if (err == GRID_ERR_OK)
+        err = find_beginning(&scan);
     if (err == GRID_ERR_OK)
         err = follow_chain(&scan);
     if (err == GRID_ERR_OK)

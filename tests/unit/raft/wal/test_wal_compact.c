@@ -88,6 +88,52 @@ Test(wal_compact, removes_segments_that_no_group_needs)
     append(0, 61, 62);
 }
 
+/* Several segments were written before the first snapshot: the log can begin at none of them, so they go together. */
+Test(wal_compact, removes_segments_from_before_the_first_snapshot)
+{
+    append(0, 1, 40);
+    note(0, 40);
+    append(0, 41, 60);
+    note(0, 55);
+    cr_assert_geq(collect(), 3);
+    cr_assert_eq(fixture_reopen(&fixture), GRID_ERR_OK, "%s", fixture.note);
+}
+
+/* A crash after each removal: what is left before the beginning is no loss, and goes with the next start. */
+Test(wal_compact, finishes_an_interrupted_removal_at_the_next_start)
+{
+    append(0, 1, 40);
+    note(0, 40);
+    append(0, 41, 60);
+    note(0, 55);
+    cr_assert(wal_collect(fixture.wal));
+    cr_assert_eq(fixture_reopen(&fixture), GRID_ERR_OK, "%s", fixture.note);
+    struct file *file;
+    struct storage *storage = fake_storage_io(fixture.disk);
+    cr_assert_eq(storage->open(storage, SECOND_SEGMENT, false, &file), GRID_ERR_NOT_FOUND);
+    struct wal_group_state state;
+    take(0, &state);
+    cr_assert_eq(state.snapshot.index, 55);
+    cr_assert_eq(state.entries_count, 5);
+    state_release(&state);
+    append(0, 61, 62);
+}
+
+/* The same files, but a snapshot does not have what was in the one that is gone: it is lost. */
+Test(wal_compact, refuses_a_log_without_its_first_segment_before_a_snapshot_has_it)
+{
+    append(1, 1, 1);
+    append(0, 1, 40);
+    note(0, 40);
+    append(0, 41, 60);
+    note(0, 55);
+    struct storage *storage = fake_storage_io(fixture.disk);
+    fixture_settle(&fixture);
+    cr_assert_eq(storage->remove(storage, FIRST_SEGMENT), GRID_ERR_OK);
+    cr_assert_eq(fixture_reopen(&fixture), GRID_ERR_CORRUPT);
+    cr_assert(strstr(fixture.note, "of group 1, which no snapshot has") != NULL, "%s", fixture.note);
+}
+
 Test(wal_compact, keeps_a_segment_that_an_idle_group_needs)
 {
     append(1, 1, 1);
