@@ -381,7 +381,9 @@ static enum grid_err load_group(struct group *group, char **ret_note)
 static bool is_named(void *context, uint32_t group, uint64_t index, enum snapshot_kind kind)
 {
     struct group_set *set = context;
-    return kind == SNAPSHOT_WHOLE && group < set->groups_count && guard_snapshot_index(&set->groups[group].guard) == index;
+    uint64_t newest = group < set->groups_count ? guard_snapshot_index(&set->groups[group].guard) : UINT64_MAX;
+    /* What a leader has sent before may be continued. */
+    return kind == SNAPSHOT_RECEIVED ? index > newest : kind == SNAPSHOT_WHOLE && index == newest;
 }
 
 enum grid_err snapshots_load(struct group_set *set, char **ret_note)

@@ -232,3 +232,30 @@ Test(wal_full, survives_a_crash_while_full)
     cr_assert_eq(state.entries_count, next - 1);
     state_release(&state);
 }
+
+/* The state at the beginning of a segment repeats a term; a record before it may not be replaced by a later one any more. */
+Test(wal_full, replaces_no_term_that_a_new_segment_has_repeated)
+{
+    open_with_capacity(FIXTURE_SEGMENT_BYTES / 2);
+    struct wal_snapshot snapshot = {1, 1, 1, bytes_of_text("members")};
+    fixture_append_sized(&fixture, 0, 1, ENTRY_BYTES);
+    wal_append_snapshot(fixture.wal, 0, &snapshot);
+    fixture_settle(&fixture);
+    uint64_t index = fill(2);
+    for (uint64_t term = 1; term < 30; term++) {
+        wal_append_meta(fixture.wal, 1, term, 1);
+        fixture_settle(&fixture);
+    }
+    cr_assert_lt(wal_durable(fixture.wal), wal_end(fixture.wal), "the reserve is used up");
+    wal_append_meta(fixture.wal, 3, 1, 1);
+    while (wal_end(fixture.wal) <= FIXTURE_SEGMENT_BYTES)
+        fixture_append_sized(&fixture, 0, index++, ENTRY_BYTES);
+    wal_append_meta(fixture.wal, 3, 2, 2);
+    fake_storage_set_capacity(fixture.disk, UINT64_MAX);
+    fake_clock_advance(&fixture.clock, RETRY_US);
+    fixture_settle(&fixture);
+    cr_assert_eq(fixture_reopen(&fixture), GRID_ERR_OK, "%s", fixture.note);
+    struct wal_group_state state = fixture_take(&fixture, 3);
+    cr_assert_eq(state.term, 2);
+    state_release(&state);
+}
