@@ -129,3 +129,67 @@ void model_operate(struct model *model, struct table *table, const struct model_
     }
     model_compare(model, table);
 }
+
+/* ---- freezing */
+
+static uint64_t extra_of(void *context, const struct table_entry *entry)
+{
+    (void)context;
+    return entry->version * 3 + 1;
+}
+
+static struct model copy_of(const struct model *model)
+{
+    struct model copy = {.seed = model->seed};
+    for (size_t i = 0; i < model->count; i++) {
+        const struct model_entry *entry = &model->entries[i];
+        model_set(&copy, bytes_of(entry->key, entry->key_size), bytes_of(entry->value, entry->value_size), entry->version);
+    }
+    return copy;
+}
+
+static void change(struct model *model, struct table *table, const struct model_run *run, struct prng *prng)
+{
+    uint8_t buffer[MODEL_KEY_BYTES];
+    struct bytes key = model_key(buffer, (unsigned)prng_range(prng, 0, run->keys - 1));
+    if (prng_range(prng, 0, 99) < run->remove_percent) {
+        cr_assert_eq(table_remove(table, key), model_remove(model, key));
+        return;
+    }
+    uint8_t value[MODEL_VALUE_BYTES] = {0};
+    uint64_t version = prng_range(prng, 1, 1 << 20);
+    put_u64(value, version);
+    struct bytes bytes = bytes_of(value, prng_range(prng, 0, sizeof value));
+    cr_assert_eq(table_set(table, key, bytes, version), model_set(model, key, bytes, version));
+}
+
+void model_freeze(struct model *model, struct table *table, const struct model_run *run)
+{
+    struct model start = copy_of(model);
+    struct table_freeze freeze = {0};
+    struct frozen_entry frozen;
+    struct prng prng;
+    size_t given = 0;
+    prng_init(&prng, run->random_seed);
+    table_freeze_begin(&freeze, table, extra_of, NULL);
+    for (enum table_step step = TABLE_LATER; step != TABLE_END;) {
+        unsigned visits = (unsigned)prng_range(&prng, 1, 60);
+        step = table_freeze_next(&freeze, &visits, &frozen);
+        if (step == TABLE_ENTRY) {
+            cr_assert_lt(given, start.count, "an entry is given that was not there");
+            const struct model_entry *expected = &start.entries[given++];
+            cr_assert(bytes_equal(frozen.entry.key, bytes_of(expected->key, expected->key_size)));
+            cr_assert(bytes_equal(frozen.entry.value, bytes_of(expected->value, expected->value_size)));
+            cr_assert(frozen.entry.version == expected->version && frozen.extra == expected->version * 3 + 1);
+        }
+        for (uint64_t i = prng_chance(&prng, 300000) ? prng_range(&prng, 1, run->operations) : 0; i > 0; i--)
+            change(model, table, run, &prng);
+        if (given > 0 && prng_chance(&prng, 200))
+            break;                     /* abandoned */
+        cr_assert(step != TABLE_END || given == start.count, "entries are missing");
+    }
+    table_close(table_freeze_end(&freeze));
+    table_holds(table);
+    model_compare(model, table);
+    model_close(&start);
+}

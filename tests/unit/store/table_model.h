@@ -2,7 +2,7 @@
 #ifndef TESTS_UNIT_STORE_TABLE_MODEL_H
 #define TESTS_UNIT_STORE_TABLE_MODEL_H
 
-#include "grid/store/table.h"
+#include "grid/store/table_freeze.h"
 
 enum { MODEL_KEY_BYTES = 16, MODEL_VALUE_BYTES = 80 };
 
@@ -35,5 +35,7 @@ struct bytes model_key(uint8_t buffer[MODEL_KEY_BYTES], unsigned number);
 void model_compare(const struct model *model, const struct table *table);
 /* Random operations on both, compared in every answer and, now and then, as a whole. */
 void model_operate(struct model *model, struct table *table, const struct model_run *run);
+/* Freezes the table and walks through what it was, with random operations on both in between; sometimes gives up. */
+void model_freeze(struct model *model, struct table *table, const struct model_run *run);
 
 #endif

@@ -34,6 +34,7 @@ static void run(enum weakness weakness, unsigned operations, unsigned keys)
         struct table *table = table_open(weakness);
         model_operate(&model, table, &(struct model_run){weakness, round, operations, keys, 25});
         model_operate(&model, table, &(struct model_run){weakness, round + 9, operations, keys, 75});
+        model_freeze(&model, table, &(struct model_run){weakness, round + 99, 20, keys, 50});
         model_close(&model);
         table_close(table);
     }

@@ -6,7 +6,7 @@
 #include "grid/partition/component.h"
 #include "tests/unit/partition/snapshot/world.h"
 
-enum { SEEDS = 24, STEPS = 500, SLICE_MAX = 3000, WHOLE = 1 << 30 };
+enum { SEEDS = 16, STEPS = 500, SLICE_MAX = 3000, WHOLE = 1 << 30 };
 
 /* How often each kind of record was written. */
 struct seen { unsigned kinds[SECTION_ACTIVITIES + 1][8], removing, switched_off, dropped_links, answers, idle_keys; };
