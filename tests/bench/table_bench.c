@@ -2,8 +2,8 @@
  *
  *     table_bench [ENTRIES…]          default: 1000 10000 100000 1000000
  *
- * Overhead is what the heap gave out beyond the bytes of keys and values, the allocator's own included: at the end, and
- * the least and the most of the last half of the growth, which holds a whole resize. Keys have 12 to 28 bytes and values
+ * Overhead is the memory of the heap, the allocator's own included, without the bytes of keys and values: at the end, and
+ * the minimum and maximum over the last half of the growth, which contains a whole resize. Keys have 12 to 28 bytes and values
  * 16 to 176, in equal parts, so that the allocator's rounding is met in every phase. */
 #include <inttypes.h>
 #include <malloc.h>

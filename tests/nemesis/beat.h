@@ -1,5 +1,5 @@
-/* A light load of writes to one partition, for measuring how long it takes none: a write every few milliseconds whether
- * the ones before were answered or not; each answer is a line "wrote <called us> <returned us>". */
+/* A light load of writes to one partition, to measure for how long it accepts none: a write every few milliseconds, even if earlier
+ * ones are not answered yet; each answer is a line "wrote <called us> <returned us>". */
 #ifndef TESTS_NEMESIS_BEAT_H
 #define TESTS_NEMESIS_BEAT_H
 

@@ -4,8 +4,8 @@
  *     nemesis-load beat --endpoints HOST:PORT,… [--partition P] [--gap-us N]
  *     nemesis-load watch --endpoints HOST:PORT,…
  *
- * It is steered by lines on standard input and answers by lines on standard output:
- *     mark              -> "recovered <us>" once every partition did a write that was called after it
+ * Lines on standard input control it; it answers with lines on standard output:
+ *     mark              -> "recovered <us>" once every partition has accepted a write that began after the mark
  *     paused <node>, resumed <node>
  *     drain             stops the load, waits until all rests, checks, and ends the program
  * By itself it says "ready", twice a second "leaders 1,3,2,…" and "count name=value …"; at the end "sum …" lines, "finding …"

@@ -1,7 +1,7 @@
 /* The invariants of the business, looked up in the partitions' maps and the provider's ledger (I01, I02, I04-I08, I13, I29).
  *
- * Reads through partition_query only, so it judges whatever drives the partitions: a harness, the simulator, a
- * replica of a real cluster. Reservations and payments by hand are the caller's to avoid or to account for. */
+ * Reads through partition_query only, so it works for partitions of a harness, of the simulator, and of a real cluster. The caller
+ * avoids reservations and payments by hand, or accounts for them. */
 #ifndef TESTS_SUPPORT_BUSINESS_CHECK_H
 #define TESTS_SUPPORT_BUSINESS_CHECK_H
 

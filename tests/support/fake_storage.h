@@ -5,7 +5,7 @@
  * now and then only some of its 512-byte sectors; a killed process leaves what it wrote in the cache, unsynced. All
  * choices come from the seed.
  *
- * Opening a file syncs it and forgets the cache: what a failed sync left there only is not read as if it were stored.
+ * Opening a file syncs it and drops the cache: data that a failed sync left only in the cache cannot be read afterwards.
  * The order in which names become durable: a new file is there for good once anything durable was done to it.
  * Ownership: fake_storage_open to fake_storage_close; every write and piece of work gets its `done`, at a crash with CLOSED. Close what
  * uses the storage before the crash. Single threaded. */

@@ -1,8 +1,8 @@
-/* A service that is not of this tree: a number from 1000, activities that only it understands. A program of tests has it
- * beside those of the shop.
+/* A service from outside of this tree: its number is 1000 or more, and only it understands its activities. A test program has it
+ * besides the services of the shop.
  *
  * Invite makes a guest. A guest with an email address gets a letter: an activity, whose answer becomes the guest's name. A guest with
- * an address brings another one along, to whom the address is the key: a message, usually to another partition. Messages are those
+ * an address brings a second guest, whose key is the address: a message, usually to another partition. Messages are those
  * of the account service, which has the fields that are needed here. */
 #ifndef TESTS_SUPPORT_GUEST_SERVICE_H
 #define TESTS_SUPPORT_GUEST_SERVICE_H

@@ -1,9 +1,9 @@
-/* A cluster of whole nodes on hosts of the world: what the workloads of maps and orders stand on.
+/* A cluster of whole nodes on hosts of the world, for the workloads of maps and orders.
  *
  * Adds the node hosts, opens a node at each start, closes it at each end, and watches at all times: replicas with the
- * same commit counter of a partition have the same digest (I15), log time never turns back (R14) and goes with true time
- * (time_oracle.h), a node that gives up
- * does so only for a reason that the workload allows. Owned by the workload; every call from outside of a host's life. */
+ * same commit counter of a partition have the same digest (I15), log time never turns back (R14) and follows true time
+ * (time_oracle.h), and a node gives up only for a reason that the workload allows. Owned by the workload; every call
+ * comes from outside of a host's life. */
 #ifndef TESTS_SIM_CLUSTER_CLUSTER_H
 #define TESTS_SIM_CLUSTER_CLUSTER_H
 

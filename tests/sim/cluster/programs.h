@@ -1,13 +1,13 @@
 /* Nodes whose program has one service more than the others' (F54, I43, I44): the fault "mixed-services".
  *
  * The older program has the services of the shop, the newer one that of guests as well (tests/support/guest_service.h). A cluster
- * begins with the older one; nodes get the newer one, and go back, one by one. Once all may have had it at one time, nobody goes back,
- * but for one that does so by mistake: it stops before the entry that registers the service, or does not start, saying so; later it
- * gets the newer program again. All the time a client invites guests, some of which bring another one along.
+ * begins with the older program; nodes get the newer one, or go back to the older one, one by one. Once all nodes may have had the newer
+ * program at the same time, none goes back, except for one that does so by mistake: it stops before the entry that registers the service,
+ * or does not start, and says why. Later it gets the newer program again. A client invites guests all the time; some guests bring a second one.
  *
  * Oracles: no partition has the service while a node's program never had it; an older program applies no entry that registers it, and
- * stops for no other reason (I43); at rest acknowledged guests and those whom they brought along are there, and of refused ones there
- * is no trace (I44). That digests agree is watched by the cluster. */
+ * stops for no other reason (I43); at rest acknowledged guests and the guests that they brought are there, and refused ones left no
+ * trace (I44). The cluster checks that digests agree. */
 #ifndef TESTS_SIM_CLUSTER_PROGRAMS_H
 #define TESTS_SIM_CLUSTER_PROGRAMS_H
 

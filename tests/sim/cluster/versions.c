@@ -26,7 +26,7 @@ struct versions {
     struct client *client;
     bool asking;
     uint64_t asked_us;                 /* last time; 0: never */
-    uint64_t patience_us;              /* until then nobody asks, and nodes go back more often */
+    uint64_t patience_us;              /* until then the level is not asked for, and nodes go back more often */
     bool may_be_raised;                /* a raise was under way while all nodes were new, or the cluster began so */
     size_t too_old;                    /* the node that is, or members_count */
 };

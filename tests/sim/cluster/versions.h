@@ -2,12 +2,12 @@
  *
  * An older version is a node that supports lower feature levels only (node_settings.level_max). With "mixed-levels" a
  * cluster begins in the older version; nodes are upgraded and go back while the level is asked for again and again, which
- * must be refused while one of them is old. Once it may have been raised, nobody goes back. With "too-old" a node then
+ * must be refused while one of them is old. Once it may have been raised, no node goes back. With "too-old" a node then
  * comes back in the older version, by mistake: it stops before the first entry that it does not support, or does not
  * start, saying so; later it is upgraded.
  *
  * Oracles: no partition is raised while a node is old; an old node applies nothing of a higher level; it stops with the
- * message of an upgrade, and for no other reason. That digests agree is watched by the cluster. */
+ * message of an upgrade, and for no other reason. The cluster checks that digests agree. */
 #ifndef TESTS_SIM_CLUSTER_VERSIONS_H
 #define TESTS_SIM_CLUSTER_VERSIONS_H
 

@@ -1,8 +1,8 @@
 /* F29 on purpose, at rest: when the faults are over and everything has settled, disks fill up in half of the runs.
  *
- * - One disk, that of a node that leads: it hands everything to nodes with room (ADR 0020), and these serve.
- * - All disks, until one has nothing left that is not reserved; then a minority that leads dies: the others, which need that one, serve
- *   reads (I38).
+ * - One disk, that of a leader: the node hands its groups to nodes with room (ADR 0020), and these serve.
+ * - All disks, until one has only its reserve left. Then leaders die, a minority of the nodes: the others, of which the full one is needed
+ *   for a majority, serve reads (I38).
  *
  * Nothing else goes wrong meanwhile, so that the bounds on time are promises. Not drawn: other seeds keep their meaning. */
 #ifndef TESTS_SIM_RUN_FULL_DISKS_H

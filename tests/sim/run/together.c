@@ -5,7 +5,7 @@
 /* How soon after the faults all nodes are linked, and how old the last byte may be then. */
 enum { TOGETHER_US = 2000000, HEARD_US = 400000 };
 
-/* Without faults every node that is up hears from every other in each heartbeat, and that soon after whatever was before:
+/* Without faults every node that is up hears from every other in each heartbeat, soon after the last fault:
  * a link that is up and silent, or down for long, is a liveness bug that hides behind the patience of `settle`. */
 static void check_together(struct world *world, const struct host *a, const struct host *b, const char *when)
 {

@@ -304,7 +304,7 @@ static enum grid_err write_error(struct sim_disk *disk, const struct disk_write 
         file_sync_fails(disk->host->world, write->file);
     } else if (err != GRID_ERR_OK && world_draw_percent(disk->host->world, CONCERN_DISK, 50)) {
         size_t size = (size_t)world_draw(disk->host->world, CONCERN_DISK, 0, write->data.size);
-        disk_file_put(write->file, write->offset, bytes_of(write->data.data, size)); /* how far it came nobody knows */
+        disk_file_put(write->file, write->offset, bytes_of(write->data.data, size)); /* it is not known how far it came */
     }
     return err;
 }

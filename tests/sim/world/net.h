@@ -65,7 +65,7 @@ uint64_t net_latency(struct world *world, const struct link *link);
 /* retransmit.c */
 /* Whether what is due arrives now; false: it is tried again at stream.retry_us. */
 bool stream_passes(struct conn *from);
-/* Nobody heard of the connect: when to try again; false: the system gives up then. */
+/* A connect without an answer: when to try again; false: the system gives up then. */
 bool connect_again(struct conn *conn, uint64_t *ret_delay_us);
 /* The other end vanished: asks for it again and again until its system denies the connection. */
 void conn_knock(struct conn *conn, uint64_t delay_us);

@@ -1,8 +1,8 @@
 /* For how long the cluster could work while faults came: how much work a run owes depends on it.
  *
- * At a moment it could when some node that is up, whole, not paused and has a sound disk was linked in both directions, without bytes
- * that are late on their way, with enough such nodes to be a majority with them, and had been for longer than an election takes. Looked at in steps by run.c: no event of
- * the world, so that runs are the same with and without it. */
+ * A node counts when it is up, whole and not paused, and its disk works. The cluster can work when one such node is linked in both
+ * directions with enough others to be a majority, without bytes that are late on their way, for longer than an election takes. run.c
+ * looks in steps; this is no event of the world, so that runs are the same with and without it. */
 #ifndef TESTS_SIM_WORLD_QUORUM_H
 #define TESTS_SIM_WORLD_QUORUM_H
 

@@ -1,5 +1,5 @@
-/* What TCP does when nobody answers: it says everything again, at moments that lie further and further apart, and reports
- * nothing. So a connection outlives a cut, and what was written meanwhile arrives late: at the next such moment. */
+/* TCP without an answer: it retransmits everything, at growing intervals, and reports nothing. So a connection outlives a
+ * cut, and bytes written meanwhile arrive late: at the next retransmission. */
 #include "grid/base/check.h"
 #include "tests/sim/world/net.h"
 

@@ -200,7 +200,7 @@ void stream_pump(struct conn *from)
         return;
     }
     if (conn_other(from)->state == END_CLOSED) {
-        buffer_clear(&stream->waiting); /* nobody will read it */
+        buffer_clear(&stream->waiting); /* it is never read */
         if (conn_other(from)->vanished) {
             conn_knock(from, net_latency(world, from->link));
         }

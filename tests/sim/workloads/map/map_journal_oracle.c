@@ -190,7 +190,7 @@ void journal_oracle_page(struct journal_oracle *oracle, uint32_t partition, uint
         struct ledger *ledger = &oracle->ledgers[partition];
         if (ledger->next < expected) {
             ledger->next = expected;
-            ledger->whole = false; /* nobody saw what was dropped: what the map is cannot be told from here on */
+            ledger->whole = false; /* no reader saw what was dropped: from here on the content of the map is not known */
         }
     }
     for (size_t i = 0; i < page->records_count && !world_failed(oracle->world); i++) {

@@ -1,4 +1,4 @@
-/* Fuzz target of the client's core: nodes that say anything at any time. Whatever they say, the client's invariants hold after each
+/* Fuzz target of the client's core: nodes that say anything at any time. For every input the client's invariants hold after each
  * step, every request has one outcome in the end, and it ends in time.
  *
  * Input: steps of u8 what and u8 which; `which` chooses the node. 0 bytes as they come (u8 size, bytes); 1 a whole frame (u8 type,

@@ -1,4 +1,4 @@
-/* Connecting, routing, sessions, pipelining. What becomes of a request that meets trouble: test_outcomes.c. */
+/* Connecting, routing, sessions, pipelining. Requests that fail or are repeated: test_outcomes.c. */
 #include <criterion/criterion.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* Why no node can be reached is said, and as early as waiting cannot help; a node that starts is waited for (R2). */
+/* The client says why it reaches no node, as soon as waiting cannot help; it waits for a node that starts (R2). */
 #include <criterion/criterion.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* A node that lies, stops in the middle, or says what nobody asked: every request still ends, once, and nothing grows. */
+/* A node that lies, stops in the middle, or sends answers without a request: every request still ends, once, and no memory grows. */
 #include <criterion/criterion.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* Every path of a request that meets trouble, to its one outcome (R2, F69, F74). */
+/* Every way in which a request can fail, and its one outcome (R2, F69, F74). */
 #include <criterion/criterion.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* Fuzz target of both ports of a node: a peer and a client that say anything, between two whole nodes that lead partitions. Whatever they
- * say, no node may abort or write out of bounds; a node may end in order (a forged state digest, for example), and a connection may be closed.
+/* Fuzz target of both ports of a node: a peer and a client that say anything, between two whole nodes that lead partitions. No input may
+ * make a node abort or write out of bounds; a node may end in order (a forged state digest, for example), and a connection may be closed.
  *
  * The other two nodes of a cluster of three run in the simulated world; node 1 is played. Input: u8 how, then steps.
  * how: bit 0: the peer greets as it should, bit 1: so does the client; else what they say first is input too.

@@ -1,4 +1,4 @@
-/* The treatment of a thread is the system's own. */
+/* Scheduling modes are checked by asking the system about the thread. */
 #define _GNU_SOURCE
 #include <criterion/criterion.h>
 #include <pthread.h>
