@@ -170,8 +170,9 @@ void world_open(struct world *world, uint64_t seed)
     char name[24];
     *world = (struct world){.orders = 0};
     prng_init(&world->prng, seed);
+    /* A reservation that is parked is released without having happened, which leaves a tombstone for a while. */
     struct harness_options options = {.seed = seed, .partitions = WORLD_PARTITIONS, .second_replica = true, .lost_ppm = 200000,
-                                      .repeated_ppm = 100000, .delay_ms_max = 800, .provider_ms_max = 3000};
+                                      .repeated_ppm = 100000, .parked_ppm = 200000, .delay_ms_max = 800, .provider_ms_max = 3000};
     world->harness = harness_open(&options);
     for (uint32_t partition = 0; partition < WORLD_PARTITIONS; partition++) {
         name_for(world, "customer", 0, partition, name);
