@@ -40,6 +40,8 @@ static bool type_is_known(uint8_t number)
     case FRAME_POSITION:
     case FRAME_ROOM:
     case FRAME_MEMORY:
+    case FRAME_SNAPSHOT_BYTES:
+    case FRAME_SNAPSHOT_WANT:
         return true;
     }
     return false;

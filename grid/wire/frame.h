@@ -44,6 +44,8 @@ enum frame_type {
     FRAME_POSITION = 41,           /* how far the sender's log is synced */
     FRAME_ROOM = 42,               /* whether the sender's disk is full */
     FRAME_MEMORY = 43,             /* whether the sender's memory is full */
+    FRAME_SNAPSHOT_BYTES = 44,     /* a part of a snapshot file, or the offer of one */
+    FRAME_SNAPSHOT_WANT = 45,      /* from which offset the receiver wants it, or what came of it */
 };
 
 enum frame_flag { FRAME_FLAG_LZ4 = 1 /* body = u32 plain size, then an LZ4 block */ };

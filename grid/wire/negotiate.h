@@ -35,7 +35,8 @@ struct version_text version_text_of(struct version_range range);
     X(FEATURE_LZ4, "lz4") /* bodies of frames may be packed (FRAME_FLAG_LZ4) */ \
     X(FEATURE_LEVEL_2, "level-2") /* the node applies entries up to feature level 2 (grid/wire/level.h) */ \
     X(FEATURE_SERVICES, "services") /* nodes: the hello lists the services of the program. Clients: a status lists those of the partitions */ \
-    X(FEATURE_MEMORY, "memory") /* nodes: they tell each other whether memory is full. Clients: a status has memory, and they know MEMORY_FULL */
+    X(FEATURE_MEMORY, "memory") /* nodes: they tell each other whether memory is full. Clients: a status has memory, and they know MEMORY_FULL */ \
+    X(FEATURE_SNAPSHOTS, "snapshots") /* nodes: they take snapshot files of a leader (FRAME_SNAPSHOT_BYTES) */
 
 enum wire_feature {
 #define FEATURE_BIT_(bit, name) bit,
