@@ -87,6 +87,8 @@ def unknown_parts(words):
         return []
     plain = [word for word in words[1:] if not word.startswith("-")]
     command = (program, *plain[:2]) if os.path.basename(program) == "gridctl" and len(plain) >= 2 else (program,)
+    if os.path.basename(program) == "gridiron" and plain[:1] == ["dump"]:
+        command = (program, "dump")
     text = help_of(*command)
     if text is None:
         return [" ".join(words)]

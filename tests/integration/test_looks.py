@@ -207,7 +207,9 @@ def helps(tap):
                   out.partition("examples:")[2], out)
     for program in ("gridiron", "grid-sim"):
         usage_of(tap, program, [PROGRAMS.path(program)])
-    settings = run([PROGRAMS.path("gridiron"), "--help"])[1].partition("\nSettings ")[2].partition("\n  ")[2].partition("\n\nExamples:")[0]
+    shown = run([PROGRAMS.path("gridiron"), "--help"])[1]
+    tap.check("no line of gridiron --help goes on at the edge of the screen", not re.search(r"^[a-z].*--help$", shown, re.M), shown)
+    settings = shown.partition("\nSettings ")[2].partition("\n  ")[2].partition("\n\nExamples:")[0]
     tap.check("gridiron --help fits 80 columns, and a meaning goes on below its beginning", "raft.heartbeat_ms" in settings and
               all(len(line) < 80 and re.match(r"(  )?[a-z_.]+ +|" + " " * 29 + r"\S", line) for line in settings.split("\n")), settings)
     for name in sorted(os.listdir(PYTHON_TOOLS_FOLDER)):

@@ -212,6 +212,9 @@ def formats(tap, nodes):
         for each in wanted + lines if isinstance(wanted, list) and arguments[1] == "scan" else []:
             each.pop("ttlMs", None), each.pop("version", None)
         read = yaml.safe_load(as_yaml)
+        # The memory of a process changes between two answers.
+        for each in wanted["nodes"] + lines[0]["nodes"] + read["nodes"] if arguments == ("cluster", "status") else []:
+            each["memoryBytes"] = each["memoryUsedBytes"] = 0
         for each in read if isinstance(read, list) and arguments[1] == "scan" else []:
             each.pop("ttlMs", None), each.pop("version", None)
         tap.check(f"{' '.join(arguments)}: YAML has what JSON has", read == wanted, as_yaml[:500])

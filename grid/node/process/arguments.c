@@ -62,7 +62,10 @@ static char *help_filter(int key, const char *text, void *input)
     config_list(arguments->config, &out);
     buffer_append_text(&out, "\nExamples:\n  gridiron --config node.yaml\n  gridiron --config cluster.yaml --node 2 --data /var/lib/gridiron\n"
                              "  GRIDIRON_LOG_LEVEL=debug gridiron --config node.yaml --check\n"
-                             "  gridiron dump FILE        what a file of a data directory holds; gridiron dump --help\n\n");
+                             "  gridiron dump --help\n\n");
+    buffer_append_text(&out, "Commands:\n");
+    buffer_append_help(&out, "gridiron dump FILE", "prints what a file of a data directory holds");
+    buffer_append_u8(&out, '\n');
     buffer_append_paragraph(&out, "Exit codes: 0 stopped in order, 1 failed or cannot start here and now, 2 wrong usage or configuration, 3 a newer version "
                                   "is needed.", 0);
     buffer_append_u8(&out, 0);
