@@ -76,7 +76,8 @@ bool partition_next_due_ms(const struct partition *partition, uint64_t *ret_due_
 /* Freezes the state as of the last entry (I42). Entries and queries go on as ever; one save at a time, none while an entry is applied.
  * Takes time by the number of maps and of partitions with which messages were exchanged, about a microsecond each. */
 struct partition_save *partition_save_begin(struct partition *partition);
-/* Appends about `budget` bytes of the frozen state; more only to end a record. True: complete. */
+/* Appends about `budget` bytes of the frozen state; more to end a record, or a section that was copied when it was frozen (services, inbox).
+ * True: complete. */
 bool partition_save_next(struct partition_save *save, size_t budget, struct buffer *out);
 void partition_save_end(struct partition_save *save);       /* complete or given up; before partition_close */
 
