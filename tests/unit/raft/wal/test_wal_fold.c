@@ -131,4 +131,5 @@ Test(wal_fold, hands_its_entries_out_once)
     for (size_t i = 0; i < state.entries_count; i++)
         memory_free((void *)(uintptr_t)state.entries[i].data.data);
     memory_free(state.entries);
+    memory_free((void *)(uintptr_t)state.snapshot.configuration.data);
 }

@@ -121,6 +121,7 @@ void state_release(struct wal_group_state *state)
     for (size_t i = 0; i < state->entries_count; i++)
         memory_free((void *)(uintptr_t)state->entries[i].data.data);
     memory_free(state->entries);
+    memory_free((void *)(uintptr_t)state->snapshot.configuration.data);
     *state = (struct wal_group_state){0};
 }
 
