@@ -7,8 +7,6 @@
 
 struct resident {
     uint64_t (*bytes)(struct resident *resident);      /* resident now; 0: unknown. Takes some microseconds */
-    /* Gives pages back to the system that the heap holds and nobody uses. Takes as long as there are many; seldom called. */
-    void (*give_back)(struct resident *resident);
 };
 
 #endif

@@ -65,7 +65,7 @@ void memory_use_resident(struct memory_use *use, uint64_t resident)
     decide(use);
 }
 
-bool memory_use_holds_back(const struct memory_use *use)
+bool memory_use_has_holes(const struct memory_use *use)
 {
-    return use->full && too_high(use, CALM_SHARE) && use->reusable > 0;
+    return use->full && memory_use_used(use) < use->max && too_high(use, CALM_SHARE);
 }

@@ -37,7 +37,7 @@ void memory_use_sample(struct memory_use *use, uint64_t resident, uint64_t data)
 /* Between samples: the resident size alone. */
 void memory_use_resident(struct memory_use *use, uint64_t resident);
 uint64_t memory_use_used(const struct memory_use *use);
-/* Whether it is the resident size that is too high, and giving pages back to the system could end that. */
-bool memory_use_holds_back(const struct memory_use *use);
+/* Whether it is full although less is used: only the resident size is too high. */
+bool memory_use_has_holes(const struct memory_use *use);
 
 #endif

@@ -16,8 +16,6 @@ enum {
     /* What the heap takes for an entry beside what its table counts (grid/store/README.md, "Bytes per entry"). */
     ENTRY_HEAP_BYTES = 16,
     TELL_EVERY_TICKS = 20,
-    /* Giving pages back may take long, and seldom helps twice. */
-    GIVE_BACK_EVERY_TICKS = 200,
     PENDING_BYTES_MAX = 256 * 1024,    /* a peer that does not read is told nothing new */
 };
 
@@ -121,7 +119,11 @@ static bool any_member_full(const struct node *node)
 static void say(const struct node *node)
 {
     const struct memory_use *use = &node->memory.use;
-    if (use->full)
+    if (memory_use_has_holes(use))
+        LOG_WARN(node->logger, "node", "memory full: %" PRIu64 " bytes are resident although only %" PRIu64 " are used and memory.max is %" PRIu64
+                 ": the heap has many holes; the cluster refuses writes that add data with MEMORY_FULL; remove more data, or restart this node",
+                 use->resident, memory_use_used(use), use->max);
+    else if (use->full)
         LOG_WARN(node->logger, "node", "memory full: %" PRIu64 " bytes are used and memory.max is %" PRIu64 ": the cluster refuses writes that add "
                  "data with MEMORY_FULL, removes and reads go on; remove data, or restart the nodes, one at a time, with a higher memory.max",
                  memory_use_used(use), use->max);
@@ -145,10 +147,6 @@ void memory_watch_tick(struct node *node)
         say(node);
     if (watch->use.full != before || node->ticks % TELL_EVERY_TICKS == 0)
         tell(node);
-    if (node->io->resident != NULL && memory_use_holds_back(&watch->use) && node->ticks - watch->given_back >= GIVE_BACK_EVERY_TICKS) {
-        watch->given_back = node->ticks;
-        node->io->resident->give_back(node->io->resident);
-    }
 }
 
 uint64_t memory_watch_resident(const struct node *node)

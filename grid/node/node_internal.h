@@ -86,7 +86,6 @@ struct memory_watch {
     uint32_t next;                     /* the partition that is counted next */
     uint64_t counting;                 /* bytes of the partitions before it */
     bool member_full[REPLICAS_MAX];    /* by place among the members, as they have said */
-    uint64_t given_back;               /* the tick at which pages were given back */
 };
 
 /* What operators are told; see report/report.c. */

@@ -1,7 +1,6 @@
 #include "grid/node/process/process_memory.h"
 
 #include <fcntl.h>
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -29,19 +28,13 @@ static uint64_t resident_bytes(struct resident *resident)
     return second != NULL ? (uint64_t)strtoull(second, NULL, 10) * memory->page_bytes : 0;
 }
 
-static void give_back(struct resident *resident)
-{
-    (void)resident;
-    malloc_trim(0);
-}
-
 struct resident *process_memory_open(void)
 {
     int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return NULL;
     struct process_memory *memory = memory_zero(1, sizeof *memory);
-    *memory = (struct process_memory){.resident = {resident_bytes, give_back}, .fd = fd, .page_bytes = (uint64_t)sysconf(_SC_PAGESIZE)};
+    *memory = (struct process_memory){.resident = {resident_bytes}, .fd = fd, .page_bytes = (uint64_t)sysconf(_SC_PAGESIZE)};
     return &memory->resident;
 }
 

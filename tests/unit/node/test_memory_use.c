@@ -102,17 +102,17 @@ Test(memory_use, a_resident_size_an_eighth_above_the_bound_is_full_whatever_is_f
     see(MAX + MAX / 8 - 1, 100);
     cr_expect_not(use.full);
     see(MAX + MAX / 8, 100);
-    cr_expect(use.full && memory_use_holds_back(&use), "%lu", (unsigned long)memory_use_used(&use));
+    cr_expect(use.full && memory_use_has_holes(&use), "%lu", (unsigned long)memory_use_used(&use));
     see(MAX + MAX / 16, 100);
-    cr_expect(use.full && memory_use_holds_back(&use));
+    cr_expect(use.full && memory_use_has_holes(&use));
     see(MAX + MAX / 16 - 1, 100);
-    cr_expect(!use.full && !memory_use_holds_back(&use));
+    cr_expect(!use.full && !memory_use_has_holes(&use));
 }
 
-Test(memory_use, full_of_data_there_is_nothing_to_give_back)
+Test(memory_use, full_of_data_it_has_no_holes)
 {
     see(2000, 1990);
-    cr_expect(use.full && !memory_use_holds_back(&use));
+    cr_expect(use.full && !memory_use_has_holes(&use));
 }
 
 Test(memory_use, between_samples_the_resident_size_counts)
