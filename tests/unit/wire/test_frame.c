@@ -178,7 +178,7 @@ Test(frame, refuses_unknown_types)
     for (unsigned type = 0; type < 256; type++) {
         buffer.data[9] = (uint8_t)type;
         reseal(&buffer);
-        bool known = (type >= 1 && type <= 8) || (type >= 32 && type <= 43);
+        bool known = (type >= 1 && type <= 8) || (type >= 32 && type <= 45);
         cr_assert_eq(parse(&buffer), known ? FRAME_OK : FRAME_BAD_TYPE, "type %u", type);
     }
     buffer_close(&buffer);
