@@ -22,11 +22,25 @@ struct transfer_sender {
 
 static void pump(struct transfer_sender *sender);
 
-static void free_sender(struct transfer_sender *sender)
+static void close_file(struct transfer_sender *sender)
 {
     if (sender->file != NULL)
         sender->options.storage->close(sender->options.storage, sender->file);
+    sender->file = NULL;
+}
+
+static void free_sender(struct transfer_sender *sender)
+{
+    close_file(sender);
     memory_free(sender);
+}
+
+/* The file is closed before it may be removed. With a read in flight it stays open until that is done. */
+static void let_go(struct transfer_sender *sender)
+{
+    if (!sender->busy)
+        close_file(sender);
+    snapshot_files_unpin(sender->options.files, sender->options.group, sender->options.index);
 }
 
 static void end(struct transfer_sender *sender, enum grid_err err)
@@ -34,7 +48,7 @@ static void end(struct transfer_sender *sender, enum grid_err err)
     if (sender->state == ENDED)
         return;
     sender->state = ENDED;
-    snapshot_files_unpin(sender->options.files, sender->options.group, sender->options.index);
+    let_go(sender);
     sender->options.ended(sender->options.context, err);
 }
 
@@ -152,7 +166,7 @@ struct transfer_sender *transfer_sender_open(const struct transfer_sender_option
 void transfer_sender_close(struct transfer_sender *sender)
 {
     if (sender->state != ENDED)
-        snapshot_files_unpin(sender->options.files, sender->options.group, sender->options.index);
+        let_go(sender);
     sender->state = ENDED;
     sender->closed = true;
     if (!sender->busy)
