@@ -661,7 +661,7 @@ uint64_t guard_applied_index(const struct guard *guard)
 
 uint64_t guard_last_index(const struct guard *guard)
 {
-    return guard_log_last(&guard->raft);
+    return guard->started ? guard_log_last(&guard->raft) : group_io_recovered(&guard->io);
 }
 
 struct node_id guard_leader(const struct guard *guard)
