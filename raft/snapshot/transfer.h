@@ -76,7 +76,8 @@ struct transfer_receiver_options {
     struct storage *storage;
     uint64_t owner;                           /* of this node's log: takes the place of the sender's in the head */
     void (*send)(void *context, const struct transfer_want *want);
-    /* The file is whole and durable under its name. `head` is borrowed for the call. */
+    /* The file is whole and durable under its name. `head` is borrowed for the call. Comes again for the same file if the leader offers it again after it
+     * was told DONE: what the member told it otherwise was lost, or the member dropped the file. */
     void (*complete)(void *context, uint64_t leader_term, const struct snapshot_head *head);
     /* A write failed with something else than a full disk: the node stops, as after any failed write. */
     void (*failed)(void *context, enum grid_err err);
