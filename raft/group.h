@@ -91,6 +91,7 @@ struct group_set_options {
     uint64_t snapshot_bytes;              /* a group takes a snapshot when its log has grown by so much; 0: SNAPSHOT_BYTES_DEFAULT */
     uint64_t snapshot_entries;            /* or by so many entries; 0: SNAPSHOT_ENTRIES_DEFAULT */
     uint64_t trailing_bytes;              /* of entries kept in memory behind a snapshot, for members that are a little behind; 0: SNAPSHOT_TRAILING_BYTES_DEFAULT */
+    uint64_t transfer_bytes_per_second;   /* of snapshots to one member; 0: as fast as the link takes it */
     uint64_t room_bytes;                  /* the disk counts as full if the log has less room than this; 0: ENTRY_BYTES_MAX */
     struct group_shims shims;             /* all zero in production */
     void (*fatal)(void *context, enum grid_err err, const char *what);
@@ -106,6 +107,8 @@ void group_attach(struct group *group, const struct group_machine *machine);
  * First every machine loads the snapshot of its group, which blocks. NOT_SUPPORTED: a machine does not admit an entry of the log or its snapshot; CORRUPT, IO: a
  * snapshot is damaged or missing; then nothing was started. Else errors as transport_listen. */
 enum grid_err group_set_start(struct group_set *set, char **ret_note);
+/* Whether group_set_start got past the snapshots: an error after that is one of listening, or an entry that is not admitted. */
+bool group_set_loaded(const struct group_set *set);
 /* Stops everything at once; every outstanding proposal is dropped, every read ends with CLOSED. Safe after fatal and
  * inside it. The one place where callbacks run from inside a call. */
 void group_set_close(struct group_set *set);

@@ -240,13 +240,15 @@ static enum grid_err open_groups(struct node *node, char **ret_note)
                               .peer_listen_address = node_settings_peer_listen(settings),
                               .members = members, .members_count = settings->members_count,
                               .cluster_uuid = node->identity.cluster_uuid, .incarnation = node->identity.incarnation, .manifest = node->manifest,
-                              .log_owner = node->identity.owner, .features = node->features | levels_features(node),
+                              .log_owner = node->identity.owner, .features = node->features | levels_features(node) | feature_bit(FEATURE_SNAPSHOTS),
                               .services = services, .services_count = services_count,
                               .compression = node->compression, .packed_bytes_min = settings->packed_bytes_min, .version = GRIDIRON_VERSION,
                               .groups = settings->partitions, .sync = settings->sync,
                               .election_timeout_ms = settings->election_timeout_ms, .heartbeat_ms = settings->heartbeat_ms,
                               .log_disk_bytes_max = settings->log_disk_bytes_max,
                               .log_memory_bytes_max = settings->log_memory_bytes_max, .segment_bytes = settings->segment_bytes,
+                              .snapshot_bytes = settings->snapshot_bytes, .snapshot_entries = settings->snapshot_entries,
+                              .trailing_bytes = settings->snapshot_trailing_bytes,
                               .shims = {settings->shims_disabled}, .fatal = on_fatal, .context = node},
                           &node->groups, ret_note);
 }
@@ -340,6 +342,8 @@ static void open_replicas(struct node *node)
         .counters = &node->counters, .observer = &node->observer, .groups = node->groups,
         .partition_reads = &node->partition_reads, .partition_scratch = node->partition_scratch = partition_scratch_open(),
         .self = settings->self, .cluster_uuid = node->identity.cluster_uuid, .partitions = node->partitions,
+        .takes_snapshots = settings->snapshot_bytes != 0,
+        .level_most = node->levels.most,
         .load_max = settings->admission_load_max ? settings->admission_load_max : ADMISSION_LOAD_DEFAULT,
         .clocks = &node->times.clocks, .memory = &node->memory.fullness,
         .context = node, .answer = on_answer, .genesis_encode = on_genesis_encode,
@@ -429,8 +433,10 @@ enum grid_err node_open(const struct node_options *options, struct node **ret_no
         err = group_set_start(node->groups, ret_note);
         node->started = err == GRID_ERR_OK;
         if (err != GRID_ERR_OK) {
-            memory_free(*ret_note);
-            *ret_note = err == GRID_ERR_NOT_SUPPORTED ? err_note("%s", node->levels.newer) : cannot_listen(node, "peer", err);
+            char *note = *ret_note;
+            *ret_note = node->levels.newer[0] != 0 ? err_note("%s", node->levels.newer)
+                        : group_set_loaded(node->groups) ? cannot_listen(node, "peer", err) : err_note("%s", note);
+            memory_free(note);
         }
     }
     if (err == GRID_ERR_OK && (err = open_clients(node)) != GRID_ERR_OK)

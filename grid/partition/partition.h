@@ -85,6 +85,8 @@ void partition_save_end(struct partition_save *save);       /* complete or given
 struct partition_load *partition_load_begin(struct partition *partition);
 /* CORRUPT, or NOT_SUPPORTED: of a newer version, or with a service that this program does not have. Then only partition_load_end. */
 enum grid_err partition_load_next(struct partition_load *load, struct bytes piece);
+/* Feature level of the state being loaded; 0: not known yet. It comes with the first record. */
+uint32_t partition_load_level(const struct partition_load *load);
 /* `take`: the loaded state replaces the present one, which must not be frozen; CORRUPT if pieces are missing. Otherwise, and on failure,
  * the present one stays. On failure, of partition_load_next too, *ret_note names section, record and byte (memory_free); else NULL. */
 enum grid_err partition_load_end(struct partition_load *load, bool take, char **ret_note);

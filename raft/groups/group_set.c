@@ -211,6 +211,8 @@ static void on_tick(void *context)
         replay_tick(set);
     if (!set->failed)
         snapshots_tick(set);
+    if (!set->failed)
+        catch_up_tick(set);
     if (set->held_gauge != NULL)
         set->held_gauge->value = (int64_t)held_frames(&set->held);
 }
@@ -304,6 +306,7 @@ static enum grid_err open_peers(struct group_set *set, const struct group_set_op
     group_reads_register(set);
     room_open(set, options);
     snapshots_open(set, options);
+    catch_up_open(set, options);
     rejoin_register(set);
     return GRID_ERR_OK;
 }
@@ -407,6 +410,7 @@ enum grid_err group_set_start(struct group_set *set, char **ret_note)
     enum grid_err err = snapshots_load(set, ret_note);
     if (err != GRID_ERR_OK)
         return err;
+    set->loaded = true;
     for (uint32_t i = 0; i < set->groups_count; i++)
         if (!group_admits_log(&set->groups[i])) {
             *ret_note = err_note("partition %u: an entry of the log cannot be applied here", i);
@@ -419,6 +423,11 @@ enum grid_err group_set_start(struct group_set *set, char **ret_note)
     }
     clock_defer(set->io->clock, &set->start_deferred);
     return GRID_ERR_OK;
+}
+
+bool group_set_loaded(const struct group_set *set)
+{
+    return set->loaded;
 }
 
 static void close_groups(struct group_set *set)
@@ -441,6 +450,7 @@ void group_set_close(struct group_set *set)
     clock_undefer(clock, &set->start_deferred);
     clock_undefer(clock, &set->fatal_deferred);
     group_reads_close(set);
+    catch_up_close(set);
     installs_close(set);
     snapshots_close(set);
     close_groups(set);

@@ -6,6 +6,7 @@
 #include "raft/group.h"
 #include "raft/guard/guard.h"
 #include "raft/groups/rejoin.h"
+#include "raft/groups/catch_up.h"
 #include "raft/groups/held.h"
 #include "raft/groups/install.h"
 #include "raft/groups/replay.h"
@@ -78,12 +79,13 @@ struct group_set {
     struct room room;
     struct replay replay;
     struct snapshots snapshots;
+    struct catch_up catch_up;
     uint32_t installs;                       /* groups that install a snapshot */
     struct metric_gauge *held_gauge;         /* NULL without metrics */
     struct group *asking_first;
     struct read_batch *finished_first, *finished_last;
     struct buffer rows;                      /* scratch of confirmations */
-    bool running, failed, closing;
+    bool loaded, running, failed, closing;
     /* True inside apply, dropped or role, where proposals and reads are not allowed. */
     bool inside;
     enum grid_err failed_err;

@@ -77,8 +77,12 @@ static void run_load(void *context)
         return;
     install->load = group->machine.load_begin(group->machine.context);
     enum grid_err err = snapshots_read(group, &install->head, install->load, &note);
-    if (err != GRID_ERR_OK)
-        refuse(group, err, note != NULL ? note : grid_err_text(err));
+    if (err != GRID_ERR_OK) {
+        char *why = NULL;
+        (void)end_load(group, false, &why);
+        refuse(group, err, why != NULL ? why : note != NULL ? note : grid_err_text(err));
+        memory_free(why);
+    }
     memory_free(note);
     if (err != GRID_ERR_OK)
         return;

@@ -178,6 +178,22 @@ def log_full(tap, name, settings):
         tap.check(f"{name}: and the log is still full", len(again.get("LOG_FULL", [])) == 50, counts(again))
 
 
+def log_shrinks(tap):
+    """The same bounds, with snapshots: the log never fills, and the oldest segments go."""
+    settings = ["log.memory_bytes=4194304", "log.disk_bytes=33554432", "log.segment_bytes=4194304", "snapshot.bytes=64KiB"]
+    with cluster(PROGRAMS, nodes=3, partitions=PARTITIONS, settings=settings) as nodes:
+        nodes.start(nodes.ids())
+        nodes.wait_ready(nodes.ids())
+        outcomes, _ = outcomes_of(start_load(nodes, "snapshots", 0, 60000))
+        good = outcomes.get("OK", [])
+        tap.check("snapshots: beyond the bounds of the log every write is taken", len(good) == 60000, counts(outcomes))
+        tap.check("snapshots: every node has taken some", all(metric(nodes, node, "gridiron_snapshots_taken_total") > 0 for node in nodes.ids()))
+        nodes.kill(nodes.ids())
+        nodes.start(nodes.ids())
+        nodes.wait_ready(nodes.ids())
+        tap.check("snapshots: a restart from them loses nothing", missing(nodes, "snapshots", good) == "")
+
+
 def main():
     tap = Tap()
     with cluster(PROGRAMS, nodes=3, partitions=PARTITIONS) as nodes:
@@ -185,8 +201,9 @@ def main():
         nodes.wait_ready(nodes.ids())
         for part in (elections, leader_killed, leader_stopped, node_paused, stranger, minority, told):
             tap.attempt(part.__name__, lambda: part(tap, nodes))
-    tap.attempt("small memory", lambda: log_full(tap, "small memory", ["log.memory_bytes=4194304"]))
-    tap.attempt("small disk", lambda: log_full(tap, "small disk", ["log.disk_bytes=4194304", "log.segment_bytes=4194304"]))
+    tap.attempt("small memory", lambda: log_full(tap, "small memory", ["log.memory_bytes=4194304", "snapshot.bytes=0"]))
+    tap.attempt("small disk", lambda: log_full(tap, "small disk", ["log.disk_bytes=4194304", "log.segment_bytes=4194304", "snapshot.bytes=0"]))
+    tap.attempt("snapshots", lambda: log_shrinks(tap))
     return tap.end()
 
 

@@ -188,6 +188,7 @@ struct replica *replica_open(struct replica_shared *shared, struct partition_id 
     replica->leave = (struct deferred){.run = leave, .context = replica};
     replica_messages_open(replica);
     replica->machine = (struct group_machine){.context = replica, .admit = on_admit, .apply = on_apply, .dropped = on_dropped, .role = on_role};
+    replica_snapshots_open(replica);
     group_attach(replica->group, &replica->machine);
     return replica;
 }

@@ -57,6 +57,8 @@ struct replica_shared {
     struct node_id self;
     struct uuid cluster_uuid;          /* and the number of partitions: a first entry must match both */
     uint32_t partitions;
+    bool takes_snapshots;
+    uint32_t level_most;               /* feature level that this version supports */
     uint64_t load_max;                 /* of one partition (admission.h) */
     void *context;                     /* of the callbacks below */
     void (*answer)(void *context, const struct waiter *waiter, uint32_t partition, struct bytes response);

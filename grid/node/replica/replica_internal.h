@@ -72,6 +72,7 @@ struct replica {
     uint64_t activity_seen;
     struct inflows inflows;
     struct state_digests digests;
+    uint32_t loading_level;            /* of a snapshot that is too new for this version; 0: it is not */
 };
 
 static inline void replica_schedule(struct replica *replica)
@@ -126,6 +127,9 @@ void replica_messages_tick(struct replica *replica);
 void replica_messages_resign(struct replica *replica);
 /* Sends node `to` the last message of `source` that this partition has applied. */
 void replica_answer_messages(struct replica *replica, struct node_id to, uint32_t source, bool gap);
+
+/* ---- replica_snapshots.c: adds its hooks to the machine */
+void replica_snapshots_open(struct replica *replica);
 
 /* ---- replica_activities.c */
 void replica_run_activities(struct replica *replica);      /* starts new activities */

@@ -1,4 +1,7 @@
 /* Snapshots of the event pipeline. */
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
 #include "grid/partition/events/events_internal.h"
@@ -11,6 +14,7 @@ struct event_load {
     uint64_t services;                 /* that are still to come; likewise below */
     uint64_t completions, parts;
     uint32_t last;                     /* number of the last service */
+    char note[112];                    /* of an error */
     uint64_t reserved;                 /* sum of still_needs */
     struct arena arena;
     struct { const struct service *service; bool view; } *by_map;    /* by number of the map; service NULL: of no view, no parts */
@@ -128,7 +132,8 @@ static enum grid_err load_service(struct event_pipeline *pipeline, struct reader
     if (number <= load->last)
         return record_corrupt("the numbers of services do not ascend", ret_note);
     if (service == NULL) {
-        *ret_note = "this program does not have the service";
+        snprintf(load->note, sizeof load->note, "this snapshot needs service %" PRIu32 ", which this program does not have: upgrade this node", number);
+        *ret_note = load->note;
         return GRID_ERR_NOT_SUPPORTED;
     }
     size_t place = registry_place(pipeline->services, service);

@@ -175,6 +175,11 @@ static void take_over(struct partition *partition, struct partition *fresh)
     partition->observer = before.observer;
 }
 
+uint32_t partition_load_level(const struct partition_load *load)
+{
+    return load->records == 0 ? 0 : load->fresh->level;
+}
+
 enum grid_err partition_load_end(struct partition_load *load, bool take, char **ret_note)
 {
     if (take && load->err == GRID_ERR_OK && !load->complete)

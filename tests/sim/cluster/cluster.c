@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "grid/base/check.h"
+#include "grid/base/hash.h"
 #include "grid/base/limits.h"
 #include "grid/base/memory.h"
 #include "raft/group.h"
@@ -252,6 +253,17 @@ static void on_end(void *context, struct host *host)
     member->metrics = NULL;
 }
 
+/* A tenth of the seeds takes none; many take them every few entries and keep little behind them. Not drawn: other choices keep their meaning. */
+static void choose_snapshots(uint64_t seed, struct node_settings *settings)
+{
+    uint64_t random = hash_xxh3(bytes_of((const uint8_t *)&seed, sizeof seed), 0x736e6170);
+    if (random % 10 == 0)
+        return;
+    settings->snapshot_bytes = UINT64_C(1) << 30;
+    settings->snapshot_entries = random / 10 % 2 == 0 ? 5 + random / 20 % 60 : 60 + random / 20 % 600;
+    settings->snapshot_trailing_bytes = random / 20000 % 3 == 0 ? 0 : 1 + random / 60000 % 2000;
+}
+
 struct cluster *cluster_open(struct run *run)
 {
     struct cluster *cluster = memory_zero(1, sizeof *cluster);
@@ -281,6 +293,7 @@ struct cluster *cluster_open(struct run *run)
                                            .log_memory_bytes_max = run->options->log_memory_bytes,
                                            .memory_max = i == 0 ? run->options->memory_max : 0,
                                            .shims_disabled = run->options->shims_disabled};
+        choose_snapshots(run->options->seed, settings);
         /* Frames are packed from a few bytes on; in a quarter of the seeds one node neither packs nor takes packed ones. Not drawn. */
         settings->packed_bytes_min = 64;
         if (run->options->seed % (4 * run->nodes) == i)

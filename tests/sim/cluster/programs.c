@@ -341,7 +341,7 @@ bool programs_stopped(struct programs *programs, size_t node, enum grid_err err,
         return false;
     }
     if (programs->nodes[node].newer || !programs->may_be_registered ||
-        strstr(what, ": this entry needs service 1000, which this program does not have: upgrade this node") == NULL) {
+        strstr(what, "needs service 1000, which this program does not have: upgrade this node") == NULL) {
         world_fail(programs->world, "I43: %s stops for want of a service: %s", host_name(programs->nodes[node].host), what);
         return true;
     }

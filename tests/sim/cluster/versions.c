@@ -335,7 +335,8 @@ static void watch_stopped(struct versions *versions, size_t number, const char *
         return;
     }
     uint32_t partition = (uint32_t)number_after(what, "partition ");
-    uint64_t index = number_after(what, ", index ");
+    bool snapshot = strstr(what, "this snapshot needs") != NULL;
+    uint64_t index = number_after(what, snapshot ? "up to entry " : ", index ");
     uint64_t applied = group_status(node_group(node, (struct partition_id){partition})).applied_index;
     if (applied >= index) {
         world_fail(versions->world, "I34: %s is too old for entry %" PRIu64 " of partition %" PRIu32 " and counts %" PRIu64 " as applied",
@@ -355,7 +356,7 @@ bool versions_stopped(struct versions *versions, size_t node, enum grid_err err,
         world_fail(versions->world, "I34: %s stops as too old, and is not: %s", host_name(versions->members[node].host), what);
         return true;
     }
-    if (!strstr(what, ": this entry needs level 2, this version supports up to 1: upgrade this node")) {
+    if (!strstr(what, "needs level 2, this version supports up to 1: upgrade this node")) {
         world_fail(versions->world, "I34: %s is too old and says: %s", host_name(versions->members[node].host), what);
         return true;
     }

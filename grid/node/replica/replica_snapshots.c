@@ -1,0 +1,73 @@
+/* The hooks through which the group saves and loads a replica's state (D12, raft/group.h). */
+#include <inttypes.h>
+
+#include "grid/node/replica/replica_internal.h"
+
+#include "grid/base/check.h"
+#include "grid/wire/level.h"
+
+/* An older program cannot read a log that snapshots have shortened, so there are none before the level was raised (ADR 0017). */
+static void *on_save_begin(void *context)
+{
+    struct replica *replica = context;
+    bool may = replica->shared->takes_snapshots && partition_level(replica->partition) >= LEVEL_OF_SNAPSHOTS;
+    return may ? partition_save_begin(replica->partition) : NULL;
+}
+
+static bool on_save_next(void *context, void *save, size_t budget, struct buffer *out)
+{
+    (void)context;
+    return partition_save_next(save, budget, out);
+}
+
+static void on_save_end(void *context, void *save)
+{
+    (void)context;
+    partition_save_end(save);
+}
+
+static void *on_load_begin(void *context)
+{
+    struct replica *replica = context;
+    replica->loading_level = 0;
+    return partition_load_begin(replica->partition);
+}
+
+static enum grid_err on_load_next(void *context, void *load, struct bytes piece)
+{
+    struct replica *replica = context;
+    enum grid_err err = partition_load_next(load, piece);
+    if (err == GRID_ERR_OK && partition_load_level(load) > replica->shared->level_most) {
+        replica->loading_level = partition_load_level(load);
+        return GRID_ERR_NOT_SUPPORTED;
+    }
+    return err;
+}
+
+/* The group follows while it loads: no read, proposal or answer of this replica is under way. */
+static enum grid_err on_load_end(void *context, void *load, bool take, char **ret_note)
+{
+    struct replica *replica = context;
+    HOLDS(!take || !replica->leads);
+    if (replica->loading_level != 0) {
+        (void)partition_load_end(load, false, ret_note);
+        *ret_note = err_note("this snapshot needs level %" PRIu32 ", this version supports up to %" PRIu32 ": upgrade this node", replica->loading_level,
+                             replica->shared->level_most);
+        return GRID_ERR_NOT_SUPPORTED;
+    }
+    enum grid_err err = partition_load_end(load, take, ret_note);
+    if (err == GRID_ERR_OK && take)
+        log_time_apply(&replica->log_time, partition_log_time_ms(replica->partition), replica_now_us(replica));
+    return err;
+}
+
+void replica_snapshots_open(struct replica *replica)
+{
+    struct group_machine *machine = &replica->machine;
+    machine->save_begin = on_save_begin;
+    machine->save_next = on_save_next;
+    machine->save_end = on_save_end;
+    machine->load_begin = on_load_begin;
+    machine->load_next = on_load_next;
+    machine->load_end = on_load_end;
+}
