@@ -138,6 +138,7 @@ static void quiet_for_a_minute(void)
 }
 
 TestSuite(replica_activities, .init = begin, .fini = bench_close);
+TestSuite(replica_without_destination, .init = open_without_destination, .fini = bench_close);
 
 Test(replica_activities, run_once_they_are_applied_and_their_answer_is_a_command)
 {
@@ -254,7 +255,7 @@ Test(replica_activities, past_the_bound_wait_until_others_have_ended)
     quiet_for_a_minute();
 }
 
-Test(replica_activities, without_a_destination_wait_for_a_leader_that_has_one, .init = open_without_destination)
+Test(replica_without_destination, without_a_destination_wait_for_a_leader_that_has_one)
 {
     charge(2);
     bench_commit();
