@@ -50,7 +50,7 @@ static const struct setting settings[] = {
     {"log.disk_bytes", SETTING_NUMBER64, FIELD(node.log_disk_bytes_max), LOG_DISK_BYTES_LEAST, 1ull << 44, NULL, "bound of the replicated log on disk; at the bound new commands get LOG_FULL; at least log.segment_bytes, and 8192 for each partition"},
     {"log.memory_bytes", SETTING_NUMBER64, FIELD(node.log_memory_bytes_max), LOG_MEMORY_BYTES_LEAST, 1ull << 44, NULL, "bound of log entries in memory; at the bound new commands get LOG_FULL; at least 4096 for each partition"},
     {"log.segment_bytes", SETTING_PAGES64, FIELD(node.segment_bytes), LOG_SEGMENT_BYTES_LEAST, LOG_SEGMENT_BYTES_MOST, NULL, "size of one log file, a multiple of 4096"},
-    {"snapshot.bytes", SETTING_SIZE64, FIELD(node.snapshot_bytes), 0, 1ull << 40, NULL, "a partition takes a snapshot when its log has grown by so much since the last one, in bytes or like 16MiB; 0: it takes none"},
+    {"snapshot.bytes", SETTING_SIZE64, FIELD(node.snapshot_bytes), 0, 1ull << 40, NULL, "a partition takes a snapshot when its log has grown by so much since the last one, in bytes or like 16MiB; 0 (default): it takes none, and the log is bounded"},
     {"snapshot.entries", SETTING_NUMBER64, FIELD(node.snapshot_entries), 16, 1ull << 40, NULL, "or by so many entries"},
     {"snapshot.trailing_bytes", SETTING_SIZE64, FIELD(node.snapshot_trailing_bytes), 1, 1ull << 40, NULL, "entries that a partition keeps in memory behind a snapshot, for members that are a little behind"},
     {"memory.max", SETTING_SIZE64, FIELD(node.memory_max), MEMORY_MAX_LEAST, 1ull << 44, NULL, "memory that this node may use, in bytes or like 8GiB; at the bound writes that add data get MEMORY_FULL (default: 80 % of what the machine or the cgroup grants)"},
@@ -92,7 +92,6 @@ void config_defaults(struct config *config)
     config->node.log_disk_bytes_max = LOG_DISK_BYTES_DEFAULT;
     config->node.level_max = LEVEL_LAST;
     config->node.log_memory_bytes_max = LOG_MEMORY_BYTES_DEFAULT;
-    config->node.snapshot_bytes = SNAPSHOT_BYTES_DEFAULT;
     config->node.snapshot_entries = SNAPSHOT_ENTRIES_DEFAULT;
     config->node.snapshot_trailing_bytes = SNAPSHOT_TRAILING_BYTES_DEFAULT;
     config->node.admission_load_max = ADMISSION_LOAD_DEFAULT;
