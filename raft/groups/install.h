@@ -1,7 +1,7 @@
 /* A snapshot of the leader takes the place of this node's log of a group (S11').
  *
- * The leader's side: group_peer_lacks says which member needs which snapshot. Whoever moves the bytes calls group_install at the member
- * once the file is complete, verified and durable under its name.
+ * The leader's side: group_peer_lacks says which member needs which snapshot. The transfer calls group_install at the member
+ * once the file is complete, verified and durable under its name (catch_up.c).
  *
  * At the member: the machine loads the file beside its present state, and the instance works on. Then the instance is frozen until its writes
  * are done; the machine takes the new state; one record replaces the log; once it is durable, a new instance starts from it and answers the

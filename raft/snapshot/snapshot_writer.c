@@ -89,8 +89,9 @@ static void on_work(void *context, enum grid_err err)
     struct snapshot_writer *writer = context;
     writer->busy = false;
     if (writer->state == REMOVING) {
-        /* A part that stays is removed at the next start. */
-        end(writer, err == GRID_ERR_CLOSED ? err : writer->err);
+        /* A removal that fails is a failed disk, and its owner hears of that instead (I37). */
+        bool removed = err == GRID_ERR_OK || err == GRID_ERR_NOT_FOUND;
+        end(writer, removed ? writer->err : err);
         return;
     }
     if (err == GRID_ERR_OK && writer->state == CREATING)

@@ -87,6 +87,12 @@ struct transfer_receiver_options {
 struct transfer_receiver *transfer_receiver_open(const struct transfer_receiver_options *options);
 /* What was received stays on the disk for the next attempt. */
 void transfer_receiver_close(struct transfer_receiver *receiver);
+/* Whether it is receiving a snapshot of the group, or its disk still works on one. */
+bool transfer_receiver_works_on(const struct transfer_receiver *receiver, uint32_t group);
+uint64_t transfer_receiver_term(const struct transfer_receiver *receiver);    /* of the leader that sends */
+/* Another node sends this group now: rests as soon as what is in flight is done, and says nothing more. What was received stays, for the other to
+ * continue. A file that is just being renamed still becomes complete. */
+void transfer_receiver_leave(struct transfer_receiver *receiver);
 /* Another snapshot than before takes its place: what was received of that one is removed. */
 void transfer_receiver_bytes(struct transfer_receiver *receiver, const struct transfer_bytes *bytes);
 

@@ -21,7 +21,7 @@ struct transfer_receiver {
     struct transfer_what what, next, done;
     bool has_next;                     /* another snapshot waits for what is in flight */
     bool has_done;                     /* `done` is complete */
-    bool busy, closed, gap_asked, synced;
+    bool busy, closed, leaving, gap_asked, synced;
     enum transfer_answer answer;
     unsigned attempts;
     char name[SNAPSHOT_NAME_BYTES], whole[SNAPSHOT_NAME_BYTES];
@@ -92,6 +92,15 @@ static void fail(struct transfer_receiver *receiver, enum grid_err err)
     receiver->state = FAILED;
     answer(receiver, &receiver->what, TRANSFER_REFUSED, 0);
     receiver->options.failed(receiver->options.context, err);
+}
+
+static void rest(struct transfer_receiver *receiver)
+{
+    close_file(receiver);
+    forget_content(receiver);
+    buffer_clear(&receiver->flying);
+    receiver->leaving = receiver->has_next = false;
+    receiver->state = IDLE;
 }
 
 /* ---- another snapshot, or the same from its beginning */
@@ -207,10 +216,14 @@ static void on_written(void *context, enum grid_err err)
         receiver->unsynced = 0;
         receiver->synced = receiver->checker.complete && receiver->filling.size == 0;
     }
-    if (err == GRID_ERR_NO_SPACE)
+    if (err == GRID_ERR_NO_SPACE && receiver->leaving)
+        rest(receiver);
+    else if (err == GRID_ERR_NO_SPACE)
         give_up(receiver, TRANSFER_FULL);
     else if (err != GRID_ERR_OK)
         fail(receiver, err);
+    else if (receiver->leaving)
+        rest(receiver);
     else if (receiver->state == GIVING_UP)
         remove_file(receiver);
     else if (receiver->has_next) {
@@ -317,6 +330,7 @@ static void on_renamed(struct transfer_receiver *receiver)
     struct snapshot_head head = receiver->checker.head;
     head.owner = receiver->options.owner;
     receiver->state = IDLE;
+    receiver->leaving = false;
     receiver->done = receiver->what;
     receiver->has_done = true;
     answer(receiver, &receiver->what, TRANSFER_DONE, receiver->what.file_bytes);
@@ -349,12 +363,16 @@ static void on_work(void *context, enum grid_err err)
         free_receiver(receiver);
         return;
     }
-    bool gone = err == GRID_ERR_NOT_FOUND && kind == STORAGE_REMOVE;
-    if (err == GRID_ERR_OK || gone)
+    bool gone = err == GRID_ERR_NOT_FOUND && (kind == STORAGE_REMOVE || kind == STORAGE_OPEN), full = err == GRID_ERR_NO_SPACE && kind != STORAGE_REMOVE;
+    if (receiver->leaving && kind != STORAGE_RENAME && (err == GRID_ERR_OK || gone || full)) {
+        if (err == GRID_ERR_OK && (kind == STORAGE_OPEN || kind == STORAGE_CREATE))
+            receiver->file = receiver->work.file;
+        rest(receiver);
+    } else if (err == GRID_ERR_OK || (gone && kind == STORAGE_REMOVE))
         work_succeeded(receiver, kind);
-    else if (err == GRID_ERR_NOT_FOUND && kind == STORAGE_OPEN)
+    else if (gone)
         begin_work(receiver, STORAGE_CREATE, CREATING);
-    else if (err == GRID_ERR_NO_SPACE && kind != STORAGE_REMOVE)
+    else if (full)
         give_up(receiver, TRANSFER_FULL);
     else
         fail(receiver, err);
@@ -374,6 +392,25 @@ void transfer_receiver_close(struct transfer_receiver *receiver)
     receiver->closed = true;
     if (!receiver->busy)
         free_receiver(receiver);
+}
+
+bool transfer_receiver_works_on(const struct transfer_receiver *receiver, uint32_t group)
+{
+    return receiver->state != IDLE && receiver->state != FAILED && receiver->what.group == group;
+}
+
+uint64_t transfer_receiver_term(const struct transfer_receiver *receiver)
+{
+    return receiver->what.leader_term;
+}
+
+void transfer_receiver_leave(struct transfer_receiver *receiver)
+{
+    receiver->has_next = false;
+    if (receiver->busy)
+        receiver->leaving = true;
+    else if (receiver->state != FAILED)
+        rest(receiver);
 }
 
 /* Bytes of the snapshot that is being received. */
@@ -397,7 +434,7 @@ void transfer_receiver_bytes(struct transfer_receiver *receiver, const struct tr
 {
     const struct transfer_what *what = &bytes->what;
     REQUIRE(!receiver->closed);
-    if (receiver->state == FAILED || what->index == 0)
+    if (receiver->state == FAILED || receiver->leaving || what->index == 0)
         return;
     if (receiver->has_done && same(what, &receiver->done) && receiver->state == IDLE) {
         answer(receiver, what, TRANSFER_DONE, what->file_bytes);

@@ -136,6 +136,21 @@ static void on_failed(void *context, enum grid_err err)
     member->transfers->options.failed(member->transfers->options.context, err);
 }
 
+/* A group has one leader, so one receiver: an offer of a later term ends what another node sent. Until its disk is done the offers wait; they come again. */
+static bool is_free(struct transfers *transfers, const struct member *from, const struct transfer_bytes *bytes)
+{
+    for (size_t i = 0; i < REPLICAS_MAX; i++) {
+        struct member *other = &transfers->members[i];
+        if (other == from || other->receiver == NULL || !transfer_receiver_works_on(other->receiver, bytes->what.group))
+            continue;
+        if (bytes->data.size == 0 && bytes->what.leader_term > transfer_receiver_term(other->receiver))
+            transfer_receiver_leave(other->receiver);
+        if (transfer_receiver_works_on(other->receiver, bytes->what.group))
+            return false;
+    }
+    return true;
+}
+
 static bool on_bytes(void *context, struct node_id from, const struct frame *frame)
 {
     struct transfers *transfers = context;
@@ -143,7 +158,7 @@ static bool on_bytes(void *context, struct node_id from, const struct frame *fra
     struct transfer_bytes bytes;
     if (frame->partition >= transfers->options.groups || !transfer_bytes_decode(frame->body, frame->partition, &bytes))
         return false;
-    if (member == NULL)
+    if (member == NULL || !is_free(transfers, member, &bytes))
         return true;
     if (member->receiver == NULL) {
         struct transfer_receiver_options options = {.storage = transfers->options.storage, .owner = transfers->options.owner, .send = send_want,

@@ -44,7 +44,7 @@ void wal_live_cover(struct wal_live *live, uint32_t group, uint64_t index, uint6
     *cover = (struct wal_live_cover){lsn == 0 ? index : cover->index, index, lsn};
 }
 
-/* The first segment behind the front at which the log may begin; `count`: there is none yet. */
+/* Place of the first segment after the oldest one at which the log may begin; `count` if no segment qualifies. */
 static size_t next_start(const struct wal_live *live)
 {
     size_t start = 1;
