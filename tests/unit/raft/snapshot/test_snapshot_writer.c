@@ -168,6 +168,18 @@ Test(snapshot_writer, gives_up_on_a_full_disk_and_another_one_succeeds_once_ther
     buffer_close(&state);
 }
 
+/* I37: the disk was full, and then it failed. The owner must not take it for a full one. */
+Test(snapshot_writer, reports_a_failed_removal_of_its_part)
+{
+    struct buffer state = state_of(5, STATE_BYTES);
+    struct fake_storage *disk = fake_storage_open(1);
+    fake_storage_set_capacity(disk, 100 * 1000);
+    fake_storage_fail(disk, FAKE_REMOVE, 0, 1, GRID_ERR_IO);
+    cr_assert_eq(save(disk, 5, buffer_bytes(&state)).err, GRID_ERR_IO);
+    buffer_close(&state);
+    fake_storage_close(disk);
+}
+
 Test(snapshot_writer, reports_every_error_once_and_leaves_nothing_under_the_final_name)
 {
     static const enum fake_operation OPERATIONS[] = {FAKE_OPEN, FAKE_WRITE, FAKE_SYNC, FAKE_RENAME};

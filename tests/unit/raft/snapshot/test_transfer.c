@@ -238,6 +238,38 @@ Test(transfer, completes_again_what_is_offered_again_after_the_answer)
     buffer_close(&state);
 }
 
+/* After any step: what the first receiver left is continued by that of the other node. */
+Test(transfer, leaves_the_file_to_the_receiver_of_another_node)
+{
+    struct buffer state = state_of(5, STATE_BYTES);
+    unsigned steps = 0;
+    for (bool ended = false; !ended; steps++) {
+        struct pair pair;
+        pair_open(&pair, steps, buffer_bytes(&state));
+        sender_open(&pair, 5);
+        for (unsigned i = 0; i < steps && pair.ended == 0; i++)
+            step(&pair);
+        ended = pair.ended != 0;
+        struct transfer_receiver *first = pair.receiver;
+        transfer_receiver_leave(first);
+        while (transfer_receiver_works_on(first, FIXTURE_GROUP))
+            cr_assert(fake_storage_complete(pair.member), "it waits for nothing but its disk");
+        letters_drop(&pair);
+        if (!ended)
+            transfer_sender_close(pair.sender);
+        receiver_open(&pair);
+        sender_open(&pair, 5);
+        run_to_end(&pair);
+        cr_assert_eq(pair.end_err, GRID_ERR_OK, "after %u steps", steps);
+        cr_assert(pair.completed >= 1 && pair.failed == 0, "after %u steps", steps);
+        expect_state(&pair, 5, buffer_bytes(&state));
+        transfer_receiver_close(first);
+        pair_close(&pair);
+    }
+    cr_assert_gt(steps, 20);
+    buffer_close(&state);
+}
+
 Test(transfer, bears_loss_repetition_and_reordering)
 {
     struct buffer state = state_of(5, STATE_BYTES);

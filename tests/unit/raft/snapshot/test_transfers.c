@@ -1,4 +1,4 @@
-/* Transfers over the links of two nodes of the simulated world. */
+/* Transfers over the links of nodes of the simulated world: node 1 sends to node 2, node 3 does so when a test makes it leader. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 
@@ -8,7 +8,7 @@
 #include "tests/sim/world/world.h"
 #include "tests/unit/raft/snapshot/snapshot_fixture.h"
 
-enum { NODES_COUNT = 2, GROUPS = 8, STATE_BYTES = 2 * 1000 * 1000, TICK_US = 50 * 1000, RATE = 2 * 1000 * 1000 };
+enum { NODES_COUNT = 3, GROUPS = 8, STATE_BYTES = 2 * 1000 * 1000, TICK_US = 50 * 1000, RATE = 2 * 1000 * 1000 };
 #define SECOND_US (UINT64_C(1000) * 1000)
 
 struct node {
@@ -20,7 +20,7 @@ struct node {
     struct snapshot_files *files;
     struct transfers *transfers;
     struct timer timer;
-    uint64_t features;
+    uint64_t features, term;                 /* term: it leads and sends; 0: it does not */
     unsigned completed, ended, failed;
     enum grid_err end_err;
     struct node_id from;
@@ -52,12 +52,12 @@ static void on_failed(void *context, enum grid_err err)
     ((struct node *)context)->failed++;
 }
 
-/* The leader sends whenever nothing is on its way. */
+/* A leader sends whenever nothing is on its way. */
 static void tick(void *context)
 {
     struct node *node = context;
-    if (node->id.value == 1 && node->end_err != GRID_ERR_OK && !transfers_sending(node->transfers, (struct node_id){2}))
-        (void)transfers_send(node->transfers, (struct node_id){2}, FIXTURE_GROUP, 9, 5);
+    if (node->term != 0 && node->end_err != GRID_ERR_OK && !transfers_sending(node->transfers, (struct node_id){2}))
+        (void)transfers_send(node->transfers, (struct node_id){2}, FIXTURE_GROUP, node->term, 5);
     transfers_tick(node->transfers);
     clock_timer_start(host_io(node->host)->clock, &node->timer, TICK_US);
 }
@@ -80,7 +80,7 @@ static void open_node(void *context, struct host *host)
         .groups = GROUPS, .bytes_per_second = RATE, .complete = on_complete, .ended = on_ended, .failed = on_failed, .context = node};
     node->transfers = transfers_open(&transfers);
     cr_assert_eq(peers_start(node->peers), GRID_ERR_OK);
-    if (node->id.value == 1)
+    if (node->id.value != 2)
         cr_assert_eq(io->storage->put(io->storage, "snap-00000007-0000000000000005", buffer_bytes(&node->mesh->file)), GRID_ERR_OK);
     node->timer = (struct timer){.fire = tick, .context = node};
     clock_timer_start(io->clock, &node->timer, TICK_US);
@@ -106,7 +106,7 @@ static void mesh_open(struct mesh *mesh, uint64_t seed)
     mesh->world = world_open(&options);
     for (uint32_t i = 0; i < NODES_COUNT; i++) {
         struct node *node = &mesh->nodes[i];
-        *node = (struct node){.mesh = mesh, .id = {i + 1}, .metrics = metric_registry_open(), .features = features_all(), .end_err = GRID_ERR_UNAVAILABLE};
+        *node = (struct node){.mesh = mesh, .id = {i + 1}, .metrics = metric_registry_open(), .features = features_all(), .term = i == 0 ? 9 : 0, .end_err = GRID_ERR_UNAVAILABLE};
         char name[8];
         snprintf(name, sizeof name, "n%u", i + 1);
         struct host_owner owner = {.open = open_node, .stop = close_node, .crash = close_node, .context = node};
@@ -183,6 +183,30 @@ Test(transfers, go_on_after_a_crash_of_either_end)
         expect_state(&mesh);
         mesh_close(&mesh);
     }
+}
+
+/* The leader changes in the middle, and the old one goes on for a while: both send the same file, which only one of them may write. */
+Test(transfers, take_a_group_from_the_leader_of_the_latest_term)
+{
+    unsigned overlaps = 0;
+    for (uint64_t seed = 1; seed <= 24; seed++) {
+        struct mesh mesh;
+        mesh_open(&mesh, seed);
+        mesh_start(&mesh);
+        run_for(&mesh, SECOND_US / 4 + seed * SECOND_US / 24);
+        overlaps += mesh.nodes[0].ended == 0;
+        mesh.nodes[2].term = 10;
+        run_for(&mesh, SECOND_US / 4);
+        mesh.nodes[0].term = 0;
+        transfers_stop(mesh.nodes[0].transfers, (struct node_id){2}, FIXTURE_GROUP);
+        run_for(&mesh, 4 * SECOND_US);
+        cr_assert_eq(mesh.nodes[2].end_err, GRID_ERR_OK, "seed %u", (unsigned)seed);
+        cr_assert_eq(mesh.nodes[1].failed, 0, "seed %u", (unsigned)seed);
+        cr_assert(mesh.nodes[1].completed >= 1 && mesh.nodes[1].from.value == 3 && mesh.nodes[1].leader_term == 10, "seed %u", (unsigned)seed);
+        expect_state(&mesh);
+        mesh_close(&mesh);
+    }
+    cr_assert_gt(overlaps, 8, "the change comes in the middle");
 }
 
 Test(transfers, need_the_feature_at_the_other_end)
