@@ -33,7 +33,7 @@ enum storage_kind {
 };
 
 /* One piece of other work off the loop. The request, names and data are borrowed until done. A rename or a removal
- * that is not done when the process ends has happened or not; nothing between. Failed with IO: nobody knows which. */
+ * in flight when the process ends has happened completely or not at all. After IO it may have happened or not. */
 struct storage_work {
     enum storage_kind kind;
     const char *name, *to;

@@ -95,7 +95,7 @@ static void run_load(void *context)
     step(group);
 }
 
-/* The state is the new one from here on; a crash before the note is durable forgets it, and so does the old log. */
+/* The state is the new one from here on; a crash before the note is durable loses it, and the node starts from the old log. */
 static void note_install(struct group *group)
 {
     struct install_group *install = &group->install;

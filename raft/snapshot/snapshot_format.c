@@ -124,7 +124,7 @@ size_t snapshot_checker_wants(const struct snapshot_checker *checker)
 {
     if (checker->complete)
         return 0;
-    /* Ahead of a chunk nobody knows its size; nearly all are full. */
+    /* The size of a chunk is not known before it arrives; nearly all are full. */
     if (checker->has_head && checker->kept.size == 0)
         return SNAPSHOT_CHUNK_HEAD_BYTES + SNAPSHOT_CHUNK_BYTES;
     return size_of_next(checker, buffer_bytes(&checker->kept)) - checker->kept.size;

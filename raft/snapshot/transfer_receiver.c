@@ -438,10 +438,10 @@ void transfer_receiver_bytes(struct transfer_receiver *receiver, const struct tr
         return;
     if (receiver->has_done && same(what, &receiver->done) && receiver->state == IDLE) {
         answer(receiver, what, TRANSFER_DONE, what->file_bytes);
-        /* Offered once more after this answer, the file was not what the member needed, or nobody told the leader so: it is taken and completed again. */
+        /* If the leader offers it again after this answer, the member dropped the file, or its success was lost: then receive and complete it again. */
         receiver->has_done = bytes->data.size != 0;
     } else if (receiver->state == IDLE || !same(what, &receiver->what)) {
-        /* Chunks of what nobody offered here come after a restart; the offer comes again. */
+        /* Chunks without an offer come after a restart of this node; the sender repeats its offer. */
         receiver->has_next = receiver->has_next || bytes->data.size == 0;
         if (bytes->data.size == 0)
             receiver->next = *what;

@@ -382,7 +382,7 @@ bool wal_collect(struct wal *wal)
     char name[WAL_NAME_BYTES];
     wal_name(live->segments[0].base, name);
     enum grid_err err = wal->options.storage->remove(wal->options.storage, name);
-    /* A file that somebody has removed is what was wanted. */
+    /* A file that is already gone needs no removal. */
     if (err != GRID_ERR_OK && err != GRID_ERR_NOT_FOUND) {
         fail(wal, err, "removing a segment of the log failed");
         return false;

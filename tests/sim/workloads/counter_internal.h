@@ -82,7 +82,7 @@ struct counter {
     struct courier *courier;
 };
 
-/* counter_oracles.c: what a replica applies, and who leads, against what is known. */
+/* counter_oracles.c: compares what a replica applies, and the leaders, with what is known. */
 struct entry_truth *counter_truth_at(struct group_truth *truth, uint64_t index);
 void counter_judge_entry(struct replica *replica, uint64_t index, const struct entry_truth *here);
 void counter_judge_leader(struct replica *replica, uint64_t term);
