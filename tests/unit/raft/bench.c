@@ -89,6 +89,7 @@ static void start(struct bench *bench, size_t members_count, uint64_t disabled)
     static const struct node_id THREE[] = {{1}, {2}, {3}}, LONE[] = {{2}};
     if (group_io_fresh(&bench->guard.io))
         guard_bootstrap(&bench->guard, members_count == 1 ? LONE : THREE, members_count);
+    bench->last_before_start = guard_last_index(&bench->guard);
     guard_start(&bench->guard);
 }
 

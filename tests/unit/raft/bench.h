@@ -26,6 +26,7 @@ struct bench {
     size_t sent_count;
     uint64_t applied[BENCH_APPLIED_MAX];       /* indexes */
     size_t applied_count, changes, broken;
+    uint64_t last_before_start;                /* guard_last_index, recovered and not yet started */
 };
 
 /* The shims in `disabled` are off. Members are 1, 2, 3, or node 2 alone. Time stands at 1000 ms. */

@@ -98,6 +98,7 @@ Test(guard_snapshot, a_start_goes_on_behind_the_snapshot)
     bench_restart(bench);
     cr_assert_eq(guard_applied_index(&bench->guard), 5);
     cr_assert_eq(guard_last_index(&bench->guard), 7);
+    cr_assert_eq(bench->last_before_start, 7, "the owner compares what it applies with it");
     cr_assert_eq(guard_voters(&bench->guard), 3);
     cr_assert_eq(bench->applied_count, 0, "what the snapshot has is not applied again");
     bench_append(bench, &(struct bench_append){.from = 3, .term = 2, .prev = 7, .prev_term = 2, .commit = 7});
@@ -113,6 +114,7 @@ Test(guard_snapshot, a_note_that_was_not_durable_is_forgotten)
     struct wal_snapshot head = guard_snapshot_head(&bench->guard);
     guard_snapshot_note(&bench->guard, &head);
     bench_restart(bench);
+    cr_assert_eq(bench->last_before_start, 5, "without a snapshot, too");
     cr_assert_eq(guard_snapshot_index(&bench->guard), 0);
     cr_assert_eq(guard_last_index(&bench->guard), 5);
     bench_close(bench);
