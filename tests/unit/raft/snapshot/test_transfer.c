@@ -255,8 +255,7 @@ Test(transfer, leaves_the_file_to_the_receiver_of_another_node)
         while (transfer_receiver_works_on(first, FIXTURE_GROUP))
             cr_assert(fake_storage_complete(pair.member), "it waits for nothing but its disk");
         letters_drop(&pair);
-        if (!ended)
-            transfer_sender_close(pair.sender);
+        transfer_sender_close(pair.sender);
         receiver_open(&pair);
         sender_open(&pair, 5);
         run_to_end(&pair);
