@@ -167,7 +167,16 @@ struct grid_node_status {
     const struct grid_service_status *services; size_t services_count;     /* none: the node is of an older version */
     uint64_t memory_bytes, memory_max_bytes;               /* resident memory; its bound, 0: none. 0: the node is of an older version */
     uint64_t memory_used_bytes;                            /* without what the heap keeps for the next data: what the bound is for */
-    uint64_t data_bytes, disk_bytes;                       /* of maps, in memory; of the log's files */
+    uint64_t data_bytes, disk_bytes;                       /* of maps, in memory; of the files of log and snapshots */
+    uint32_t catching_up;                                  /* replicas that are behind their leaders */
+};
+
+/* A member that is behind the leader of a partition. */
+struct grid_member_lag {
+    uint32_t node;
+    uint64_t entries;                                      /* that it has not acknowledged */
+    bool lacks, sending;                                   /* it needs a snapshot; that is on its way: */
+    uint64_t sent_bytes, transfer_bytes;                   /* written by it, of so many; 0 of 0: only offered yet */
 };
 
 struct grid_partition_status {
@@ -178,6 +187,9 @@ struct grid_partition_status {
         timers, activities;
     uint64_t commands, flows_started, flows_ended;         /* applied since the replica was opened */
     uint32_t level;                                        /* feature level */
+    uint64_t snapshot_index, snapshot_bytes, snapshot_age_ms; /* newest snapshot; 0: none, or the node is of an older version */
+    uint64_t log_bytes;                                    /* of entries behind it, which a start reads */
+    const struct grid_member_lag *lagging; size_t lagging_count; /* from the leader */
 };
 
 /* What came of a call. Fields that a kind of call does not mention are zero. */

@@ -160,12 +160,29 @@ bool group_set_handing_over(const struct group_set *set);
 struct group_status {
     enum group_role role;
     uint64_t term, commit_index, applied_index, last_index;
+    uint64_t leader_commit_index;         /* as the leader last said it; 0: it has not, since the link to it came up */
     uint64_t snapshot_index;              /* of the newest snapshot that is noted in the log; 0: none */
+    uint64_t snapshot_bytes;              /* of its file */
+    uint64_t snapshot_taken_ms;           /* clock_now_ms when it began; 0: before the start, or it came from a leader */
+    uint64_t log_bytes;                   /* of entries behind it, which a start reads */
     struct node_id leader;                /* 0 when unknown */
     uint32_t voters;
 };
 struct group_status group_status(const struct group *group);
+/* A member that is behind its leader. */
+struct group_lag {
+    struct node_id node;
+    uint64_t entries;                     /* that it has not acknowledged */
+    bool lacks;                           /* the leader no longer keeps what it needs next: it needs the snapshot */
+    bool sending;                         /* which is on its way: */
+    uint64_t sent_bytes, transfer_bytes;  /* written there, of so many; 0 of 0: it is only offered yet */
+};
+/* On the leader: members that lack the snapshot, are GROUP_LAG_ENTRIES behind, or are behind and do not answer. On others 0. */
+enum { GROUP_LAG_ENTRIES = 1000 };
+size_t group_lagging(struct group *group, struct group_lag ret_lags[REPLICAS_MAX]);
 uint64_t group_set_log_disk_bytes(const struct group_set *set);
+/* Of the files of snapshots: those the log names, those that are written, and those that are received. */
+uint64_t group_set_snapshot_disk_bytes(const struct group_set *set);
 /* Position of the oldest byte that the log has; what was before it is in snapshots. */
 uint64_t group_set_log_begin(const struct group_set *set);
 uint64_t group_set_log_memory_bytes(const struct group_set *set);

@@ -85,8 +85,17 @@ static const struct grid_node_status *node_status_of(struct arena *arena, const 
         .reads = from->reads, .level = from->level, .level_max = from->level_max,
         .services = services_of(arena, from), .services_count = from->services_count,
         .memory_bytes = from->memory_bytes, .memory_max_bytes = from->memory_max_bytes, .memory_used_bytes = from->memory_used_bytes, .data_bytes = from->data_bytes,
-        .disk_bytes = from->disk_bytes};
+        .disk_bytes = from->disk_bytes, .catching_up = from->catching_up};
     return status;
+}
+
+static const struct grid_member_lag *lags_of(struct arena *arena, const struct partition_status *from)
+{
+    struct grid_member_lag *lags = arena_zero(arena, (from->lagging_count + 1) * sizeof *lags);
+    for (size_t i = 0; i < from->lagging_count; i++)
+        lags[i] = (struct grid_member_lag){from->lagging[i].node.value, from->lagging[i].entries, from->lagging[i].lacks, from->lagging[i].sending,
+                                           from->lagging[i].sent_bytes, from->lagging[i].transfer_bytes};
+    return lags;
 }
 
 static const struct grid_partition_status *partitions_of(struct arena *arena, const struct admin_response *admin)
@@ -101,7 +110,9 @@ static const struct grid_partition_status *partitions_of(struct arena *arena, co
             .outbox_pending = from->outbox_pending, .log_time_ms = from->log_time_ms, .digest = from->digest,
             .timers = from->timers, .activities = from->activities, .commands = from->commands,
             .flows_started = from->flows_started, .flows_ended = from->flows_ended,
-            .level = from->level};
+            .level = from->level, .snapshot_index = from->snapshot_index, .snapshot_bytes = from->snapshot_bytes,
+            .snapshot_age_ms = from->snapshot_age_ms, .log_bytes = from->log_bytes,
+            .lagging = from->lagging_count == 0 ? NULL : lags_of(arena, from), .lagging_count = from->lagging_count};
     }
     return partitions;
 }

@@ -12,6 +12,7 @@ void health_init(struct health *health, uint32_t partitions, uint32_t election_t
                               .election_timeout_ms = election_timeout_ms,
                               .leaderless_ms = memory_zero(partitions, sizeof *health->leaderless_ms),
                               .leaderless = partitions};
+    health->progress = memory_zero(partitions, sizeof *health->progress);
     for (uint32_t i = 0; i < partitions; i++)
         health->leaderless_ms[i] = now_ms;
 }
@@ -19,6 +20,7 @@ void health_init(struct health *health, uint32_t partitions, uint32_t election_t
 void health_close(struct health *health)
 {
     memory_free(health->leaderless_ms);
+    memory_free(health->progress);
     *health = (struct health){0};
 }
 
@@ -30,6 +32,37 @@ void health_leader(struct health *health, uint32_t partition, bool known, uint64
         return;
     *since_ms = known ? HEALTH_LED : now_ms;
     health->leaderless += known ? UINT32_MAX : 1;      /* one less, or one more */
+}
+
+void health_applied(struct health *health, uint32_t partition, uint64_t applied, uint64_t committed, uint64_t now_ms)
+{
+    REQUIRE(partition < health->partitions);
+    struct health_progress *progress = &health->progress[partition];
+    progress->lacks = committed > applied ? committed - applied : 0;
+    if (progress->target == 0) {
+        progress->target = committed;
+        progress->since_ms = now_ms;
+    }
+    if (progress->target == 0 || applied < progress->target)
+        return;
+    progress->reached = true;
+    progress->since_ms = now_ms;
+    if (committed > progress->target)
+        progress->target = committed;
+}
+
+static void look_at_progress(struct health *health, uint64_t now_ms)
+{
+    health->behind = 0;
+    health->behind_entries = 0;
+    health->all_reached = true;
+    for (uint32_t i = 0; i < health->partitions; i++) {
+        const struct health_progress *progress = &health->progress[i];
+        bool behind = progress->target != 0 && now_ms - progress->since_ms >= HEALTH_BEHIND_MS;
+        health->all_reached = health->all_reached && progress->reached;
+        health->behind += behind;
+        health->behind_entries += behind ? progress->lacks : 0;
+    }
 }
 
 static uint64_t longest_without_leader(const struct health *health, uint64_t now_ms)
@@ -73,13 +106,15 @@ static enum health_state decide(const struct health *health)
     if (health->signs.rejoining)
         return HEALTH_REJOINING;
     if (!health->was_ready)
-        return HEALTH_STARTING;
+        return health->leaderless == 0 && health->behind != 0 ? HEALTH_CATCHING_UP : HEALTH_STARTING;
     bool lost = health->longest_ms >= health->patience_ms;
     /* What was lost is lost until every partition has a leader again. */
     if (lost || (health->state == HEALTH_NO_QUORUM && health->leaderless != 0))
         return HEALTH_NO_QUORUM;
     if (health->full)
         return HEALTH_DISK_FULL;
+    if (health->behind != 0)
+        return HEALTH_CATCHING_UP;
     if (health->signs.memory_full)
         return HEALTH_MEMORY_FULL;
     return health->late_ms != 0 ? HEALTH_LATE : HEALTH_READY;
@@ -91,7 +126,8 @@ bool health_look(struct health *health, struct health_signs signs, uint64_t now_
     health->signs = signs;
     health->longest_ms = longest_without_leader(health, now_ms);
     look_at_loop(health, signs.loop_late_ms, now_ms);
-    health->was_ready = health->was_ready || (health->leaderless == 0 && !signs.rejoining);
+    look_at_progress(health, now_ms);
+    health->was_ready = health->was_ready || (health->leaderless == 0 && !signs.rejoining && health->all_reached);
     look_at_disk(health, signs.disk_full, now_ms);
     health->state = decide(health);
     return health->state != before;
@@ -102,7 +138,7 @@ const char *health_name(enum health_state state)
     static const char *const names[HEALTH_STATES] = {
         [HEALTH_STARTING] = "starting", [HEALTH_REJOINING] = "rejoining", [HEALTH_READY] = "ready",
         [HEALTH_NO_QUORUM] = "noQuorum", [HEALTH_DISK_FULL] = "diskFull", [HEALTH_MEMORY_FULL] = "memoryFull", [HEALTH_DRAINING] = "draining",
-        [HEALTH_LATE] = "late"};
+        [HEALTH_LATE] = "late", [HEALTH_CATCHING_UP] = "catchingUp"};
     REQUIRE(state < HEALTH_STATES);
     return names[state];
 }
@@ -111,8 +147,15 @@ void health_reason(const struct health *health, struct buffer *out)
 {
     switch (health->state) {
     case HEALTH_STARTING:
-        buffer_append_format(out, "%" PRIu32 " of %" PRIu32 " partitions have no leader yet that this node knows%s", health->leaderless,
-                             health->partitions, health->full ? "; its disk is full" : "");
+        if (health->leaderless != 0)
+            buffer_append_format(out, "%" PRIu32 " of %" PRIu32 " partitions have no leader yet that this node knows%s", health->leaderless,
+                                 health->partitions, health->full ? "; its disk is full" : "");
+        else
+            buffer_append_text(out, "this node applies what its leaders have committed");
+        break;
+    case HEALTH_CATCHING_UP:
+        buffer_append_format(out, "%" PRIu32 " of %" PRIu32 " partitions are %" PRIu64 " entries behind their leaders, which send what this node lacks",
+                             health->behind, health->partitions, health->behind_entries);
         break;
     case HEALTH_REJOINING:
         buffer_append_text(out, "this node lost its log; it does not vote or acknowledge until it has caught up with the others");

@@ -48,7 +48,22 @@ static void add_memory(const struct node *node, struct node_status *status)
     status->memory_max_bytes = node->settings->memory_max;
     status->memory_used_bytes = memory_use_used(&node->memory.use);
     status->data_bytes = node->memory.bytes[MEMORY_MAPS];
-    status->disk_bytes = group_set_log_disk_bytes(node->groups);
+    status->disk_bytes = group_set_log_disk_bytes(node->groups) + group_set_snapshot_disk_bytes(node->groups);
+}
+
+static void add_upkeep(const struct node *node, uint32_t i, struct partition_status *status, struct arena *arena)
+{
+    struct group_status group = group_status(replica_group(node->replicas[i]));
+    struct group_lag lags[REPLICAS_MAX];
+    status->snapshot_index = group.snapshot_index;
+    status->snapshot_bytes = group.snapshot_bytes;
+    status->snapshot_age_ms = replica_snapshot_age_ms(node->replicas[i]);
+    status->log_bytes = group.log_bytes;
+    status->lagging_count = group_lagging(replica_group(node->replicas[i]), lags);
+    struct member_lag *lagging = arena_zero(arena, (status->lagging_count + 1) * sizeof *lagging);
+    for (size_t n = 0; n < status->lagging_count; n++)
+        lagging[n] = (struct member_lag){lags[n].node, lags[n].entries, lags[n].lacks, lags[n].sending, lags[n].sent_bytes, lags[n].transfer_bytes};
+    status->lagging = lagging;
 }
 
 static struct partition_status partition_status(const struct node *node, uint32_t i)
@@ -77,12 +92,17 @@ void status_answer(struct node *node, enum admin_kind kind, uint64_t features, s
         response.status = node_status(node);
         if (feature_in(features, FEATURE_MEMORY))
             add_memory(node, &response.status);
+        if (feature_in(features, FEATURE_UPKEEP))
+            response.status.catching_up = node->health.behind;
         if (feature_in(features, FEATURE_SERVICES))
             response.status.services = services_status(node, &arena, &response.status.services_count);
     } else {
         struct partition_status *rows = arena_zero(&arena, node->partitions * sizeof *rows);
-        for (uint32_t i = 0; i < node->partitions; i++)
+        for (uint32_t i = 0; i < node->partitions; i++) {
             rows[i] = partition_status(node, i);
+            if (feature_in(features, FEATURE_UPKEEP))
+                add_upkeep(node, i, &rows[i], &arena);
+        }
         response.partitions = rows;
         response.partitions_count = node->partitions;
     }
@@ -145,12 +165,19 @@ static void say_state(struct node *node, enum health_state before)
     buffer_close(&reason);
 }
 
+static void look_at_replica(struct node *node, uint32_t partition, uint64_t now_ms)
+{
+    struct group_status group = group_status(replica_group(node->replicas[partition]));
+    health_leader(&node->health, partition, node->map.leaders[partition] != 0, now_ms);
+    health_applied(&node->health, partition, group.applied_index, group.leader_commit_index, now_ms);
+}
+
 void status_look(struct node *node)
 {
     uint64_t now_ms = clock_now_ms(node->io->clock);
     enum health_state before = node->health.state;
     for (uint32_t i = 0; i < node->partitions; i++)
-        health_leader(&node->health, i, node->map.leaders[i] != 0, now_ms);
+        look_at_replica(node, i, now_ms);
     uint64_t late_us = loop_delay_look(&node->report.loop, clock_now_us(node->io->clock));
     struct health_signs signs = {.loop_late_ms = late_us / 1000, .draining = node->hand_over.given != NULL, .rejoining = group_set_rejoining(node->groups) != 0,
                                  .disk_full = group_set_room(node->groups) == GROUP_ROOM_OWN_FULL,
@@ -207,6 +234,7 @@ static void expose_state(struct node *node)
     status_look(node);
     *metric_gauge_add(node->metrics, "gridiron_loop_delay_seconds", "By how much the loop was late at most in the last 16 s.", NULL) =
         (struct metric_gauge){(int64_t)loop_delay_worst_us(&node->report.loop, clock_now_us(node->io->clock)), 6};
+    gauge(node, "gridiron_catching_up_partitions", "Replicas on this node that are behind their leaders.", node->health.behind);
     gauge(node, "gridiron_ready", "1 while the state of this node is ready.", node->health.state == HEALTH_READY);
     for (int state = 0; state < HEALTH_STATES; state++) {
         char label[32];

@@ -36,7 +36,8 @@ struct version_text version_text_of(struct version_range range);
     X(FEATURE_LEVEL_2, "level-2") /* the node applies entries up to feature level 2 (grid/wire/level.h) */ \
     X(FEATURE_SERVICES, "services") /* nodes: the hello lists the services of the program. Clients: a status lists those of the partitions */ \
     X(FEATURE_MEMORY, "memory") /* nodes: they tell each other whether memory is full. Clients: a status has memory, and they know MEMORY_FULL */ \
-    X(FEATURE_SNAPSHOTS, "snapshots") /* nodes: they take snapshot files of a leader (FRAME_SNAPSHOT_BYTES) */
+    X(FEATURE_SNAPSHOTS, "snapshots") /* nodes: they take snapshot files of a leader (FRAME_SNAPSHOT_BYTES) */ \
+    X(FEATURE_UPKEEP, "upkeep") /* clients: a status has snapshots, logs and the members that are behind */
 
 enum wire_feature {
 #define FEATURE_BIT_(bit, name) bit,
@@ -49,7 +50,7 @@ enum wire_feature {
 static inline bool feature_in(uint64_t set, enum wire_feature feature) { return (set >> feature & 1) != 0; }
 static inline uint64_t feature_bit(enum wire_feature feature) { return UINT64_C(1) << feature; }
 /* Features that clients' connections can have. */
-#define CLIENT_FEATURES (feature_bit(FEATURE_LZ4) | feature_bit(FEATURE_SERVICES) | feature_bit(FEATURE_MEMORY))
+#define CLIENT_FEATURES (feature_bit(FEATURE_LZ4) | feature_bit(FEATURE_SERVICES) | feature_bit(FEATURE_MEMORY) | feature_bit(FEATURE_UPKEEP))
 /* All features of this program. */
 uint64_t features_all(void);
 /* The set of the known names; unknown names are skipped. */

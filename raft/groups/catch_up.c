@@ -101,6 +101,39 @@ void catch_up_tick(struct group_set *set)
     }
 }
 
+/* ---- who is behind */
+
+static struct group_lag lag_of(const struct group *group, size_t position)
+{
+    const struct group_set *set = group->set;
+    const struct catch_up_member *member = &set->catch_up.members[position];
+    struct group_lag lag = {.node = set->members[position]};
+    lag.entries = guard_peer_lag(&group->guard, lag.node);
+    lag.lacks = guard_peer_lacks(&group->guard, lag.node);
+    lag.sending = member->sending && member->group == group->number &&
+                  transfers_progress(set->catch_up.transfers, lag.node, &lag.sent_bytes, &lag.transfer_bytes);
+    return lag;
+}
+
+size_t group_lagging(struct group *group, struct group_lag ret_lags[REPLICAS_MAX])
+{
+    const struct group_set *set = group->set;
+    size_t count = 0;
+    for (size_t i = 0; guard_role(&group->guard) == GUARD_LEADER && i < set->members_count; i++) {
+        if (node_id_equal(set->members[i], set->self))
+            continue;
+        struct group_lag lag = lag_of(group, i);
+        if (lag.lacks || lag.sending || lag.entries >= GROUP_LAG_ENTRIES || (lag.entries != 0 && !guard_peer_recent(&group->guard, lag.node)))
+            ret_lags[count++] = lag;
+    }
+    return count;
+}
+
+uint64_t group_set_snapshot_disk_bytes(const struct group_set *set)
+{
+    return snapshots_disk_bytes(set) + transfers_received_bytes(set->catch_up.transfers);
+}
+
 /* ---- life */
 
 void catch_up_open(struct group_set *set, const struct group_set_options *options)

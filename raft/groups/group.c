@@ -260,7 +260,11 @@ struct group_status group_status(const struct group *group)
         .commit_index = guard_commit_index(guard),
         .applied_index = guard_applied_index(guard),
         .last_index = guard_last_index(guard),
+        .leader_commit_index = guard_leader_commit(guard),
         .snapshot_index = guard_snapshot_index(guard),
+        .snapshot_bytes = group->snapshot.file_bytes,
+        .snapshot_taken_ms = group->snapshot.taken_ms,
+        .log_bytes = guard->io.appended_bytes - group->snapshot.since,
         .leader = guard_leader(guard),
         .voters = guard_voters(guard),
     };

@@ -76,7 +76,7 @@ static void run_load(void *context)
     if (set->failed || set->closing || group->snapshot.step != SNAPSHOT_IDLE)
         return;
     install->load = group->machine.load_begin(group->machine.context);
-    enum grid_err err = snapshots_read(group, &install->head, install->load, &note);
+    enum grid_err err = snapshots_read(group, &install->head, install->load, &install->file_bytes, &note);
     if (err != GRID_ERR_OK) {
         char *why = NULL;
         (void)end_load(group, false, &why);
@@ -136,7 +136,7 @@ static void finish(struct group *group)
     guard_install_end(&group->guard, &install->what);
     LOG_INFO(set->logger, "raft", "partition %u: took the snapshot up to entry %" PRIu64 " from node %u", group->number, install->head.index,
              install->what.from.value);
-    snapshots_installed(group, install->before);
+    snapshots_installed(group, install->before, install->file_bytes);
     leave(group);
 }
 

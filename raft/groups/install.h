@@ -27,6 +27,7 @@ struct install_group {
     struct wal_snapshot head;     /* owns its configuration */
     void *load;                   /* the machine's */
     uint64_t lsn;                 /* of the note */
+    uint64_t file_bytes;
     uint64_t before;              /* index of the snapshot that this one replaces; 0: none */
     struct deferred run;
 };

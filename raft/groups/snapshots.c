@@ -269,6 +269,8 @@ static void noted(struct group *group)
     struct snapshot_group *snapshot = &group->snapshot;
     guard_snapshot_noted(&group->guard, set->snapshots.trailing_bytes);
     snapshot->since = snapshot->mark;
+    snapshot->file_bytes = snapshot->bytes;
+    snapshot->taken_ms = snapshot->began_ms;
     remove_older(group, snapshot->before);
     uint64_t took_ms = clock_now_ms(set->io->clock) - snapshot->began_ms;
     LOG_DEBUG(set->logger, "raft", "partition %u: snapshot up to entry %" PRIu64 ": %" PRIu64 " bytes after %" PRIu64 " ms", group->number,
@@ -290,9 +292,23 @@ void snapshots_durable(struct group_set *set, uint64_t lsn)
     }
 }
 
-void snapshots_installed(struct group *group, uint64_t before)
+uint64_t snapshots_disk_bytes(const struct group_set *set)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < set->groups_count; i++) {
+        const struct snapshot_group *snapshot = &set->groups[i].snapshot;
+        bytes += snapshot->file_bytes;
+        /* From the end of the writer until the note is durable there are two files. */
+        bytes += snapshot->writer != NULL ? snapshot_writer_written(snapshot->writer) : snapshot->step == SNAPSHOT_NOTING ? snapshot->bytes : 0;
+    }
+    return bytes;
+}
+
+void snapshots_installed(struct group *group, uint64_t before, uint64_t file_bytes)
 {
     group->snapshot.since = 0;
+    group->snapshot.file_bytes = file_bytes;
+    group->snapshot.taken_ms = 0;
     remove_older(group, before);
     if (group->set->snapshots.metrics.installed != NULL)
         group->set->snapshots.metrics.installed->value++;
@@ -345,13 +361,19 @@ static enum grid_err load_piece(void *context, struct bytes piece)
     return machine->load_next(machine->context, loading->load, piece);
 }
 
-enum grid_err snapshots_read(struct group *group, const struct wal_snapshot *head, void *load, char **ret_note)
+enum grid_err snapshots_read(struct group *group, const struct wal_snapshot *head, void *load, uint64_t *ret_file_bytes, char **ret_note)
 {
     const struct snapshots *snapshots = &group->set->snapshots;
     struct loading loading = {group, load, head};
     struct snapshot_wanted wanted = {group->number, head->index, snapshots->owner};
     struct snapshot_taker taker = {check_head, load_piece, &loading};
-    return snapshot_file_read(snapshots->storage, &wanted, &taker, NULL, ret_note);
+    struct snapshot_info info;
+    enum grid_err err = snapshot_file_read(snapshots->storage, &wanted, &taker, &info, ret_note);
+    if (err != GRID_ERR_OK)
+        return err;
+    *ret_file_bytes = info.sum.file_bytes;
+    snapshot_info_close(&info);
+    return GRID_ERR_OK;
 }
 
 static enum grid_err load_group(struct group *group, char **ret_note)
@@ -366,7 +388,7 @@ static enum grid_err load_group(struct group *group, char **ret_note)
     }
     void *load = machine->load_begin(machine->context);
     char *file_note = NULL, *machine_note = NULL;
-    enum grid_err err = snapshots_read(group, head, load, &file_note);
+    enum grid_err err = snapshots_read(group, head, load, &group->snapshot.file_bytes, &file_note);
     enum grid_err taken = machine->load_end(machine->context, load, err == GRID_ERR_OK, &machine_note);
     err = err == GRID_ERR_OK ? taken : err;
     const char *what = machine_note != NULL ? machine_note : grid_err_text(err);

@@ -44,7 +44,8 @@ struct snapshot_group {
     uint64_t before;              /* index of the snapshot that this one replaces; 0: none */
     uint64_t lsn;                 /* of the note */
     uint64_t mark, since;         /* bytes appended when the save began, and when the newest snapshot did */
-    uint64_t began_ms, bytes;     /* of the save; of the newest file */
+    uint64_t began_ms, bytes;     /* of the save, and of its file */
+    uint64_t file_bytes, taken_ms;            /* of the newest snapshot: its file, and when its save began; 0: not in this life */
     struct group *next_release;   /* entries wait to be released */
     bool releasing;
 };
@@ -69,12 +70,14 @@ enum grid_err snapshots_load(struct group_set *set, char **ret_note);
 void snapshots_tick(struct group_set *set);
 /* The log is durable up to `lsn`. */
 void snapshots_durable(struct group_set *set, uint64_t lsn);
-/* A snapshot of the leader replaced the one up to `before` (0: none). */
-void snapshots_installed(struct group *group, uint64_t before);
+/* A snapshot of the leader, in a file of so many bytes, replaced the one up to `before` (0: none). */
+void snapshots_installed(struct group *group, uint64_t before, uint64_t file_bytes);
+/* Of the files that the log names, and of those that are being written. */
+uint64_t snapshots_disk_bytes(const struct group_set *set);
 /* A file that came and is not wanted. It is removed once the group has a newer snapshot: until then the group may make one of the same name. */
 void snapshots_stray(struct group *group, uint64_t index);
 /* Blocks. The machine reads the file of the head into `load`; what it is of is compared with the head. *ret_note (memory_free) says what is wrong. */
-enum grid_err snapshots_read(struct group *group, const struct wal_snapshot *head, void *load, char **ret_note);
+enum grid_err snapshots_read(struct group *group, const struct wal_snapshot *head, void *load, uint64_t *ret_file_bytes, char **ret_note);
 /* Gives up what the group is saving. */
 void snapshots_abandon(struct group *group);
 void snapshots_close(struct group_set *set);

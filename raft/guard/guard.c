@@ -654,6 +654,13 @@ uint64_t guard_commit_index(const struct guard *guard)
     return guard->raft.commit_index;
 }
 
+uint64_t guard_leader_commit(const struct guard *guard)
+{
+    if (guard->raft.state == RAFT_LEADER)
+        return guard->raft.commit_index;
+    return guard->heard_term == guard->io.term && guard->heard_from.value != 0 ? guard->heard_commit : 0;
+}
+
 uint64_t guard_applied_index(const struct guard *guard)
 {
     return guard->raft.last_applied;

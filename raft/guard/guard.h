@@ -135,6 +135,8 @@ bool guard_peer_recent(struct guard *guard, struct node_id node);
 uint64_t guard_peer_lag(const struct guard *guard, struct node_id node);
 uint64_t guard_term(const struct guard *guard);
 uint64_t guard_commit_index(const struct guard *guard);
+/* What the leader said last of its commit index, or the own one on the leader; 0: nothing since the link to it came up. */
+uint64_t guard_leader_commit(const struct guard *guard);
 uint64_t guard_applied_index(const struct guard *guard);
 uint64_t guard_last_index(const struct guard *guard);
 struct node_id guard_leader(const struct guard *guard);

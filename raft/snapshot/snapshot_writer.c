@@ -229,6 +229,11 @@ void snapshot_writer_add(struct snapshot_writer *writer, struct bytes piece)
     advance(writer);
 }
 
+uint64_t snapshot_writer_written(const struct snapshot_writer *writer)
+{
+    return writer->offset;
+}
+
 void snapshot_writer_finish(struct snapshot_writer *writer)
 {
     REQUIRE(!writer->finished && !writer->abandoned);

@@ -29,6 +29,7 @@ struct snapshot_writer *snapshot_writer_open(const struct snapshot_writer_option
  * SNAPSHOT_WRITER_BYTES and one piece. */
 size_t snapshot_writer_room(struct snapshot_writer *writer);
 void snapshot_writer_add(struct snapshot_writer *writer, struct bytes piece);  /* copies; only while there is room */
+uint64_t snapshot_writer_written(const struct snapshot_writer *writer);        /* bytes of the file that are on the disk, or on their way */
 void snapshot_writer_finish(struct snapshot_writer *writer);                   /* nothing may be added after it */
 void snapshot_writer_abandon(struct snapshot_writer *writer);
 

@@ -67,6 +67,7 @@ void transfer_sender_close(struct transfer_sender *sender);
 void transfer_sender_answer(struct transfer_sender *sender, const struct transfer_want *want, uint64_t now_us);
 void transfer_sender_tick(struct transfer_sender *sender, uint64_t now_us);   /* every 50 ms or so */
 uint64_t transfer_sender_written(const struct transfer_sender *sender);       /* bytes that the receiver has written */
+uint64_t transfer_sender_bytes(const struct transfer_sender *sender);         /* of the file; 0: not known yet */
 
 /* ---- the member's side */
 
@@ -89,6 +90,7 @@ struct transfer_receiver *transfer_receiver_open(const struct transfer_receiver_
 void transfer_receiver_close(struct transfer_receiver *receiver);
 /* Whether it is receiving a snapshot of the group, or its disk still works on one. */
 bool transfer_receiver_works_on(const struct transfer_receiver *receiver, uint32_t group);
+uint64_t transfer_receiver_written(const struct transfer_receiver *receiver); /* bytes of what it receives that are on the disk */
 uint64_t transfer_receiver_term(const struct transfer_receiver *receiver);    /* of the leader that sends */
 /* Another node sends this group now: rests as soon as what is in flight is done, and says nothing more. What was received stays, for the other to
  * continue. A file that is just being renamed still becomes complete. */

@@ -399,6 +399,11 @@ bool transfer_receiver_works_on(const struct transfer_receiver *receiver, uint32
     return receiver->state != IDLE && receiver->state != FAILED && receiver->what.group == group;
 }
 
+uint64_t transfer_receiver_written(const struct transfer_receiver *receiver)
+{
+    return receiver->state == IDLE || receiver->state == FAILED ? 0 : receiver->written;
+}
+
 uint64_t transfer_receiver_term(const struct transfer_receiver *receiver)
 {
     return receiver->what.leader_term;

@@ -215,6 +215,11 @@ void transfer_sender_tick(struct transfer_sender *sender, uint64_t now_us)
     pump(sender);
 }
 
+uint64_t transfer_sender_bytes(const struct transfer_sender *sender)
+{
+    return sender->what.file_bytes;
+}
+
 uint64_t transfer_sender_written(const struct transfer_sender *sender)
 {
     return sender->written;

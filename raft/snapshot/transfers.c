@@ -97,6 +97,27 @@ bool transfers_sending(const struct transfers *transfers, struct node_id to)
     return false;
 }
 
+bool transfers_progress(const struct transfers *transfers, struct node_id to, uint64_t *ret_written, uint64_t *ret_bytes)
+{
+    for (size_t i = 0; i < REPLICAS_MAX; i++) {
+        const struct transfer_sender *sender = transfers->members[i].sender;
+        if (!node_id_equal(transfers->members[i].node, to) || sender == NULL)
+            continue;
+        *ret_written = transfer_sender_written(sender);
+        *ret_bytes = transfer_sender_bytes(sender);
+        return true;
+    }
+    return false;
+}
+
+uint64_t transfers_received_bytes(const struct transfers *transfers)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < REPLICAS_MAX; i++)
+        bytes += transfers->members[i].receiver != NULL ? transfer_receiver_written(transfers->members[i].receiver) : 0;
+    return bytes;
+}
+
 static bool on_want(void *context, struct node_id from, const struct frame *frame)
 {
     struct transfers *transfers = context;

@@ -36,6 +36,10 @@ void transfers_close(struct transfers *transfers);
 bool transfers_send(struct transfers *transfers, struct node_id to, uint32_t group, uint64_t leader_term, uint64_t index);
 /* Ends the transfer of the group to this member, if there is one; `ended` is not called. */
 void transfers_stop(struct transfers *transfers, struct node_id to, uint32_t group);
+/* Bytes that the member has written of what is sent to it, and of how many; false: nothing is. */
+bool transfers_progress(const struct transfers *transfers, struct node_id to, uint64_t *ret_written, uint64_t *ret_bytes);
+/* Bytes on the disk of what is received. */
+uint64_t transfers_received_bytes(const struct transfers *transfers);
 bool transfers_sending(const struct transfers *transfers, struct node_id to);
 void transfers_tick(struct transfers *transfers);                             /* every 50 ms or so */
 

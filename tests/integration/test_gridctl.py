@@ -40,7 +40,7 @@ def status(tap, nodes):
     tap.check("every node is ready", [each["state"] for each in shown["nodes"]] == ["ready"] * 3, str(shown))
     tap.check("a node has id, address, state, leaders, replicas, memory and disk",
               all(set(each) == {"id", "address", "state", "leaders", "replicas", "level", "memoryBytes", "memoryMaxBytes", "memoryUsedBytes",
-                                "dataBytes", "diskBytes"} for each in shown["nodes"]), str(shown))
+                                "dataBytes", "diskBytes", "catchingUpPartitions", "laggingPartitions", "lagEntries"} for each in shown["nodes"]), str(shown))
     tap.check("memory is below its bound, data within memory",
               all(0 < each["dataBytes"] < each["memoryBytes"] < each["memoryMaxBytes"] and each["memoryUsedBytes"] > 0 for each in shown["nodes"]), str(shown))
     tap.check("every partition has a leader", shown["partitions"] == {"total": 8, "withLeader": 8} and shown["healthy"],
@@ -53,6 +53,9 @@ def status(tap, nodes):
     partitions = gridctl_json(PROGRAMS, nodes, "partition", "list")
     tap.check("partitions are listed in order", [each["partition"] for each in partitions] == list(range(8)),
               str(partitions))
+    tap.check("each with its snapshot, its log and the members that are behind",
+              all(each["snapshotIndex"] >= 0 and each["snapshotBytes"] >= 0 and each["snapshotAgeMs"] >= 0 and each["logBytes"] > 0 and each["lagging"] == []
+                  for each in partitions), str(partitions))
 
 
 def maps(tap, nodes):

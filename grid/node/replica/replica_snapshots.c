@@ -56,9 +56,22 @@ static enum grid_err on_load_end(void *context, void *load, bool take, char **re
         return GRID_ERR_NOT_SUPPORTED;
     }
     enum grid_err err = partition_load_end(load, take, ret_note);
-    if (err == GRID_ERR_OK && take)
-        log_time_apply(&replica->log_time, partition_log_time_ms(replica->partition), replica_now_us(replica));
+    if (err != GRID_ERR_OK || !take)
+        return err;
+    replica->loaded_time_ms = partition_log_time_ms(replica->partition);
+    log_time_apply(&replica->log_time, replica->loaded_time_ms, replica_now_us(replica));
     return err;
+}
+
+uint64_t replica_snapshot_age_ms(struct replica *replica)
+{
+    struct group_status group = group_status(replica->group);
+    if (group.snapshot_index == 0)
+        return 0;
+    if (group.snapshot_taken_ms != 0)
+        return clock_now_ms(replica->shared->io->clock) - group.snapshot_taken_ms;
+    uint64_t now_ms = replica_log_time_ms(replica);
+    return now_ms > replica->loaded_time_ms ? now_ms - replica->loaded_time_ms : 0;
 }
 
 void replica_snapshots_open(struct replica *replica)

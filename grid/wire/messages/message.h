@@ -275,6 +275,14 @@ struct node_status {
     uint32_t level, level_max;             /* lowest feature level of its replicas; highest that it supports */
     const struct service_status *services; size_t services_count;  /* to clients with FEATURE_SERVICES */
     uint64_t memory_bytes, memory_max_bytes, memory_used_bytes, data_bytes, disk_bytes;   /* to clients with FEATURE_MEMORY */
+    uint32_t catching_up;                  /* replicas that are behind their leaders; to clients with FEATURE_UPKEEP */
+};
+/* A member that is behind its leader (raft/group.h). */
+struct member_lag {
+    struct node_id node;
+    uint64_t entries;
+    bool lacks, sending;                   /* the snapshot; it is on its way */
+    uint64_t sent_bytes, transfer_bytes;
 };
 struct partition_status {
     uint32_t partition;
@@ -284,6 +292,9 @@ struct partition_status {
     uint64_t entries, sessions, outbox_pending, log_time_ms, digest, timers, activities;
     uint64_t commands, flows_started, flows_ended;     /* applied here since this replica was opened */
     uint32_t level;                                    /* feature level */
+    /* To clients with FEATURE_UPKEEP: */
+    uint64_t snapshot_index, snapshot_bytes, snapshot_age_ms, log_bytes;
+    const struct member_lag *lagging; size_t lagging_count;    /* from the leader; at most REPLICAS_MAX */
 };
 struct admin_response {
     enum grid_err err;

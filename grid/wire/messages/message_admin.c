@@ -83,6 +83,7 @@ static void node_status_put(struct buffer *out, uint32_t field, const struct nod
     wire_put_u64(out, 19, status->data_bytes);
     wire_put_u64(out, 20, status->disk_bytes);
     wire_put_u64(out, 21, status->memory_used_bytes);
+    wire_put_u64(out, 22, status->catching_up);
     wire_nested_end(out, nested);
 }
 
@@ -112,6 +113,7 @@ static enum grid_err node_status_decode(struct bytes in, struct arena *arena, st
         case 19: status.data_bytes = wire_u64(&reader); break;
         case 20: status.disk_bytes = wire_u64(&reader); break;
         case 21: status.memory_used_bytes = wire_u64(&reader); break;
+        case 22: status.catching_up = wire_u32(&reader); break;
         default: wire_unknown(&reader);
         }
     }
@@ -121,6 +123,44 @@ static enum grid_err node_status_decode(struct bytes in, struct arena *arena, st
 }
 
 /* ---- status of a partition's replica */
+
+static void lag_put(struct buffer *out, uint32_t field, const struct member_lag *lag)
+{
+    struct wire_nested nested = wire_nested_begin(out, field, 0);
+    wire_put_u64(out, 1, lag->node.value);
+    wire_put_u64(out, 2, lag->entries);
+    wire_put_bool(out, 3, lag->lacks);
+    wire_put_bool(out, 4, lag->sending);
+    wire_put_u64(out, 5, lag->sent_bytes);
+    wire_put_u64(out, 6, lag->transfer_bytes);
+    wire_nested_end(out, nested);
+}
+
+static enum grid_err lag_decode(struct bytes in, struct member_lag *ret_lag)
+{
+    struct member_lag lag = {0};
+    struct wire_reader reader = wire_reader_of(in);
+    while (wire_next(&reader)) {
+        switch (reader.field) {
+        case 1: lag.node.value = wire_u32(&reader); break;
+        case 2: lag.entries = wire_u64(&reader); break;
+        case 3: lag.lacks = wire_bool(&reader); break;
+        case 4: lag.sending = wire_bool(&reader); break;
+        case 5: lag.sent_bytes = wire_u64(&reader); break;
+        case 6: lag.transfer_bytes = wire_u64(&reader); break;
+        default: wire_unknown(&reader);
+        }
+    }
+    *ret_lag = lag;
+    return wire_end(&reader);
+}
+
+static void lag_take(struct wire_reader *reader, struct member_lag *lags, size_t *count)
+{
+    struct bytes in = wire_repeated(reader);
+    if (!reader->failed)
+        wire_check(reader, lag_decode(in, &lags[(*count)++]));
+}
 
 static void partition_status_put(struct buffer *out, uint32_t field, const struct partition_status *status)
 {
@@ -143,13 +183,21 @@ static void partition_status_put(struct buffer *out, uint32_t field, const struc
     wire_put_u64(out, 16, status->flows_started);
     wire_put_u64(out, 17, status->flows_ended);
     wire_put_u64(out, 20, status->level);
+    wire_put_u64(out, 21, status->snapshot_index);
+    wire_put_u64(out, 22, status->snapshot_bytes);
+    wire_put_u64(out, 23, status->snapshot_age_ms);
+    wire_put_u64(out, 24, status->log_bytes);
+    for (size_t i = 0; i < status->lagging_count; i++)
+        lag_put(out, 25, &status->lagging[i]);
     wire_nested_end(out, nested);
 }
 
-static enum grid_err partition_status_decode(struct bytes in, struct partition_status *ret_status)
+static enum grid_err partition_status_decode(struct bytes in, struct arena *arena, struct partition_status *ret_status)
 {
     struct partition_status status = {0};
     struct wire_reader reader = wire_reader_of(in);
+    size_t room = wire_count(&reader, 25, REPLICAS_MAX);
+    struct member_lag *lags = room > 0 ? arena_alloc(arena, room * sizeof *lags) : NULL;
     while (wire_next(&reader)) {
         switch (reader.field) {
         case 1: status.partition = wire_u32(&reader); break;
@@ -170,9 +218,15 @@ static enum grid_err partition_status_decode(struct bytes in, struct partition_s
         case 16: status.flows_started = wire_u64(&reader); break;
         case 17: status.flows_ended = wire_u64(&reader); break;
         case 20: status.level = wire_u32(&reader); break;
+        case 21: status.snapshot_index = wire_u64(&reader); break;
+        case 22: status.snapshot_bytes = wire_u64(&reader); break;
+        case 23: status.snapshot_age_ms = wire_u64(&reader); break;
+        case 24: status.log_bytes = wire_u64(&reader); break;
+        case 25: lag_take(&reader, lags, &status.lagging_count); break;
         default: wire_unknown(&reader);
         }
     }
+    status.lagging = lags;
     *ret_status = status;
     return wire_end(&reader);
 }
@@ -196,11 +250,11 @@ static void status_take(struct wire_reader *reader, struct arena *arena, struct 
     wire_check(reader, node_status_decode(wire_bytes(reader), arena, &response->status));
 }
 
-static void partition_take(struct wire_reader *reader, struct partition_status *partitions, size_t *count)
+static void partition_take(struct wire_reader *reader, struct arena *arena, struct partition_status *partitions, size_t *count)
 {
     struct bytes in = wire_repeated(reader);
     if (!reader->failed)
-        wire_check(reader, partition_status_decode(in, &partitions[(*count)++]));
+        wire_check(reader, partition_status_decode(in, arena, &partitions[(*count)++]));
 }
 
 enum grid_err admin_response_decode(struct bytes in, struct arena *arena, struct admin_response *ret_response)
@@ -215,7 +269,7 @@ enum grid_err admin_response_decode(struct bytes in, struct arena *arena, struct
         case 1: response.err = wire_err(&reader); break;
         case 2: response.note = wire_text(&reader); break;
         case 3: status_take(&reader, arena, &response); break;
-        case 4: partition_take(&reader, partitions, &response.partitions_count); break;
+        case 4: partition_take(&reader, arena, partitions, &response.partitions_count); break;
         case 5: member_take(&reader, members, &response.members_count); break;
         default: wire_unknown(&reader);
         }

@@ -29,8 +29,11 @@ static void walk(const struct step *steps, size_t count)
     for (size_t i = 0; i < count; i++) {
         const struct step *step = &steps[i];
         enum health_state before = health.state;
-        for (uint32_t partition = 0; partition < PARTITIONS; partition++)
-            health_leader(&health, partition, (step->led >> partition & 1) != 0, step->at_ms);
+        for (uint32_t partition = 0; partition < PARTITIONS; partition++) {
+            bool led = (step->led >> partition & 1) != 0;
+            health_leader(&health, partition, led, step->at_ms);
+            health_applied(&health, partition, 1, led, step->at_ms);
+        }
         struct health_signs signs = {.disk_full = (step->signs & FULL) != 0, .draining = (step->signs & DRAINS) != 0,
                                      .rejoining = (step->signs & REJOINS) != 0, .memory_full = (step->signs & MEMORY) != 0,
                                      .loop_late_ms = (step->signs & VERY_LATE) != 0    ? VERY_LATE_MS
@@ -150,4 +153,59 @@ Test(health, full_memory_is_said_after_everything_else_and_ends_at_once)
     health_reason(&health, &reason);
     cr_expect_gt(reason.size, 0u);
     buffer_close(&reason);
+}
+
+/* ---- progress: `applied` of partition 0 against what its leader says; the others have everything */
+
+struct point { uint64_t at_ms, applied, committed; enum health_state state; };
+
+static void run(const struct point *points, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct point *point = &points[i];
+        for (uint32_t partition = 0; partition < PARTITIONS; partition++) {
+            health_leader(&health, partition, true, point->at_ms);
+            health_applied(&health, partition, partition == 0 ? point->applied : 1, partition == 0 ? point->committed : 1, point->at_ms);
+        }
+        health_look(&health, (struct health_signs){0}, point->at_ms);
+        cr_expect_eq(health.state, point->state, "at %llu ms: %s, not %s", (unsigned long long)point->at_ms, health_name(health.state),
+                     health_name(point->state));
+    }
+}
+
+#define RUN(...) run((const struct point[]){__VA_ARGS__}, sizeof((const struct point[]){__VA_ARGS__}) / sizeof(struct point))
+
+Test(health, is_not_ready_before_it_has_applied_what_its_leaders_had_committed_at_the_start)
+{
+    RUN({0, 0, 0, HEALTH_STARTING}, {9000, 0, 0, HEALTH_STARTING}, {9100, 0, 500, HEALTH_STARTING}, {9200, 400, 500, HEALTH_STARTING},
+        {9300, 499, 700, HEALTH_STARTING}, {9400, 500, 900, HEALTH_READY});
+}
+
+Test(health, is_catching_up_when_that_takes_long)
+{
+    RUN({100, 0, 500, HEALTH_STARTING}, {99 + HEALTH_BEHIND_MS, 10, 800, HEALTH_STARTING}, {100 + HEALTH_BEHIND_MS, 10, 800, HEALTH_CATCHING_UP},
+        {20000, 499, 900, HEALTH_CATCHING_UP});
+    struct buffer reason = {0};
+    health_reason(&health, &reason);
+    buffer_append_u8(&reason, 0);
+    cr_expect_str_eq((const char *)reason.data, "1 of 3 partitions are 401 entries behind their leaders, which send what this node lacks");
+    buffer_close(&reason);
+    RUN({20001, 500, 900, HEALTH_READY});
+}
+
+Test(health, is_catching_up_when_it_has_not_applied_what_was_committed_a_while_ago)
+{
+    RUN({0, 500, 500, HEALTH_READY}, {1000, 500, 90000, HEALTH_READY}, {999 + HEALTH_BEHIND_MS, 89999, 190000, HEALTH_READY},
+        {1000 + HEALTH_BEHIND_MS, 89999, 190000, HEALTH_CATCHING_UP}, {9000, 90000, 190000, HEALTH_READY});
+}
+
+Test(health, a_replica_that_is_always_a_little_behind_is_ready)
+{
+    for (uint64_t at_ms = 0; at_ms < 20 * HEALTH_BEHIND_MS; at_ms += 50)
+        RUN({at_ms, 1000 + at_ms * 100, 6000 + at_ms * 100, at_ms < 50 ? HEALTH_STARTING : HEALTH_READY});
+}
+
+Test(health, a_leader_that_says_nothing_makes_nobody_late)
+{
+    RUN({0, 7, 7, HEALTH_READY}, {50000, 7, 0, HEALTH_READY}, {90000, 7, 0, HEALTH_READY});
 }

@@ -27,11 +27,26 @@ static void count_leaders(struct survey *survey)
             survey->nodes[n].leaders += survey->leaders[i] == survey->nodes[n].node;
 }
 
+/* Only the leader's own word counts: another one may have been leader a moment ago. */
+static void count_lags(struct survey *survey)
+{
+    for (uint32_t i = 0; i < survey->partitions; i++) {
+        const struct grid_partition_status *row = survey_row(survey, i);
+        for (size_t k = 0; row != NULL && survey->leaders[i] != 0 && k < row->lagging_count; k++)
+            for (size_t n = 0; n < survey->count; n++) {
+                bool is = survey->nodes[n].node == row->lagging[k].node;
+                survey->nodes[n].lagging += is;
+                survey->nodes[n].lag_entries += is ? row->lagging[k].entries : 0;
+            }
+    }
+}
+
 static void answered(struct survey *survey)
 {
     if (--survey->left > 0)
         return;
     count_leaders(survey);
+    count_lags(survey);
     survey->done = true;
 }
 
@@ -66,9 +81,18 @@ static void on_status(void *context, const struct grid_reply *reply)
         view->memory_used_bytes = status->memory_used_bytes;
         view->data_bytes = status->data_bytes;
         view->disk_bytes = status->disk_bytes;
+        view->catching_up = status->catching_up;
         take_services(view, status);
     }
     answered(view->survey);
+}
+
+static const struct grid_member_lag *take_lags(struct arena *arena, const struct grid_partition_status *status)
+{
+    struct grid_member_lag *lags = arena_zero(arena, (status->lagging_count + 1) * sizeof *lags);
+    for (size_t i = 0; i < status->lagging_count; i++)
+        lags[i] = status->lagging[i];
+    return lags;
 }
 
 static void on_partitions(void *context, const struct grid_reply *reply)
@@ -81,6 +105,7 @@ static void on_partitions(void *context, const struct grid_reply *reply)
         for (size_t i = 0; i < reply->partitions_count; i++) {
             view->partitions[i] = reply->partitions[i];
             view->partitions[i].role = arena_text(arena, bytes_of_text(reply->partitions[i].role));
+            view->partitions[i].lagging = take_lags(arena, &reply->partitions[i]);
         }
     }
     answered(view->survey);

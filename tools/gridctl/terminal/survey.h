@@ -20,6 +20,9 @@ struct node_view {
     uint64_t uptime_ms, log_disk_bytes, reads;
     uint32_t level, level_max;             /* feature levels: of its replicas, that it supports */
     uint64_t memory_bytes, memory_max_bytes, memory_used_bytes, data_bytes, disk_bytes;
+    uint32_t catching_up;                  /* replicas that it says are behind */
+    uint32_t lagging;                      /* partitions whose leader says that it is behind */
+    uint64_t lag_entries;                  /* by so many entries in all */
     struct grid_service_status *services;  /* of its program */
     size_t services_count;
     struct grid_partition_status *partitions;

@@ -268,14 +268,17 @@ Test(message, admin_answers_carry_every_field)
                                          .applied_index = 4, .last_index = 5, .leader = 6, .entries = 7,
                                          .sessions = 8, .outbox_pending = 9, .log_time_ms = 10, .digest = 11,
                                          .timers = 12, .activities = 13, .commands = 14, .flows_started = 15,
-                                         .flows_ended = 16};
+                                         .flows_ended = 16, .snapshot_index = 17, .snapshot_bytes = 18, .snapshot_age_ms = 19, .log_bytes = 20};
+    struct member_lag lags[] = {{{2}, 21, false, false, 0, 0}, {{3}, 22, true, true, 23, 24}};
+    partition.lagging = lags;
+    partition.lagging_count = 2;
     struct service_status service = {1000, B("guest"), 2, B("node 3")};
     struct admin_response response = {
         .err = GRID_ERR_OK, .note = B("n"), .has_status = true,
         .status = {.node = {1}, .client_address = B("c"), .state = B("ready"), .version = B("0.1.0"), .leaders = 2,
                    .replicas = 3, .uptime_ms = 4, .log_disk_bytes = 5, .log_memory_bytes = 6,
                    .reads = 7, .services = &service, .services_count = 1,
-                   .memory_bytes = 8, .memory_max_bytes = 9, .data_bytes = 10, .disk_bytes = 11, .memory_used_bytes = 12},
+                   .memory_bytes = 8, .memory_max_bytes = 9, .data_bytes = 10, .disk_bytes = 11, .memory_used_bytes = 12, .catching_up = 13},
         .partitions = &partition, .partitions_count = 1};
     admin_response_encode(&response, &out);
     Grid__V1__AdminResponse *read = UNPACK(out, admin_response);
@@ -287,7 +290,7 @@ Test(message, admin_answers_carry_every_field)
     cr_expect(read->status->uptime_ms == 4 && read->status->log_disk_bytes == 5 && read->status->log_memory_bytes == 6);
     cr_expect_eq(read->status->reads, 7);
     cr_expect(read->status->memory_bytes == 8 && read->status->memory_max_bytes == 9 && read->status->data_bytes == 10 && read->status->disk_bytes == 11 &&
-              read->status->memory_used_bytes == 12);
+              read->status->memory_used_bytes == 12 && read->status->catching_up == 13);
     cr_expect(read->status->n_services == 1 && read->status->services[0]->number == 1000 && read->status->services[0]->partitions == 2);
     cr_expect_str_eq(read->status->services[0]->name, "guest");
     cr_expect_str_eq(read->status->services[0]->waits, "node 3");
@@ -298,6 +301,11 @@ Test(message, admin_answers_carry_every_field)
     cr_expect(status->sessions == 8 && status->outbox_pending == 9 && status->log_time_ms == 10 &&
               status->digest == 11 && status->timers == 12 && status->activities == 13);
     cr_expect(status->commands == 14 && status->flows_started == 15 && status->flows_ended == 16);
+    cr_expect(status->snapshot_index == 17 && status->snapshot_bytes == 18 && status->snapshot_age_ms == 19 && status->log_bytes == 20);
+    cr_assert_eq(status->n_lagging, 2);
+    const Grid__V1__MemberLag *lag = status->lagging[1];
+    cr_expect(status->lagging[0]->node == 2 && status->lagging[0]->entries == 21 && !status->lagging[0]->lacks);
+    cr_expect(lag->node == 3 && lag->entries == 22 && lag->lacks && lag->sending && lag->sent_bytes == 23 && lag->transfer_bytes == 24);
     grid__v1__admin_response__free_unpacked(read, NULL);
     buffer_close(&out);
 }

@@ -1,4 +1,4 @@
-/* cluster status, member list, partition list: what the nodes say of themselves. */
+/* cluster status, member list: what the nodes say of themselves. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -28,6 +28,9 @@ static void status_json(struct ctl *ctl, const struct survey *survey)
         json_put_unsigned(&json, "memoryUsedBytes", node->memory_used_bytes);
         json_put_unsigned(&json, "dataBytes", node->data_bytes);
         json_put_unsigned(&json, "diskBytes", node->disk_bytes);
+        json_put_unsigned(&json, "catchingUpPartitions", node->catching_up);
+        json_put_unsigned(&json, "laggingPartitions", node->lagging);
+        json_put_unsigned(&json, "lagEntries", node->lag_entries);
         json_put_object_end(&json);
     }
     json_put_array_end(&json);
@@ -50,9 +53,21 @@ static void memory_cell(struct table_view *table, const struct node_view *node)
         table_view_cell(table, "%" PRIu64 " of %" PRIu64, node->memory_used_bytes >> 20, node->memory_max_bytes >> 20);
 }
 
+/* One line for each node that is behind. */
+static void status_lags(struct ctl *ctl, const struct survey *survey)
+{
+    for (size_t i = 0; i < survey->count; i++) {
+        const struct node_view *node = &survey->nodes[i];
+        if (node->lagging != 0)
+            buffer_append_format(&ctl->out, "node %" PRIu32 " is behind in %" PRIu32 " partitions, by %" PRIu64 " entries; `gridctl partition list` shows which\n",
+                                 node->node, node->lagging, node->lag_entries);
+    }
+}
+
 static void status_table(struct ctl *ctl, const struct survey *survey)
 {
-    static const char *const headers[] = {">NODE", "ADDRESS", "STATE", ">LEADERS", ">REPLICAS", ">LEVEL", ">MEMORY MiB", ">DATA MiB", ">DISK MiB", NULL};
+    static const char *const headers[] = {">NODE", "ADDRESS", "STATE", ">LEADERS", ">REPLICAS", ">LEVEL", ">MEMORY MiB", ">DATA MiB", ">DISK MiB",
+                                          ">LAGGING", NULL};
     struct table_view *table = table_view_open(ctl, headers);
     for (size_t i = 0; i < survey->count; i++) {
         const struct node_view *node = &survey->nodes[i];
@@ -66,12 +81,14 @@ static void status_table(struct ctl *ctl, const struct survey *survey)
         memory_cell(table, node);
         table_view_cell(table, "%" PRIu64, node->data_bytes >> 20);
         table_view_cell(table, "%" PRIu64, node->disk_bytes >> 20);
+        table_view_cell(table, "%" PRIu32, node->lagging);
     }
     table_view_close(table, ctl);
     const char *uuid = grid_client_cluster_uuid(ctl->client);
     buffer_append_format(&ctl->out, "\ncluster %s%s%s%s: %" PRIu32 " of %" PRIu32 " partitions have a leader; %s\n",
                          grid_client_cluster(ctl->client), uuid[0] != 0 ? " (" : "", uuid, uuid[0] != 0 ? ")" : "", survey_with_leader(survey), survey->partitions,
                          survey_is_healthy(survey) ? "healthy" : "not healthy");
+    status_lags(ctl, survey);
 }
 
 int cluster_status(struct ctl *ctl)
@@ -129,74 +146,6 @@ int member_list(struct ctl *ctl)
             table_view_cell(table, "%" PRIu64, node->log_disk_bytes >> 20);
         }
         table_view_close(table, ctl);
-    }
-    survey_close(&survey);
-    return code;
-}
-
-/* ---- partition list */
-
-static void partition_json(struct json *json, const struct survey *survey, const struct grid_partition_status *row)
-{
-    char digest[20];
-    snprintf(digest, sizeof digest, "%016" PRIx64, row->digest);
-    json_put_object_begin(json, NULL);
-    json_put_unsigned(json, "partition", row->partition);
-    json_put_unsigned(json, "leader", survey->leaders[row->partition]);
-    json_put_unsigned(json, "term", row->term);
-    json_put_unsigned(json, "commitIndex", row->commit_index);
-    json_put_unsigned(json, "appliedIndex", row->applied_index);
-    json_put_unsigned(json, "lastIndex", row->last_index);
-    json_put_unsigned(json, "entries", row->entries);
-    json_put_unsigned(json, "sessions", row->sessions);
-    json_put_unsigned(json, "outboxPending", row->outbox_pending);
-    json_put_unsigned(json, "timers", row->timers);
-    json_put_unsigned(json, "activities", row->activities);
-    json_put_time(json, "logTime", row->log_time_ms);
-    json_put_string(json, "digest", digest);
-    json_put_object_end(json);
-}
-
-static void partition_cells(struct table_view *table, const struct survey *survey,
-                            const struct grid_partition_status *row)
-{
-    uint32_t leader = survey->leaders[row->partition];
-    table_view_row(table);
-    table_view_cell(table, "%" PRIu32, row->partition);
-    if (leader != 0)
-        table_view_cell(table, "%" PRIu32, leader);
-    else
-        table_view_cell(table, "none");
-    table_view_cell(table, "%" PRIu64, row->term);
-    table_view_cell(table, "%" PRIu64, row->applied_index);
-    table_view_cell(table, "%" PRIu64, row->entries);
-    table_view_cell(table, "%" PRIu64, row->sessions);
-    table_view_cell(table, "%" PRIu64, row->outbox_pending);
-    table_view_cell(table, "%" PRIu64, row->activities);
-}
-
-int partition_list(struct ctl *ctl)
-{
-    static const char *const headers[] = {">PARTITION", ">LEADER", ">TERM", ">APPLIED", ">ENTRIES", ">SESSIONS",
-                                          ">OUTBOX", ">ACTIVITIES", NULL};
-    struct survey survey;
-    int code = survey_take(ctl, &survey);
-    struct json json = ctl_json(ctl);
-    struct table_view *table = code == EXIT_DONE && !ctl->json ? table_view_open(ctl, headers) : NULL;
-    if (code == EXIT_DONE && ctl->json)
-        json_put_array_begin(&json, NULL);
-    for (uint32_t i = 0; code == EXIT_DONE && i < survey.partitions; i++) {
-        const struct grid_partition_status *row = survey_row(&survey, i);
-        if (row != NULL && table != NULL)
-            partition_cells(table, &survey, row);
-        else if (row != NULL)
-            partition_json(&json, &survey, row);
-    }
-    if (table != NULL)
-        table_view_close(table, ctl);
-    if (code == EXIT_DONE && ctl->json) {
-        json_put_array_end(&json);
-        ctl_json_end(ctl);
     }
     survey_close(&survey);
     return code;
