@@ -519,7 +519,7 @@ struct node_log_time node_log_time(const struct node *node, struct partition_id 
     struct replica *replica = node->replicas[partition.value];
     const struct log_time *time = replica_log_time(replica);
     struct log_time_now now = time_exchange_now(node);
-    return (struct node_log_time){.leads = replica_leads(replica), .grade = time->grade, .time_ms = log_time_peek(time, &now),
+    return (struct node_log_time){.leads = replica_leads(replica), .grade = log_time_grade(time), .time_ms = log_time_peek(time, &now),
                                   .clocks = member_clocks_count(now.members)};
 }
 

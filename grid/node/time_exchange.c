@@ -78,8 +78,8 @@ static void own_rows(struct node *node, struct buffer *out)
         if (!asks && !replica_leads(node->replicas[i]))
             continue;
         struct row row = {.group = i, .term = group_status(replica_group(node->replicas[i])).term,
-                          .kind = asks ? ROW_ASKS : ROW_TELLS, .grade = time->grade};
-        row.time_ms = time->grade == LOG_TIME_NONE ? 0 : log_time_read(time, &now);
+                          .kind = asks ? ROW_ASKS : ROW_TELLS, .grade = log_time_grade(time)};
+        row.time_ms = row.grade == LOG_TIME_NONE ? 0 : log_time_read(time, &now);
         append_row(out, &row);
         rows++;
     }
@@ -141,8 +141,8 @@ static void answer_row(struct node *node, const struct row *asked, struct buffer
 {
     struct log_time *time = replica_log_time(node->replicas[asked->group]);
     struct log_time_now now = time_exchange_now(node);
-    struct row row = {.group = asked->group, .term = asked->term, .kind = ROW_ANSWERS, .grade = time->grade};
-    row.time_ms = time->grade == LOG_TIME_NONE ? 0 : log_time_read(time, &now);
+    struct row row = {.group = asked->group, .term = asked->term, .kind = ROW_ANSWERS, .grade = log_time_grade(time)};
+    row.time_ms = row.grade == LOG_TIME_NONE ? 0 : log_time_read(time, &now);
     append_row(answers, &row);
 }
 

@@ -47,11 +47,20 @@ uint64_t log_time_stamp_wall_ms(const struct log_time *time, uint64_t time_ms, c
 
 /* ---- terms */
 
+enum log_time_grade log_time_grade(const struct log_time *time)
+{
+    return time->leads && !time->founded ? LOG_TIME_NONE : time->grade;
+}
+
 void log_time_follow(struct log_time *time, const struct log_time_now *now)
 {
-    /* What this replica stamped is a note, as good as what it knew when it began. */
-    if (time->leads)
+    if (time->leads && time->founded) {
+        /* What this replica stamped is a note, as good as what it knew when it began. */
         log_clock_start(&time->clock, log_time_read(time, now), now->now_us);
+    } else if (time->leads) {
+        time->clock = (struct log_clock){0};
+        time->grade = LOG_TIME_NONE;
+    }
     time->elected = time->leads = time->asks = false;
 }
 
@@ -93,6 +102,7 @@ static void begin(struct log_time *time, uint64_t entry_ms, uint64_t entry_wall_
     time->entry_ms = entry_ms;
     time->entry_wall_ms = entry_wall_ms;
     time->leads = true;
+    time->founded = entry_ms != 0;
     if (entry_ms == 0 && time->grade == LOG_TIME_NONE) {
         log_clock_start(&time->clock, log_time_wall_ms(now, 0), now->now_us);
         time->grade = LOG_TIME_NOTED;  /* there is nothing to continue */
@@ -118,6 +128,7 @@ bool log_time_lead(struct log_time *time, uint64_t entry_ms, uint64_t entry_wall
 
 void log_time_apply(struct log_time *time, uint64_t entry_ms, uint64_t now_us)
 {
+    time->founded = time->founded || entry_ms != 0;
     if (time->grade != LOG_TIME_NONE && !time->leads)
         log_clock_learn(&time->clock, entry_ms, now_us);
 }

@@ -10,6 +10,9 @@
  * answered, the median if all answered, never negative. If no member answers for LOG_TIME_ASK_MS, the leader serves without; log
  * time then continues from the last entry and jumps forward once it is known.
  *
+ * The first entry that is committed founds the log time of a group. Until then each leader begins anew from the wall clocks, and what it
+ * stamps is no note, neither for itself nor for others: the next leader may begin elsewhere, and a note that is too high stays.
+ *
  * Plain value, all zero at first; single threaded. Pure: the caller gives the clocks, `now_us` monotonic. Members are
  * positions of struct member_clocks. */
 #ifndef GRID_NODE_REPLICA_LOG_TIME_H
@@ -34,6 +37,7 @@ struct log_time {
     struct log_clock clock;            /* stopped only while the grade is NONE and the replica does not lead */
     enum log_time_grade grade;
     bool elected, leads;
+    bool founded;                      /* an entry with a stamp was applied: from now on every leader continues this log time */
     bool asks;                         /* was not sure when it was elected */
     uint64_t elected_us;
     uint32_t answered;                 /* members that have answered in this term */
@@ -47,7 +51,7 @@ void log_time_follow(struct log_time *time, const struct log_time_now *now);
 /* Whether the elected replica may serve, given the stamps of its last applied entry (0: none). False: not yet, try again. */
 bool log_time_lead(struct log_time *time, uint64_t entry_ms, uint64_t entry_wall_ms, const struct log_time_now *now);
 
-/* An entry with this stamp was applied. */
+/* An entry was applied; the stamp of the last one that has a stamp, or 0. */
 void log_time_apply(struct log_time *time, uint64_t entry_ms, uint64_t now_us);
 /* The leader of the present term has sent its log time. `timely`: the message is provably recent, so it makes a note. A leader with a lower
  * grade than this replica lowers nothing. */
@@ -56,6 +60,9 @@ void log_time_hear(struct log_time *time, uint64_t time_ms, enum log_time_grade 
 void log_time_answer(struct log_time *time, uint32_t position, uint64_t time_ms, enum log_time_grade grade,
                      const struct log_time_now *now);
 bool log_time_asking(const struct log_time *time, const struct member_clocks *members);
+
+/* The grade of this replica's log time for others: NONE while it leads a group whose log has no entry. */
+enum log_time_grade log_time_grade(const struct log_time *time);
 
 /* Log time now, in ms. Advances the clock. */
 uint64_t log_time_read(struct log_time *time, const struct log_time_now *now);

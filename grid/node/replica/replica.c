@@ -108,7 +108,7 @@ static void on_apply(void *context, uint64_t index, uint64_t term, struct bytes 
     partition_apply(replica->partition, command, answered, proposal);
     if (counts)
         submitted = observer_apply_end(observer, replica->partition);
-    if (!replica->ready)
+    if (!replica->ready || !replica->log_time.founded)
         log_time_apply(&replica->log_time, partition_log_time_ms(replica->partition), replica_now_us(replica));
     state_digests_add(&replica->digests, index, partition_digest(replica->partition));
     check_genesis(replica);

@@ -41,6 +41,35 @@ Test(log_time, begins_with_wall_time_in_a_new_partition)
     cr_assert_eq(bench.time.grade, LOG_TIME_NOTED);
 }
 
+/* I30: the log time of a leader that committed nothing is continued by nobody. Its wall clock may be wrong, and a note that is too high stays. */
+Test(log_time, without_an_entry_in_the_log_nothing_is_a_note)
+{
+    struct bench bench;
+    begin(&bench);
+    bench.now.wall_ms = WALL_MS + HOUR_MS;
+    cr_assert(lead(&bench, 0, 0));
+    cr_assert_eq(log_time_grade(&bench.time), LOG_TIME_NONE, "it tells others nothing");
+    log_time_follow(&bench.time, &bench.now);
+    log_time_hear(&bench.time, WALL_MS, LOG_TIME_NOTED, true, bench.now.now_us);
+    cr_assert_eq(read_ms(&bench), WALL_MS);
+    cr_assert_eq(log_time_grade(&bench.time), LOG_TIME_NOTED);
+}
+
+Test(log_time, the_first_entry_makes_a_note_of_what_its_leader_stamps)
+{
+    struct bench bench;
+    begin(&bench);
+    cr_assert(lead(&bench, 0, 0));
+    log_time_apply(&bench.time, 0, bench.now.now_us);
+    cr_assert_eq(log_time_grade(&bench.time), LOG_TIME_NONE, "an entry without a stamp");
+    log_time_apply(&bench.time, WALL_MS, bench.now.now_us);
+    cr_assert_eq(log_time_grade(&bench.time), LOG_TIME_NOTED);
+    log_time_follow(&bench.time, &bench.now);
+    pass(&bench, 5000);
+    cr_assert(lead(&bench, WALL_MS, WALL_MS));
+    cr_assert_eq(read_ms(&bench), WALL_MS + 5000);
+}
+
 /* R14, I30: time that passed before the change of leader still counts. */
 Test(log_time, goes_on_from_its_note_when_it_leads)
 {
