@@ -562,6 +562,11 @@ void partition_maps_each(const struct partition *partition, void (*each)(void *c
         maps_each(partition->maps, each, context);
 }
 
+struct map_upkeep partition_upkeep(const struct partition *partition)
+{
+    return partition->born ? maps_upkeep(partition->maps) : (struct map_upkeep){0};
+}
+
 void partition_holds(const struct partition *partition)
 {
     HOLDS(partition->born == (partition->maps != NULL) && partition->born == (partition->genesis.size != 0));

@@ -181,7 +181,9 @@ struct partition_stats {
 struct partition_stats partition_stats(const struct partition *partition);
 /* Every map of the partition; see grid/partition/maps/maps.h. */
 struct map_count;
+struct map_upkeep;
 void partition_maps_each(const struct partition *partition, void (*each)(void *context, const struct map_count *count), void *context);
+struct map_upkeep partition_upkeep(const struct partition *partition);
 void partition_holds(const struct partition *partition);
 
 #endif

@@ -288,6 +288,11 @@ uint64_t table_seed(const struct table *table)
     return table->seed;
 }
 
+bool table_resizing(const struct table *table)
+{
+    return table->resizing;
+}
+
 uint64_t table_count(const struct table *table)
 {
     return table->count;

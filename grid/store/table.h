@@ -36,6 +36,7 @@ uint64_t table_hash(const struct table *table, struct bytes key);
 void table_fetch_slot(const struct table *table, uint64_t hash);
 void table_fetch_record(const struct table *table, uint64_t hash);
 uint64_t table_count(const struct table *table);
+bool table_resizing(const struct table *table);                    /* it grows: some entries are still at their old places */
 uint64_t table_seed(const struct table *table);
 uint64_t table_memory_bytes(const struct table *table);            /* slots and records, as requested from the heap */
 

@@ -103,6 +103,7 @@ void group_init(struct group *group, struct group_set *set, uint32_t number, str
         .disabled = set->shims.disabled,
         .election_timeout_ms = set->election_timeout_ms,
         .heartbeat_ms = set->heartbeat_ms,
+        .append_entries_max = set->append_entries_max,
         .events = {.context = group, .admit = on_admit, .apply = on_apply, .changed = on_changed, .broken = on_broken},
     };
     guard_init(&group->guard, &options, &set->host, number, state);

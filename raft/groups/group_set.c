@@ -250,6 +250,7 @@ static struct group_set *new_set(const struct group_set_options *options)
     set->shims = options->shims;
     set->election_timeout_ms = (uint32_t)or_default(options->election_timeout_ms, ELECTION_TIMEOUT_MS);
     set->heartbeat_ms = (uint32_t)or_default(options->heartbeat_ms, HEARTBEAT_MS);
+    set->append_entries_max = options->append_entries_max;
     set->disk_bytes_max = or_default(options->log_disk_bytes_max, LOG_DISK_BYTES_DEFAULT);
     set->memory_bytes_max = or_default(options->log_memory_bytes_max, LOG_MEMORY_BYTES_DEFAULT);
     set->fatal = options->fatal;

@@ -62,6 +62,7 @@ struct group_set {
     size_t members_count;
     struct group_shims shims;
     uint32_t election_timeout_ms, heartbeat_ms;
+    uint32_t append_entries_max;
     uint64_t disk_bytes_max, memory_bytes_max;
     void (*fatal)(void *context, enum grid_err err, const char *what);
     void *context;

@@ -32,6 +32,7 @@ struct guard_options {
     struct node_id self;
     uint64_t disabled;                         /* shims switched off */
     uint32_t election_timeout_ms, heartbeat_ms;
+    uint32_t append_entries_max;               /* 0: APPEND_ENTRIES_MAX */
     struct guard_events events;
 };
 

@@ -315,18 +315,19 @@ static bool correct_result(const struct guard *guard, struct raft_append_entries
 }
 
 /* S21: entries that fit one message; at least one. */
-static unsigned entries_that_fit(const struct raft_append_entries *append)
+static unsigned entries_that_fit(const struct guard *guard, const struct raft_append_entries *append)
 {
+    unsigned most = guard->options.append_entries_max != 0 ? guard->options.append_entries_max : APPEND_ENTRIES_MAX;
     unsigned count = 0;
     size_t size = 0;
-    while (count < append->n_entries && count < APPEND_ENTRIES_MAX && size < APPEND_BYTES_MAX)
+    while (count < append->n_entries && count < most && size < APPEND_BYTES_MAX)
         size += append->entries[count++].buf.len;
     return count;
 }
 
 static void cut_append(struct guard *guard, uint64_t to, struct raft_append_entries *append)
 {
-    unsigned count = entries_that_fit(append);
+    unsigned count = entries_that_fit(guard, append);
     unsigned position = guard_log_position(&guard->raft, to);
     if (!guard_enabled(guard, GUARD_S21) || count == append->n_entries || position >= REPLICAS_MAX)
         return;

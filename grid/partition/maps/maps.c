@@ -48,6 +48,19 @@ void maps_now(struct maps *maps, uint64_t version, uint64_t log_time_ms)
     maps->log_time_ms = log_time_ms;
 }
 
+struct map_upkeep maps_upkeep(const struct maps *maps)
+{
+    struct map_upkeep upkeep = {.clearing = maps->trash.count};
+    for (uint32_t i = 0; i < maps->count; i++) {
+        const struct map_row *row = &maps->rows[i];
+        struct bytes key;
+        uint64_t due_ms;
+        upkeep.expiring += row->expiry != NULL && expiry_first(row->expiry, &key, &due_ms) && due_ms <= maps->log_time_ms;
+        upkeep.resizing += row->table != NULL && table_resizing(row->table);
+    }
+    return upkeep;
+}
+
 uint32_t maps_count(const struct maps *maps)
 {
     return maps->named;

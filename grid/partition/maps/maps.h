@@ -80,6 +80,11 @@ uint64_t maps_trail(const struct maps *maps);
 struct map_count { struct bytes name; uint64_t entries, bytes, sets, removes, expirations; };
 void maps_each(const struct maps *maps, void (*each)(void *context, const struct map_count *count), void *context);
 
+/* What is under way in the background, in how many maps: cleared or dropped and not freed yet; entries have ended and are still there; the
+ * table grows. */
+struct map_upkeep { uint64_t clearing, expiring, resizing; };
+struct map_upkeep maps_upkeep(const struct maps *maps);
+
 uint64_t maps_entries(const struct maps *maps);            /* with expired entries that are not removed yet */
 uint64_t maps_bytes(const struct maps *maps);
 /* Expired entries, and the bytes of journals, over all maps. */
