@@ -105,6 +105,8 @@ static void run_one(const struct batch_options *options, uint64_t seed, struct b
     sum_tallies(sums, result->tallies, result->tallies_count);
     sum_sometimes(sums, result->sometimes, result->sometimes_count);
     sum_happened(sums, result->happened);
+    for (unsigned i = 0; i < SNAPSHOT_STEPS; i++)
+        sums->steps[i] += result->steps[i];
     uint64_t trace = result->trace;
     if (result->failed) {
         add_failure(options, sums, seed, 0, result->reason);
@@ -207,6 +209,8 @@ static void sum_slot(struct batch_sums *sums, const struct batch_sums *one)
         sums->happened[i] += one->happened[i];
         sums->happened_runs[i] += one->happened_runs[i];
     }
+    for (unsigned i = 0; i < SNAPSHOT_STEPS; i++)
+        sums->steps[i] += one->steps[i];
     for (size_t i = 0; i < one->failures_count && sums->failures_count < FAILURES_KEPT_MAX; i++) {
         sums->failures[sums->failures_count++] = one->failures[i];
     }

@@ -27,6 +27,7 @@ struct batch_sums {
     size_t tallies_count;
     struct sometimes sometimes[SOMETIMES_MAX];
     size_t sometimes_count;
+    uint64_t steps[SNAPSHOT_STEPS];
     uint64_t happened[FAULT_COUNT], happened_runs[FAULT_COUNT]; /* of a class: how often, in how many runs */
     struct batch_failure failures[FAILURES_KEPT_MAX];
     size_t failures_count;

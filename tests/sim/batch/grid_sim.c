@@ -33,6 +33,9 @@ static const char usage[] =
     "  --only-fault NAME    allows only this class of faults (repeatable)\n"
     "  --with-fault NAME    allows this class as well (repeatable), after --only-fault\n"
     "  --no-fault NAME      forbids this class of faults (repeatable); --list-faults names the classes\n"
+    "  --environment NAME   the environment of every run (default: the seed chooses, mostly \"plain\"); --list names them\n"
+    "  --kill-step NAME:N   a node dies at the Nth step of this kind that a snapshot takes; N: of any kind; --list names them\n"
+    "  --kill-fate NAME     what happens there: kill (default), power, error, full\n"
     "  --log-memory N       bytes that a node's log may hold in memory before it refuses writes\n"
     "  --twice N            every Nth seed is run twice and the traces compared (default 10; 0: none)\n"
     "  --jobs N             processes (default 2; 0: in this process, for a debugger)\n"
@@ -102,6 +105,29 @@ static bool set_fault(struct settings *settings, const char *name, const char *v
     return true;
 }
 
+static bool parse_step(const char *text, struct step_place *ret_place)
+{
+    const char *colon = strchr(text, ':');
+    size_t size = colon ? (size_t)(colon - text) : 0;
+    ret_place->step = colon ? STEP_SAVE_CREATE : SNAPSHOT_STEPS;
+    while (colon && ret_place->step < SNAPSHOT_STEPS && (strlen(snapshot_step_name(ret_place->step)) != size ||
+                                                         strncmp(snapshot_step_name(ret_place->step), text, size) != 0))
+        ret_place->step = (enum snapshot_step)(ret_place->step + 1);
+    bool known = !colon || ret_place->step < SNAPSHOT_STEPS;
+    return known && parse_number(colon ? colon + 1 : text, UINT32_MAX, &ret_place->number) && ret_place->number > 0;
+}
+
+static bool parse_fate(const char *text, enum step_fate *ret_fate)
+{
+    static const char *const names[STEP_FATES] = {[STEP_KILLED] = "kill", [STEP_POWER_CUT] = "power", [STEP_FAILS] = "error", [STEP_FULL] = "full"};
+    for (unsigned i = 0; i < STEP_FATES; i++)
+        if (strcmp(text, names[i]) == 0) {
+            *ret_fate = (enum step_fate)i;
+            return true;
+        }
+    return false;
+}
+
 /* Options that shape the run; a repetition needs them. */
 static bool set_run_option(struct settings *settings, const char *name, const char *value, bool *ret_known)
 {
@@ -123,6 +149,13 @@ static bool set_run_option(struct settings *settings, const char *name, const ch
     } else if (strcmp(name, "--disable-shim") == 0) {
         good = group_shim_parse(value, &number);
         run->shims_disabled |= number;
+    } else if (strcmp(name, "--environment") == 0) {
+        run->environment = environment_find(value);
+        good = run->environment != NULL;
+    } else if (strcmp(name, "--kill-step") == 0) {
+        good = parse_step(value, &run->kill);
+    } else if (strcmp(name, "--kill-fate") == 0) {
+        good = parse_fate(value, &run->kill.fate);
     } else if (strcmp(name, "--workload") == 0) {
         settings->batch.workload = workload_find(value);
         good = settings->batch.workload != NULL;
@@ -178,6 +211,15 @@ static void list(void)
     for (size_t i = 0; workload_get(i); i++) {
         printf("  %-12s %s\n", workload_get(i)->name, workload_get(i)->summary);
     }
+    printf("environments:\n");
+    for (size_t i = 0; environment_get(i); i++) {
+        printf("  %-20s %s\n", environment_get(i)->name, environment_get(i)->what);
+    }
+    printf("steps of snapshots:\n ");
+    for (unsigned i = 0; i < SNAPSHOT_STEPS; i++) {
+        printf(" %s", snapshot_step_name((enum snapshot_step)i));
+    }
+    printf("\n");
     list_faults();
 }
 
@@ -245,6 +287,13 @@ static uint64_t sometimes_count(const struct batch_sums *sums, const char *name)
     return 0;
 }
 
+static void print_steps(const struct batch_sums *sums)
+{
+    printf("steps of snapshots:\n");
+    for (unsigned i = 0; i < SNAPSHOT_STEPS; i++)
+        printf("  %-28s %" PRIu64 "\n", snapshot_step_name((enum snapshot_step)i), sums->steps[i]);
+}
+
 /* Returns how many points are missing that a batch of this size must have reached. */
 static unsigned print_sometimes(const struct batch_options *options, const struct batch_sums *sums)
 {
@@ -289,6 +338,7 @@ static unsigned print_summary(const struct batch_options *options, const struct 
     printf("workload %s, seeds %" PRIu64 " .. %" PRIu64 "\ntotals:\n", options->workload->name, options->from,
            options->from + options->seeds - 1);
     print_totals(sums);
+    print_steps(sums);
     unsigned missing = print_faults(options, sums) + print_sometimes(options, sums);
     printf("%" PRIu64 " seeds, %" PRIu64 " of them twice, %" PRIu64 " failed; %.0f virtual seconds in %.1f s: %.0f times real time\n",
            sums->runs, sums->twice, sums->failed, virtual_s, real_s, virtual_s / (real_s > 0.001 ? real_s : 0.001));

@@ -9,7 +9,11 @@
 #include "grid/base/limits.h"
 #include "grid/base/memory.h"
 #include "raft/group.h"
+#include "grid/partition/maps/maps.h"
 #include "services/bounds.h"
+#include "services/saga/meaning.h"
+#include "services/saga/saga.h"
+#include "tests/sim/cluster/install_watch.h"
 #include "tests/sim/cluster/programs.h"
 #include "tests/sim/cluster/time_oracle.h"
 #include "tests/sim/cluster/versions.h"
@@ -37,6 +41,7 @@ struct cluster {
     uint64_t load_max;                 /* of admission; 0: the default */
     struct versions *versions;
     struct programs *programs;
+    struct install_watch *installs;
 };
 
 /* ---- oracles that look at every replica again and again */
@@ -244,7 +249,7 @@ static void on_leave(void *context, struct host *host)
 static void on_end(void *context, struct host *host)
 {
     struct member *member = context;
-    (void)host;
+    install_watch_end(member->cluster->installs, host);
     if (member->node) {
         node_close(member->node);
     }
@@ -253,15 +258,43 @@ static void on_end(void *context, struct host *host)
     member->metrics = NULL;
 }
 
-/* A tenth of the seeds takes none; many take them every few entries and keep little behind them. Not drawn: other choices keep their meaning. */
-static void choose_snapshots(uint64_t seed, struct node_settings *settings)
+/* ---- snapshots */
+
+static struct group *group_of(void *context, size_t node, uint32_t group)
 {
+    struct cluster *cluster = context;
+    return cluster->members[node].node ? node_group(cluster->members[node].node, (struct partition_id){group}) : NULL;
+}
+
+static uint32_t frozen(void *context, size_t node, uint32_t group)
+{
+    struct cluster *cluster = context;
+    const struct partition *partition = node_partition(cluster->members[node].node, (struct partition_id){group});
+    struct partition_stats stats = partition_stats(partition);
+    struct map_upkeep upkeep = partition_upkeep(partition);
+    bool compensates = partition_has_service(partition, &saga_service) && partition_metric(partition, &saga_service, SAGA_METRIC_COMPENSATING) > 0;
+    return (uint32_t)(stats.outbox_pending > 0) << FROZEN_OUTBOX | (uint32_t)compensates << FROZEN_COMPENSATES |
+           (uint32_t)(stats.activities > 0) << FROZEN_ACTIVITY | (uint32_t)(stats.timers > 0) << FROZEN_TIMER |
+           (uint32_t)(upkeep.clearing > 0) << FROZEN_CLEARS | (uint32_t)(upkeep.expiring > 0) << FROZEN_EXPIRES |
+           (uint32_t)(upkeep.resizing > 0) << FROZEN_RESIZES;
+}
+
+/* A tenth of the seeds takes none; many take them every few entries and keep little behind them. Not drawn: other choices keep their meaning. */
+static void choose_snapshots(const struct run *run, struct node_settings *settings)
+{
+    uint64_t seed = run->options->seed;
     uint64_t random = hash_xxh3(bytes_of((const uint8_t *)&seed, sizeof seed), 0x736e6170);
-    if (random % 10 == 0)
+    uint32_t entries = environment_snapshot_entries(run->environment, seed);
+    settings->append_entries_max = run->environment->append_entries_max;
+    if (random % 10 == 0 && entries == 0)
         return;
     settings->snapshot_bytes = UINT64_C(1) << 30;
     settings->snapshot_entries = random / 10 % 2 == 0 ? 5 + random / 20 % 60 : 60 + random / 20 % 600;
     settings->snapshot_trailing_bytes = random / 20000 % 3 == 0 ? 0 : 1 + random / 60000 % 2000;
+    if (entries > 0)
+        settings->snapshot_entries = entries;
+    if (run->environment->trailing_bytes > 0)
+        settings->snapshot_trailing_bytes = run->environment->trailing_bytes;
 }
 
 struct cluster *cluster_open(struct run *run)
@@ -279,6 +312,7 @@ struct cluster *cluster_open(struct run *run)
     cluster->versions = versions_open(run, cluster);
     cluster->programs = programs_open(run, cluster);
     cluster->log_times = memory_zero((size_t)run->nodes * run->partitions, sizeof *cluster->log_times);
+    cluster->installs = install_watch_open(run, &(struct install_watch_hooks){group_of, frozen, cluster});
     for (uint32_t i = 0; i < run->nodes; i++) {
         struct member *member = &cluster->members[i];
         struct node_settings *settings = &member->settings;
@@ -286,6 +320,7 @@ struct cluster *cluster_open(struct run *run)
         snprintf(name, sizeof name, "n%u", i + 1);
         member->cluster = cluster;
         member->host = world_add_host(run->world, name, HOST_NODE, &(struct host_owner){on_open, on_end, on_end, member, on_leave});
+        install_watch_add(cluster->installs, member->host);
         *settings = (struct node_settings){.cluster = "sim", .self = {i + 1}, .members_count = run->nodes, .sync = true,
                                            .partitions = run->partitions, .election_timeout_ms = election_ms,
                                            .heartbeat_ms = election_ms / 10, .segment_bytes = 4 * 1024 * 1024,
@@ -293,7 +328,7 @@ struct cluster *cluster_open(struct run *run)
                                            .log_memory_bytes_max = run->options->log_memory_bytes,
                                            .memory_max = i == 0 ? run->options->memory_max : 0,
                                            .shims_disabled = run->options->shims_disabled};
-        choose_snapshots(run->options->seed, settings);
+        choose_snapshots(run, settings);
         /* Frames are packed from a few bytes on; in a quarter of the seeds one node neither packs nor takes packed ones. Not drawn. */
         settings->packed_bytes_min = 64;
         if (run->options->seed % (4 * run->nodes) == i)
@@ -321,6 +356,7 @@ void cluster_close(struct cluster *cluster)
     programs_close(cluster->programs);
     memory_free(cluster->log_times);
     time_oracle_close(cluster->time);
+    install_watch_close(cluster->installs);
     memory_free(cluster);
 }
 

@@ -102,6 +102,8 @@ static void run_phases(const struct workload *workload, void *state, struct run 
     if (world_failed(world)) {
         return;
     }
+    if (run->options->kill.number > 0)
+        snapshot_steps_place(world, &run->options->kill);
     run_faults(run, seconds);
     if (world_failed(world)) {
         return;
@@ -147,6 +149,9 @@ static void take_results(const struct run *run, struct run_result *result)
     result->tallies_count = run->tallies_count;
     const struct sometimes *table = world_sometimes_table(world, &result->sometimes_count);
     memcpy(result->sometimes, table, sizeof result->sometimes);
+    for (unsigned i = 0; i < SNAPSHOT_STEPS; i++)
+        result->steps[i] = snapshot_steps_count(world, (enum snapshot_step)i);
+    result->step_reached = snapshot_steps_came(world);
     memcpy(result->happened, faults_happened(world), sizeof result->happened);
 }
 
@@ -156,6 +161,8 @@ void run_seed(const struct workload *workload, const struct run_options *options
     struct world_options world_options = {.seed = options->seed, .faults_allowed = options->faults_allowed,
                                           .verbose = options->verbose};
     struct run run = {.options = options, .world = world_open(&world_options)};
+    run.environment = options->environment ? options->environment : environment_of_seed(options->seed);
+    faults_set_loss(run.world, run.environment->drop_ppm, run.environment->duplicate_ppm);
     run.nodes = options->nodes ? options->nodes : prng_range(world_prng(run.world), 0, 9) < 7 ? 3 : 5;
     run.partitions = options->partitions ? options->partitions : (uint32_t)prng_range(world_prng(run.world), 4, 8);
     void *state = workload->open(&run);

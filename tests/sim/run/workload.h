@@ -8,7 +8,9 @@
 #ifndef TESTS_SIM_RUN_WORKLOAD_H
 #define TESTS_SIM_RUN_WORKLOAD_H
 
+#include "tests/sim/run/environment.h"
 #include "tests/sim/world/quorum.h"
+#include "tests/sim/world/snapshot_steps.h"
 
 struct run_options {
     uint64_t seed;
@@ -19,6 +21,8 @@ struct run_options {
     uint64_t faults_allowed;
     uint32_t log_memory_bytes;     /* bound of a node's log in memory; 0: the workload's choice */
     uint64_t memory_max;           /* of the first node; 0: none. For directed tests */
+    const struct environment *environment; /* NULL: the seed chooses */
+    struct step_place kill;        /* number 0: none */
     bool verbose;
 };
 
@@ -29,6 +33,7 @@ struct tally { char name[32]; uint64_t count; };
 struct run {
     struct world *world;
     const struct run_options *options;
+    const struct environment *environment;
     uint32_t nodes, partitions;    /* as chosen */
     struct tally tallies[TALLIES_MAX];
     size_t tallies_count;
@@ -83,6 +88,8 @@ struct run_result {
     struct sometimes sometimes[SOMETIMES_MAX];
     size_t sometimes_count;
     uint64_t happened[FAULT_COUNT];
+    uint64_t steps[SNAPSHOT_STEPS];
+    bool step_reached;                     /* run_options.kill came */
 };
 void run_seed(const struct workload *workload, const struct run_options *options, struct run_result *ret_result);
 

@@ -79,7 +79,10 @@ struct counter {
     enum { DISKS_REST, DISKS_FILL, DISKS_READ } disks; /* full_disks.h */
     bool sync;                             /* durability: fsync, or os */
     uint64_t snapshot_entries, trailing_bytes;
+    bool transfers_files;                  /* nodes send each other their snapshots; no courier does */
+    size_t filling_max;                    /* bytes of a snapshot */
     struct courier *courier;
+    struct install_watch *installs;
 };
 
 /* counter_oracles.c: compares what a replica applies, and the leaders, with what is known. */

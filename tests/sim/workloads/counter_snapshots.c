@@ -11,25 +11,24 @@
 #include "raft/groups/install.h"
 #include "tests/sim/workloads/counter_internal.h"
 
-enum { FILLING_MAX = 3000, SLICE_BYTES = 400, NAME_BYTES = 64 };
+enum { SLICES = 10, NAME_BYTES = 64 };
 
 /* ---- the state ---- */
 
 struct counter_state { uint64_t applied, value, digest; };
 
-/* A few hundred bytes in each slice. */
-struct save { struct counter_state state; size_t at, size; };
+struct save { struct counter_state state; size_t at, size, slice; };
 
 /* Some bytes that follow from the state, so that files have all kinds of sizes. */
-static size_t filling_of(const struct counter_state *state)
+static size_t filling_of(const struct counter_state *state, size_t most)
 {
-    return (size_t)(state->digest % FILLING_MAX);
+    return (size_t)(state->digest % most);
 }
 
-static void *state_save_begin(const struct counter_state *state)
+static void *state_save_begin(const struct counter_state *state, size_t filling_max)
 {
     struct save *save = memory_zero(1, sizeof *save);
-    *save = (struct save){*state, 0, sizeof *state + filling_of(state)};
+    *save = (struct save){*state, 0, sizeof *state + filling_of(state, filling_max), filling_max / SLICES};
     return save;
 }
 
@@ -43,7 +42,7 @@ static bool state_save_next(void *context, struct buffer *out)
         save->at = sizeof save->state;
         return save->at == save->size;
     }
-    size_t size = save->size - save->at < SLICE_BYTES ? save->size - save->at : SLICE_BYTES;
+    size_t size = save->size - save->at < save->slice ? save->size - save->at : save->slice;
     memset(buffer_extend(out, size), (int)(save->state.digest & 0xff), size);
     save->at += size;
     return save->at == save->size;
@@ -59,14 +58,14 @@ static enum grid_err state_load_next(void *load, struct bytes piece)
     return GRID_ERR_OK;
 }
 
-static enum grid_err state_load_end(void *load, struct counter_state *ret_state, char **ret_note)
+static enum grid_err state_load_end(void *load, size_t filling_max, struct counter_state *ret_state, char **ret_note)
 {
     struct buffer *bytes = load;
     struct reader reader = reader_of(buffer_bytes(bytes));
     *ret_state = (struct counter_state){.applied = reader_u64(&reader)};
     ret_state->value = reader_u64(&reader);
     ret_state->digest = reader_u64(&reader);
-    bool whole = !reader.failed && reader_left(&reader) == filling_of(ret_state);
+    bool whole = !reader.failed && reader_left(&reader) == filling_of(ret_state, filling_max);
     buffer_close(bytes);
     memory_free(bytes);
     if (!whole) {
@@ -81,7 +80,7 @@ static void *on_save_begin(void *context)
 {
     const struct replica *replica = context;
     SOMETIMES(replica->node->counter->world, "a snapshot is taken");
-    return state_save_begin(&(struct counter_state){replica->applied, replica->value, replica->digest});
+    return state_save_begin(&(struct counter_state){replica->applied, replica->value, replica->digest}, replica->node->counter->filling_max);
 }
 
 static bool on_save_next(void *context, void *save, size_t budget, struct buffer *out)
@@ -115,7 +114,7 @@ static enum grid_err on_load_end(void *context, void *load, bool take, char **re
     struct replica *replica = context;
     struct world *world = replica->node->counter->world;
     struct counter_state state;
-    enum grid_err err = state_load_end(load, &state, ret_note);
+    enum grid_err err = state_load_end(load, replica->node->counter->filling_max, &state, ret_note);
     if (!take || err != GRID_ERR_OK) {
         return err;
     }

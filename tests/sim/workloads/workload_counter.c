@@ -12,12 +12,15 @@
 #include "grid/base/hash.h"
 #include "grid/base/memory.h"
 #include "raft/group.h"
+#include "grid/wire/negotiate.h"
+#include "tests/sim/cluster/install_watch.h"
 #include "tests/sim/workloads/counter_internal.h"
 #include "tests/sim/workloads/counter_snapshots.h"
 #include "tests/sim/workloads/workloads.h"
 
 enum { COMMAND_HEADER_BYTES = 16, PEER_PORT = 7401 };
 /* Past it commands are small: the run shall not measure memory. */
+enum { FILLING_SMALL = 3000, FILLING_LARGE = 600000, SLOW_BYTES_PER_SECOND = 250000 };
 enum { LARGE_BYTES_BUDGET = 24 * 1024 * 1024 };
 enum { MIB = 1024 * 1024, FILL_BYTES = 16 * 1024, FILL_BYTES_SMALL = 200, ROOM_BYTES = 1 };
 
@@ -240,7 +243,7 @@ static void load_group(struct counter_node *node, uint32_t group)
 {
     struct counter *counter = node->counter;
     bool leads = node->replicas[group].role >= GROUP_LEADER;
-    if (leads) {
+    if (leads && !counter->transfers_files) {
         courier_call(counter->courier, (uint32_t)host_number(node->host), group);
     }
     if (counter->draining) {
@@ -320,6 +323,9 @@ static struct group_set_options node_options(struct counter_node *node)
         .log_owner = 0x6772696473696d31 + host_number(node->host), .groups = counter->run->partitions, .sync = counter->sync,
         .election_timeout_ms = counter->election_ms, .heartbeat_ms = counter->election_ms / 10, .segment_bytes = segment_bytes(counter),
         .snapshot_entries = counter->snapshot_entries, .trailing_bytes = counter->trailing_bytes,
+        .transfer_bytes_per_second = counter->filling_max == FILLING_LARGE ? SLOW_BYTES_PER_SECOND : 0,
+        .append_entries_max = counter->run->environment->append_entries_max,
+        .features = counter->transfers_files ? feature_bit(FEATURE_SNAPSHOTS) : 0,
         .log_memory_bytes_max = counter->log_memory_bytes,
         .room_bytes = counter->run->options->seed % 4 == 3 ? ROOM_BYTES : 0,
         .shims = {counter->run->options->shims_disabled}, .fatal = on_fatal, .context = node};
@@ -405,6 +411,7 @@ static void on_end(void *context, struct host *host)
 {
     struct counter_node *node = context;
     struct counter *counter = node->counter;
+    install_watch_end(counter->installs, host);
     if (node->set) {
         group_set_close(node->set);
     }
@@ -436,6 +443,27 @@ static struct courier_stop look_at_node(void *context, uint32_t number)
     return (struct courier_stop){node->host, node->running ? node->set : NULL};
 }
 
+static struct group *group_of(void *context, size_t node, uint32_t group)
+{
+    const struct counter *counter = context;
+    return counter->nodes[node].running ? group_set_get(counter->nodes[node].set, (struct partition_id){group}) : NULL;
+}
+
+/* In half of the seeds the nodes send the files themselves, in some of them large ones; in the others a courier carries them and may be
+ * late. Not drawn: other choices keep their meaning. */
+static void choose_snapshots(struct counter *counter)
+{
+    const struct run *run = counter->run;
+    uint64_t seed = run->options->seed;
+    uint32_t entries = environment_snapshot_entries(run->environment, seed);
+    counter->transfers_files = seed / 3 % 2 == 0;
+    counter->filling_max = counter->transfers_files && seed / 6 % 3 == 0 ? FILLING_LARGE : FILLING_SMALL;
+    if (entries > 0)
+        counter->snapshot_entries = entries;
+    if (run->environment->trailing_bytes > 0)
+        counter->trailing_bytes = run->environment->trailing_bytes;
+}
+
 static void *counter_open(struct run *run)
 {
     struct counter *counter = memory_zero(1, sizeof *counter);
@@ -453,6 +481,8 @@ static void *counter_open(struct run *run)
     counter->sync = draw(counter, 0, 4) > 0;
     counter->snapshot_entries = draw(counter, 0, 9) == 0 ? 0 : draw(counter, 5, draw(counter, 0, 1) == 0 ? 60 : 600);
     counter->trailing_bytes = draw(counter, 0, 2) == 0 ? 0 : draw(counter, 1, 2000);
+    choose_snapshots(counter);
+    counter->installs = install_watch_open(run, &(struct install_watch_hooks){group_of, NULL, counter});
     counter->courier = courier_open(run->world, run->nodes, run->partitions, look_at_node, counter);
     if (!counter->sync) {
         world_say(run->world, "durability os: nothing acknowledged is lost while fewer than a majority are down or not caught up");
@@ -466,6 +496,7 @@ static void *counter_open(struct run *run)
         snprintf(name, sizeof name, "n%u", i + 1);
         node->counter = counter;
         node->host = world_add_host(run->world, name, HOST_NODE, &owner);
+        install_watch_add(counter->installs, node->host);
         snprintf(node->address, sizeof node->address, "%s:%d", name, PEER_PORT);
         counter->members[i].id.value = i + 1;
         snprintf(counter->members[i].address, sizeof counter->members[i].address, "%s:%d", name, PEER_PORT);
@@ -632,6 +663,7 @@ static void counter_close(void *state)
     }
     memory_free(counter->truths);
     courier_close(counter->courier);
+    install_watch_close(counter->installs);
     memory_free(counter);
 }
 
@@ -639,6 +671,14 @@ static const struct sometimes_point sometimes[] = {
     {"F29 a leader with a full disk hands over", 80}, {"F29 a leader dies while all disks are full", 80}, {"a frame arrives twice", 50}, {"a proposal is cut off by a change of leader", 50}, {"a leader steps down", 50},
     {"a log is full", 400}, {"a disk is full", 200}, {"a node gives up because of its disk", 100},
     {"a snapshot is taken", 20}, {"a snapshot is installed", 50}, {"a node starts from a snapshot", 20}, {"a segment of the log is removed", 100},
+    {"F40 two snapshots are written at once", 50}, {"a snapshot is written while one is received", 50},
+    {"a node that rejoins gets a snapshot", 50}, {"F18 a node dies between rename and note", 150},
+    {"F18 a node is killed while it writes a snapshot", 150}, {"F18 power is cut while a snapshot is written", 200},
+    {"F18 a node dies while it receives a snapshot", 150}, {"F18 a node is killed during an install", 1000},
+    {"F18 power is cut during an install", 800}, {"the leader changes during a transfer", 300},
+    {"an install is overtaken by entries", 50}, {"an install is overtaken by an election", 1000},
+    {"a transfer goes on where it broke off", 1500}, {"a segment is removed while a snapshot is received", 150},
+    {"a segment is removed while a snapshot is written", 200},
     {"a node refuses a damaged log", 200}, {"a node does not start on a failing disk", 200},
     {"F20 a leader dies between commit and reply", 100}, {"F75 the quorum is lost after commit, not the reply", 100}, {0}};
 

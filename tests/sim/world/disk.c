@@ -14,7 +14,7 @@ struct disk_write {
     struct storage_write *write;           /* the caller's; only for its done */
     uint64_t offset;
     bool sync;
-    enum grid_err err;
+    enum grid_err err, spoilt;             /* spoilt: what it is to end with, if not OK */
     struct buffer data;
     struct disk_write *next_orphan;
 };
@@ -219,6 +219,8 @@ static enum grid_err disk_open(struct storage *storage, const char *name, bool c
     }
     if (!disk->host->closing) {
         file_forget_cache(file);
+        if (!disk->working && disk->host->up)
+            (void)snapshot_steps_begin(disk->host, name, OPERATION_LOAD, 0);
     }
     file->opens++;
     *ret_file = (struct file *)(void *)file;
@@ -262,11 +264,16 @@ static enum grid_err disk_read(struct storage *storage, struct file *handle, uin
     return GRID_ERR_OK;
 }
 
-static enum grid_err failed(struct sim_disk *disk, enum fault fault)
+void sim_disk_note_failure(struct sim_disk *disk)
 {
     disk->failed = true;
     disk->failed_us = disk->host->world->now_us;
     disk->host->world->totals.disk_errors++;
+}
+
+static enum grid_err failed(struct sim_disk *disk, enum fault fault)
+{
+    sim_disk_note_failure(disk);
     fault_happened(disk->host->world, fault);
     return GRID_ERR_IO;
 }
@@ -315,11 +322,25 @@ static void write_free(struct disk_write *write)
     memory_free(write);
 }
 
+/* It is not known how far it came. */
+static void put_some(struct disk_write *write)
+{
+    if (world_draw_percent(write->disk->host->world, CONCERN_STEPS, 50)) {
+        size_t size = (size_t)world_draw(write->disk->host->world, CONCERN_STEPS, 0, write->data.size);
+        disk_file_put(write->file, write->offset, bytes_of(write->data.data, size));
+    }
+}
+
 static void write_finish(struct disk_write *write)
 {
     write->file->flying = NULL;
-    write->err = write_error(write->disk, write);
+    write->err = write->spoilt != GRID_ERR_OK ? write->spoilt : write_error(write->disk, write);
+    if (write->spoilt != GRID_ERR_OK)
+        put_some(write);
+    if (write->spoilt == GRID_ERR_IO)
+        sim_disk_note_failure(write->disk);
     if (write->err == GRID_ERR_OK) {
+        snapshot_steps_done(write->disk->host, write->file->name, OPERATION_WRITE, write->file->size);
         disk_file_put(write->file, write->offset, buffer_bytes(&write->data));
         if (write->sync) {
             disk_file_sync(write->file);
@@ -373,6 +394,7 @@ static void disk_write(struct storage *storage, struct file *handle, struct stor
     struct event event = {.host = disk->host, .run = run_written, .discard = discard_write, .context = write};
     uint64_t latency_us = sim_disk_latency(disk, caller->data.size);
     world_push(world, &event, latency_us);
+    write->spoilt = snapshot_steps_begin(disk->host, file->name, OPERATION_WRITE, latency_us);
     sim_disk_doom(disk, latency_us);
 }
 
@@ -430,7 +452,10 @@ static enum grid_err disk_remove(struct storage *storage, const char *name)
     if (!file) {
         return GRID_ERR_NOT_FOUND;
     }
-    enum grid_err err = change_error(disk, true);
+    enum grid_err err = disk->working ? GRID_ERR_OK : snapshot_steps_begin(disk->host, name, OPERATION_REMOVE, 0);
+    if (err == GRID_ERR_IO)
+        sim_disk_note_failure(disk);
+    err = err == GRID_ERR_OK ? change_error(disk, true) : err;
     if (err != GRID_ERR_OK) {
         return err;
     }
@@ -462,7 +487,10 @@ static enum grid_err disk_put(struct storage *storage, const char *name, struct 
     if (disk->full) {
         return no_space(disk);
     }
-    enum grid_err err = change_error(disk, true);
+    enum grid_err err = snapshot_steps_begin(disk->host, name, OPERATION_CREATE, 0);
+    if (err == GRID_ERR_IO)
+        sim_disk_note_failure(disk);
+    err = err == GRID_ERR_OK ? change_error(disk, true) : err;
     if (err != GRID_ERR_OK) {
         return err;
     }
@@ -604,6 +632,7 @@ static void free_removed(struct sim_disk *disk)
 
 void sim_disk_crash(struct sim_disk *disk, enum crash_kind kind)
 {
+    snapshot_steps_crash(disk->host, kind);
     sim_disk_work_crash(disk);
     disk->storage.system_life += kind == CRASH_POWER;
     struct world *world = disk->host->world;

@@ -1,11 +1,14 @@
 /* Pieces of work of a disk (grid/io/storage.h): each takes its time, and a crash meanwhile leaves it done or not. */
+#include <string.h>
+
 #include "grid/base/check.h"
 #include "grid/base/memory.h"
-#include "tests/sim/world/world_internal.h"
+#include "tests/sim/world/disk_internal.h"
 
 struct disk_work {
     struct sim_disk *disk;
     struct storage_work *caller;
+    enum grid_err spoilt;                  /* what it is to end with, if not OK */
     struct disk_work *next;
 };
 
@@ -40,6 +43,45 @@ static enum grid_err perform(struct sim_disk *disk, struct storage_work *caller)
     UNREACHABLE("a kind of work");
 }
 
+static enum disk_operation operation_of(const struct storage_work *caller)
+{
+    switch (caller->kind) {
+    case STORAGE_OPEN: return OPERATION_OPEN;
+    case STORAGE_CREATE: return OPERATION_CREATE;
+    case STORAGE_READ: return OPERATION_READ;
+    case STORAGE_RENAME: return OPERATION_RENAME;
+    case STORAGE_REMOVE: return OPERATION_REMOVE;
+    }
+    UNREACHABLE("a kind of work");
+}
+
+static const char *name_of(const struct storage_work *caller)
+{
+    return caller->kind == STORAGE_READ ? ((const struct disk_file *)(void *)caller->file)->name : caller->name;
+}
+
+/* What is read in vain to be sent is the business of the transfer; after any other error the node must end (I37). */
+static enum grid_err fail(struct sim_disk *disk, const struct storage_work *caller, enum grid_err err)
+{
+    bool reads = caller->kind == STORAGE_OPEN || caller->kind == STORAGE_READ;
+    if (err == GRID_ERR_IO && !(reads && strstr(name_of(caller), ".recv") == NULL))
+        sim_disk_note_failure(disk);
+    return err;
+}
+
+static enum grid_err finish(struct sim_disk *disk, struct storage_work *caller, enum grid_err spoilt)
+{
+    if (spoilt != GRID_ERR_OK)
+        return fail(disk, caller, spoilt);
+    disk->working = true;
+    enum grid_err err = perform(disk, caller);
+    disk->working = false;
+    uint64_t size = err == GRID_ERR_OK && caller->kind == STORAGE_OPEN ? disk->storage.size(&disk->storage, caller->file) : 0;
+    if (err == GRID_ERR_OK)
+        snapshot_steps_done(disk->host, name_of(caller), operation_of(caller), size);
+    return err;
+}
+
 static void run_work(struct world *world, void *context)
 {
     struct disk_work *work = context;
@@ -50,8 +92,8 @@ static void run_work(struct world *world, void *context)
         at = &(*at)->next;
     }
     *at = work->next;
+    enum grid_err err = finish(disk, caller, work->spoilt);
     memory_free(work);
-    enum grid_err err = perform(disk, caller);
     world_trace_event(world, TRACE_WRITE, disk->host->number, caller->kind);
     caller->done(caller->context, err);
 }
@@ -86,6 +128,7 @@ void sim_disk_work(struct storage *storage, struct storage_work *caller)
     struct event event = {.host = disk->host, .run = run_work, .discard = memory_free, .context = work};
     uint64_t latency_us = sim_disk_latency(disk, caller->size);
     world_push(world, &event, latency_us);
+    work->spoilt = snapshot_steps_begin(disk->host, name_of(caller), operation_of(caller), latency_us);
     sim_disk_doom(disk, latency_us);
 }
 

@@ -46,8 +46,9 @@ void plan_draw(struct world *world)
 {
     struct plan *plan = &world->plan;
     for (unsigned i = 0; i < FAULT_COUNT; i++) {
-        /* The last one is not drawn: other seeds keep their meaning. */
-        bool half = i == FAULT_MIXED_SERVICES ? world->options.seed / 2 % 2 == 0 : world_draw_percent(world, CONCERN_SWARM, 50);
+        /* The last ones are not drawn: other seeds keep their meaning. */
+        bool half = i >= FAULT_MIXED_SERVICES ? world->options.seed / (UINT64_C(2) << (i - FAULT_MIXED_SERVICES)) % 2 == 0
+                                              : world_draw_percent(world, CONCERN_SWARM, 50);
         bool on = half || world->options.faults_forced;
         plan->on[i] = on && (world->options.faults_allowed >> i & 1);
     }
@@ -108,7 +109,7 @@ static void run_start(struct world *world, void *context)
     host_start(context);
 }
 
-static void crash_for(struct world *world, struct host *host, enum crash_kind kind, uint64_t down_us)
+void fault_crash_for(struct world *world, struct host *host, enum crash_kind kind, uint64_t down_us)
 {
     if (host_up(host) && !host_spared(host)) {
         host_crash(host, kind);
@@ -121,7 +122,7 @@ void fault_crash(struct world *world, void *context)
     struct host *host = context;
     if (world->faults_active) {
         fault_happened(world, host->doom.fault);
-        crash_for(world, host, host->doom.kind, host->doom.down_us);
+        fault_crash_for(world, host, host->doom.kind, host->doom.down_us);
     }
 }
 
@@ -132,7 +133,7 @@ static void crash_at_write_or_now(struct world *world, struct host *host, const 
         host->doom = *doom;
     } else {
         fault_happened(world, doom->fault);
-        crash_for(world, host, doom->kind, doom->down_us);
+        fault_crash_for(world, host, doom->kind, doom->down_us);
     }
 }
 
@@ -162,7 +163,7 @@ static void run_storm_crash(struct world *world, void *context)
 {
     if (world->faults_active) {
         fault_happened(world, FAULT_STORM);
-        crash_for(world, context, any_crash(world), chance(world, 1000, 100000));
+        fault_crash_for(world, context, any_crash(world), chance(world, 1000, 100000));
     }
 }
 
@@ -444,7 +445,7 @@ static void act_damage(struct world *world, enum fault fault, enum disk_damage d
         return;
     }
     fault_happened(world, fault);
-    crash_for(world, host, CRASH_KILL, chance(world, 1000, 500000));
+    fault_crash_for(world, host, CRASH_KILL, chance(world, 1000, 500000));
     world_at(world, chance(world, 1000000, 5000000), run_replaced, host);
 }
 
@@ -527,7 +528,8 @@ static void act(struct world *world, enum fault fault)
     case FAULT_DROP: case FAULT_FLIP: case FAULT_DUPLICATE: case FAULT_DELAY: case FAULT_CHUNKS: case FAULT_LOST_PAGES:
     case FAULT_TORN_SECTOR: case FAULT_SKEW: case FAULT_DRIFT: case FAULT_PROVIDER_SLOW: case FAULT_PROVIDER_TIMEOUT:
     case FAULT_PROVIDER_DOWN: case FAULT_GARBAGE: case FAULT_OLD_FRAME: case FAULT_IMPATIENT_CLIENT: case FAULT_SAME_KEY:
-    case FAULT_WRONG_NODE: case FAULT_MIXED_LEVELS: case FAULT_TOO_OLD: case FAULT_MIXED_SERVICES: case FAULT_COUNT:
+    case FAULT_WRONG_NODE: case FAULT_MIXED_LEVELS: case FAULT_TOO_OLD: case FAULT_MIXED_SERVICES:
+    case FAULT_SNAPSHOT_KILL: case FAULT_SNAPSHOT_ERROR: case FAULT_COUNT:
         break; /* rates, not actions */
     }
 }
@@ -547,7 +549,7 @@ static uint64_t calm_down(struct world *world)
     world->calm_since_us = world->now_us + calm_us;
     net_mend(world);
     for (size_t i = 0; i < world->hosts_count; i++) {
-        world->hosts[i]->doom.armed = false;
+        world->hosts[i]->doom.armed = world->hosts[i]->steps_doom.armed = false;
         world->hosts[i]->trap.trap = TRAP_NONE;
         host_resume(world->hosts[i]);
     }
@@ -585,7 +587,21 @@ void faults_forbid_power_cuts(struct world *world)
     world->plan.on[FAULT_SYNC_ERROR] = false; /* takes from the cache what a power cut would take */
     /* Of two nodes that end one after the other, nobody would know which one has lost something. */
     world->plan.on[FAULT_WRITE_ERROR] = world->plan.on[FAULT_WRITE_ERROR_LASTING] = false;
-    world->plan.on[FAULT_STOP] = world->plan.on[FAULT_DISK_LOST] = false;
+    world->plan.on[FAULT_STOP] = world->plan.on[FAULT_DISK_LOST] = world->plan.on[FAULT_SNAPSHOT_ERROR] = false;
+}
+
+static void set_rate(struct world *world, enum fault fault, uint32_t *rate, uint32_t ppm)
+{
+    if (ppm == 0 || !(world->options.faults_allowed >> fault & 1))
+        return;
+    world->plan.on[fault] = true;
+    *rate = ppm;
+}
+
+void faults_set_loss(struct world *world, uint32_t drop_ppm, uint32_t duplicate_ppm)
+{
+    set_rate(world, FAULT_DROP, &world->plan.drop_ppm, drop_ppm);
+    set_rate(world, FAULT_DUPLICATE, &world->plan.duplicate_ppm, duplicate_ppm);
 }
 
 void faults_begin(struct world *world)
@@ -597,6 +613,7 @@ void faults_begin(struct world *world)
         }
     }
     world_at(world, chance(world, world->plan.gap_low_us, world->plan.gap_high_us), run_faults, NULL);
+    snapshot_steps_start(world);
 }
 
 uint64_t faults_last_cut(struct world *world)
@@ -620,6 +637,7 @@ void faults_heal(struct world *world)
 {
     world_say(world, "healed: no faults from here on");
     world->faults_active = false;
+    world->steps.place.number = 0;
     net_mend(world);
     for (size_t i = 0; i < world->hosts_count; i++) {
         struct host *host = world->hosts[i];
@@ -627,7 +645,7 @@ void faults_heal(struct world *world)
         disk_repair(host);
         host->trap.trap = TRAP_NONE;
         host->disk.slow_until_us = host->net.slow_until_us = 0;
-        host->doom.armed = false;
+        host->doom.armed = host->steps_doom.armed = host->dying = false;
         host_resume(host);
         host_start(host);
     }

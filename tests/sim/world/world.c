@@ -370,6 +370,8 @@ void host_start(struct host *host)
 
 void world_set_patience(struct world *world, uint64_t us) { world->patience_us = us; }
 void host_set_whole(struct host *host, bool whole) { host->whole = host->up && whole; }
+bool host_whole(const struct host *host) { return host->whole; }
+enum crash_kind host_death(const struct host *host) { return host->death_now; }
 bool host_rejoins(const struct host *host) { return host->rejoins; }
 void host_rejoined(struct host *host) { host->rejoins = false; }
 uint64_t host_disks(const struct host *host) { return host->disks_lost; }
@@ -430,6 +432,7 @@ void host_crash(struct host *host, enum crash_kind kind)
     world_trace_event(host->world, TRACE_CRASH, host->number, (uint64_t)kind);
     world_say(host->world, "%s dies (%s)", host->name, kind == CRASH_KILL ? "killed" : "power cut");
     host->world->totals.crashes++;
+    host->death_now = kind;
     sim_disk_crash(&host->disk, kind);
     end_life(host);
     end_process(host, host->owner.crash, kind);

@@ -23,7 +23,7 @@
 struct world;
 struct host;
 
-enum { HOSTS_MAX = 24, SOMETIMES_MAX = 64, WORLD_REASON_BYTES = 4096 };
+enum { HOSTS_MAX = 24, SOMETIMES_MAX = 112, WORLD_REASON_BYTES = 4096 };
 
 /* Classes of faults: name, what the command line calls it, ids of the list of faults, what it does. A seed switches each
  * allowed class on or off, then draws rates. */
@@ -72,7 +72,9 @@ enum { HOSTS_MAX = 24, SOMETIMES_MAX = 64, WORLD_REASON_BYTES = 4096 };
     X(MIXED_LEVELS, "mixed-levels", "F54", "nodes of an older version beside newer ones; the level is raised")  \
     X(TOO_OLD, "too-old", "F54", "a node comes back in a version that is too old for the log")  \
     X(DISK_LOST, "disk-lost", "F38", "a node loses its disk while all others are whole, and comes back with --rejoin") \
-    X(MIXED_SERVICES, "mixed-services", "F54", "nodes whose program has one service more than that of the others")
+    X(MIXED_SERVICES, "mixed-services", "F54", "nodes whose program has one service more than that of the others") \
+    X(SNAPSHOT_KILL, "snapshot-kill", "F18", "a node dies at a step of a snapshot: write, rename, note, transfer, install, compaction") \
+    X(SNAPSHOT_ERROR, "snapshot-error", "F26 F29", "the disk fails or is full at such a step")
 
 enum fault {
 #define X(name, text, ids, what) FAULT_##name,
@@ -107,7 +109,7 @@ struct world_totals {
 #undef X
 };
 
-struct sometimes { char name[56]; uint64_t count; };
+struct sometimes { char name[64]; uint64_t count; };
 
 /* ---- the world ---- */
 struct world *world_open(const struct world_options *options);
@@ -164,6 +166,7 @@ enum host_kind host_kind(const struct host *host);
 bool host_up(const struct host *host);
 /* What the workload says of a node that is up: it has everything and takes full part. False again with every end of a life. */
 void host_set_whole(struct host *host, bool whole);
+bool host_whole(const struct host *host);
 /* For how long nodes wait for each other's signs of life: on links that take longer no majority can work. */
 void world_set_patience(struct world *world, uint64_t us);
 /* Somebody starts it with --rejoin, since its disk was replaced; once, when the start succeeded. */
@@ -178,6 +181,7 @@ enum crash_kind {
     CRASH_KILL,                                        /* the process dies: written pages stay, peers are told */
     CRASH_POWER,                                       /* unsynced pages are lost at random, peers are not told */
 };
+enum crash_kind host_death(const struct host *host);   /* of its last life, or the one that ends now */
 void host_crash(struct host *host, enum crash_kind kind); /* likewise; no-op when down */
 void host_leave(struct host *host);                    /* tells it that it will be stopped; no-op when down or told before */
 void host_stop(struct host *host);                     /* orderly; likewise */
@@ -191,6 +195,8 @@ void host_crash_soon(struct host *host, uint64_t down_us);
 bool fault_on(const struct world *world, enum fault fault);
 bool fault_chosen(const struct world *world, enum fault fault); /* the seed has it, whether or not faults come now */
 /* No wall clock jumps, and that of at most one host is wrong: what log time can be relied on for after an outage (R14). */
+/* From the beginning of the faults on such shares of the frames between nodes are lost, and come again, if these classes are allowed; 0: as drawn. */
+void faults_set_loss(struct world *world, uint32_t drop_ppm, uint32_t duplicate_ppm);
 bool world_most_clocks_right(const struct world *world);
 /* It really occurred: what a batch counts, and misses when it never does. */
 void fault_happened(struct world *world, enum fault fault);

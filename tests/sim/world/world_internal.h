@@ -2,11 +2,12 @@
 #ifndef TESTS_SIM_WORLD_WORLD_INTERNAL_H
 #define TESTS_SIM_WORLD_WORLD_INTERNAL_H
 
+#include "tests/sim/world/snapshot_steps.h"
 #include "tests/sim/world/world.h"
 
 /* Generators, one per concern. */
 enum concern { CONCERN_SWARM, CONCERN_NET, CONCERN_DISK, CONCERN_FAULTS, CONCERN_CLOCK, CONCERN_PROVIDER, CONCERN_LOAD,
-               CONCERN_COUNT };
+               CONCERN_STEPS, CONCERN_COUNT };
 
 /* Tags of events in the trace hash. */
 enum trace_tag { TRACE_EVENT = 1, TRACE_DATA, TRACE_OPEN, TRACE_ACCEPT, TRACE_CLOSE, TRACE_WRITE, TRACE_CRASH, TRACE_START,
@@ -47,6 +48,7 @@ struct sim_disk {
     struct disk_work *works, *works_ended; /* in flight; and those in flight when the process ended */
     struct disk_file *damaged;             /* as they were before; repaired together */
     uint64_t capacity_bytes;
+    bool working;                          /* a piece of work is performed now, which was counted when it began */
     bool fail_write_once, fail_write_always, fail_sync_once, full, failed;
     uint64_t slow_until_us, failed_us;
 };
@@ -76,6 +78,28 @@ struct doom { bool armed; enum crash_kind kind; uint64_t down_us; enum fault fau
 
 struct trap_state { enum trap trap; uint64_t cut_us; };
 
+/* What waits for the left-th step of a kind. */
+struct step_doom { bool armed; enum snapshot_step step; enum step_fate fate; uint64_t left; };
+
+/* What a node is at: files being written and received; renamed: no write of the log that began later is complete, noting: one is under
+ * way; continues: what is received was begun before; install_notes: so many of the next writes may note an install. */
+enum { RECEIVED_KEPT = 16 };
+struct received { uint32_t group; uint64_t index; };
+struct host_steps {
+    uint32_t saving, receiving, install_notes;
+    bool renamed, noting, continues;
+    struct received received[RECEIVED_KEPT];
+    size_t received_next;
+};
+
+struct world_steps {
+    void (*seen)(void *context, const struct snapshot_moment *moment);
+    void *context;
+    struct step_place place;               /* number: so many until the fate; 0: none */
+    bool came;
+    uint64_t counts[SNAPSHOT_STEPS];
+};
+
 struct host {
     struct world *world;
     char name[64];
@@ -89,6 +113,12 @@ struct host {
     uint64_t incarnation, paused_until_us;
     struct doom doom;
     struct trap_state trap;
+    struct step_doom steps_doom;
+    struct host_steps steps;
+    bool dying;                            /* at a step of a snapshot: `death` comes soon */
+    uint64_t dying_life;
+    enum crash_kind death;
+    enum crash_kind death_now;             /* of the last life */
     struct event *waiting;                 /* what came during a pause, in order */
     size_t waiting_count, waiting_capacity;
     struct io io;
@@ -137,6 +167,7 @@ struct world {
     struct host *without_tail;             /* lost power with durability "os", and may not be whole yet */
     uint64_t calm_since_us;                /* when the last calm ended or will end */
     struct ledger *ledger;
+    struct world_steps steps;
     struct world_totals totals;
     struct sometimes sometimes[SOMETIMES_MAX];
     size_t sometimes_count;
@@ -180,6 +211,15 @@ void sim_disk_return(struct sim_disk *disk);           /* after the owner freed 
 void sim_disk_close(struct sim_disk *disk);
 uint64_t sim_disk_latency(struct sim_disk *disk, size_t size);
 enum grid_err sim_disk_rename(struct sim_disk *disk, const char *name, const char *to);
+void sim_disk_note_failure(struct sim_disk *disk);     /* an error is reported now */
+
+/* snapshot_steps.c. An operation on a file begins: OK, or the error that it will end with; it is done without one. */
+enum disk_operation { OPERATION_OPEN, OPERATION_LOAD, OPERATION_CREATE, OPERATION_READ, OPERATION_WRITE, OPERATION_RENAME, OPERATION_REMOVE };
+enum grid_err snapshot_steps_begin(struct host *host, const char *name, enum disk_operation operation, uint64_t latency_us);
+void snapshot_steps_done(struct host *host, const char *name, enum disk_operation operation, uint64_t size);
+void snapshot_steps_crash(struct host *host, enum crash_kind kind);
+void snapshot_steps_start(struct world *world);        /* faults come from now on */
+
 /* disk_work.c */
 void sim_disk_work(struct storage *storage, struct storage_work *work);
 void sim_disk_work_crash(struct sim_disk *disk);
@@ -196,6 +236,7 @@ void ledger_close(struct ledger *ledger);
 
 /* faults.c */
 void plan_draw(struct world *world);
+void fault_crash_for(struct world *world, struct host *host, enum crash_kind kind, uint64_t down_us); /* unless it is down or spared */
 void fault_crash(struct world *world, void *context);  /* the host's doom comes true */
 
 #endif

@@ -32,7 +32,7 @@ static struct stage *stage_open(uint64_t seed)
     struct stage *stage = memory_zero(1, sizeof *stage);
     stage->options = (struct run_options){.seed = seed};
     stage->world = world_open(&(struct world_options){.seed = seed});
-    stage->run = (struct run){.world = stage->world, .options = &stage->options, .nodes = NODES, .partitions = PARTITIONS};
+    stage->run = (struct run){.world = stage->world, .options = &stage->options, .environment = environment_get(0), .nodes = NODES, .partitions = PARTITIONS};
     recording = stage;
     world_logger(stage->world)->level = LOG_LEVEL_INFO;
     world_logger(stage->world)->write = record;

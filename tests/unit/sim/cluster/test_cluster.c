@@ -50,7 +50,7 @@ static struct stage *stage_open_with(const struct run_options *run_options, uint
     struct world_options options = {.seed = run_options->seed};
     stage->options = *run_options;
     stage->world = world_open(&options);
-    stage->run = (struct run){.world = stage->world, .options = &stage->options, .nodes = NODES, .partitions = PARTITIONS};
+    stage->run = (struct run){.world = stage->world, .options = &stage->options, .environment = environment_get(0), .nodes = NODES, .partitions = PARTITIONS};
     stage->cluster = cluster_open(&stage->run);
     stage->attempt_ms = attempt_ms;
     for (size_t i = 0; i < NODES; i++)
