@@ -309,6 +309,9 @@ void grid_client_command(struct grid_client *client, const struct grid_command *
 void grid_client_raise_level(struct grid_client *client, uint32_t level, const struct grid_call *call);
 void grid_client_node_status(struct grid_client *client, uint32_t node, const struct grid_call *call);
 void grid_client_partitions(struct grid_client *client, uint32_t node, const struct grid_call *call);
+/* The node takes a snapshot of its replica of the partition, or of all (GRID_PARTITION_ALL). The reply comes at once and is that of grid_client_partitions:
+ * a snapshot is there once snapshot_index has reached the applied_index in it. NOT_SUPPORTED: its version, or the cluster's level, has none. */
+void grid_client_take_snapshot(struct grid_client *client, uint32_t node, uint32_t partition, const struct grid_call *call);
 size_t grid_client_pending(const struct grid_client *client);                          /* calls without a reply */
 /* Like ready, for a program that serves a person: while no node has ever answered, UNAVAILABLE as soon as waiting does not help;
  * the note says why of each endpoint. Refused connections count after a second, in which a node may start. INVALID when an

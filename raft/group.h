@@ -170,6 +170,10 @@ struct group_status {
     uint32_t voters;
 };
 struct group_status group_status(const struct group *group);
+/* Asks for a snapshot of what is applied now, as soon as none of the group is under way; those that were asked for come before the others. Nothing happens
+ * if the newest snapshot has everything. */
+void group_ask_snapshot(struct group *group);
+
 /* A member that is behind its leader. */
 struct group_lag {
     struct node_id node;

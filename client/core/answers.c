@@ -81,6 +81,7 @@ static bool on_welcome(struct connection *connection, struct bytes body)
     fault_clear(connection);
     buffer_close(&connection->said);
     uint64_t features = features_of_names(welcome.features.names, welcome.features.count) & CLIENT_FEATURES;
+    connection->features = features;
     bool packs = packer_wanted(COMPRESS_AUTO, feature_in(features, FEATURE_LZ4), conn_origin(client->io->transport, connection->conn).local);
     connection->packer = packer_of(packs ? &client->packed : NULL);
     connection->failures = 0;

@@ -196,7 +196,7 @@ void connection_send(struct connection *connection, struct request *request)
     struct client *client = connection->client;
     REQUIRE(connection->state == CONNECTION_READY && request->connection == NULL);
     REQUIRE(request->kind != REQUEST_COMMAND || request->sequence > 0);
-    uint32_t partition = request->kind == REQUEST_ADMIN ? FRAME_PARTITION_NONE : request->partition;
+    uint32_t partition = request->kind == REQUEST_ADMIN ? request->admin_partition : request->partition;
     struct buffer *out = conn_output(client->io->transport, connection->conn);
     size_t mark = frame_begin(out, types[request->kind], partition, request_wire_id(request));
     wire_put_u64(out, 1, request->session);
@@ -218,8 +218,13 @@ void connection_send(struct connection *connection, struct request *request)
 
 void connection_admin(struct connection *connection)
 {
-    while (connection->waiting.first != NULL && connection->state == CONNECTION_READY)
-        connection_send(connection, connection->waiting.first);
+    while (connection->waiting.first != NULL && connection->state == CONNECTION_READY) {
+        struct request *request = connection->waiting.first;
+        if ((request->needs & ~connection->features) == 0)
+            connection_send(connection, request);
+        else
+            request_fail_later(request, GRID_ERR_NOT_SUPPORTED, "the version of the node cannot do that: upgrade it");
+    }
 }
 
 /* ---- time */

@@ -203,6 +203,17 @@ void client_admin(struct client *client, struct node_id node, enum admin_kind ki
     struct request *request = request_new(client, REQUEST_ADMIN, call);
     admin_request_encode(kind, &request->body);
     request->node = node.value;
+    request->admin_partition = FRAME_PARTITION_NONE;
+    submit(request, GRID_ERR_OK, "");
+}
+
+void client_take_snapshot(struct client *client, struct node_id node, uint32_t partition, const struct client_call *call)
+{
+    struct request *request = request_new(client, REQUEST_ADMIN, call);
+    admin_request_encode(ADMIN_SNAPSHOT, &request->body);
+    request->node = node.value;
+    request->admin_partition = partition;
+    request->needs = feature_bit(FEATURE_UPKEEP);
     submit(request, GRID_ERR_OK, "");
 }
 

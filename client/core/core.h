@@ -128,6 +128,9 @@ void client_map_many(struct client *client, enum client_many what, struct bytes 
 /* A command to a service. REFUSED carries refusal and refusal_code in the response; the note is the reason. */
 void client_service_command(struct client *client, const struct service_command *command, const struct client_call *call);
 /* Asks one node about itself. UNAVAILABLE as soon as it cannot be reached; NOT_FOUND for a node outside the table. */
+/* The node takes a snapshot of the partition, or of all (FRAME_PARTITION_NONE), soon. The answer comes at once and is that of ADMIN_PARTITIONS. INVALID;
+ * NOT_SUPPORTED: the node's version or the cluster's level has none. */
+void client_take_snapshot(struct client *client, struct node_id node, uint32_t partition, const struct client_call *call);
 void client_admin(struct client *client, struct node_id node, enum admin_kind kind, const struct client_call *call);
 
 /* ---- journals: read page by page, over one partition or all

@@ -31,7 +31,8 @@ struct request {
     uint32_t slot;                         /* in client->slots */
     uint32_t partition;                    /* valid once it is in a partition's queue or is sent */
     bool has_partition;                    /* the caller named it; otherwise it is computed from the affinity */
-    uint32_t node;                         /* REQUEST_ADMIN */
+    uint32_t node, admin_partition;        /* REQUEST_ADMIN */
+    uint64_t needs;                        /* features that the node must have; REQUEST_ADMIN */
     struct buffer body, affinity;          /* body: without session and sequence; affinity only while it waits for a table */
     struct retry retry;
     enum grid_err failed;                  /* decided before it was sent; waits for the end of the iteration */
@@ -78,6 +79,7 @@ struct connection {
     enum connection_state state;
     struct conn *conn;
     struct packer packer;
+    uint64_t features;                     /* READY: in use */
     struct frame_stream stream;
     struct request_list sent;              /* by time of sending */
     struct request_list waiting;           /* REQUEST_ADMIN for this node */

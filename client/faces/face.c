@@ -118,6 +118,12 @@ void grid_client_partitions(struct grid_client *client, uint32_t node, const str
     client_admin(client->core, (struct node_id){node}, ADMIN_PARTITIONS, &inner);
 }
 
+void grid_client_take_snapshot(struct grid_client *client, uint32_t node, uint32_t partition, const struct grid_call *call)
+{
+    struct client_call inner = face_call(client, call);
+    client_take_snapshot(client->core, (struct node_id){node}, partition, &inner);
+}
+
 size_t grid_client_pending(const struct grid_client *client)
 {
     return client_pending(client->core);

@@ -150,9 +150,9 @@ static void on_query(void *context, uint32_t partition, struct bytes encoded, co
     replica_query(((struct node *)context)->replicas[partition], encoded, waiter);
 }
 
-static void on_admin(void *context, enum admin_kind kind, uint64_t features, struct buffer *out)
+static void on_admin(void *context, enum admin_kind kind, uint32_t partition, uint64_t features, struct buffer *out)
 {
-    status_answer(context, kind, features, out);
+    status_answer(context, kind, partition, features, out);
 }
 
 static void on_table(void *context, struct arena *arena, struct message_table *ret_table)

@@ -154,7 +154,7 @@ struct log_time_now time_exchange_now(const struct node *node);
 bool time_exchange_ahead(const struct node *node, uint32_t position, int64_t *ret_ahead_ms);
 
 /* status.c */
-void status_answer(struct node *node, enum admin_kind kind, uint64_t features, struct buffer *out);   /* of the client */
+void status_answer(struct node *node, enum admin_kind kind, uint32_t partition, uint64_t features, struct buffer *out);   /* features: of the client */
 void status_table(struct node *node, struct arena *arena, struct message_table *ret_table);
 void status_register(struct node *node);
 void status_refresh(struct node *node, struct partition_stats *ret_hosted);    /* ret_hosted: sums over the replicas here */

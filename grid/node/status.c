@@ -81,7 +81,36 @@ static struct partition_status partition_status(const struct node *node, uint32_
         .flows_ended = stats.flows_ended};
 }
 
-void status_answer(struct node *node, enum admin_kind kind, uint64_t features, struct buffer *out)
+static const struct partition_status *partition_rows(const struct node *node, uint64_t features, struct arena *arena)
+{
+    struct partition_status *rows = arena_zero(arena, node->partitions * sizeof *rows);
+    for (uint32_t i = 0; i < node->partitions; i++) {
+        rows[i] = partition_status(node, i);
+        if (feature_in(features, FEATURE_UPKEEP))
+            add_upkeep(node, i, &rows[i], arena);
+    }
+    return rows;
+}
+
+/* All that were asked for, or none. */
+static void ask_snapshots(struct node *node, uint32_t partition, struct admin_response *response)
+{
+    bool all = partition == FRAME_PARTITION_NONE;
+    if (!all && partition >= node->partitions) {
+        response->err = GRID_ERR_INVALID;
+        response->note = bytes_of_text("partition: outside the cluster's partitions");
+        return;
+    }
+    for (uint32_t i = all ? 0 : partition; i < (all ? node->partitions : partition + 1); i++) {
+        if (replica_ask_snapshot(node->replicas[i]))
+            continue;
+        response->err = GRID_ERR_NOT_SUPPORTED;
+        response->note = bytes_of_text("the feature level of the cluster has no snapshots: upgrade all nodes, then run `gridctl level raise`");
+        return;
+    }
+}
+
+void status_answer(struct node *node, enum admin_kind kind, uint32_t partition, uint64_t features, struct buffer *out)
 {
     struct arena arena;
     arena_init(&arena, 64 * 1024);
@@ -97,13 +126,9 @@ void status_answer(struct node *node, enum admin_kind kind, uint64_t features, s
         if (feature_in(features, FEATURE_SERVICES))
             response.status.services = services_status(node, &arena, &response.status.services_count);
     } else {
-        struct partition_status *rows = arena_zero(&arena, node->partitions * sizeof *rows);
-        for (uint32_t i = 0; i < node->partitions; i++) {
-            rows[i] = partition_status(node, i);
-            if (feature_in(features, FEATURE_UPKEEP))
-                add_upkeep(node, i, &rows[i], &arena);
-        }
-        response.partitions = rows;
+        if (kind == ADMIN_SNAPSHOT)
+            ask_snapshots(node, partition, &response);
+        response.partitions = partition_rows(node, features, &arena);
         response.partitions_count = node->partitions;
     }
     admin_response_encode(&response, out);

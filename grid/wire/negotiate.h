@@ -37,7 +37,7 @@ struct version_text version_text_of(struct version_range range);
     X(FEATURE_SERVICES, "services") /* nodes: the hello lists the services of the program. Clients: a status lists those of the partitions */ \
     X(FEATURE_MEMORY, "memory") /* nodes: they tell each other whether memory is full. Clients: a status has memory, and they know MEMORY_FULL */ \
     X(FEATURE_SNAPSHOTS, "snapshots") /* nodes: they take snapshot files of a leader (FRAME_SNAPSHOT_BYTES) */ \
-    X(FEATURE_UPKEEP, "upkeep") /* clients: a status has snapshots, logs and the members that are behind */
+    X(FEATURE_UPKEEP, "upkeep") /* clients: a status has snapshots, logs and the members that are behind; ADMIN_SNAPSHOT */
 
 enum wire_feature {
 #define FEATURE_BIT_(bit, name) bit,

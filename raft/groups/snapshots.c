@@ -62,6 +62,8 @@ static bool is_due(const struct group *group)
     uint64_t index = guard_snapshot_index(guard);
     if (group->snapshot.step != SNAPSHOT_IDLE || group->install.step != INSTALL_IDLE || guard_applied_index(guard) <= index)
         return false;
+    if (group->snapshot.asked)
+        return true;
     if (bytes_since(group) >= threshold(group) || guard_applied_index(guard) - index >= set->snapshots.entries)
         return true;
     if (log_is_large(set) && wal_holds_back(set->wal, group->number))
@@ -69,12 +71,19 @@ static bool is_due(const struct group *group)
     return memory_is_full(set) && guard->io.entries_bytes >= FULL_BYTES_MIN + 2 * set->snapshots.trailing_bytes;
 }
 
+static bool is_before(const struct group *group, const struct group *other)
+{
+    if (group->snapshot.asked != other->snapshot.asked)
+        return group->snapshot.asked;
+    return bytes_since(group) > bytes_since(other);
+}
+
 static struct group *most_due(struct group_set *set)
 {
     struct group *most = NULL;
     for (uint32_t i = 0; i < set->groups_count; i++) {
         struct group *group = &set->groups[i];
-        if (saves(group) && is_due(group) && (most == NULL || bytes_since(group) > bytes_since(most)))
+        if (saves(group) && is_due(group) && (most == NULL || is_before(group, most)))
             most = group;
     }
     return most;
@@ -97,6 +106,8 @@ static void leave_place(struct group *group)
             group->set->snapshots.running[i] = NULL;
     group->snapshot.step = SNAPSHOT_IDLE;
     free_head(&group->snapshot.head);
+    if (group->set->snapshots.asked != 0 && !group->set->closing)
+        clock_defer(group->set->io->clock, &group->set->snapshots.work);
     /* A snapshot of the leader waits for the own one to end. */
     if (group->install.step == INSTALL_LOADING && !group->set->closing)
         clock_defer(group->set->io->clock, &group->install.run);
@@ -177,6 +188,8 @@ static bool begin_save(struct group *group, struct group **place)
     set->inside = false;
     if (snapshot->save == NULL)
         return false;
+    set->snapshots.asked -= snapshot->asked;
+    snapshot->asked = false;
     snapshot->head = copy_head(head);
     snapshot->mark = group->guard.io.appended_bytes;
     snapshot->began_ms = clock_now_ms(set->io->clock);
@@ -314,12 +327,24 @@ void snapshots_installed(struct group *group, uint64_t before, uint64_t file_byt
         group->set->snapshots.metrics.installed->value++;
 }
 
+static void begin_due(struct group_set *set)
+{
+    struct group **place = free_place(set);
+    for (struct group *due; place != NULL && clock_now_ms(set->io->clock) >= set->snapshots.retry_ms && (due = most_due(set)) != NULL;) {
+        if (!begin_save(due, place))
+            break;
+        place = free_place(set);
+    }
+}
+
 static void work(void *context)
 {
     struct group_set *set = context;
     bool more = false;
     if (set->failed || set->closing)
         return;
+    if (set->snapshots.asked != 0)
+        begin_due(set);
     for (size_t i = 0; i < SNAPSHOTS_AT_ONCE; i++)
         if (set->snapshots.running[i] != NULL)
             more = save_slice(set->snapshots.running[i]) || more;
@@ -330,16 +355,19 @@ static void work(void *context)
 
 void snapshots_tick(struct group_set *set)
 {
-    struct snapshots *snapshots = &set->snapshots;
-    struct group **place = free_place(set);
     wal_collect(set->wal);
-    if (set->failed)
+    if (!set->failed)
+        begin_due(set);
+}
+
+void group_ask_snapshot(struct group *group)
+{
+    struct group_set *set = group->set;
+    if (group->snapshot.asked || !saves(group) || guard_applied_index(&group->guard) <= guard_snapshot_index(&group->guard))
         return;
-    for (struct group *due; place != NULL && clock_now_ms(set->io->clock) >= snapshots->retry_ms && (due = most_due(set)) != NULL;) {
-        if (!begin_save(due, place))
-            break;
-        place = free_place(set);
-    }
+    group->snapshot.asked = true;
+    set->snapshots.asked++;
+    clock_defer(set->io->clock, &set->snapshots.work);
 }
 
 /* ---- at the start */

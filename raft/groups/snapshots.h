@@ -1,7 +1,7 @@
 /* When a group takes a snapshot, and what follows from it.
  *
  * A group is due when its log has grown by `bytes` or `entries` since its newest snapshot, or when it keeps the oldest segment of a log that has grown
- * large, or holds most of the entries in a memory that fills up. At most SNAPSHOTS_AT_ONCE groups of a node save at the same time; the one with the most
+ * large, or holds most of the entries in a memory that fills up, or when somebody asked for one (group_ask_snapshot). At most SNAPSHOTS_AT_ONCE groups of a node save at the same time; the one with the most
  * bytes comes first, and groups have slightly different thresholds, so that they are spread in time.
  *
  * A save: the machine freezes its state (save_begin), which is written in slices of SNAPSHOT_SLICE_BYTES, one in each iteration of the loop; the file
@@ -48,6 +48,7 @@ struct snapshot_group {
     uint64_t file_bytes, taken_ms;            /* of the newest snapshot: its file, and when its save began; 0: not in this life */
     struct group *next_release;   /* entries wait to be released */
     bool releasing;
+    bool asked;                   /* a snapshot is wanted although the group is not due */
 };
 
 /* State of a set. */
@@ -61,6 +62,7 @@ struct snapshots {
     struct deferred work;
     struct buffer slice;
     uint64_t retry_ms;            /* after a full disk */
+    uint32_t asked;               /* groups of which a snapshot was asked for */
     struct { struct metric_counter *taken, *installed; struct metric_histogram *duration; } metrics;
 };
 

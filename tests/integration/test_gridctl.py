@@ -58,6 +58,23 @@ def status(tap, nodes):
                   for each in partitions), str(partitions))
 
 
+def snapshots(tap, nodes):
+    code, out, error = gridctl(PROGRAMS, nodes, "snapshot", "take", "9")
+    tap.check("a partition that the cluster does not have is refused", code == 2 and "no partition 9" in error and "0 to 7" in error, error)
+    code, out, error = gridctl(PROGRAMS, nodes, "snapshot", "take", "--node", "1,4")
+    tap.check("so is a node", code == 2 and "--node: '4'" in error, error)
+    taken = gridctl_json(PROGRAMS, nodes, "snapshot", "take", "3", "--node", "2,3")
+    tap.check("a snapshot of one partition is taken on the nodes that are named, with snapshot.bytes 0 too",
+              [(each["node"], each["partition"], each["done"]) for each in taken] == [(2, 3, True), (3, 3, True)] and
+              all(each["snapshotIndex"] > 0 and each["snapshotBytes"] > 0 for each in taken), str(taken))
+    taken = gridctl_json(PROGRAMS, nodes, "snapshot", "take")
+    tap.check("without a number of all partitions on all nodes", len(taken) == 24 and all(each["done"] for each in taken), str(taken))
+    listed = gridctl_json(PROGRAMS, nodes, "partition", "list")
+    tap.check("the list shows them", all(0 < each["snapshotIndex"] <= each["appliedIndex"] and each["snapshotBytes"] > 0 for each in listed), str(listed))
+    code, out, error = gridctl(PROGRAMS, nodes, "snapshot", "take")
+    tap.check("the table has a row for each", code == 0 and len(out.splitlines()) == 25, out + error)
+
+
 def maps(tap, nodes):
     version = gridctl_json(PROGRAMS, nodes, "map", "set", "greeting", "hello", "--map", "m")["version"]
     got = gridctl_json(PROGRAMS, nodes, "map", "get", "greeting", "--map", "m")
@@ -268,7 +285,7 @@ def main():
     with cluster(PROGRAMS, nodes=3, partitions=8) as nodes:
         nodes.start(nodes.ids())
         nodes.wait_ready(nodes.ids())
-        for part in (status, maps, loads, orders, bad_orders, history, examples, contexts):
+        for part in (status, snapshots, maps, loads, orders, bad_orders, history, examples, contexts):
             part(tap, nodes)
         nodes.kill([2, 3])
         code, out, error = gridctl(PROGRAMS, nodes, "map", "set", "k", "v", "--timeout", "1500")

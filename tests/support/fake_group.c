@@ -134,3 +134,8 @@ bool group_set_log_full(const struct group_set *set)
 {
     return set->log_full;
 }
+
+void group_ask_snapshot(struct group *group)
+{
+    group->snapshots_asked++;
+}

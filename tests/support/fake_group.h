@@ -19,6 +19,7 @@ struct group {
     struct group_read *reads[FAKE_READS_MAX];
     size_t reads_count;
     enum grid_err refuses;                 /* what group_propose returns instead of OK */
+    unsigned snapshots_asked;              /* group_ask_snapshot */
     bool handing_over;
 };
 

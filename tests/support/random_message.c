@@ -385,7 +385,7 @@ static void random_response(struct prng *prng, struct arena *arena, struct buffe
 static void random_admin_request(struct prng *prng, struct arena *arena, struct buffer *out)
 {
     (void)arena;
-    admin_request_encode(half(prng) ? ADMIN_STATUS : ADMIN_PARTITIONS, out);
+    admin_request_encode(half(prng) ? ADMIN_STATUS : half(prng) ? ADMIN_PARTITIONS : ADMIN_SNAPSHOT, out);
 }
 
 static void random_admin_response(struct prng *prng, struct arena *arena, struct buffer *out)

@@ -134,6 +134,7 @@ int level_show(struct ctl *ctl);
 int level_raise(struct ctl *ctl);
 int member_list(struct ctl *ctl);
 int partition_list(struct ctl *ctl);
+int snapshot_take(struct ctl *ctl);
 int map_set(struct ctl *ctl);
 int map_get(struct ctl *ctl);
 int map_remove(struct ctl *ctl);

@@ -125,6 +125,10 @@ static const struct option_row watch_options[] = {
     {"count", 'c', "N", "number of updates; 0: until q or Ctrl-C (default 0)"},
     {0}};
 
+static const struct option_row snapshot_options[] = {
+    {"node", 'n', "NODES", "numbers of the nodes that take it, with commas (default: all)"},
+    {0}};
+
 static const struct command_row rows[] = {
     {"cluster", "status", "", 0, 0, "Shows nodes, leaders, and whether every partition is served; exit status 1 if the cluster is not healthy.", NULL,
      "cluster status\ncluster status -o json --endpoints 10.0.0.1:7400", cluster_status},
@@ -138,6 +142,8 @@ static const struct command_row rows[] = {
      "level raise            # to the highest that all nodes support\nlevel raise 2", level_raise},
     {"partition", "list", "", 0, 0, "Lists every partition, with its leader, progress and contents.", NULL,
      "partition list\npartition list -o json", partition_list},
+    {"snapshot", "take", "[PARTITION]", 0, 1, "Takes a snapshot of a partition, or of all, on every node, and waits until they are on disk.", snapshot_options,
+     "snapshot take\nsnapshot take 5\nsnapshot take --node 2,3 -o json", snapshot_take},
     {"map", "set", "KEY [VALUE]", 1, 2, "Writes an entry and prints its new version.", write_options,
      "map set greeting hello\nmap set 42 '{\"a\":1}' --map things --affinity customer-7\nmap set token abc --ttl 60s\n"
      "map set logo --value-file logo.png\nmap set note --value-file - < note.txt",

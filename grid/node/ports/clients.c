@@ -301,7 +301,7 @@ static bool on_admin(struct client *client, const struct frame *frame)
     struct buffer body = {0};
     if (admin_request_decode(frame->body, &kind) != GRID_ERR_OK)
         return false;
-    client->clients->options.admin(client->clients->options.context, kind, client->features, &body);
+    client->clients->options.admin(client->clients->options.context, kind, frame->partition, client->features, &body);
     client_send(client, FRAME_ADMIN_RESPONSE, FRAME_PARTITION_NONE, frame->request, buffer_bytes(&body));
     buffer_close(&body);
     return true;

@@ -41,7 +41,7 @@ struct clients_options {
     /* A checked command that asks room for `needs`, a checked query; borrowed for the call. */
     void (*command)(void *context, uint32_t partition, struct bytes encoded, struct admission_needs needs, const struct waiter *waiter);
     void (*query)(void *context, uint32_t partition, struct bytes encoded, const struct waiter *waiter);
-    void (*admin)(void *context, enum admin_kind kind, uint64_t features, struct buffer *out);  /* features: of the client */
+    void (*admin)(void *context, enum admin_kind kind, uint32_t partition, uint64_t features, struct buffer *out);  /* features: of the client */
     void (*table)(void *context, struct arena *arena, struct message_table *ret_table);
 };
 

@@ -83,6 +83,8 @@ struct replica *replica_open(struct replica_shared *shared, struct partition_id 
 void replica_close(struct replica *replica);
 struct partition *replica_partition(const struct replica *replica);
 struct group *replica_group(const struct replica *replica);
+/* A snapshot is taken soon, with snapshot.bytes 0 too. False: the partition's feature level has none. */
+bool replica_ask_snapshot(struct replica *replica);
 /* How old the state in the newest snapshot is; 0: there is none. After a start: against the log time in it. */
 uint64_t replica_snapshot_age_ms(struct replica *replica);
 size_t replica_links_stopped(const struct replica *replica);      /* to other partitions, while it leads */

@@ -72,6 +72,7 @@ struct replica {
     uint64_t activity_seen;
     struct inflows inflows;
     struct state_digests digests;
+    bool snapshot_asked;               /* it is taken even on a node that takes none by itself */
     uint64_t loaded_time_ms;           /* log time of the state that was loaded last; 0: none was */
     uint32_t loading_level;            /* of a snapshot that is too new for this version; 0: it is not */
 };

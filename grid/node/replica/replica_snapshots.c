@@ -10,8 +10,10 @@
 static void *on_save_begin(void *context)
 {
     struct replica *replica = context;
-    bool may = replica->shared->takes_snapshots && partition_level(replica->partition) >= LEVEL_OF_SNAPSHOTS;
-    return may ? partition_save_begin(replica->partition) : NULL;
+    if (!(replica->shared->takes_snapshots || replica->snapshot_asked) || partition_level(replica->partition) < LEVEL_OF_SNAPSHOTS)
+        return NULL;
+    replica->snapshot_asked = false;
+    return partition_save_begin(replica->partition);
 }
 
 static bool on_save_next(void *context, void *save, size_t budget, struct buffer *out)
@@ -61,6 +63,15 @@ static enum grid_err on_load_end(void *context, void *load, bool take, char **re
     replica->loaded_time_ms = partition_log_time_ms(replica->partition);
     log_time_apply(&replica->log_time, replica->loaded_time_ms, replica_now_us(replica));
     return err;
+}
+
+bool replica_ask_snapshot(struct replica *replica)
+{
+    if (partition_level(replica->partition) < LEVEL_OF_SNAPSHOTS)
+        return false;
+    replica->snapshot_asked = true;
+    group_ask_snapshot(replica->group);
+    return true;
 }
 
 uint64_t replica_snapshot_age_ms(struct replica *replica)

@@ -257,7 +257,8 @@ struct response {
 
 /* ---- administration */
 
-enum admin_kind { ADMIN_STATUS = 1, ADMIN_PARTITIONS = 2 };
+/* SNAPSHOT: of the partition in the frame, or of all; answered at once like PARTITIONS. Only to nodes with FEATURE_UPKEEP. */
+enum admin_kind { ADMIN_STATUS = 1, ADMIN_PARTITIONS = 2, ADMIN_SNAPSHOT = 3 };
 
 /* Of a service of the node's program. */
 struct service_status {

@@ -6,7 +6,7 @@
 
 void admin_request_encode(enum admin_kind kind, struct buffer *out)
 {
-    REQUIRE(kind == ADMIN_STATUS || kind == ADMIN_PARTITIONS);
+    REQUIRE(kind >= ADMIN_STATUS && kind <= ADMIN_SNAPSHOT);
     wire_nested_end(out, wire_nested_begin(out, kind, 0));
 }
 
@@ -15,7 +15,7 @@ enum grid_err admin_request_decode(struct bytes in, enum admin_kind *ret_kind)
     uint32_t kind = 0;
     struct wire_reader reader = wire_reader_of(in);
     while (wire_next(&reader)) {
-        if (kind != 0 || reader.field > ADMIN_PARTITIONS || wire_bytes(&reader).size != 0)
+        if (kind != 0 || reader.field > ADMIN_SNAPSHOT || wire_bytes(&reader).size != 0)
             wire_unknown(&reader);
         kind = reader.field;
     }

@@ -84,11 +84,12 @@ static void take_query(void *context, uint32_t partition, struct bytes encoded, 
     take(partition, 0, waiter, true);
 }
 
-static void admin(void *context, enum admin_kind kind, uint64_t features, struct buffer *out)
+static void admin(void *context, enum admin_kind kind, uint32_t partition, uint64_t features, struct buffer *out)
 {
     (void)context;
     (void)kind;
     (void)features;
+    (void)partition;
     scene.admins++;
     buffer_append_text(out, "status");
 }

@@ -69,6 +69,18 @@ Test(replica_snapshots, are_taken_only_with_the_setting)
     cr_assert_not(saves());
 }
 
+Test(replica_snapshots, are_taken_without_the_setting_if_somebody_asks)
+{
+    bench.shared.takes_snapshots = false;
+    cr_assert_not(replica_ask_snapshot(bench.replica), "the level has none");
+    cr_assert_eq(bench.set.group.snapshots_asked, 0);
+    raise_level();
+    cr_assert(replica_ask_snapshot(bench.replica));
+    cr_assert_eq(bench.set.group.snapshots_asked, 1);
+    cr_assert(saves());
+    cr_assert_not(saves(), "once");
+}
+
 Test(replica_snapshots, replace_the_state_of_a_replica_that_follows)
 {
     char *note = NULL;

@@ -351,7 +351,9 @@ Test(message, refuses_queries_and_requests_without_exactly_one_known_body)
     cr_expect_eq(kind, ADMIN_STATUS);
     cr_expect_eq(admin_request_decode(BYTES_NONE, &kind), GRID_ERR_MALFORMED);
     cr_expect_eq(admin_request_decode(bytes_of("\x0a\x00\x12\x00", 4), &kind), GRID_ERR_MALFORMED);
-    cr_expect_eq(admin_request_decode(bytes_of("\x1a\x00", 2), &kind), GRID_ERR_MALFORMED);
+    cr_expect_eq(admin_request_decode(bytes_of("\x22\x00", 2), &kind), GRID_ERR_MALFORMED);
+    cr_expect_eq(admin_request_decode(bytes_of("\x1a\x00", 2), &kind), GRID_ERR_OK);
+    cr_expect_eq(kind, ADMIN_SNAPSHOT);
 }
 
 Test(message, refuses_error_numbers_that_are_not_in_the_list)
