@@ -88,7 +88,7 @@ struct group_set_options {
     uint64_t log_disk_bytes_max;          /* 0: LOG_DISK_BYTES_DEFAULT */
     uint64_t log_memory_bytes_max;        /* 0: LOG_MEMORY_BYTES_DEFAULT */
     uint64_t segment_bytes;               /* 0: default of the log */
-    uint64_t snapshot_bytes;              /* a group takes a snapshot when its log has grown by so much; 0: SNAPSHOT_BYTES_DEFAULT */
+    uint64_t snapshot_bytes;              /* a group takes a snapshot when its log has grown by so much, or by the size of its last one if that is more; 0: SNAPSHOT_BYTES_DEFAULT */
     uint64_t snapshot_entries;            /* or by so many entries; 0: SNAPSHOT_ENTRIES_DEFAULT */
     uint64_t trailing_bytes;              /* of entries kept in memory behind a snapshot, for members that are a little behind; 0: SNAPSHOT_TRAILING_BYTES_DEFAULT */
     uint64_t transfer_bytes_per_second;   /* of snapshots to one member; 0: as fast as the link takes it */

@@ -129,7 +129,7 @@ enum {
  * time to wait. */
 #define ADMISSION_LOAD_DEFAULT 65536ull
 #define LOG_MEMORY_BYTES_DEFAULT (1ull << 30) /* bytes of entries in memory a node, likewise */
-#define SNAPSHOT_BYTES_DEFAULT (16ull << 20)   /* a partition takes a snapshot when its log has grown by so much, */
+#define SNAPSHOT_BYTES_DEFAULT (2ull << 20)    /* a partition takes a snapshot when its log has grown by so much, or by the size of its last one, */
 #define SNAPSHOT_ENTRIES_DEFAULT (1ull << 20)  /* or by so many entries */
 #define SNAPSHOT_TRAILING_BYTES_DEFAULT (256ull << 10) /* of entries that a partition keeps in memory behind a snapshot */
 

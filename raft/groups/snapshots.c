@@ -39,10 +39,10 @@ static uint64_t bytes_since(const struct group *group)
     return group->guard.io.appended_bytes - group->snapshot.since;
 }
 
-static uint64_t threshold(const struct group *group)
+uint64_t snapshots_threshold(uint64_t bytes, uint64_t file_bytes, uint32_t group)
 {
-    uint64_t quarter = group->set->snapshots.bytes / 4;
-    return group->set->snapshots.bytes - quarter * (group->number % SPREAD) / SPREAD;
+    uint64_t most = file_bytes > bytes ? file_bytes : bytes;
+    return most - most / 4 * (group % SPREAD) / SPREAD;
 }
 
 static bool log_is_large(const struct group_set *set)
@@ -64,7 +64,8 @@ static bool is_due(const struct group *group)
         return false;
     if (group->snapshot.asked)
         return true;
-    if (bytes_since(group) >= threshold(group) || guard_applied_index(guard) - index >= set->snapshots.entries)
+    if (bytes_since(group) >= snapshots_threshold(set->snapshots.bytes, group->snapshot.file_bytes, group->number) ||
+        guard_applied_index(guard) - index >= set->snapshots.entries)
         return true;
     if (log_is_large(set) && wal_holds_back(set->wal, group->number))
         return true;
@@ -319,7 +320,7 @@ uint64_t snapshots_disk_bytes(const struct group_set *set)
 
 void snapshots_installed(struct group *group, uint64_t before, uint64_t file_bytes)
 {
-    group->snapshot.since = 0;
+    group->snapshot.since = group->guard.io.appended_bytes;
     group->snapshot.file_bytes = file_bytes;
     group->snapshot.taken_ms = 0;
     remove_older(group, before);

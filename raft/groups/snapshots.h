@@ -1,7 +1,8 @@
 /* When a group takes a snapshot, and what follows from it.
  *
- * A group is due when its log has grown by `bytes` or `entries` since its newest snapshot, or when it keeps the oldest segment of a log that has grown
- * large, or holds most of the entries in a memory that fills up, or when somebody asked for one (group_ask_snapshot). At most SNAPSHOTS_AT_ONCE groups of a node save at the same time; the one with the most
+ * A group is due when its log has grown by `bytes`, or by the size of its newest snapshot if that is more, or by `entries` since that snapshot, or when it
+ * keeps the oldest segment of a log that has grown large, or holds most of the entries in a memory that fills up, or when somebody asked for one
+ * (group_ask_snapshot). At most SNAPSHOTS_AT_ONCE groups of a node save at the same time; the one with the most
  * bytes comes first, and groups have slightly different thresholds, so that they are spread in time.
  *
  * A save: the machine freezes its state (save_begin), which is written in slices of SNAPSHOT_SLICE_BYTES, one in each iteration of the loop; the file
@@ -70,6 +71,9 @@ void snapshots_open(struct group_set *set, const struct group_set_options *optio
 /* Blocks. Every machine loads the snapshot that its group's log names. Before anything of the log is applied. Errors with *ret_note (memory_free). */
 enum grid_err snapshots_load(struct group_set *set, char **ret_note);
 void snapshots_tick(struct group_set *set);
+/* By how many bytes the log of the group grows until its next snapshot, when the newest has `file_bytes` (0: it has none). Pure. A large state is so written
+ * at most once for as many bytes of log: a node writes at most about twice what it logs, and at a start reads at most about twice its data. */
+uint64_t snapshots_threshold(uint64_t bytes, uint64_t file_bytes, uint32_t group);
 /* The log is durable up to `lsn`. */
 void snapshots_durable(struct group_set *set, uint64_t lsn);
 /* A snapshot of the leader, in a file of so many bytes, replaced the one up to `before` (0: none). */
