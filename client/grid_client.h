@@ -307,6 +307,16 @@ void grid_client_command(struct grid_client *client, const struct grid_command *
 /* Raises the feature level of every partition; there is no way back. reply: version, the lowest level of all partitions.
  * NOT_SUPPORTED: a node is too old or not linked (the note names it); asking again goes on where this ended. */
 void grid_client_raise_level(struct grid_client *client, uint32_t level, const struct grid_call *call);
+/* Steps of a backup and of a restore of one partition, as gridctl makes them (docs/adr/0026); the numbers are those of the schema. Backup: `backup` is chosen
+ * by the caller; NOT_FOUND: the partition's leader has changed, begin again. reply: count, version, sequence (FREEZE); value, more (READ). */
+enum grid_backup_step { GRID_BACKUP_RESERVE = 1, GRID_BACKUP_HOLD = 2, GRID_BACKUP_FREEZE = 3, GRID_BACKUP_RELEASE = 4, GRID_BACKUP_READ = 5, GRID_BACKUP_END = 6 };
+struct grid_backup { enum grid_backup_step step; uint64_t backup, offset; };
+void grid_client_backup(struct grid_client *client, uint32_t partition, const struct grid_backup *step, const struct grid_call *call);
+/* A step may be repeated. reply: count (how far the partition is), sequence (bytes that it has), version (its feature level). */
+enum grid_restore_step { GRID_RESTORE_BEGIN = 1, GRID_RESTORE_PART = 2, GRID_RESTORE_END = 3, GRID_RESTORE_OPEN = 4, GRID_RESTORE_CANCEL = 5, GRID_RESTORE_CHECK = 6 };
+enum grid_restore_phase { GRID_RESTORE_NONE = 0, GRID_RESTORE_LOADING = 1, GRID_RESTORE_LOADED = 2, GRID_RESTORE_OPENED = 3 };
+struct grid_restore { enum grid_restore_step step; uint64_t backup, offset; struct grid_bytes piece; uint32_t epoch; };
+void grid_client_restore(struct grid_client *client, uint32_t partition, const struct grid_restore *step, const struct grid_call *call);
 void grid_client_node_status(struct grid_client *client, uint32_t node, const struct grid_call *call);
 void grid_client_partitions(struct grid_client *client, uint32_t node, const struct grid_call *call);
 /* The node takes a snapshot of its replica of the partition, or of all (GRID_PARTITION_ALL). The reply comes at once and is that of grid_client_partitions:

@@ -100,6 +100,20 @@ void grid_client_command(struct grid_client *client, const struct grid_command *
     client_command(client->core, &whole, &inner);
 }
 
+void grid_client_backup(struct grid_client *client, uint32_t partition, const struct grid_backup *step, const struct grid_call *call)
+{
+    struct query query = {.kind = QUERY_BACKUP, .backup = {(enum backup_step)step->step, step->backup, step->offset}};
+    struct client_call inner = face_call(client, call);
+    client_query(face_core(client), (struct partition_id){partition}, &query, &inner);
+}
+
+void grid_client_restore(struct grid_client *client, uint32_t partition, const struct grid_restore *step, const struct grid_call *call)
+{
+    struct query query = {.kind = QUERY_RESTORE, .restore = {(enum restore_step)step->step, step->backup, step->offset, face_bytes(step->piece), step->epoch}};
+    struct client_call inner = face_call(client, call);
+    client_query(face_core(client), (struct partition_id){partition}, &query, &inner);
+}
+
 void grid_client_raise_level(struct grid_client *client, uint32_t level, const struct grid_call *call)
 {
     struct client_call inner = face_call(client, call);

@@ -54,6 +54,12 @@ enum {
     /* Bytes of state in one chunk of a snapshot file: what a reader must hold before it may trust it, and what a transfer puts between the
      * frames of other groups. */
     SNAPSHOT_CHUNK_BYTES = 64 * 1024,
+    /* Bytes of state in one answer to a backup, and in one entry that restores it: an entry of the usual size. */
+    BACKUP_PIECE_BYTES = 256 * 1024,
+    RESTORE_PIECE_BYTES_MAX = 256 * 1024,
+    /* For so long a leader holds back messages between partitions for a backup, and keeps a frozen state that nobody reads. */
+    BACKUP_HOLD_MS = 5 * 1000,
+    BACKUP_IDLE_MS = 30 * 1000,
     /* Bytes of a snapshot that wait for the disk on their way to a file; more state is not frozen into bytes meanwhile. */
     SNAPSHOT_WRITER_BYTES = 1024 * 1024,
     /* Bytes of a group's encoded configuration in a snapshot. A head that states more is damaged. */

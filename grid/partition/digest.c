@@ -38,5 +38,12 @@ uint64_t partition_state_digest(const struct partition *partition)
         put_u64(content, parts[i]);
         digest = hash_xxh3(bytes_of(content, sizeof content), digest);
     }
+    if (partition->restore.phase != RESTORE_NONE) {
+        uint8_t content[16];
+        put_u32(content, partition->restore.phase);
+        put_u32(content + 4, partition->restore.epoch);
+        put_u64(content + 8, partition->restore.backup);
+        digest = hash_xxh3(bytes_of(content, sizeof content), digest);
+    }
     return digest;
 }

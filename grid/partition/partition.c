@@ -14,66 +14,21 @@
 #include "grid/partition/deferred/timers.h"
 #include "grid/wire/messages/message_check.h"
 
-enum { ARENA_CHUNK_BYTES = 64 * 1024, SMALL_ARENA_CHUNK_BYTES = 4 * 1024, AHEAD_MAX = PARTITION_AHEAD_MAX };
+enum { SMALL_ARENA_CHUNK_BYTES = 4 * 1024, AHEAD_MAX = PARTITION_AHEAD_MAX };
 
 /* ---- life cycle */
 
-struct partition_scratch *partition_scratch_open(void)
-{
-    struct partition_scratch *scratch = memory_zero(1, sizeof *scratch);
-    arena_init(&scratch->arena, ARENA_CHUNK_BYTES);
-    arena_init(&scratch->ahead, SMALL_ARENA_CHUNK_BYTES);
-    return scratch;
-}
-
-void partition_scratch_close(struct partition_scratch *scratch)
-{
-    arena_close(&scratch->arena);
-    arena_close(&scratch->ahead);
-    buffer_close(&scratch->bytes);
-    memory_free(scratch);
-}
-
 struct partition *partition_open(const struct partition_options *options)
 {
-    REQUIRE(options != NULL && options->id.value < PARTITIONS_MAX);
-    struct partition *partition = memory_zero(1, sizeof *partition);
-    partition->id = options->id;
-    partition->services = options->services;
-    partition->level = LEVEL_FIRST;
-    partition->reads = options->reads;
-    partition->sessions = sessions_open();
-    partition->idempotency = idempotency_open();
-    partition->outbox = outbox_open();
-    partition->inbox = inbox_open();
-    partition->timers = timers_open();
-    partition->activities = activities_open();
-    partition->pipeline = event_pipeline_open(options->services);
-    partition->scratch_own = options->scratch == NULL;
-    partition->scratch = partition->scratch_own ? partition_scratch_open() : options->scratch;
-    arena_init(&partition->genesis_arena, SMALL_ARENA_CHUNK_BYTES);
-    return partition;
+    return partition_create(options);
 }
 
 void partition_close(struct partition *partition)
 {
     if (partition == NULL)
         return;
-    REQUIRE(partition->save == NULL);
-    maps_close(partition->maps);
-    sessions_close(partition->sessions);
-    idempotency_close(partition->idempotency);
-    outbox_close(partition->outbox);
-    inbox_close(partition->inbox);
-    timers_close(partition->timers);
-    activities_close(partition->activities);
-    event_pipeline_close(partition->pipeline);
-    if (partition->scratch_own)
-        partition_scratch_close(partition->scratch);
-    arena_close(&partition->genesis_arena);
-    buffer_close(&partition->genesis);
-    buffer_close(&partition->answer);
-    memory_free(partition);
+    partition_restore_close(partition);
+    partition_free(partition);
 }
 
 /* ---- commands */
@@ -82,27 +37,6 @@ static void fail(struct response *response, enum grid_err err, const char *note)
 {
     response->err = err;
     response->note = bytes_of_text(note);
-}
-
-enum grid_err partition_begin(struct partition *partition, struct bytes encoded)
-{
-    REQUIRE(!partition->born);
-    struct command command;
-    buffer_append(&partition->genesis, encoded);
-    enum grid_err err = command_decode(buffer_bytes(&partition->genesis), &partition->genesis_arena, &command);
-    bool among = err == GRID_ERR_OK && command.kind == COMMAND_GENESIS && command.genesis.partitions <= PARTITIONS_MAX &&
-                 partition->id.value < command.genesis.partitions;
-    if (!among || command.genesis.level > LEVEL_LAST) {
-        buffer_clear(&partition->genesis);
-        arena_reset(&partition->genesis_arena);
-        return among ? GRID_ERR_NOT_SUPPORTED : GRID_ERR_INVALID;
-    }
-    partition->born = true;
-    partition->level = command.genesis.level > 0 ? command.genesis.level : LEVEL_FIRST;
-    partition->genesis_command = command.genesis;
-    partition->table_seed = command.genesis.table_seed;
-    partition->maps = maps_open(partition->table_seed);
-    return GRID_ERR_OK;
 }
 
 static void apply_genesis(struct partition *partition, struct bytes encoded, struct response *response)
@@ -132,6 +66,7 @@ static void apply_internal(struct partition *partition, const struct command *co
     case COMMAND_REGISTER:
         event_services_register(partition, command->registers.services, command->registers.count, response);
         return;
+    case COMMAND_RESTORE: partition_restore(partition, &command->restore, response); return;
     case COMMAND_TICK:
         sessions_expire(partition->sessions, partition->log_time_ms, TICK_TIMERS_MAX);
         idempotency_expire(partition->idempotency, partition->log_time_ms, TICK_EXPIRATIONS_MAX);
@@ -322,6 +257,8 @@ static void apply_command(struct partition *partition, const struct ahead *ahead
         response.err = GRID_ERR_MALFORMED;
     else if (!partition->born && ahead->command.kind != COMMAND_GENESIS)
         fail(&response, GRID_ERR_UNAVAILABLE, "the partition has no genesis yet");
+    else if (partition_closed(partition) && ahead->command.kind != COMMAND_RESTORE)
+        fail(&response, GRID_ERR_BUSY, "the cluster is being restored from a backup");
     else if (ahead->command.kind < COMMAND_GENESIS) {
         apply_client(partition, &ahead->command);
         return;
@@ -383,6 +320,8 @@ void partition_query(const struct partition *partition, const struct query *quer
         fail(&response, GRID_ERR_UNAVAILABLE, "the partition has no genesis yet");
     else if (response.err != GRID_ERR_OK)
         response.note = bytes_of_text(text);
+    else if (query->kind == QUERY_RESTORE)
+        partition_restore_check(partition, query->restore.backup, &response);
     else
         maps_query(partition->maps, query, time_ms, &arena, &response);
     if (partition->reads != NULL && (query->kind == QUERY_GET || query->kind == QUERY_CONTAINS)) {
@@ -482,11 +421,10 @@ uint64_t partition_inbox_last(const struct partition *partition, uint32_t source
     return inbox_last(partition->inbox, source);
 }
 
-/* Changes only when a whole cluster is restored from a backup (R4), which cannot be done yet. */
+/* Changes only when a whole cluster is restored from a backup (R4). */
 uint32_t partition_incarnation(const struct partition *partition)
 {
-    REQUIRE(partition != NULL);
-    return 1;
+    return partition->restore.epoch;
 }
 
 bool partition_activity_next(const struct partition *partition, uint64_t after, struct partition_activity *ret_activity)

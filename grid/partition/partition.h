@@ -79,6 +79,7 @@ struct partition_save *partition_save_begin(struct partition *partition);
 /* Appends about `budget` bytes of the frozen state; more to end a record, or a section that was copied when it was frozen (services, inbox).
  * True: complete. */
 bool partition_save_next(struct partition_save *save, size_t budget, struct buffer *out);
+bool partition_frozen(const struct partition *partition);   /* a save is under way */
 void partition_save_end(struct partition_save *save);       /* complete or given up; before partition_close */
 
 /* Loads a state beside the present one, from pieces of what partition_save_next gave, cut anywhere, in order. Trusts nothing. */
@@ -90,6 +91,17 @@ uint32_t partition_load_level(const struct partition_load *load);
 /* `take`: the loaded state replaces the present one, which must not be frozen; CORRUPT if pieces are missing. Otherwise, and on failure,
  * the present one stays. On failure, of partition_load_next too, *ret_note names section, record and byte (memory_free); else NULL. */
 enum grid_err partition_load_end(struct partition_load *load, bool take, char **ret_note);
+
+/* ---- restoring from a backup (ADR 0026). The state comes as commands of the log, is loaded beside the present one, which must be empty, and takes its
+ * place; the cluster stays closed until every partition is loaded and gets its new restore epoch. */
+
+/* Between the first step and the last: takes no other commands, sends no messages, runs no activities. */
+bool partition_closed(const struct partition *partition);
+/* Changes when the state was replaced, and when the partition opens: what was known of it is out of date. */
+uint64_t partition_restored(const struct partition *partition);
+enum restore_phase partition_restore_phase(const struct partition *partition);
+/* How far a restore is, and whether `backup` could be restored here: what a step of the kind RESTORE_CHECK answers; *ret_response borrows static notes. */
+void partition_restore_check(const struct partition *partition, uint64_t backup, struct response *ret_response);
 
 /* ---- outbox (R4): read by the leader's sender */
 

@@ -24,6 +24,15 @@ struct partition_scratch {
     bool applying;                     /* it is in use */
 };
 
+/* A restore from a backup (snapshot/restore.c). */
+struct restore {
+    enum restore_phase phase;
+    uint64_t backup;                   /* which one; 0: NONE */
+    uint32_t epoch;                    /* restore epoch (R4), from 1 */
+    struct partition_load *load;       /* LOADING: the state so far, beside the present one, which is empty */
+    uint64_t offset;                   /* LOADING: bytes of it */
+};
+
 struct partition {
     struct partition_id id;
     const struct service_registry *services;
@@ -54,6 +63,7 @@ struct partition {
     uint64_t reserved;                 /* sum of still_needs over all views */
     const struct partition_observer *observer; /* NULL: no observer */
     struct partition_save *save;       /* NULL: it is not frozen */
+    struct restore restore;
 };
 
 /* Folds what a command changed into the rolling digest. */
@@ -62,9 +72,18 @@ static inline void partition_fold(struct partition *partition, struct bytes byte
     partition->digest = hash_xxh3(bytes, partition->digest);
 }
 
+/* As partition_open and partition_close, but for a restore under way. */
+struct partition *partition_create(const struct partition_options *options);
+void partition_free(struct partition *partition);
 /* Its first entry is `encoded`, a Genesis. INVALID or NOT_SUPPORTED (a newer level), and nothing is changed, if it is of no cluster with
  * this partition. */
 enum grid_err partition_begin(struct partition *partition, struct bytes encoded);
+
+/* Takes name, members and UUID of the cluster from `own`, whose place it takes. */
+void partition_join(struct partition *partition, const struct partition *own);
+/* A step of a restore. Fills *response; a note of it is static or in the arena for applying. */
+void partition_restore(struct partition *partition, const struct restore_command *command, struct response *response);
+void partition_restore_close(struct partition *partition);
 
 /* ---- service commands (event_pipeline.c). Fill *response (arena memory); never fail. */
 void event_pipeline_command(struct partition *partition, const struct service_command *command, struct bytes principal, struct response *response);

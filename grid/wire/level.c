@@ -74,6 +74,9 @@ SHAPE(genesis_shape, "Genesis", genesis_fields);
 static const struct field register_fields[] = {[1] = L2};
 SHAPE(register_shape, "RegisterService", register_fields);
 
+static const struct field restore_fields[] = {[1] = {.since = 2, .value_max = RESTORE_CHECK}, [2] = L2, [3] = L2, [4] = L2, [5] = L2};
+SHAPE(restore_shape, "Restore", restore_fields);
+
 static const struct field reply_fields[] = {[1] = L1, [2] = L1, [3] = L1, [4] = L1};
 SHAPE(reply_shape, "ReplyTo", reply_fields);
 
@@ -110,6 +113,7 @@ static const struct field command_fields[] = {
     [COMMAND_ACTIVITY_RESULT] = {.since = 1, .nested = &result_shape},
     [COMMAND_TICK] = {.since = 1, .nested = &tick_shape},
     [COMMAND_REGISTER] = {.since = 2, .names_services = true, .nested = &register_shape},
+    [COMMAND_RESTORE] = {.since = 2, .nested = &restore_shape},
 };
 SHAPE(command_shape, "Command", command_fields);
 

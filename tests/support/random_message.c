@@ -239,12 +239,18 @@ static struct idempotency some_idempotency(struct prng *prng, struct arena *aren
                                 random_bytes(prng, arena)};
 }
 
+static struct restore_command some_restore(struct prng *prng, struct arena *arena)
+{
+    return (struct restore_command){(enum restore_step)prng_range(prng, RESTORE_BEGIN, RESTORE_CHECK), random_u64(prng), random_u64(prng),
+                                    random_bytes(prng, arena), random_u32(prng)};
+}
+
 static void random_command(struct prng *prng, struct arena *arena, struct buffer *out)
 {
     static const enum command_kind kinds[] = {COMMAND_OPEN_SESSION, COMMAND_CLOSE_SESSION, COMMAND_MAP,
                                               COMMAND_SERVICE, COMMAND_GENESIS, COMMAND_DELIVER,
                                               COMMAND_ACKNOWLEDGE, COMMAND_ACTIVITY_RESULT, COMMAND_TICK,
-                                              COMMAND_BATCH, COMMAND_CLEAR, COMMAND_CONFIGURE, COMMAND_DROP, COMMAND_RAISE_LEVEL, COMMAND_REGISTER};
+                                              COMMAND_BATCH, COMMAND_CLEAR, COMMAND_CONFIGURE, COMMAND_DROP, COMMAND_RAISE_LEVEL, COMMAND_REGISTER, COMMAND_RESTORE};
     struct command command = {.session = random_u64(prng), .sequence = random_u64(prng),
                               .acknowledged_below = random_u64(prng),
                               .idempotency = some_idempotency(prng, arena),
@@ -272,6 +278,7 @@ static void random_command(struct prng *prng, struct arena *arena, struct buffer
             random_u64(prng), random_u32(prng), random_text(prng, arena), random_text(prng, arena)};
         break;
     case COMMAND_REGISTER: command.registers.services = some_services(prng, arena, &command.registers.count); break;
+    case COMMAND_RESTORE: command.restore = some_restore(prng, arena); break;
     case COMMAND_CLOSE_SESSION:
     case COMMAND_TICK:
     default: break;
@@ -301,13 +308,17 @@ static void random_completion(struct prng *prng, struct arena *arena, struct buf
 
 static void random_query(struct prng *prng, struct arena *arena, struct buffer *out)
 {
-    struct query query = {.kind = (enum query_kind)prng_range(prng, QUERY_GET, QUERY_JOURNAL),
+    struct query query = {.kind = (enum query_kind)prng_range(prng, QUERY_GET, QUERY_RESTORE),
                           .map = random_text(prng, arena), .key = random_bytes(prng, arena),
                           .affinity = random_bytes(prng, arena), .cursor_hash = random_u64(prng),
                           .cursor_key = random_bytes(prng, arena), .limit = random_u32(prng),
                           .key_prefix = random_bytes(prng, arena), .with_ttl = half(prng), .position = random_u64(prng),
                           .from = (enum journal_from)prng_range(prng, JOURNAL_OLDEST, JOURNAL_TIME),
-                          .wait_ms = random_u64(prng)};
+                          .wait_ms = random_u64(prng),
+                          .backup = {(enum backup_step)prng_range(prng, BACKUP_RESERVE, BACKUP_END), random_u64(prng), random_u64(prng)},
+                          .restore = some_restore(prng, arena)};
+    if (query.kind == QUERY_MAPS)
+        query.map = BYTES_NONE;
     query_encode(&query, out);
 }
 

@@ -28,7 +28,7 @@ struct option_row {
 
 struct ctl;
 struct command_row {
-    const char *group, *name;
+    const char *group, *name;              /* name "": the group is the command */
     const char *arguments;                 /* for help: "KEY VALUE" */
     int arguments_min, arguments_max;
     const char *summary;
@@ -174,6 +174,10 @@ int order_list(struct ctl *ctl);
 int saga_list(struct ctl *ctl);
 int saga_show(struct ctl *ctl);
 int event_history(struct ctl *ctl);
+int backup_create(struct ctl *ctl);
+int backup_list(struct ctl *ctl);
+int backup_verify(struct ctl *ctl);
+int restore_run(struct ctl *ctl);
 int bench_map(struct ctl *ctl);
 int bench_orders(struct ctl *ctl);
 

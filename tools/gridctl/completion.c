@@ -117,18 +117,28 @@ static void bash_groups(struct buffer *out, const struct command_table *table)
     buffer_append_text(out, " --version' ;;\n");
 }
 
+static void bash_own_options(struct buffer *out, const struct command_table *table, size_t i)
+{
+    bash_option_names(out, table->rows[i].options);
+    bash_option_names(out, table->common);
+}
+
 static void bash_commands(struct buffer *out, const struct command_table *table)
 {
     for (size_t i = 0; i < table->count; i++) {
         if (first_of_group(table, i))
             buffer_append_format(out, "%s    '%s ') words='", i > 0 ? "' ;;\n" : "", table->rows[i].group);
-        buffer_append_format(out, "%s ", table->rows[i].name);
+        if (table->rows[i].name[0] == 0)
+            bash_own_options(out, table, i);
+        else
+            buffer_append_format(out, "%s ", table->rows[i].name);
     }
     buffer_append_text(out, "' ;;\n");
     for (size_t i = 0; i < table->count; i++) {
+        if (table->rows[i].name[0] == 0)
+            continue;
         buffer_append_format(out, "    '%s %s') words='", table->rows[i].group, table->rows[i].name);
-        bash_option_names(out, table->rows[i].options);
-        bash_option_names(out, table->common);
+        bash_own_options(out, table, i);
         buffer_append_text(out, "' ;;\n");
     }
 }
@@ -254,6 +264,8 @@ static void zsh_commands(struct buffer *out, const struct command_table *table)
     for (size_t i = 0; i < table->count; i++) {
         if (first_of_group(table, i))
             buffer_append_format(out, "%s    '%s ') found=(\n", i > 0 ? "    ) ;;\n" : "", table->rows[i].group);
+        if (table->rows[i].name[0] == 0)
+            continue;
         buffer_append_format(out, "        '%s:", table->rows[i].name);
         zsh_text(out, table->rows[i].summary);
         buffer_append_text(out, "'\n");

@@ -75,7 +75,7 @@ static void put_example(struct buffer *text, const char *line, size_t size)
 
 void help_command(struct buffer *text, const struct command_table *table, const struct command_row *row)
 {
-    buffer_append_format(text, "usage: gridctl %s %s%s%s [options]\n\n", row->group, row->name, row->arguments[0] != 0 ? " " : "", row->arguments);
+    buffer_append_format(text, "usage: gridctl %s%s%s%s%s [options]\n\n", row->group, row->name[0] != 0 ? " " : "", row->name, row->arguments[0] != 0 ? " " : "", row->arguments);
     buffer_append_paragraph(text, row->summary, 0);
     if (row->options != NULL) {
         buffer_append_text(text, "\noptions:\n");
@@ -101,7 +101,7 @@ void help_all(struct buffer *text, const struct command_table *table, const char
             continue;
         if (i == 0 || strcmp(row->group, row[-1].group) != 0)
             buffer_append_format(text, "\n%s:\n", row->group);
-        buffer_append_format(&name, "%s %s%s%s", row->group, row->name, row->arguments[0] != 0 ? " " : "", row->arguments);
+        buffer_append_format(&name, "%s%s%s%s%s", row->group, row->name[0] != 0 ? " " : "", row->name, row->arguments[0] != 0 ? " " : "", row->arguments);
         put_row(text, &name, row->summary);
     }
     buffer_append_text(text, "\nfor every command:\n");

@@ -74,12 +74,12 @@ static void complain(const struct ctl *ctl, int code, const char *outcome, const
     buffer_truncate(&message, message.size - 1);
     if (ctl->json_errors) {
         char name[64];
-        snprintf(name, sizeof name, "%s %s", ctl->command->group, ctl->command->name);
+        snprintf(name, sizeof name, "%s%s%s", ctl->command->group, ctl->command->name[0] != 0 ? " " : "", ctl->command->name);
         ctl_error_json(&line, name, code, outcome, buffer_bytes(&message));
     } else {
         buffer_append_text(&line, "gridctl: ");
         if (ctl->command != NULL)
-            buffer_append_format(&line, "%s %s: ", ctl->command->group, ctl->command->name);
+            buffer_append_format(&line, "%s%s%s: ", ctl->command->group, ctl->command->name[0] != 0 ? " " : "", ctl->command->name);
         text_show(&line, buffer_bytes(&message), MESSAGE_CHARACTERS_MAX);
     }
     buffer_close(&message);

@@ -28,8 +28,8 @@ struct parser {
 static enum parse_result hint(struct parser *parser)
 {
     if (parser->ctl->command != NULL)
-        buffer_append_format(parser->text, "try: gridctl %s %s --help\n", parser->ctl->command->group,
-                             parser->ctl->command->name);
+        buffer_append_format(parser->text, "try: gridctl %s%s%s --help\n", parser->ctl->command->group,
+                             parser->ctl->command->name[0] != 0 ? " " : "", parser->ctl->command->name);
     else
         buffer_append_text(parser->text, "try: gridctl --help\n");
     return PARSE_USAGE;
@@ -292,6 +292,8 @@ static enum parse_result parse_all(struct parser *parser, int count, char *const
             parser->group = argument;
             if (find_command(ctl->table, parser->group, NULL) == NULL)
                 return no_such_command(parser, NULL, argument);
+            ctl->command = find_command(ctl->table, parser->group, "");    /* a group that is a command */
+            parser->name = ctl->command != NULL ? "" : NULL;
         } else if (ctl->command == NULL) {
             parser->name = argument;
             ctl->command = find_command(ctl->table, parser->group, argument);
@@ -340,7 +342,7 @@ static void text_to_json(const struct parser *parser)
         while (said.data[said.size - 1] != '\n');
         said = bytes_of(said.data + strlen(name), said.size - 1 - strlen(name));
     }
-    buffer_append_format(&command, "%s%s%s", parser->group != NULL ? parser->group : "", parser->name != NULL ? " " : "",
+    buffer_append_format(&command, "%s%s%s", parser->group != NULL ? parser->group : "", parser->name != NULL && parser->name[0] != 0 ? " " : "",
                          parser->name != NULL ? parser->name : "");
     buffer_append_u8(&command, 0);
     ctl_error_json(&line, (const char *)command.data, EXIT_USAGE, "USAGE", is_help ? bytes_of_text(missing) : said);

@@ -18,7 +18,7 @@ static void put_options(struct buffer *out, const struct option_row *row)
 static void put_command(struct buffer *out, const struct command_row *row)
 {
     struct buffer title = {0};
-    buffer_append_format(&title, "%s %s%s%s", row->group, row->name, row->arguments[0] != 0 ? " " : "", row->arguments);
+    buffer_append_format(&title, "%s%s%s%s%s", row->group, row->name[0] != 0 ? " " : "", row->name, row->arguments[0] != 0 ? " " : "", row->arguments);
     buffer_append_u8(&title, 0);
     roff_subsection(out, (const char *)title.data);
     buffer_close(&title);

@@ -270,6 +270,25 @@ static bool on_command(struct client *client, const struct frame *frame)
     return true;
 }
 
+/* A step of a restore is asked for like a read, so that it can be repeated without a session, and is written to the log. */
+static void restore(struct client *client, const struct frame *frame, const struct restore_command *step)
+{
+    struct clients *clients = client->clients;
+    struct command command = {.kind = COMMAND_RESTORE, .restore = *step};
+    struct buffer encoded = {0};
+    const char *note = "";
+    command_encode(&command, &encoded);
+    enum grid_err err = clients->options.check(clients->options.context, frame->partition, &command, buffer_bytes(&encoded), &note);
+    if (err == GRID_ERR_OK) {
+        struct waiter waiter = waiter_of(client, frame);
+        clients->options.command(clients->options.context, frame->partition, buffer_bytes(&encoded),
+                                 (struct admission_needs){.grows = true, .restores = true}, &waiter);
+    } else {
+        client_refuse(client, frame, err, note);
+    }
+    buffer_close(&encoded);
+}
+
 static bool on_query(struct client *client, const struct frame *frame)
 {
     struct clients *clients = client->clients;
@@ -288,6 +307,10 @@ static bool on_query(struct client *client, const struct frame *frame)
     }
     if (err != GRID_ERR_OK) {
         client_refuse(client, frame, err, note);
+        return true;
+    }
+    if (query.kind == QUERY_RESTORE && query.restore.step != RESTORE_CHECK) {
+        restore(client, frame, &query.restore);
         return true;
     }
     struct waiter waiter = waiter_of(client, frame);

@@ -33,6 +33,7 @@ struct admission {
 struct admission_needs {
     uint32_t work;                     /* that it may cause later (worst_case); 0: none */
     bool grows;                        /* it may add data to the partition: memory must have room */
+    bool restores;                     /* it is a step of a restore, which alone enters a partition that is being restored */
 };
 
 /* A command that cannot be unpacked is refused later by its service. */

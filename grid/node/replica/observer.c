@@ -115,15 +115,16 @@ static void observe_stages(struct observer *observer, const struct partition_cou
         metric_observe_us(observer->stages_us[i], observer->spent_us[i]);
 }
 
-uint64_t observer_apply_end(struct observer *observer, struct partition *partition)
+uint64_t observer_apply_end(struct observer *observer, struct partition *partition, bool counts)
 {
     const struct partition_counts *after = partition_counts(partition);
     partition_observe(partition, NULL);
-    count(&observer->counts, &observer->before, after);
+    if (counts)
+        count(&observer->counts, &observer->before, after);
     if (observer->timed)
         observe_stages(observer, after);
     observer->timed = false;
-    return after->submitted - observer->before.submitted;
+    return counts ? after->submitted - observer->before.submitted : 0;
 }
 
 void observer_answered(struct observer *observer, uint64_t submitted, uint64_t us)

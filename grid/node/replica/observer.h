@@ -48,8 +48,8 @@ uint64_t observer_proposed(struct observer *observer, uint64_t since_us);
 /* Around the application of an entry that this node proposed: in this process, even if another leader committed it. `proposed_us` is what
  * observer_proposed returned, 0 also for one that was dropped here and committed by another. */
 void observer_apply_begin(struct observer *observer, struct partition *partition, uint64_t proposed_us);
-/* Returns how many service commands of clients the entry held. */
-uint64_t observer_apply_end(struct observer *observer, struct partition *partition);
+/* Returns how many service commands of clients the entry held. `counts`: false if it replaced the partition's totals. */
+uint64_t observer_apply_end(struct observer *observer, struct partition *partition, bool counts);
 /* From their arrival to their answer. */
 void observer_answered(struct observer *observer, uint64_t submitted, uint64_t us);
 /* Around handing out one answer; 0: not timed. */

@@ -36,6 +36,7 @@ static void answered(void *context, uint32_t ordinal, struct bytes response)
         replica->register_proposed = false;
         break;
     case WAITER_NONE:
+    case WAITER_ACKNOWLEDGE:
         break;
     }
 }
@@ -65,8 +66,10 @@ static void flush(void *context)
     struct replica *replica = context;
     if (!replica->leads)
         return;
-    replica_messages_send(replica);
-    replica_run_activities(replica);
+    if (!partition_closed(replica->partition)) {
+        replica_messages_send(replica);
+        replica_run_activities(replica);
+    }
     if (replica->parked.count > 0 && replica->journal_seen != partition_journal_version(replica->partition))
         replica_serve_parked(replica);
     clock_defer(replica->shared->io->clock, &replica->leave);
@@ -106,12 +109,15 @@ static void on_apply(void *context, uint64_t index, uint64_t term, struct bytes 
     if (counts)
         observer_apply_begin(observer, replica->partition, proposal ? proposal->proposed_us : 0);
     partition_apply(replica->partition, command, answered, proposal);
+    bool restored = partition_restored(replica->partition) != replica->restored;
     if (counts)
-        submitted = observer_apply_end(observer, replica->partition);
+        submitted = observer_apply_end(observer, replica->partition, !restored);
     if (!replica->ready || !replica->log_time.founded)
         log_time_apply(&replica->log_time, partition_log_time_ms(replica->partition), replica_now_us(replica));
     state_digests_add(&replica->digests, index, partition_digest(replica->partition));
     check_genesis(replica);
+    if (restored)
+        replica_restored(replica);
     if (proposal) {
         uint64_t us = replica_now_us(replica) - proposal->since_us;
         metric_observe_us(replica->shared->counters->commit_us, us);
@@ -149,6 +155,7 @@ static void lead_when_time_is_known(struct replica *replica)
 static void resign(struct replica *replica)
 {
     replica->leads = false;
+    replica_backup_resign(replica);
     replica_messages_resign(replica);
     replica_activities_resign(replica);
     replica_entries_resign(replica);
@@ -206,6 +213,7 @@ void replica_close(struct replica *replica)
     partition_close(replica->partition);
     buffer_close(&replica->scratch);
     inflows_close(&replica->inflows);
+    memory_free(replica->missed);
     memory_free(replica);
 }
 
@@ -254,7 +262,8 @@ void replica_tick(struct replica *replica)
     replica_log_time_known(replica);
     if (!replica->leads)
         return;
-    if (!replica->tick_proposed && partition_next_due_ms(replica->partition, &due_ms) && due_ms <= replica_log_time_ms(replica)) {
+    replica_backup_tick(replica);
+    if (!replica->tick_proposed && !partition_closed(replica->partition) && partition_next_due_ms(replica->partition, &due_ms) && due_ms <= replica_log_time_ms(replica)) {
         replica->tick_proposed = true;
         replica->shared->counters->ticks->value++;
         replica_pack_own(replica, &(struct command){.kind = COMMAND_TICK}, WAITER_TICK, 0);

@@ -25,7 +25,7 @@ struct replica;
 
 /* The receiver of the answer to a command or a read. Plain value; the receiver is checked when the answer is delivered. */
 struct waiter {
-    enum waiter_kind { WAITER_NONE, WAITER_CLIENT, WAITER_LINK, WAITER_ACTIVITY, WAITER_TICK, WAITER_REGISTER } kind;
+    enum waiter_kind { WAITER_NONE, WAITER_CLIENT, WAITER_LINK, WAITER_ACTIVITY, WAITER_TICK, WAITER_REGISTER, WAITER_ACKNOWLEDGE } kind;
     bool is_read;                      /* client: the request can be repeated without harm */
     bool knows_memory_full;            /* client: of a version that has this error */
     uint32_t slot;                     /* client: slot; link: node that sent */

@@ -17,6 +17,7 @@ static struct proposal *proposal_take(struct replica *replica)
     }
     proposal->count = 0;
     proposal->needs = proposal->bytes = 0;
+    proposal->links = 0;
     proposal->since_us = replica_now_us(replica);
     return proposal;
 }
@@ -27,8 +28,12 @@ void replica_proposal_give(struct proposal *proposal)
     admission_give(&replica->admission, proposal->needs);
     HOLDS(replica->in_flight_bytes >= proposal->bytes);
     replica->in_flight_bytes -= proposal->bytes;
+    HOLDS(replica->links_in_flight >= proposal->links);
+    replica->links_in_flight -= proposal->links;
     proposal->next = replica->idle;
     replica->idle = proposal;
+    if (replica->links_settled != NULL && replica->links_in_flight == 0)
+        replica->links_settled(replica);
 }
 
 void replica_propose(struct replica *replica)
@@ -75,6 +80,9 @@ void replica_pack(struct replica *replica, struct bytes command, uint32_t needs,
     proposal->needs += needs;
     proposal->bytes += command.size;
     replica->in_flight_bytes += command.size;
+    bool moves = waiter->kind == WAITER_LINK || waiter->kind == WAITER_ACKNOWLEDGE;
+    proposal->links += moves;
+    replica->links_in_flight += moves;
     entry_add(&replica->building, command);
     if (replica->building.size >= ENTRY_BYTES_AIM || proposal->count == ENTRY_COMMANDS_MAX)
         replica_propose(replica);
@@ -102,7 +110,7 @@ void replica_pack_genesis(struct replica *replica)
 void replica_register(struct replica *replica, const uint32_t *numbers, size_t count)
 {
     REQUIRE(replica->leads && count > 0);
-    if (replica->register_proposed)
+    if (replica->register_proposed || partition_closed(replica->partition))
         return;
     replica->register_proposed = true;
     replica_pack_own(replica, &(struct command){.kind = COMMAND_REGISTER, .registers = {numbers, count}}, WAITER_REGISTER, 0);
@@ -157,6 +165,13 @@ static void refuse_in_flight(struct replica *replica, const struct waiter *waite
                                                         .retry_after_ms = ADMISSION_RETRY_MS, .note = bytes_of_text(note)});
 }
 
+static void refuse_closed(struct replica *replica, const struct waiter *waiter)
+{
+    static const char note[] = "the cluster is being restored from a backup";
+    replica_answer_refusal(replica, waiter, &(struct response){.err = GRID_ERR_BUSY, .leader = replica->shared->self.value,
+                                                        .retry_after_ms = ADMISSION_RETRY_MS, .note = bytes_of_text(note)});
+}
+
 void replica_command(struct replica *replica, struct bytes command, struct admission_needs needs, const struct waiter *waiter)
 {
     struct replica_counters *counters = replica->shared->counters;
@@ -164,6 +179,8 @@ void replica_command(struct replica *replica, struct bytes command, struct admis
     if (!replica->leads) {
         counters->not_leader->value++;
         replica_answer_error(replica, waiter, GRID_ERR_NOT_LEADER);
+    } else if (partition_closed(replica->partition) && !needs.restores) {
+        refuse_closed(replica, waiter);
     } else if (refuse_full(replica, needs.grows, waiter)) {
         return;
     } else if (replica->in_flight_bytes >= PARTITION_IN_FLIGHT_BYTES_MAX) {

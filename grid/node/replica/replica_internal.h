@@ -6,6 +6,7 @@
  *     replica_messages.c     messages of and to other partitions
  *     replica_activities.c   activities of the led partition
  *     replica_answers.c      errors
+ *     backup/                backups of the led partition, and what follows from a restore
  *
  * Single threaded: all of it runs in the loop of the node. */
 #ifndef GRID_NODE_REPLICA_REPLICA_INTERNAL_H
@@ -31,6 +32,7 @@ struct proposal {
     uint64_t proposed_us;              /* 0: not timed */
     uint64_t needs;                    /* taken from admission */
     uint64_t bytes;                    /* of its commands */
+    uint32_t links;                    /* of its commands, those that move messages between partitions */
 };
 
 /* Reads that share one read index. */
@@ -43,6 +45,9 @@ struct read_batch {
     uint32_t count, capacity;
     uint64_t since_us;
 };
+
+/* Of whom messages were not taken, because a backup holds them back. */
+struct missed_link { uint32_t node, source; };
 
 struct replica {
     struct replica_shared *shared;
@@ -72,6 +77,13 @@ struct replica {
     uint64_t activity_seen;
     struct inflows inflows;
     struct state_digests digests;
+    struct replica_backup *backup;     /* NULL: none is under way */
+    uint32_t links_in_flight;          /* Deliver and Acknowledge, packed or proposed here, neither applied nor dropped */
+    bool links_held;                   /* none of them is packed: a backup waits for the others */
+    void (*links_settled)(struct replica *replica);    /* called when none of them is in flight, while they are held; NULL: nobody waits */
+    struct missed_link *missed;        /* whose messages came meanwhile */
+    size_t missed_count, missed_capacity;
+    uint64_t restored;                 /* partition_restored, as of the last entry */
     bool snapshot_asked;               /* it is taken even on a node that takes none by itself */
     uint64_t loaded_time_ms;           /* log time of the state that was loaded last; 0: none was */
     uint32_t loading_level;            /* of a snapshot that is too new for this version; 0: it is not */
@@ -127,8 +139,21 @@ void replica_pack_acks(struct replica *replica);           /* adds due acknowled
 void replica_messages_send(struct replica *replica);       /* if the outbox has changed since the last check */
 void replica_messages_tick(struct replica *replica);
 void replica_messages_resign(struct replica *replica);
+/* From now on no message is taken and no acknowledgement proposed, until release; `settled` is called, now or later, when none is in flight any more. */
+void replica_messages_hold(struct replica *replica, void (*settled)(struct replica *replica));
+void replica_messages_release(struct replica *replica);
 /* Sends node `to` the last message of `source` that this partition has applied. */
 void replica_answer_messages(struct replica *replica, struct node_id to, uint32_t source, bool gap);
+
+/* ---- backup/replica_backup.c */
+/* A step of a backup, whose read was confirmed. Answers now, or when messages have come to rest. */
+void replica_backup_step(struct replica *replica, const struct backup_query *step, const struct waiter *waiter);
+void replica_backup_tick(struct replica *replica);         /* gives up what its client has left */
+void replica_backup_resign(struct replica *replica);
+
+/* ---- backup/replica_restored.c */
+/* The partition's state was replaced, or it has opened: what was known of it here is out of date. */
+void replica_restored(struct replica *replica);
 
 /* ---- replica_snapshots.c: adds its hooks to the machine */
 void replica_snapshots_open(struct replica *replica);

@@ -1,5 +1,7 @@
 #include "grid/node/replica/replica_internal.h"
 
+#include "grid/base/memory.h"
+
 /* ---- to other partitions */
 
 static void outbox_destinations(void *context, void (*each)(void *sender, uint32_t destination, uint64_t first, uint64_t last),
@@ -74,11 +76,13 @@ static void pack_ack(void *context, uint32_t destination, uint64_t applied)
     struct replica *replica = context;
     replica->shared->counters->acks->value++;
     struct acknowledge_command acknowledge = {destination, partition_incarnation(replica->partition), applied};
-    replica_pack_own(replica, &(struct command){.kind = COMMAND_ACKNOWLEDGE, .acknowledge = acknowledge}, WAITER_NONE, 0);
+    replica_pack_own(replica, &(struct command){.kind = COMMAND_ACKNOWLEDGE, .acknowledge = acknowledge}, WAITER_ACKNOWLEDGE, 0);
 }
 
 void replica_pack_acks(struct replica *replica)
 {
+    if (replica->links_held || partition_closed(replica->partition))
+        return;
     if (replica->open || outbox_sender_ack_due(&replica->sender, replica_now_us(replica)))
         outbox_sender_take_acks(&replica->sender, pack_ack, replica);
 }
@@ -104,6 +108,39 @@ static bool of_older_epoch(struct replica *replica, const struct letter *letter)
     return true;
 }
 
+static void note_missed(struct replica *replica, const struct letter *letter)
+{
+    for (size_t i = 0; i < replica->missed_count; i++)
+        if (replica->missed[i].source == letter->from) {
+            replica->missed[i].node = letter->node.value;
+            return;
+        }
+    if (replica->missed_count == replica->missed_capacity) {
+        replica->missed_capacity = replica->missed_capacity * 2 + 8;
+        replica->missed = memory_resize(replica->missed, replica->missed_capacity * sizeof *replica->missed);
+    }
+    replica->missed[replica->missed_count++] = (struct missed_link){letter->node.value, letter->from};
+}
+
+void replica_messages_hold(struct replica *replica, void (*settled)(struct replica *replica))
+{
+    replica->links_held = true;
+    replica->links_settled = settled;
+    if (replica->links_in_flight == 0)
+        settled(replica);
+}
+
+/* Those that sent meanwhile send again now, and not only when they have waited for long. */
+void replica_messages_release(struct replica *replica)
+{
+    replica->links_held = false;
+    replica->links_settled = NULL;
+    for (size_t i = 0; i < replica->missed_count; i++)
+        replica_answer_messages(replica, (struct node_id){replica->missed[i].node}, replica->missed[i].source, true);
+    replica->missed_count = 0;
+    replica_schedule(replica);
+}
+
 static void take_messages(struct replica *replica, const struct letter *letter)
 {
     const struct replica_shared *shared = replica->shared;
@@ -111,6 +148,12 @@ static void take_messages(struct replica *replica, const struct letter *letter)
     uint64_t count = letter->last - letter->first + 1;
     if (of_older_epoch(replica, letter) || !replica->leads || !shared->allow(shared->context, replica->id.value, letter->command))
         return; /* the sender repeats, to the leader of that time */
+    if (partition_closed(replica->partition))
+        return; /* likewise, when the cluster is restored */
+    if (replica->links_held) {
+        note_missed(replica, letter);
+        return;
+    }
     uint64_t applied = partition_inbox_last(replica->partition, letter->from);
     uint64_t proposed = inflows_proposed(&replica->inflows, letter->from), known = proposed > applied ? proposed : applied;
     counters->messages_received->value += count;

@@ -6,6 +6,10 @@
 static void serve(void *context, const struct query *query, const struct waiter *waiter)
 {
     struct replica *replica = context;
+    if (query->kind == QUERY_BACKUP) {
+        replica_backup_step(replica, &query->backup, waiter);
+        return;
+    }
     buffer_clear(&replica->scratch);
     partition_query(replica->partition, query, replica->read_time_ms, &replica->scratch);
     replica->shared->answer(replica->shared->context, waiter, replica->id.value, buffer_bytes(&replica->scratch));

@@ -6,11 +6,17 @@
 #include "grid/base/check.h"
 #include "grid/wire/level.h"
 
+/* A partition that is being loaded takes none, and none is taken beside a backup. */
+static bool is_reserved(const struct replica *replica)
+{
+    return partition_restore_phase(replica->partition) == RESTORE_LOADING || replica->backup != NULL || partition_frozen(replica->partition);
+}
+
 /* An older program cannot read a log that snapshots have shortened, so there are none before the level was raised (ADR 0017). */
 static void *on_save_begin(void *context)
 {
     struct replica *replica = context;
-    if (!(replica->shared->takes_snapshots || replica->snapshot_asked) || partition_level(replica->partition) < LEVEL_OF_SNAPSHOTS)
+    if (!(replica->shared->takes_snapshots || replica->snapshot_asked) || partition_level(replica->partition) < LEVEL_OF_SNAPSHOTS || is_reserved(replica))
         return NULL;
     replica->snapshot_asked = false;
     return partition_save_begin(replica->partition);
@@ -60,6 +66,7 @@ static enum grid_err on_load_end(void *context, void *load, bool take, char **re
     enum grid_err err = partition_load_end(load, take, ret_note);
     if (err != GRID_ERR_OK || !take)
         return err;
+    replica->restored = partition_restored(replica->partition);
     replica->loaded_time_ms = partition_log_time_ms(replica->partition);
     log_time_apply(&replica->log_time, replica->loaded_time_ms, replica_now_us(replica));
     return err;

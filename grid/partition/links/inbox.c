@@ -15,11 +15,14 @@ struct inbox {
     size_t count, capacity;
     struct buffer frozen;              /* its records */
     uint64_t awaited;                  /* records that are still to be loaded */
+    uint32_t epoch;                    /* restore epoch of the partition: of sources that have not sent yet */
 }; /* ordered by source */
 
 struct inbox *inbox_open(void)
 {
-    return memory_zero(1, sizeof(struct inbox));
+    struct inbox *inbox = memory_zero(1, sizeof *inbox);
+    inbox->epoch = 1;
+    return inbox;
 }
 
 void inbox_close(struct inbox *inbox)
@@ -72,7 +75,20 @@ uint64_t inbox_last(const struct inbox *inbox, uint32_t source)
 uint32_t inbox_incarnation(const struct inbox *inbox, uint32_t source)
 {
     const struct source *known = find_source(inbox, source);
-    return known == NULL ? 1 : known->incarnation;
+    return known == NULL ? inbox->epoch : known->incarnation;
+}
+
+void inbox_open_epoch(struct inbox *inbox, uint32_t epoch)
+{
+    REQUIRE(epoch >= inbox->epoch);
+    inbox->epoch = epoch;
+    for (size_t i = 0; i < inbox->count; i++)
+        inbox->sources[i].incarnation = epoch;
+}
+
+size_t inbox_count(const struct inbox *inbox)
+{
+    return inbox->count;
 }
 
 uint64_t inbox_digest(const struct inbox *inbox)

@@ -22,6 +22,9 @@ enum inbox_verdict inbox_check(const struct inbox *inbox, uint32_t source, uint3
 void inbox_advance(struct inbox *inbox, uint32_t source, uint32_t incarnation, uint64_t sequence);
 uint64_t inbox_last(const struct inbox *inbox, uint32_t source);   /* of its present incarnation; 0: none */
 uint32_t inbox_incarnation(const struct inbox *inbox, uint32_t source); /* below it everything is refused */
+/* The partition is restored from a backup: all sources are, and continue their sequences under this restore epoch. What was sent before is refused. */
+void inbox_open_epoch(struct inbox *inbox, uint32_t epoch);
+size_t inbox_count(const struct inbox *inbox);           /* sources that have ever sent */
 uint64_t inbox_digest(const struct inbox *inbox);
 void inbox_holds(const struct inbox *inbox);
 

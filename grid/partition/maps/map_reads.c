@@ -225,7 +225,9 @@ void maps_query(const struct maps *maps, const struct query *query, uint64_t tim
         else
             read_journal(row, query, arena, response);
         return;
-    case QUERY_MAPS: break;
+    case QUERY_MAPS:
+    case QUERY_BACKUP:
+    case QUERY_RESTORE: break;
     }
     response->err = GRID_ERR_INVALID;
 }

@@ -4,23 +4,11 @@
 #include "grid/partition/events/event_pipeline.h"
 #include "grid/partition/snapshot/snapshot_internal.h"
 
-struct partition_load {
-    struct partition *partition, *fresh;
-    struct load_context context;
-    struct buffer part;                /* the beginning of a record */
-    unsigned section;                  /* place of the one being loaded */
-    bool section_begun, complete;
-    uint64_t records, bytes, digest;   /* loaded */
-    uint64_t section_records;
-    enum grid_err err;
-    char *note;
-};
-
 struct partition_load *partition_load_begin(struct partition *partition)
 {
     struct partition_load *load = memory_zero(1, sizeof *load);
     load->partition = partition;
-    load->fresh = partition_open(&(struct partition_options){
+    load->fresh = partition_create(&(struct partition_options){
         .id = partition->id, .services = partition->services, .scratch = partition->scratch});
     return load;
 }
@@ -180,20 +168,36 @@ uint32_t partition_load_level(const struct partition_load *load)
     return load->records == 0 ? 0 : load->fresh->level;
 }
 
+void partition_load_take(struct partition_load *load)
+{
+    struct partition *before = load->fresh;
+    REQUIRE(load->err == GRID_ERR_OK && load->complete && before->save == NULL);
+    before->reserved = event_load_end(before->pipeline);
+    before->trail_folded = before->born ? maps_trail(before->maps) : 0;
+    take_over(load->partition, before);
+    if (before->save != NULL) {
+        before->save->partition = before;
+        before->save->orphaned = true;
+    } else {
+        partition_free(before);
+    }
+    buffer_close(&load->part);
+    memory_free(load);
+}
+
 enum grid_err partition_load_end(struct partition_load *load, bool take, char **ret_note)
 {
     if (take && load->err == GRID_ERR_OK && !load->complete)
         (void)fail(load, GRID_ERR_CORRUPT, load->bytes + load->part.size, "the snapshot ends too soon");
     enum grid_err err = load->err;
+    *ret_note = load->note;
     if (take && err == GRID_ERR_OK) {
         REQUIRE(load->partition->save == NULL && !load->partition->scratch->applying);
-        load->fresh->reserved = event_load_end(load->fresh->pipeline);
-        load->fresh->trail_folded = load->fresh->born ? maps_trail(load->fresh->maps) : 0;
-        take_over(load->partition, load->fresh);
+        partition_load_take(load);
+        return err;
     }
-    partition_close(load->fresh);
+    partition_free(load->fresh);
     buffer_close(&load->part);
-    *ret_note = load->note;
     memory_free(load);
     return err;
 }

@@ -15,6 +15,11 @@ struct partition_save *partition_save_begin(struct partition *partition)
     return save;
 }
 
+bool partition_frozen(const struct partition *partition)
+{
+    return partition->save != NULL;
+}
+
 /* Counts and hashes the records from `start` on. */
 static void note_records(struct partition_save *save, const struct buffer *out, size_t start)
 {
@@ -52,12 +57,15 @@ bool partition_save_next(struct partition_save *save, size_t budget, struct buff
 
 void partition_save_end(struct partition_save *save)
 {
-    REQUIRE(save != NULL && save->partition->save == save);
+    struct partition *partition = save->partition;
+    REQUIRE(partition->save == save);
     for (unsigned i = 0; i < SECTIONS; i++) {
-        void *state = section_state(save->partition, i);
+        void *state = section_state(partition, i);
         if (state != NULL)
             section_at(i)->component->thaw(state);
     }
-    save->partition->save = NULL;
+    partition->save = NULL;
+    if (save->orphaned)
+        partition_free(partition);
     memory_free(save);
 }

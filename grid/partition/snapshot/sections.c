@@ -11,7 +11,7 @@
 #include "grid/partition/sessions/sessions.h"
 #include "grid/partition/snapshot/snapshot_internal.h"
 
-enum { FORMAT = 1 };
+enum { FORMAT = 1, FORMAT_RESTORED = 2 /* with numbers of a restore */ };
 
 /* ---- the partition's own numbers */
 
@@ -20,8 +20,10 @@ static void freeze(void *component)
     struct partition *partition = component;
     struct buffer *out = &partition->save->numbers;
     const uint64_t numbers[] = {partition->commits, partition->log_time_ms, partition->wall_time_ms, partition->digest, partition->malformed_entries};
+    const struct restore *restore = &partition->restore;
     size_t start = record_begin(out, SECTION_PARTITION, RECORD_FIRST);
-    buffer_append_u32(out, FORMAT);
+    REQUIRE(restore->phase != RESTORE_LOADING);
+    buffer_append_u32(out, restore->phase == RESTORE_NONE ? FORMAT : FORMAT_RESTORED);
     buffer_append_u32(out, partition->id.value);
     buffer_append_u32(out, partition->level);
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
@@ -31,6 +33,11 @@ static void freeze(void *component)
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
         buffer_append_u64(out, counts[i]);
     buffer_append_sized(out, buffer_bytes(&partition->genesis));
+    if (restore->phase != RESTORE_NONE) {
+        buffer_append_u8(out, (uint8_t)restore->phase);
+        buffer_append_u32(out, restore->epoch);
+        buffer_append_u64(out, restore->backup);
+    }
     record_end(out, start);
 }
 
@@ -70,6 +77,18 @@ static enum grid_err load_genesis(struct partition *partition, uint32_t level, s
     return GRID_ERR_OK;
 }
 
+static bool load_restore(struct partition *partition, struct reader *body)
+{
+    struct restore *restore = &partition->restore;
+    restore->phase = (enum restore_phase)reader_u8(body);
+    restore->epoch = reader_u32(body);
+    restore->backup = reader_u64(body);
+    if ((restore->phase != RESTORE_LOADED && restore->phase != RESTORE_OPENED) || restore->epoch == 0 || restore->backup == 0)
+        return false;
+    inbox_open_epoch(partition->inbox, restore->epoch);
+    return true;
+}
+
 static enum grid_err load(void *component, const struct load_context *context, uint8_t kind, struct reader *body, const char **ret_note)
 {
     struct partition *partition = component;
@@ -78,7 +97,7 @@ static enum grid_err load(void *component, const struct load_context *context, u
     (void)context;
     if (kind != RECORD_FIRST || format == 0)
         return record_corrupt("not the first record of a snapshot", ret_note);
-    if (format > FORMAT)
+    if (format > FORMAT_RESTORED)
         return newer("the snapshot was written by a newer version", ret_note);
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         *numbers[i] = reader_u64(body);
@@ -87,7 +106,8 @@ static enum grid_err load(void *component, const struct load_context *context, u
         counts[i] = reader_u64(body);
     memcpy(&partition->counts, counts, sizeof counts);
     struct bytes genesis = reader_sized(body);
-    if (body->failed || id != partition->id.value || partition->log_time_ms > ENTRY_TIME_MS_MAX)
+    bool restore_good = format == FORMAT || load_restore(partition, body);
+    if (body->failed || !restore_good || id != partition->id.value || partition->log_time_ms > ENTRY_TIME_MS_MAX)
         return record_corrupt("not the numbers of this partition", ret_note);
     if (level > LEVEL_LAST)
         return newer("the partition has a feature level that this version does not know", ret_note);

@@ -2,7 +2,8 @@
  *
  *     sections.c   the list, and the section of the partition's own numbers
  *     save.c       freezes all of them and writes one after the other
- *     load.c       cuts pieces into records and gives each to its component */
+ *     load.c       cuts pieces into records and gives each to its component
+ *     restore.c    the same in steps of the log, for a whole cluster */
 #ifndef GRID_PARTITION_SNAPSHOT_SNAPSHOT_INTERNAL_H
 #define GRID_PARTITION_SNAPSHOT_SNAPSHOT_INTERNAL_H
 
@@ -17,7 +18,23 @@ struct partition_save {
     unsigned section;                  /* place of the one being written */
     uint64_t records, digest;          /* of what is written */
     bool complete;
+    bool orphaned;                     /* the partition was replaced meanwhile and is only kept for this */
 };
+
+struct partition_load {
+    struct partition *partition, *fresh;
+    struct load_context context;
+    struct buffer part;                /* the beginning of a record */
+    unsigned section;                  /* place of the one being loaded */
+    bool section_begun, complete;
+    uint64_t records, bytes, digest;   /* loaded */
+    uint64_t section_records;
+    enum grid_err err;
+    char *note;
+};
+
+/* A whole state takes the place of the present one, also while an entry is applied, and also while that one is frozen: then its save goes on. Closes `load`. */
+void partition_load_take(struct partition_load *load);
 
 struct section_of { enum section number; const struct component *component; };
 const struct section_of *section_at(unsigned place);

@@ -79,6 +79,7 @@ enum command_kind {                    /* field numbers of Command.body */
     COMMAND_ACTIVITY_RESULT = 35,
     COMMAND_TICK = 36,
     COMMAND_REGISTER = 37,
+    COMMAND_RESTORE = 38,
 };
 
 enum map_operation {
@@ -150,6 +151,12 @@ struct genesis_command {
     const uint32_t *services; size_t services_count;           /* numbers; none: 1 to SERVICES_IMPLIED (grid/wire/level.h) */
 };
 
+
+enum restore_step { RESTORE_BEGIN = 1, RESTORE_PART = 2, RESTORE_END = 3, RESTORE_OPEN = 4, RESTORE_CANCEL = 5, RESTORE_CHECK = 6 };
+/* How far a partition is, in the answers. On the wire and in snapshots; never renumbered. */
+enum restore_phase { RESTORE_NONE = 0, RESTORE_LOADING = 1, RESTORE_LOADED = 2, RESTORE_OPENED = 3 };
+struct restore_command { enum restore_step step; uint64_t backup, offset; struct bytes piece; uint32_t epoch; };
+
 struct command {
     uint64_t session, sequence, acknowledged_below;
     struct idempotency idempotency;
@@ -168,6 +175,7 @@ struct command {
         struct deliver_command deliver;
         struct acknowledge_command acknowledge;
         struct activity_result_command activity_result;
+        struct restore_command restore;
     };
 };
 
@@ -201,10 +209,15 @@ enum query_kind {
     QUERY_CONTAINS = 4,
     QUERY_DESCRIBE = 5,
     QUERY_JOURNAL = 6,
-    QUERY_MAPS = 7,                    /* names no map */
+    QUERY_MAPS = 7,                    /* names no map, like those that follow */
+    QUERY_BACKUP = 8,
+    QUERY_RESTORE = 9,
 };
 
 enum journal_from { JOURNAL_OLDEST = 1, JOURNAL_NEWEST = 2, JOURNAL_SEQUENCE = 3, JOURNAL_TIME = 4 };
+
+enum backup_step { BACKUP_RESERVE = 1, BACKUP_HOLD = 2, BACKUP_FREEZE = 3, BACKUP_RELEASE = 4, BACKUP_READ = 5, BACKUP_END = 6 };
+struct backup_query { enum backup_step step; uint64_t backup, offset; };
 
 struct query {
     enum query_kind kind;
@@ -213,6 +226,8 @@ struct query {
     uint32_t limit;                                            /* scan, journal */
     struct bytes key_prefix; bool with_ttl;
     enum journal_from from; uint64_t position, wait_ms;        /* journal */
+    struct backup_query backup;
+    struct restore_command restore;
 };
 
 struct operation_result { bool found; uint64_t version; };

@@ -221,7 +221,7 @@ static enum grid_err check_origin(const struct command *command, const char **re
 enum grid_err message_check_command(const struct command *command, const char **ret_text)
 {
     *ret_text = "";
-    if (command->kind >= COMMAND_GENESIS && command->kind <= COMMAND_REGISTER)
+    if (command->kind >= COMMAND_GENESIS && command->kind <= COMMAND_RESTORE)
         return refuse(GRID_ERR_DENIED, "body: a command that only nodes make", ret_text);
     if (command->act_as.size > 0)
         return refuse(GRID_ERR_NOT_SUPPORTED, "act_as: this cluster has no identities, so nobody can act for another", ret_text);
@@ -243,7 +243,8 @@ enum grid_err message_check_command(const struct command *command, const char **
     case COMMAND_ACKNOWLEDGE:
     case COMMAND_ACTIVITY_RESULT:
     case COMMAND_TICK:
-    case COMMAND_REGISTER: break;
+    case COMMAND_REGISTER:
+    case COMMAND_RESTORE: break;
     }
     return refuse(GRID_ERR_INVALID, "body: unknown kind", ret_text);
 }
@@ -258,10 +259,23 @@ static enum grid_err check_scan(const struct query *query, const char **ret_text
     return GRID_ERR_OK;
 }
 
+static enum grid_err check_restore(const struct restore_command *restore, const char **ret_text)
+{
+    if (restore->backup == 0)
+        return refuse(GRID_ERR_INVALID, "backup: a number is required", ret_text);
+    if (restore->piece.size > RESTORE_PIECE_BYTES_MAX)
+        return refuse(GRID_ERR_TOO_LARGE, "piece: longer than 262144 bytes", ret_text);
+    if ((restore->step == RESTORE_PART) != (restore->piece.size > 0))
+        return refuse(GRID_ERR_INVALID, "piece: a part has one, nothing else does", ret_text);
+    if ((restore->step == RESTORE_OPEN) != (restore->epoch > 0))
+        return refuse(GRID_ERR_INVALID, "epoch: required when the partition is opened, and only then", ret_text);
+    return GRID_ERR_OK;
+}
+
 enum grid_err message_check_query(const struct query *query, const char **ret_text)
 {
     *ret_text = "";
-    enum grid_err err = query->kind == QUERY_MAPS ? GRID_ERR_OK : check_map_name(query->map, ret_text);
+    enum grid_err err = query->kind >= QUERY_MAPS ? GRID_ERR_OK : check_map_name(query->map, ret_text);
     if (err != GRID_ERR_OK)
         return err;
     if (query->limit > SCAN_PAGE_MAX)
@@ -272,6 +286,9 @@ enum grid_err message_check_query(const struct query *query, const char **ret_te
     case QUERY_SIZE:
     case QUERY_DESCRIBE:
     case QUERY_MAPS: return GRID_ERR_OK;
+    case QUERY_BACKUP:
+        return query->backup.backup != 0 ? GRID_ERR_OK : refuse(GRID_ERR_INVALID, "backup: a number is required", ret_text);
+    case QUERY_RESTORE: return check_restore(&query->restore, ret_text);
     case QUERY_SCAN: return check_scan(query, ret_text);
     case QUERY_JOURNAL:
         if (query->from < JOURNAL_OLDEST || query->from > JOURNAL_TIME)

@@ -155,6 +155,8 @@ static size_t body_size_guess(const struct command *command)
 {
     if (command->kind == COMMAND_MAP)
         return map_command_size_guess(&command->map);
+    if (command->kind == COMMAND_RESTORE)
+        return command->restore.piece.size;
     return command->kind == COMMAND_SERVICE ? service_command_size_guess(&command->service) : 0;
 }
 
@@ -184,6 +186,7 @@ static void body_encode(const struct command *command, struct buffer *out)
         wire_put_bytes(out, 4, command->activity_result.note);
         break;
     case COMMAND_TICK: break;
+    case COMMAND_RESTORE: restore_encode(&command->restore, out); break;
     case COMMAND_REGISTER: wire_put_packed_u32(out, 1, command->registers.services, command->registers.count); break;
     default: UNREACHABLE("a command of no kind");
     }
@@ -218,6 +221,7 @@ static enum grid_err body_decode(struct bytes in, struct arena *arena, struct co
     case COMMAND_ACKNOWLEDGE: return acknowledge_decode(in, &command->acknowledge);
     case COMMAND_ACTIVITY_RESULT: return activity_result_decode(in, &command->activity_result);
     case COMMAND_REGISTER: return register_decode(in, arena, command);
+    case COMMAND_RESTORE: return restore_decode(in, &command->restore);
     case COMMAND_CLOSE_SESSION:
     case COMMAND_TICK: return in.size == 0 ? GRID_ERR_OK : GRID_ERR_MALFORMED;
     default: return GRID_ERR_MALFORMED;

@@ -6,9 +6,10 @@
 
 void query_encode(const struct query *query, struct buffer *out)
 {
-    REQUIRE(query->kind >= QUERY_GET && query->kind <= QUERY_MAPS);
-    struct wire_nested nested = wire_nested_begin(out, query->kind, 0);
-    wire_put_bytes(out, 1, query->map);
+    REQUIRE(query->kind >= QUERY_GET && query->kind <= QUERY_RESTORE);
+    struct wire_nested nested = wire_nested_begin(out, query->kind, query->restore.piece.size);
+    if (query->kind < QUERY_BACKUP)
+        wire_put_bytes(out, 1, query->map);
     switch (query->kind) {
     case QUERY_GET:
     case QUERY_CONTAINS:
@@ -29,6 +30,8 @@ void query_encode(const struct query *query, struct buffer *out)
         wire_put_u64(out, 4, query->limit);
         wire_put_u64(out, 5, query->wait_ms);
         break;
+    case QUERY_BACKUP: backup_encode(&query->backup, out); break;
+    case QUERY_RESTORE: restore_encode(&query->restore, out); break;
     case QUERY_SIZE:
     case QUERY_DESCRIBE:
     case QUERY_MAPS: break;
@@ -113,6 +116,8 @@ enum grid_err query_decode(struct bytes in, struct query *ret_query)
     case QUERY_JOURNAL: err = journal_decode(body, &query); break;
     case QUERY_SCAN: err = scan_decode(body, &query); break;
     case QUERY_MAPS: err = body.size == 0 ? GRID_ERR_OK : GRID_ERR_MALFORMED; break;
+    case QUERY_BACKUP: err = backup_decode(body, &query.backup); break;
+    case QUERY_RESTORE: err = restore_decode(body, &query.restore); break;
     default: err = GRID_ERR_MALFORMED;
     }
     *ret_query = query;

@@ -43,6 +43,12 @@ enum grid_err map_configure_decode(struct bytes in, struct map_configure *ret_co
 void idempotency_put(struct buffer *out, uint32_t field, const struct idempotency *idempotency); /* nothing when empty */
 enum grid_err idempotency_decode(struct bytes in, struct idempotency *ret_idempotency);
 
+/* message_backup.c */
+void backup_encode(const struct backup_query *backup, struct buffer *out);
+enum grid_err backup_decode(struct bytes in, struct backup_query *ret_backup);
+void restore_encode(const struct restore_command *restore, struct buffer *out);
+enum grid_err restore_decode(struct bytes in, struct restore_command *ret_restore);
+
 /* message_journal.c; what is taken lives in the arena */
 void journal_page_put(struct buffer *out, uint32_t field, const struct journal_page *page);
 const struct journal_page *journal_page_take(struct wire_reader *outer, struct arena *arena);

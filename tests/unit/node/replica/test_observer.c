@@ -63,7 +63,7 @@ static void applied(struct scene *scene, const struct command *command, bool cou
     apply(scene->partition, command);
     fake_clock_advance(&scene->clock, 30);
     if (counted)
-        observer_answered(&scene->observer, observer_apply_end(&scene->observer, scene->partition), 330);
+        observer_answered(&scene->observer, observer_apply_end(&scene->observer, scene->partition, true), 330);
 }
 
 static const struct command genesis = {.kind = COMMAND_GENESIS, .genesis = {.partitions = 1, .table_seed = 1}};
@@ -144,12 +144,12 @@ Test(observer, does_not_take_the_time_of_answers_for_that_of_applying)
     fake_clock_advance(&scene.clock, 25);
     observer_answer_end(&scene.observer, begun_us);
     fake_clock_advance(&scene.clock, 5);
-    observer_apply_end(&scene.observer, scene.partition);
+    observer_apply_end(&scene.observer, scene.partition, true);
     cr_assert_eq(scene.observer.apply_us->sum_us, 15);
     cr_assert_eq(scene.observer.answer_us->sum_us, 25);
     cr_assert(scene.observer.replicate_us->count == 1 && scene.observer.replicate_us->sum_us == 7);
     observer_apply_begin(&scene.observer, scene.partition, 0);
-    observer_apply_end(&scene.observer, scene.partition);
+    observer_apply_end(&scene.observer, scene.partition, true);
     cr_assert_eq(scene.observer.apply_us->count, 1, "who proposed it is gone, or it is not timed");
     scene_close(&scene);
 }

@@ -219,7 +219,7 @@ Test(snapshot, of_a_newer_version_or_with_an_unknown_service_is_not_supported, .
     char *note;
     target_open(&target, 30);
     cr_assert_eq(load_changed(&target, registry_builtin(), AT_FORMAT, 1, &note), GRID_ERR_OK);
-    cr_assert_eq(load_changed(&target, registry_builtin(), AT_FORMAT, 2, &note), GRID_ERR_NOT_SUPPORTED);
+    cr_assert_eq(load_changed(&target, registry_builtin(), AT_FORMAT, 3, &note), GRID_ERR_NOT_SUPPORTED);
     cr_assert_str_eq(note, "snapshot of partition 0: section partition, record 0 of it, byte 18: the snapshot was written by a newer version");
     memory_free(note);
     cr_assert_eq(load_changed(&target, registry_builtin(), AT_LEVEL, LEVEL_LAST + 1, &note), GRID_ERR_NOT_SUPPORTED);

@@ -221,7 +221,7 @@ Test(parse, help_shows_every_command_with_examples)
         snprintf(line, sizeof line, "%s %s --help", COMMANDS.rows[i].group, COMMANDS.rows[i].name);
         run(&parsed, line, NULL);
         cr_expect_eq(parsed.result, PARSE_HELP, "%s", line);
-        snprintf(line, sizeof line, "  gridctl %s %s", COMMANDS.rows[i].group, COMMANDS.rows[i].name);
+        snprintf(line, sizeof line, "  gridctl %s%s%s", COMMANDS.rows[i].group, COMMANDS.rows[i].name[0] != 0 ? " " : "", COMMANDS.rows[i].name);
         cr_expect_not_null(strstr((const char *)parsed.text.data, line), "%s has an example", line);
         is_aligned((const char *)parsed.text.data, line);
         done(&parsed);

@@ -1,0 +1,14 @@
+/* What a restore of the partition (grid/partition/snapshot/restore.c) changes for its replica. */
+#include "grid/node/replica/replica_internal.h"
+
+void replica_restored(struct replica *replica)
+{
+    replica->restored = partition_restored(replica->partition);
+    replica_messages_resign(replica);
+    if (!replica->leads)
+        return;
+    /* As at the begin of a term: looks at everything (R10). */
+    replica->outbox_seen = 0;
+    replica_activities_again(replica);
+    replica_schedule(replica);
+}
