@@ -368,3 +368,129 @@ Test(guard_snapshot, a_node_that_lost_state_does_not_take_the_offer_for_the_lead
     cr_assert(guard_caught_up(&bench->guard));
     bench_close(bench);
 }
+
+/* A tail that no leader of this term has compared ends with the old log, and is not acknowledged with the snapshot (S1, S1b). */
+Test(guard_snapshot, an_install_leaves_nothing_of_a_longer_log)
+{
+    static const uint64_t terms[20] = {2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2};
+    struct bench *bench = follower(0);
+    bench_append(bench, &(struct bench_append){.from = 3, .term = 2, .prev = 5, .prev_term = 2, .count = 20, .terms = terms, .commit = 5});
+    bench_sync_all(bench);
+    cr_assert_eq(guard_last_index(&bench->guard), 25);
+    bench_forget(bench);
+    install(bench, &OFFER);
+    cr_assert_eq(guard_last_index(&bench->guard), 20);
+    cr_assert_eq(bench_last(bench, RAFT_IO_APPEND_ENTRIES_RESULT, 1)->append_entries_result.last_log_index, 20);
+    bench_append(bench, &(struct bench_append){.from = 1, .term = 3, .prev = 25, .prev_term = 2, .commit = 20});
+    const struct raft_message *answer = bench_last(bench, RAFT_IO_APPEND_ENTRIES_RESULT, 1);
+    cr_assert_neq(answer->append_entries_result.rejected, 0, "it has no entry 25 any more");
+    bench_restart(bench);
+    cr_assert_eq(guard_last_index(&bench->guard), 20);
+    bench_close(bench);
+}
+
+static bool votes_for(struct bench *bench, uint32_t from, uint64_t term)
+{
+    bench_forget(bench);
+    bench_ask_vote(bench, from, &(struct raft_request_vote){.term = term, .last_log_index = 99, .last_log_term = term, .disrupt_leader = true});
+    bench_sync_all(bench);
+    const struct raft_message *answer = bench_last(bench, RAFT_IO_REQUEST_VOTE_RESULT, from);
+    return answer != NULL && answer->request_vote_result.vote_granted && answer->request_vote_result.term == term;
+}
+
+/* The new instance votes no second time in the term of the old one, nor does it after a restart. */
+Test(guard_snapshot, an_install_forgets_no_vote)
+{
+    struct bench *bench = follower(0);
+    cr_assert(votes_for(bench, 1, 3));
+    install(bench, &OFFER);
+    cr_assert(!votes_for(bench, 3, 3));
+    bench_restart(bench);
+    cr_assert_eq(guard_term(&bench->guard), 3);
+    cr_assert(!votes_for(bench, 3, 3));
+    bench_close(bench);
+}
+
+/* S5 for installs: the state below would be replaced under a candidate, or under a leader (T7). */
+Test(guard_snapshot, a_frozen_node_neither_stands_nor_votes)
+{
+    struct bench *bench = follower(0);
+    cr_assert(guard_install_wanted(&bench->guard, &OFFER));
+    guard_install_freeze(&bench->guard);
+    bench_timeout_now(bench, 1, 3, 5, 2);
+    bench_tick(bench, 60000);
+    cr_assert_eq(guard_role(&bench->guard), GUARD_FOLLOWER);
+    cr_assert_eq(guard_term(&bench->guard), 3);
+    cr_assert(!votes_for(bench, 3, 4));
+    guard_install_thaw(&bench->guard);
+    cr_assert(votes_for(bench, 3, 4));
+    bench_close(bench);
+}
+
+/* While the machine loads, the node works on and may come to lead: then the snapshot of the earlier leader is not wanted any more. */
+Test(guard_snapshot, a_node_that_is_elected_while_it_loads_takes_no_snapshot)
+{
+    struct bench *bench = follower(0);
+    cr_assert(guard_install_wanted(&bench->guard, &OFFER));
+    bench_sync_all(bench);
+    uint64_t term = bench_elect(bench);
+    cr_assert_gt(term, OFFER.term);
+    cr_assert(!guard_install_wanted(&bench->guard, &OFFER));
+    cr_assert_eq(guard_role(&bench->guard), GUARD_LEADER);
+    cr_assert_eq(guard_term(&bench->guard), term);
+    bench_close(bench);
+}
+
+Test(guard_snapshot, a_candidate_follows_the_leader_that_sends_a_snapshot)
+{
+    struct bench *bench = follower(0);
+    bench_tick(bench, 60000);
+    cr_assert_eq(guard_role(&bench->guard), GUARD_CANDIDATE);
+    struct guard_install offer = OFFER;
+    offer.term = guard_term(&bench->guard) + 1;
+    cr_assert(guard_install_wanted(&bench->guard, &offer));
+    cr_assert_eq(guard_role(&bench->guard), GUARD_FOLLOWER);
+    bench_sync_all(bench);
+    install(bench, &offer);
+    cr_assert_eq(guard_applied_index(&bench->guard), offer.index);
+    bench_close(bench);
+}
+
+/* A follower whose leader changed while the snapshot waited for its writes answers nobody in the old term, and its log is replaced all the same:
+ * what is in a snapshot is committed. */
+Test(guard_snapshot, an_install_from_an_earlier_leader_is_not_acknowledged_to_it)
+{
+    struct bench *bench = follower(0);
+    cr_assert(guard_install_wanted(&bench->guard, &OFFER));
+    bench_append(bench, &(struct bench_append){.from = 3, .term = 4, .prev = 5, .prev_term = 2, .commit = 5});
+    bench_sync_all(bench);
+    bench_forget(bench);
+    guard_install_freeze(&bench->guard);
+    cr_assert_eq(guard_install_step(&bench->guard, &OFFER), GUARD_INSTALL_READY);
+    guard_install_note(&bench->guard, &(struct wal_snapshot){OFFER.index, OFFER.last_term, 1, configuration_of(bench)});
+    bench_sync_all(bench);
+    guard_install_end(&bench->guard, &OFFER);
+    cr_assert_null(bench_last(bench, RAFT_IO_APPEND_ENTRIES_RESULT, 1));
+    cr_assert_eq(guard_term(&bench->guard), 4);
+    cr_assert_eq(guard_last_index(&bench->guard), 20);
+    bench_close(bench);
+}
+
+/* The leader would wait for the whole time of an install otherwise: its member may have lost the file with the link (S24). */
+Test(guard_snapshot, a_new_link_ends_the_wait_for_an_install)
+{
+    uint64_t term;
+    struct bench *bench = leader_with_snapshot(0, &term);
+    bench_rejected(bench, 1, term, 6, 1);
+    bench_tick(bench, 100);
+    bench_rejected(bench, 1, term, 6, 1);
+    cr_assert(guard_peer_lacks(&bench->guard, (struct node_id){1}));
+    guard_link_began(&bench->guard, (struct node_id){1});
+    cr_assert(!guard_peer_lacks(&bench->guard, (struct node_id){1}), "what it has is asked first");
+    bench_forget(bench);
+    bench_tick(bench, 100);
+    cr_assert_not_null(bench_last(bench, RAFT_IO_APPEND_ENTRIES, 1));
+    bench_stored(bench, 1, term, 6);
+    cr_assert(!guard_peer_lacks(&bench->guard, (struct node_id){1}), "it had everything");
+    bench_close(bench);
+}
