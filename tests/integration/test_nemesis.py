@@ -49,7 +49,7 @@ def is_there(pid, name):
 
 def check_usage(tap):
     status, text = nemesis("--help")
-    tap.check("the help names every disturbance", status == 0 and all(word in text for word in ("kill-all", "pause-leader", "restart-storm")))
+    tap.check("the help names every disturbance", status == 0 and all(word in text for word in ("kill-all", "pause-leader", "restart-storm", "kill-in-install", "fill-disk")))
     status, text = nemesis("--only", "kill-some")
     tap.check("a disturbance that does not exist is refused with those that do", status == 2 and "kill-one" in text, text)
 

@@ -92,6 +92,8 @@ static void obey(struct show *show, const char *line)
     bool pausing = strncmp(line, "paused ", 7) == 0;
     if (strcmp(line, "drain") == 0) {
         show->draining = true;
+    } else if (strcmp(line, "full") == 0) {
+        show->stage.disks_filled = true;
     } else if (strcmp(line, "mark") == 0 && show->registers != NULL) {
         registers_mark(show->registers);
         show->marked = true;

@@ -93,9 +93,9 @@ static void take_answer(struct registers *registers, const struct client_result 
         note_write(registers, operation);
 }
 
-static bool is_expected(enum grid_err err)
+static bool is_expected(const struct stage *stage, enum grid_err err)
 {
-    return err == GRID_ERR_OK || err == GRID_ERR_UNKNOWN || err == GRID_ERR_VERSION_CONFLICT || err == GRID_ERR_UNAVAILABLE ||
+    return (err == GRID_ERR_LOG_FULL && stage->disks_filled) || err == GRID_ERR_OK || err == GRID_ERR_UNKNOWN || err == GRID_ERR_VERSION_CONFLICT || err == GRID_ERR_UNAVAILABLE ||
            err == GRID_ERR_BUSY || err == GRID_ERR_CLOSED || err == GRID_ERR_RESULT_NOT_KEPT || err == GRID_ERR_TIMEOUT;
 }
 
@@ -104,7 +104,7 @@ static void on_done(void *context, const struct client_result *result)
     struct worker *worker = context;
     struct registers *registers = worker->crowd->registers;
     worker->busy = false;
-    if (!is_expected(result->err))
+    if (!is_expected(registers->stage, result->err))
         findings_add(&registers->stage->findings, "register %" PRIu64 ": unexpected answer %s: %s", worker->operation.key,
                      grid_err_name(result->err), result->note);
     take_answer(registers, result, &worker->operation);

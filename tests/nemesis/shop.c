@@ -62,7 +62,7 @@ static bool count_answer(struct shop *shop, const struct client_result *result)
     bool done = result->err == GRID_ERR_OK || result->err == GRID_ERR_REFUSED || result->err == GRID_ERR_ALREADY_EXISTS;
     bool unknown = result->err == GRID_ERR_UNKNOWN || result->err == GRID_ERR_RESULT_NOT_KEPT;
     bool failed = result->err == GRID_ERR_UNAVAILABLE || result->err == GRID_ERR_BUSY || result->err == GRID_ERR_CLOSED ||
-                  result->err == GRID_ERR_TIMEOUT;
+                  result->err == GRID_ERR_TIMEOUT || (result->err == GRID_ERR_LOG_FULL && shop->stage->disks_filled);
     shop->totals.done += done;
     shop->totals.unknown += unknown;
     shop->totals.failed += failed;

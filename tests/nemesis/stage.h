@@ -22,6 +22,7 @@ struct stage {
     struct prng prng;
     const char *endpoints[STAGE_NODES_MAX];    /* by node id, from node 1 */
     size_t endpoints_count;
+    bool disks_filled;                     /* by the nemesis: LOG_FULL is an answer since then */
     struct findings findings;
 };
 
