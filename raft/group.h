@@ -186,6 +186,9 @@ struct group_lag {
 enum { GROUP_LAG_ENTRIES = 1000 };
 size_t group_lagging(struct group *group, struct group_lag ret_lags[REPLICAS_MAX]);
 uint64_t group_set_log_disk_bytes(const struct group_set *set);
+/* Of transfers of snapshots, since the start. */
+struct group_set_transfers { uint64_t sent_bytes, received_bytes, begun, resumed; };
+struct group_set_transfers group_set_transfers(const struct group_set *set);
 /* Of the files of snapshots: those the log names, those that are written, and those that are received. */
 uint64_t group_set_snapshot_disk_bytes(const struct group_set *set);
 /* Position of the oldest byte that the log has; what was before it is in snapshots. */

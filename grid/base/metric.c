@@ -37,6 +37,18 @@ static const struct bound BOUNDS[METRIC_BUCKETS] = {
     {120000000, "120"},
 };
 
+static const struct bound FINE_BOUNDS[METRIC_BUCKETS] = {
+    {50, "0.00005"},    {100, "0.0001"},    {200, "0.0002"},    {500, "0.0005"},    {1000, "0.001"},    {2000, "0.002"},
+    {3000, "0.003"},    {4000, "0.004"},    {5000, "0.005"},    {7000, "0.007"},    {10000, "0.01"},    {15000, "0.015"},
+    {20000, "0.02"},    {30000, "0.03"},    {50000, "0.05"},    {70000, "0.07"},    {100000, "0.1"},    {150000, "0.15"},
+    {200000, "0.2"},    {300000, "0.3"},    {500000, "0.5"},    {1000000, "1"},     {2000000, "2"},     {5000000, "5"},
+};
+
+static const struct bound *bounds_of(const struct metric_histogram *histogram)
+{
+    return histogram->fine ? FINE_BOUNDS : BOUNDS;
+}
+
 struct metric_registry *metric_registry_open(void)
 {
     struct metric_registry *registry = memory_zero(1, sizeof *registry);
@@ -135,10 +147,18 @@ struct metric_histogram *metric_histogram_add(struct metric_registry *registry, 
     return &metric_add(registry, METRIC_HISTOGRAM, name, help, labels)->value.histogram;
 }
 
+struct metric_histogram *metric_histogram_add_fine(struct metric_registry *registry, const char *name, const char *help, const char *labels)
+{
+    struct metric_histogram *histogram = metric_histogram_add(registry, name, help, labels);
+    histogram->fine = true;
+    return histogram;
+}
+
 void metric_observe_many_us(struct metric_histogram *histogram, uint64_t value_us, uint64_t times)
 {
+    const struct bound *bounds = bounds_of(histogram);
     size_t bucket = 0;
-    while (bucket < METRIC_BUCKETS && value_us > BOUNDS[bucket].us)
+    while (bucket < METRIC_BUCKETS && value_us > bounds[bucket].us)
         bucket++;
     histogram->counts[bucket] += times;
     histogram->count += times;
@@ -227,7 +247,7 @@ static void expose_histogram(const struct family *family, const struct metric *m
     uint64_t below = 0;
     for (size_t i = 0; i < METRIC_BUCKETS; i++) {
         below += histogram->counts[i];
-        expose_series(family, metric, "_bucket", BOUNDS[i].seconds, out);
+        expose_series(family, metric, "_bucket", bounds_of(histogram)[i].seconds, out);
         buffer_append_format(out, "%" PRIu64 "\n", below);
     }
     HOLDS(below + histogram->counts[METRIC_BUCKETS] == histogram->count);

@@ -6,6 +6,7 @@
 #ifndef GRID_BASE_METRIC_H
 #define GRID_BASE_METRIC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,7 +18,7 @@ struct metric_gauge { int64_t value; uint32_t decimals; };
 
 /* Durations in microseconds; exposed in seconds with fixed buckets from 5 us to 2 minutes. */
 enum { METRIC_BUCKETS = 24 };
-struct metric_histogram { uint64_t counts[METRIC_BUCKETS + 1], count, sum_us; };
+struct metric_histogram { uint64_t counts[METRIC_BUCKETS + 1], count, sum_us; bool fine; };
 
 struct metric_registry;
 
@@ -29,6 +30,8 @@ struct metric_gauge *metric_gauge_add(struct metric_registry *registry, const ch
                                       const char *labels);
 struct metric_histogram *metric_histogram_add(struct metric_registry *registry, const char *name, const char *help,
                                               const char *labels);
+/* For pauses: buckets from 50 us to 5 s, the most of them between 1 and 100 ms. */
+struct metric_histogram *metric_histogram_add_fine(struct metric_registry *registry, const char *name, const char *help, const char *labels);
 void metric_observe_us(struct metric_histogram *histogram, uint64_t value_us);
 /* The same value `times` times over: what happened to all commands of one entry. */
 void metric_observe_many_us(struct metric_histogram *histogram, uint64_t value_us, uint64_t times);

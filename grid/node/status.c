@@ -356,6 +356,16 @@ static void expose_hosted(struct node *node, const struct partition_stats *hoste
     total(node, "gridiron_malformed_entries_total", "Committed entries that could not be read.", hosted->malformed_entries);
 }
 
+static void expose_transfers(struct node *node)
+{
+    struct group_set_transfers transfers = group_set_transfers(node->groups);
+    gauge(node, "gridiron_snapshot_disk_bytes", "Bytes of files of snapshots on disk.", group_set_snapshot_disk_bytes(node->groups));
+    total(node, "gridiron_snapshot_transfers_total", "Snapshots that this node began to send to a member.", transfers.begun);
+    total(node, "gridiron_snapshot_transfers_resumed_total", "Of those: the member had a part of the file already.", transfers.resumed);
+    total(node, "gridiron_snapshot_sent_bytes_total", "Bytes of snapshots sent to members.", transfers.sent_bytes);
+    total(node, "gridiron_snapshot_received_bytes_total", "Bytes of snapshots received from leaders.", transfers.received_bytes);
+}
+
 void status_refresh(struct node *node, struct partition_stats *ret_hosted)
 {
     struct sums sums = sum_up(node);
@@ -373,6 +383,7 @@ void status_refresh(struct node *node, struct partition_stats *ret_hosted)
     gauge(node, "gridiron_level_max", "Highest feature level that this node supports.", node->levels.most);
     gauge(node, "gridiron_log_disk_bytes", "Bytes of the log on disk.", group_set_log_disk_bytes(node->groups));
     gauge(node, "gridiron_log_memory_bytes", "Bytes of log entries in memory.", group_set_log_memory_bytes(node->groups));
+    expose_transfers(node);
     total(node, "gridiron_map_gets_total", "Reads of one entry served by this node.", node->partition_reads.gets);
     total(node, "gridiron_map_hits_total", "Reads of one entry that found it.", node->partition_reads.hits);
     gauge(node, "gridiron_admission_load_max", "The most that one partition may have waiting, reserved and under way.", node->shared.load_max);

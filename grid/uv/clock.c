@@ -106,6 +106,16 @@ static void run_deferred(struct uv_clock *clock)
     }
 }
 
+/* From here on the loop waits for events: all other time since the last turn it was busy, or had no processor. */
+static void end_turn(struct uv_clock *clock)
+{
+    uint64_t now_ns = uv_hrtime(), idle_ns = uv_metrics_idle_time(clock->loop);
+    uint64_t passed_ns = now_ns - clock->turned_ns, waited_ns = idle_ns - clock->idle_ns;
+    clock->turned_ns = now_ns;
+    clock->idle_ns = idle_ns;
+    clock->turn(clock->turn_context, passed_ns > waited_ns ? (passed_ns - waited_ns) / 1000 : 0);
+}
+
 static void end_of_iteration(uv_prepare_t *handle)
 {
     struct uv_clock *clock = handle->data;
@@ -114,6 +124,18 @@ static void end_of_iteration(uv_prepare_t *handle)
         run_deferred(clock);
         uv_transport_flush(clock->transport);
     } while (clock->first);
+    if (clock->turn != NULL)
+        end_turn(clock);
+}
+
+void uv_clock_on_turn(struct uv_clock *clock, void (*turn)(void *context, uint64_t busy_us), void *context)
+{
+    REQUIRE(clock->turn == NULL && turn != NULL);
+    HOLDS(uv_loop_configure(clock->loop, UV_METRICS_IDLE_TIME) == 0);
+    clock->turn = turn;
+    clock->turn_context = context;
+    clock->turned_ns = uv_hrtime();
+    clock->idle_ns = uv_metrics_idle_time(clock->loop);
 }
 
 void uv_clock_init(struct uv_clock *clock, uv_loop_t *loop, struct uv_transport *transport)

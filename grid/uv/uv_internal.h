@@ -13,6 +13,9 @@ struct uv_clock {
     uv_prepare_t prepare;
     struct deferred *first, **last;
     struct uv_transport *transport;    /* flushed after the deferred work */
+    void (*turn)(void *context, uint64_t busy_us);         /* NULL: nobody asked */
+    void *turn_context;
+    uint64_t turned_ns, idle_ns;       /* when the turn before ended, and how long the loop had waited until then */
 };
 
 /* Detects whether this process is a child of the one that opened it. */
@@ -64,6 +67,7 @@ struct uv_io {
 };
 
 void uv_clock_init(struct uv_clock *clock, uv_loop_t *loop, struct uv_transport *transport);
+void uv_clock_on_turn(struct uv_clock *clock, void (*turn)(void *context, uint64_t busy_us), void *context);
 void uv_clock_close(struct uv_clock *clock);
 void uv_clock_free(struct uv_clock *clock);
 void uv_home_open(struct uv_home *home);

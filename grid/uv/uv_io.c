@@ -33,6 +33,11 @@ uint64_t uv_io_connections_shed(const struct uv_io *uv_io)
     return uv_io->transport.shed;
 }
 
+void uv_io_on_turn(struct uv_io *uv_io, void (*turn)(void *context, uint64_t busy_us), void *context)
+{
+    uv_clock_on_turn(&uv_io->clock, turn, context);
+}
+
 bool uv_io_forked(const struct uv_io *uv_io)
 {
     return uv_home_left(&uv_io->transport.home);

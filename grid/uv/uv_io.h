@@ -20,6 +20,9 @@ struct uv_io *uv_io_open(uv_loop_t *loop);
 struct io *uv_io_io(struct uv_io *uv_io);
 /* Connections that were closed at once because the process had no descriptor for them, as far as the system reports them. */
 uint64_t uv_io_connections_shed(const struct uv_io *uv_io);
+/* Calls `turn` at the end of every turn of the loop with the time that it was busy since it last waited for events. It must be quick. Once, before
+ * the loop runs. */
+void uv_io_on_turn(struct uv_io *uv_io, void (*turn)(void *context, uint64_t busy_us), void *context);
 bool uv_io_forked(const struct uv_io *uv_io);                  /* this process is a child of the one that opened it */
 /* Closes every handle. Run the loop until its closing callbacks and file writes are done (uv_run(loop, UV_RUN_DEFAULT)
  * returns then when nothing else is on the loop), then uv_io_free. */

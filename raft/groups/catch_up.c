@@ -129,6 +129,12 @@ size_t group_lagging(struct group *group, struct group_lag ret_lags[REPLICAS_MAX
     return count;
 }
 
+struct group_set_transfers group_set_transfers(const struct group_set *set)
+{
+    struct transfers_counts counts = transfers_counts(set->catch_up.transfers);
+    return (struct group_set_transfers){counts.sent_bytes, counts.received_bytes, counts.begun, counts.resumed};
+}
+
 uint64_t group_set_snapshot_disk_bytes(const struct group_set *set)
 {
     return snapshots_disk_bytes(set) + transfers_received_bytes(set->catch_up.transfers);

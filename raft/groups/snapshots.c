@@ -177,6 +177,12 @@ static struct snapshot_head file_head(const struct group *group, const struct wa
                                   head->configuration};
 }
 
+void snapshots_paused(struct group_set *set, uint64_t since_us)
+{
+    if (set->snapshots.metrics.slice != NULL)
+        metric_observe_us(set->snapshots.metrics.slice, clock_now_us(set->io->clock) - since_us);
+}
+
 static bool begin_save(struct group *group, struct group **place)
 {
     struct group_set *set = group->set;
@@ -214,15 +220,18 @@ static bool save_slice(struct group *group)
         return false;
     struct buffer *slice = &set->snapshots.slice;
     buffer_clear(slice);
+    uint64_t since_us = clock_now_us(set->io->clock);
     set->inside = true;
     bool complete = group->machine.save_next(group->machine.context, snapshot->save,
                                              room < SNAPSHOT_SLICE_BYTES ? room : SNAPSHOT_SLICE_BYTES, slice);
     set->inside = false;
     if (slice->size != 0)
         snapshot_writer_add(snapshot->writer, buffer_bytes(slice));
+    if (complete)
+        end_save(group);
+    snapshots_paused(set, since_us);
     if (!complete)
         return true;
-    end_save(group);
     snapshot->step = SNAPSHOT_FILING;
     snapshot_writer_finish(snapshot->writer);
     return false;
@@ -291,6 +300,7 @@ static void noted(struct group *group)
               snapshot->head.index, snapshot->bytes, took_ms);
     if (set->snapshots.metrics.taken != NULL) {
         set->snapshots.metrics.taken->value++;
+        set->snapshots.metrics.written->value += snapshot->bytes;
         metric_observe_us(set->snapshots.metrics.duration, took_ms * 1000);
     }
     leave_place(group);
@@ -480,6 +490,9 @@ void snapshots_open(struct group_set *set, const struct group_set_options *optio
                                                       "Snapshots of leaders that replaced the log of a partition here.", NULL);
     snapshots->metrics.duration = metric_histogram_add(options->metrics, "gridiron_snapshot_duration_seconds",
                                                        "From the beginning of a snapshot until the log needs no entry before it.", NULL);
+    snapshots->metrics.slice = metric_histogram_add_fine(options->metrics, "gridiron_snapshot_slice_seconds",
+                                                         "Slices of the loop that go into a snapshot, when one is taken or installed.", NULL);
+    snapshots->metrics.written = metric_counter_add(options->metrics, "gridiron_snapshot_written_bytes_total", "Bytes of files of snapshots taken.", NULL);
 }
 
 void snapshots_close(struct group_set *set)

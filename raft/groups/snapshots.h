@@ -64,7 +64,7 @@ struct snapshots {
     struct buffer slice;
     uint64_t retry_ms;            /* after a full disk */
     uint32_t asked;               /* groups of which a snapshot was asked for */
-    struct { struct metric_counter *taken, *installed; struct metric_histogram *duration; } metrics;
+    struct { struct metric_counter *taken, *installed, *written; struct metric_histogram *duration, *slice; } metrics;
 };
 
 void snapshots_open(struct group_set *set, const struct group_set_options *options);
@@ -78,6 +78,8 @@ uint64_t snapshots_threshold(uint64_t bytes, uint64_t file_bytes, uint32_t group
 void snapshots_durable(struct group_set *set, uint64_t lsn);
 /* A snapshot of the leader, in a file of so many bytes, replaced the one up to `before` (0: none). */
 void snapshots_installed(struct group *group, uint64_t before, uint64_t file_bytes);
+/* A slice of work on a snapshot took from then until now: the loop did nothing else meanwhile. */
+void snapshots_paused(struct group_set *set, uint64_t since_us);
 /* Of the files that the log names, and of those that are being written. */
 uint64_t snapshots_disk_bytes(const struct group_set *set);
 /* A file that came and is not wanted. It is removed once the group has a newer snapshot: until then the group may make one of the same name. */

@@ -16,7 +16,13 @@ struct member {
 struct transfers {
     struct transfers_options options;
     struct member members[REPLICAS_MAX];
+    struct transfers_counts counts;
 };
+
+struct transfers_counts transfers_counts(const struct transfers *transfers)
+{
+    return transfers->counts;
+}
 
 /* NULL: there is no place; a cluster has no more members than places. */
 static struct member *get(struct transfers *transfers, struct node_id node)
@@ -42,6 +48,7 @@ static void send_bytes(void *context, const struct transfer_bytes *bytes)
         return;
     size_t mark = frame_begin(out, FRAME_SNAPSHOT_BYTES, bytes->what.group, 0);
     transfer_bytes_encode(bytes, out);
+    member->transfers->counts.sent_bytes += bytes->data.size;
     peers_frame_end(peers, member->node, out, mark);
 }
 
@@ -78,6 +85,7 @@ bool transfers_send(struct transfers *transfers, struct node_id to, uint32_t gro
         .index = index, .bytes_per_second = options->bytes_per_second, .send = send_bytes, .room = has_room, .ended = on_ended, .context = member};
     member->group = group;
     member->index = index;
+    transfers->counts.begun++;
     member->sender = transfer_sender_open(&sender, clock_now_us(options->clock));
     return true;
 }
@@ -125,6 +133,8 @@ static bool on_want(void *context, struct node_id from, const struct frame *fram
     struct transfer_want want;
     if (frame->partition >= transfers->options.groups || !transfer_want_decode(frame->body, frame->partition, &want))
         return false;
+    if (member != NULL && member->sender != NULL && transfer_sender_written(member->sender) == 0 && want.answer == TRANSFER_START && want.offset != 0)
+        transfers->counts.resumed++;
     if (member != NULL && member->sender != NULL)
         transfer_sender_answer(member->sender, &want, clock_now_us(transfers->options.clock));
     return true;
@@ -186,6 +196,7 @@ static bool on_bytes(void *context, struct node_id from, const struct frame *fra
             .complete = on_complete, .failed = on_failed, .context = member};
         member->receiver = transfer_receiver_open(&options);
     }
+    transfers->counts.received_bytes += bytes.data.size;
     transfer_receiver_bytes(member->receiver, &bytes);
     return true;
 }

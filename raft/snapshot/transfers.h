@@ -28,6 +28,9 @@ struct transfers_options {
     void (*failed)(void *context, enum grid_err err);                         /* as transfer_receiver_options.failed */
     void *context;
 };
+/* Since it was opened. */
+struct transfers_counts { uint64_t sent_bytes, received_bytes, begun, resumed; };
+struct transfers_counts transfers_counts(const struct transfers *transfers);
 
 struct transfers *transfers_open(const struct transfers_options *options);
 /* No callback comes after it. The storage must complete what is in flight. */

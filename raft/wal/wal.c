@@ -49,7 +49,7 @@ struct wal_flush {
 };
 
 struct wal_metrics {
-    struct metric_counter *flushes, *records, *bytes;
+    struct metric_counter *flushes, *records, *bytes, *removed, *freed;
     struct metric_histogram *duration;
 };
 
@@ -387,7 +387,12 @@ bool wal_collect(struct wal *wal)
         fail(wal, err, "removing a segment of the log failed");
         return false;
     }
+    uint64_t before = wal_disk_bytes(wal);
     wal_live_drop_front(live);
+    if (wal->metrics.removed != NULL) {
+        wal->metrics.removed->value++;
+        wal->metrics.freed->value += before - wal_disk_bytes(wal);
+    }
     return wal_live_front_done(live, wal->synced);
 }
 
@@ -605,6 +610,8 @@ static void open_metrics(struct wal *wal)
         .bytes = metric_counter_add(registry, "gridiron_log_bytes_total", "Bytes written to the log.", NULL),
         .duration = metric_histogram_add(registry, "gridiron_log_flush_seconds",
                                          "From the start of a write to the log until it is durable.", NULL),
+        .removed = metric_counter_add(registry, "gridiron_log_segments_removed_total", "Segments of the log that snapshots made needless.", NULL),
+        .freed = metric_counter_add(registry, "gridiron_log_freed_bytes_total", "Bytes of those segments.", NULL),
     };
 }
 

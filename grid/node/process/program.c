@@ -153,6 +153,11 @@ static void on_fatal(void *context, enum grid_err err, const char *what)
     stop(program, err == GRID_ERR_NOT_SUPPORTED ? EXIT_UPGRADE : EXIT_FAILED);
 }
 
+static void on_turn(void *context, uint64_t busy_us)
+{
+    metric_observe_us(context, busy_us);
+}
+
 static void on_metrics(void *context, struct buffer *out)
 {
     struct program *program = context;
@@ -263,6 +268,9 @@ static enum grid_err open_all(struct program *program, char **ret_note)
         err = check_file_size(config, ret_note);
     if (err == GRID_ERR_OK)
         err = uv_node_io_open(&io, &program->uv_io, ret_note);
+    if (err == GRID_ERR_OK && !program->checking)
+        uv_io_on_turn(program->uv_io, on_turn, metric_histogram_add_fine(program->metrics, "gridiron_loop_stall_seconds",
+                      "How long each turn of the loop took, from the end of one wait for events to the next.", NULL));
     if (err == GRID_ERR_OK)
         uv_io_io(program->uv_io)->resident = program->resident = process_memory_open();
     if (err == GRID_ERR_OK && program->rejoin)

@@ -217,3 +217,18 @@ Test(metric, refuses_names_outside_the_data_model, .signal = SIGABRT)
 {
     metric_counter_add(metric_registry_open(), "9 lives", "A.", NULL);
 }
+
+Test(metric, a_fine_histogram_tells_pauses_of_some_milliseconds_apart)
+{
+    struct metric_registry *fine = metric_registry_open();
+    struct metric_histogram *pauses = metric_histogram_add_fine(fine, "pauses_seconds", "p", NULL);
+    struct buffer out = {0};
+    for (uint64_t ms = 1; ms <= 5; ms++)
+        metric_observe_us(pauses, ms * 1000);
+    metric_expose(fine, &out);
+    buffer_append_u8(&out, 0);
+    cr_expect(strstr((const char *)out.data, "le=\"0.001\"} 1\n") != NULL && strstr((const char *)out.data, "le=\"0.002\"} 2\n") != NULL &&
+              strstr((const char *)out.data, "le=\"0.004\"} 4\n") != NULL && strstr((const char *)out.data, "le=\"0.005\"} 5\n") != NULL, "%s", (const char *)out.data);
+    buffer_close(&out);
+    metric_registry_close(fine);
+}

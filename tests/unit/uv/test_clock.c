@@ -152,3 +152,43 @@ Test(uv_clock, reads_times_that_make_sense)
     cr_assert_neq(entropy_u64(fixture.io->entropy), entropy_u64(fixture.io->entropy));
     uv_fixture_close(&fixture);
 }
+
+/* ---- turns */
+
+enum { SPIN_US = 20000, WAIT_US = 60000 };
+
+struct turns { uint64_t longest_us, all_us; };
+
+static void on_turn(void *context, uint64_t busy_us)
+{
+    struct turns *turns = context;
+    turns->all_us += busy_us;
+    turns->longest_us = busy_us > turns->longest_us ? busy_us : turns->longest_us;
+}
+
+static void spin(void *context)
+{
+    struct clock *clock = context;
+    for (uint64_t since_us = clock_now_us(clock); clock_now_us(clock) - since_us < SPIN_US;)
+        continue;
+}
+
+Test(uv_clock, a_turn_counts_what_the_loop_did_and_not_how_long_it_waited)
+{
+    struct scene scene = {0};
+    struct turns turns = {0};
+    uv_fixture_open(&scene.fixture, NULL);
+    struct clock *clock = scene.fixture.io->clock;
+    struct step z = step_of(&scene, 'z');
+    struct timer spinner = {.fire = spin, .context = clock};
+    uint64_t begin_us = clock_now_us(clock);
+    uv_io_on_turn(scene.fixture.uv_io, on_turn, &turns);
+    step_ready(&z);
+    clock_timer_start(clock, &spinner, 1000);
+    clock_timer_start(clock, &z.timer, SPIN_US + WAIT_US);
+    uv_fixture_wait(&scene.fixture, &scene.done);
+    uv_fixture_turn(&scene.fixture);
+    cr_expect_geq(turns.longest_us, SPIN_US);
+    cr_expect_leq(turns.all_us + WAIT_US / 2, clock_now_us(clock) - begin_us, "the wait of %d us was counted", WAIT_US);
+    uv_fixture_close(&scene.fixture);
+}
