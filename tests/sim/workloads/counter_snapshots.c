@@ -108,7 +108,7 @@ static enum grid_err on_load_next(void *context, void *load, struct bytes piece)
     return state_load_next(load, piece);
 }
 
-/* What is restored once was the state of a replica, and it brings news. */
+/* What is restored once was the state of a replica, and it brings news. A snapshot may cover barriers alone: then nothing was added yet. */
 static enum grid_err on_load_end(void *context, void *load, bool take, char **ret_note)
 {
     struct replica *replica = context;
@@ -123,7 +123,7 @@ static enum grid_err on_load_end(void *context, void *load, bool take, char **re
     if (state.applied < replica->applied || replica->role >= GROUP_CANDIDATE) {
         world_fail(world, "group %u: %s goes back from index %" PRIu64 " to a snapshot of %" PRIu64 ", or is no follower", replica->group,
                    host_name(replica->node->host), replica->applied, state.applied);
-    } else if (!truth->known || truth->digest != state.digest) {
+    } else if (state.applied == 0 ? state.digest != 0 || state.value != 0 : !truth->known || truth->digest != state.digest) {
         world_fail(world, "group %u: %s takes a snapshot of a state that never was, at index %" PRIu64, replica->group,
                    host_name(replica->node->host), state.applied);
     }
