@@ -136,6 +136,25 @@ struct grid_map_summary {
     bool journal;                          /* it is on */
 };
 
+/* What partitions keep for a limited time (docs/guides/retention.md), over all of them. */
+enum grid_retention_kind {
+    GRID_RETENTION_COMPLETIONS = 1,        /* records of handled service commands */
+    GRID_RETENTION_FLOWS = 2,              /* ended aggregates of services, with their events */
+    GRID_RETENTION_KEYS = 3,               /* idempotency keys */
+    GRID_RETENTION_SESSIONS = 4,
+    GRID_RETENTION_JOURNALS = 5,           /* of maps whose own settings say 0 */
+};
+struct grid_retention_limits { uint64_t age_ms, count, bytes; };       /* log time; count and bytes of one partition; 0: no bound */
+struct grid_retention {
+    enum grid_retention_kind kind;
+    struct grid_retention_limits limits;
+    uint64_t version;                      /* of the limits; 0: the defaults */
+    uint32_t partitions_set;               /* that have these limits; fewer than all: set them again */
+    uint64_t count, bytes;                 /* kept now, in all partitions */
+    uint64_t count_highest, bytes_highest; /* of the partition that has the most */
+    uint64_t oldest_ms;                    /* age of the oldest in log time; of sessions: how long the longest unused one is unused */
+};
+
 enum grid_journal_kind { GRID_ADDED = 1, GRID_UPDATED = 2, GRID_REMOVED = 3, GRID_EXPIRED = 4, GRID_CLEARED = 5 };
 struct grid_journal_record {
     uint64_t sequence;                     /* dense from 1 per map and partition */
@@ -208,6 +227,7 @@ struct grid_reply {
     const struct grid_map_info *info;                      /* map info */
     const struct grid_map_summary *maps; size_t maps_count; /* list of maps, by name */
     const struct grid_journal_record *records; size_t records_count; /* journal */
+    const struct grid_retention *retention; size_t retention_count; /* retention, by kind */
     uint32_t partition;                                    /* journal: of which the records are */
     uint64_t dropped_from, dropped_to;                     /* journal: lost before they could be read; 0: nothing */
     bool more;                                             /* scan: ask for another page */
@@ -304,6 +324,12 @@ void grid_client_configure(struct grid_client *client, const char *map, const st
                            uint64_t expected_version, const struct grid_call *call);
 void grid_client_size(struct grid_client *client, const char *map, const struct grid_call *call);
 void grid_client_command(struct grid_client *client, const struct grid_command *command, const struct grid_call *call);
+/* What is kept for a limited time, and its limits. */
+void grid_client_retention(struct grid_client *client, const struct grid_call *call);
+/* Changes the limits of one kind everywhere, if they have expected_version (0: the defaults), else VERSION_CONFLICT. Same limits again: OK, and
+ * whatever partition missed them gets them. INVALID: less than a lower bound, which the note names. */
+void grid_client_retain(struct grid_client *client, enum grid_retention_kind kind, const struct grid_retention_limits *limits,
+                        uint64_t expected_version, const struct grid_call *call);
 /* Raises the feature level of every partition; there is no way back. reply: version, the lowest level of all partitions.
  * NOT_SUPPORTED: a node is too old or not linked (the note names it); asking again goes on where this ended. */
 void grid_client_raise_level(struct grid_client *client, uint32_t level, const struct grid_call *call);

@@ -213,6 +213,9 @@ struct service {
     /* How much of worst_case an aggregate in this state may still cause, without messages that are already sent, because
      * these are counted elsewhere. NULL: nothing. */
     uint32_t (*still_needs)(const void *view);
+    /* Nothing changes the aggregate any more, and no service asks for it: it has no events after this one. Retention may remove it with its
+     * events (docs/guides/retention.md). NULL: never. */
+    bool (*ended)(const void *view);
     const struct service_metric *metrics; size_t metrics_count;
     /* Tells observers the meaning of an event; the state is that after evolve. NULL: nothing. */
     void (*notice)(const struct service_call *call, const struct service_state *state, uint32_t type, const void *event,

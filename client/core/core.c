@@ -117,7 +117,7 @@ void client_command_at(struct client *client, struct partition_id partition, con
     enum grid_err err;
     const char *note;
     REQUIRE(command->kind == COMMAND_CLEAR || command->kind == COMMAND_DROP || command->kind == COMMAND_CONFIGURE ||
-            command->kind == COMMAND_RAISE_LEVEL);
+            command->kind == COMMAND_RAISE_LEVEL || command->kind == COMMAND_RETAIN);
     struct request *request = new_command(client, command, call, &err, &note);
     request->partition = partition.value;
     request->has_partition = true;

@@ -42,6 +42,9 @@ struct client_options {
     const struct uuid *cluster_uuid;       /* nodes of other clusters will not do; NULL: the first node's cluster; copied */
 };
 
+/* Of all partitions: sums, the newest limits, how many have those, and what the fullest one keeps. */
+struct client_retention { struct retention_status sum; uint64_t count_highest, bytes_highest; uint32_t partitions; };
+
 struct client_result {
     enum grid_err err;
     const char *note;                      /* for people; never NULL */
@@ -49,6 +52,7 @@ struct client_result {
     const struct admin_response *admin;    /* client_admin with OK only, else NULL */
     uint32_t partition;                    /* a journal's page: of which partition */
     const enum grid_err *outcomes; size_t outcomes_count; /* calls on many entries: of each, in their order */
+    const struct client_retention *retention;  /* RETENTION_LAST of them, by kind; NULL: it was not asked for */
 };
 typedef void (*client_done_fn)(void *context, const struct client_result *result);
 
@@ -116,6 +120,11 @@ void client_map_describe(struct client *client, struct bytes map, const struct c
  * version that the answer tells, brings them up to date. */
 void client_map_configure(struct client *client, struct bytes map, const struct map_settings *settings,
                           uint64_t expected_version, const struct client_call *call);
+/* What partitions keep for a limited time, over all of them, by kind. result: retention. */
+void client_retention(struct client *client, const struct client_call *call);
+/* Changes the limits of one kind: in partition 0, which decides by expected_version, then in all others, like client_map_configure. */
+void client_retain(struct client *client, enum retention_kind kind, const struct retention_limits *limits, uint64_t expected_version,
+                   const struct client_call *call);
 /* Raises the feature level of every partition; those that have it already stay as they are. response: version, the lowest
  * level of all partitions. NOT_SUPPORTED: a node is too old or not linked; some partitions may be raised nevertheless, and
  * asking again goes on with the others. */

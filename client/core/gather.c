@@ -1,4 +1,4 @@
-/* Requests that concern every partition: sizes, clearing, dropping, settings and statistics, lists, the feature level. */
+/* Requests that concern every partition: sizes, clearing, dropping, settings and statistics, lists, the feature level, retention. */
 #include <stdlib.h>
 
 #include "client/core/core.h"
@@ -6,7 +6,8 @@
 #include "grid/base/hash.h"
 #include "grid/base/memory.h"
 
-enum gather_kind { GATHER_SIZE, GATHER_CLEAR, GATHER_DESCRIBE, GATHER_CONFIGURE, GATHER_DROP, GATHER_LIST, GATHER_RAISE_LEVEL };
+enum gather_kind { GATHER_SIZE, GATHER_CLEAR, GATHER_DESCRIBE, GATHER_CONFIGURE, GATHER_DROP, GATHER_LIST, GATHER_RAISE_LEVEL,
+                   GATHER_RETENTION, GATHER_RETAIN };
 
 struct gather {
     struct client *client;
@@ -15,6 +16,8 @@ struct gather {
     struct map_settings settings;          /* configure */
     uint64_t expected_version, version;    /* raise level: the lowest of all partitions */
     uint32_t level;                        /* raise level */
+    struct retain_command retain;          /* retain */
+    struct client_retention retention[RETENTION_LAST];     /* by kind, from 1 */
     struct client_call call;
     uint32_t left;
     enum grid_err err;
@@ -69,6 +72,29 @@ static void merge_maps(struct gather *gather)
     gather->maps_count = count;
 }
 
+/* ---- retention */
+
+/* Limits are those of the newest settings; how many partitions have them tells whether a change reached all. */
+static void add_retention(struct gather *gather, const struct response *response)
+{
+    for (size_t i = 0; i < response->retention_count; i++) {
+        const struct retention_status *status = &response->retention[i];
+        struct client_retention *sum = &gather->retention[status->kind - 1];
+        if (sum->partitions == 0 || status->version > sum->sum.version) {
+            sum->sum.kind = status->kind;
+            sum->sum.limits = status->limits;
+            sum->sum.version = status->version;
+            sum->partitions = 0;
+        }
+        sum->partitions += status->version == sum->sum.version;
+        sum->sum.count += status->count;
+        sum->sum.bytes += status->bytes;
+        sum->sum.oldest_ms = status->oldest_ms > sum->sum.oldest_ms ? status->oldest_ms : sum->sum.oldest_ms;
+        sum->count_highest = status->count > sum->count_highest ? status->count : sum->count_highest;
+        sum->bytes_highest = status->bytes > sum->bytes_highest ? status->bytes : sum->bytes_highest;
+    }
+}
+
 /* ---- every kind */
 
 static void finish(struct gather *gather)
@@ -82,6 +108,8 @@ static void finish(struct gather *gather)
                                 .info = gather->kind == GATHER_DESCRIBE ? &gather->info : NULL};
     buffer_append_u8(&gather->note, 0);
     struct client_result result = {.err = gather->err, .response = &response, .note = (const char *)gather->note.data};
+    if (gather->kind == GATHER_RETENTION && gather->err == GRID_ERR_OK)
+        result.retention = gather->retention;
     gather->call.done(gather->call.context, &result);
     buffer_close(&gather->map);
     buffer_close(&gather->note);
@@ -129,6 +157,8 @@ static void counted(void *context, const struct client_result *result)
         add_info(gather, result->response->info);
     else if (gather->kind == GATHER_LIST)
         add_maps(gather, result->response);
+    else if (gather->kind == GATHER_RETENTION)
+        add_retention(gather, result->response);
     else if (gather->kind == GATHER_RAISE_LEVEL)
         gather->version = gather->version == 0 || result->response->version < gather->version ? result->response->version : gather->version;
     else
@@ -138,31 +168,56 @@ static void counted(void *context, const struct client_result *result)
         finish(gather);
 }
 
+/* False: it is a command. */
+static bool query_of(const struct gather *gather, struct query *ret_query)
+{
+    *ret_query = (struct query){.map = buffer_bytes(&gather->map)};
+    switch (gather->kind) {
+    case GATHER_SIZE: ret_query->kind = QUERY_SIZE; return true;
+    case GATHER_DESCRIBE: ret_query->kind = QUERY_DESCRIBE; return true;
+    case GATHER_LIST: ret_query->kind = QUERY_MAPS; return true;
+    case GATHER_RETENTION: ret_query->kind = QUERY_RETENTION; return true;
+    case GATHER_CLEAR:
+    case GATHER_CONFIGURE:
+    case GATHER_DROP:
+    case GATHER_RAISE_LEVEL:
+    case GATHER_RETAIN: break;
+    }
+    return false;
+}
+
+static struct command command_of(const struct gather *gather)
+{
+    struct bytes map = buffer_bytes(&gather->map);
+    struct command command = {.kind = COMMAND_CLEAR, .clear = {map}};
+    if (gather->kind == GATHER_DROP) {
+        command = (struct command){.kind = COMMAND_DROP, .drop = {map}};
+    } else if (gather->kind == GATHER_CONFIGURE) {
+        command.kind = COMMAND_CONFIGURE;
+        command.configure = (struct map_configure){.map = map, .settings = gather->settings, .version = gather->version,
+                                                   .expected_version = gather->version == 0 ? gather->expected_version : 0};
+    } else if (gather->kind == GATHER_RAISE_LEVEL) {
+        command.kind = COMMAND_RAISE_LEVEL;
+        command.raise_level.level = gather->level;
+    } else if (gather->kind == GATHER_RETAIN) {
+        command.kind = COMMAND_RETAIN;
+        command.retain = gather->retain;
+        command.retain.version = gather->version;
+        command.retain.expected_version = gather->version == 0 ? gather->expected_version : 0;
+    }
+    return command;
+}
+
 static void ask(struct gather *gather, struct partition_id partition)
 {
     struct client_call each = {.done = counted, .context = gather, .deadline_ms = gather->call.deadline_ms};
-    struct bytes map = buffer_bytes(&gather->map);
-    struct query query = {.kind = gather->kind == GATHER_SIZE   ? QUERY_SIZE
-                                  : gather->kind == GATHER_LIST ? QUERY_MAPS
-                                                                : QUERY_DESCRIBE,
-                          .map = map};
-    struct command command = {.kind = gather->kind == GATHER_DROP ? COMMAND_DROP : COMMAND_CLEAR};
-    if (gather->kind == GATHER_DROP) {
-        command.drop.map = map;
-    } else if (gather->kind == GATHER_CLEAR) {
-        command.clear.map = map;
-    } else if (gather->kind == GATHER_CONFIGURE) {
-        command.kind = COMMAND_CONFIGURE;
-        command.configure = (struct map_configure){.map = map, .settings = gather->settings, .version = gather->version};
-    }
-    if (gather->kind == GATHER_RAISE_LEVEL) {
-        command.kind = COMMAND_RAISE_LEVEL;
-        command.raise_level.level = gather->level;
-    }
-    if (gather->kind == GATHER_SIZE || gather->kind == GATHER_DESCRIBE || gather->kind == GATHER_LIST)
+    struct query query;
+    if (query_of(gather, &query)) {
         client_query(gather->client, partition, &query, &each);
-    else
-        client_command_at(gather->client, partition, &command, &each);
+        return;
+    }
+    struct command command = command_of(gather);
+    client_command_at(gather->client, partition, &command, &each);
 }
 
 static void ask_all(struct gather *gather)
@@ -172,7 +227,7 @@ static void ask_all(struct gather *gather)
         ask(gather, (struct partition_id){i});
 }
 
-/* The partition of the map's name has decided; the others follow. It is asked once more with them, which changes nothing. */
+/* The partition of the map's name, or partition 0, has decided; the others follow. It is asked once more with them, which changes nothing. */
 static void decided(void *context, const struct client_result *result)
 {
     struct gather *gather = context;
@@ -193,15 +248,14 @@ static void begin(void *context, const struct client_result *result)
         finish(gather);
         return;
     }
-    if (gather->kind != GATHER_CONFIGURE) {
+    if (gather->kind != GATHER_CONFIGURE && gather->kind != GATHER_RETAIN) {
         ask_all(gather);
         return;
     }
     struct client_call first = {.done = decided, .context = gather, .deadline_ms = gather->call.deadline_ms};
-    struct command command = {.kind = COMMAND_CONFIGURE,
-                              .configure = {.map = buffer_bytes(&gather->map), .settings = gather->settings,
-                                            .expected_version = gather->expected_version}};
-    struct partition_id home = client_partition_of(gather->client, buffer_bytes(&gather->map));
+    struct command command = command_of(gather);
+    struct partition_id home = gather->kind == GATHER_RETAIN ? (struct partition_id){0}
+                                                             : client_partition_of(gather->client, buffer_bytes(&gather->map));
     client_command_at(gather->client, home, &command, &first);
 }
 
@@ -261,5 +315,19 @@ void client_raise_level(struct client *client, uint32_t level, const struct clie
 {
     struct gather *gather = gather_new(client, GATHER_RAISE_LEVEL, BYTES_NONE, call);
     gather->level = level;
+    gather_start(gather);
+}
+
+void client_retention(struct client *client, const struct client_call *call)
+{
+    gather_start(gather_new(client, GATHER_RETENTION, BYTES_NONE, call));
+}
+
+void client_retain(struct client *client, enum retention_kind kind, const struct retention_limits *limits, uint64_t expected_version,
+                   const struct client_call *call)
+{
+    struct gather *gather = gather_new(client, GATHER_RETAIN, BYTES_NONE, call);
+    gather->retain = (struct retain_command){.kind = kind, .limits = *limits};
+    gather->expected_version = expected_version;
     gather_start(gather);
 }

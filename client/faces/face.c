@@ -120,6 +120,20 @@ void grid_client_raise_level(struct grid_client *client, uint32_t level, const s
     client_raise_level(face_core(client), level, &inner);
 }
 
+void grid_client_retention(struct grid_client *client, const struct grid_call *call)
+{
+    struct client_call inner = face_call(client, call);
+    client_retention(face_core(client), &inner);
+}
+
+void grid_client_retain(struct grid_client *client, enum grid_retention_kind kind, const struct grid_retention_limits *limits,
+                        uint64_t expected_version, const struct grid_call *call)
+{
+    struct client_call inner = face_call(client, call);
+    struct retention_limits wanted = {.age_ms = limits->age_ms, .count = limits->count, .bytes = limits->bytes};
+    client_retain(face_core(client), (enum retention_kind)kind, &wanted, expected_version, &inner);
+}
+
 void grid_client_node_status(struct grid_client *client, uint32_t node, const struct grid_call *call)
 {
     struct client_call inner = face_call(client, call);

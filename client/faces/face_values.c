@@ -192,6 +192,19 @@ static const struct grid_result_of_one *results_of(struct arena *arena, const st
     return results;
 }
 
+static const struct grid_retention *retention_of(struct arena *arena, const struct client_retention *from)
+{
+    struct grid_retention *retention = arena_zero(arena, RETENTION_LAST * sizeof *retention);
+    for (size_t i = 0; i < RETENTION_LAST; i++) {
+        const struct retention_status *sum = &from[i].sum;
+        retention[i] = (struct grid_retention){
+            .kind = (enum grid_retention_kind)(i + 1), .limits = {sum->limits.age_ms, sum->limits.count, sum->limits.bytes},
+            .version = sum->version, .partitions_set = from[i].partitions, .count = sum->count, .bytes = sum->bytes,
+            .count_highest = from[i].count_highest, .bytes_highest = from[i].bytes_highest, .oldest_ms = sum->oldest_ms};
+    }
+    return retention;
+}
+
 static void map_reply(struct arena *arena, const struct client_result *result, struct grid_reply *reply)
 {
     const struct response *response = result->response;
@@ -225,6 +238,10 @@ void face_reply(struct arena *arena, const struct client_result *result, struct 
         .refusal_code = response->refusal_code, .refusal = arena_text(arena, response->refusal),
         .event_id = arena_text(arena, response->event_id), .sequence = response->sequence, .ttl_ms = response->ttl_ms};
     map_reply(arena, result, ret_reply);
+    if (result->retention != NULL) {
+        ret_reply->retention = retention_of(arena, result->retention);
+        ret_reply->retention_count = RETENTION_LAST;
+    }
     if (result->admin != NULL && result->admin->has_status)
         ret_reply->status = node_status_of(arena, &result->admin->status);
     if (result->admin != NULL) {

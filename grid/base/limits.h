@@ -75,8 +75,6 @@ enum {
     /* Results that one session keeps in one partition, and their bytes; past it RESULT_NOT_KEPT. */
     SESSION_RESULTS_MAX = 1024,
     SESSION_RESULT_BYTES_MAX = 256 * 1024,
-    /* Sessions in one partition; the longest idle one is ended past it. */
-    SESSIONS_PER_PARTITION_MAX = 65536,
     /* Entries in one scan page. */
     SCAN_PAGE_MAX = 1000,
     /* Operations of one atomic batch, and the bytes of their keys and values together. Past it: TOO_LARGE. */
@@ -91,11 +89,39 @@ enum {
     JOURNAL_ENTRIES_MOST = 100 * 1000 * 1000,
     /* Expired entries, old journal records and emptied tables' entries that one tick entry removes. */
     TICK_EXPIRATIONS_MAX = 4096,
-    /* Idempotency keys that one partition keeps, and their bytes, answers included; the oldest is forgotten past it. */
-    IDEMPOTENCY_KEYS_MAX = 65536,
-    IDEMPOTENCY_BYTES_MAX = 16 * 1024 * 1024,
-    /* How long, in log time. */
-    IDEMPOTENCY_KEEP_MS = 24 * 3600 * 1000,
+    /* What one partition keeps of each kind of retention (grid/partition/settings.h) unless gridctl retention set says otherwise; the
+     * oldest go first past it. Idempotency keys with their answers: */
+    IDEMPOTENCY_KEYS_USUAL = 65536,
+    IDEMPOTENCY_BYTES_USUAL = 16 * 1024 * 1024,
+    IDEMPOTENCY_KEEP_MS_USUAL = 24 * 3600 * 1000,      /* log time, as all of these */
+    /* Sessions with the answers that they keep; the longest idle one is ended past it. A session says itself how long it may be idle. */
+    SESSIONS_USUAL = 65536,
+    SESSIONS_BYTES_USUAL = 256 * 1024 * 1024,
+    /* Completions, over all services: enough to look up recent commands. */
+    COMPLETIONS_USUAL = 1024,
+    COMPLETIONS_BYTES_USUAL = 4 * 1024 * 1024,
+    COMPLETIONS_KEEP_MS_USUAL = 10 * 60 * 1000,
+    /* Ended flows with their events. */
+    FLOWS_USUAL = 1000 * 1000,
+    FLOWS_BYTES_USUAL = 1024 * 1024 * 1024,
+    FLOWS_KEEP_MS_USUAL = 7 * 24 * 3600 * 1000,
+    /* Retention may be set to no less and no more than this. Past it: INVALID. A client that waits for the end of a flow must see it: */
+    RETENTION_FLOWS_MS_LEAST = 60 * 1000,
+    RETENTION_FLOWS_LEAST = 16,
+    /* A client whose session ended repeats its write in another one, under the same key: as long as a usual session may be idle. As many
+     * keys as a client has writes under way. */
+    RETENTION_KEYS_MS_LEAST = 5 * 60 * 1000,
+    RETENTION_KEYS_LEAST = 256,
+    /* A session outlives the usual time of a request, with the repetitions of it. */
+    RETENTION_SESSIONS_MS_LEAST = 60 * 1000,
+    RETENTION_SESSIONS_LEAST = 64,
+    RETENTION_BYTES_LEAST = 1024 * 1024,
+    RETENTION_COUNT_MOST = 100 * 1000 * 1000,
+    /* Map entries that retention removes while one log entry is applied, besides completions, of which it removes up to two for each new one.
+     * A hundred thousand removals take some ten milliseconds, and an entry must not delay others for long. */
+    RETENTION_REMOVALS_MAX = 4096,
+    /* Events of an ended flow that retention removes, all in one log entry. A flow with more events is kept. */
+    FLOW_EVENTS_MAX = 1024,
     /* Bytes of a tenant, a route, an idempotency key; and of the hash of the request. Past it: TOO_LARGE. */
     IDEMPOTENCY_TEXT_BYTES_MAX = 256,
     IDEMPOTENCY_HASH_BYTES_MAX = 32,
@@ -129,6 +155,7 @@ enum {
 
 #define LOG_DISK_BYTES_DEFAULT (4ull << 30)   /* past it new client commands get LOG_FULL */
 #define JOURNAL_BYTES_MOST (16ull << 30)      /* that a journal may be configured to; past it INVALID */
+#define RETENTION_BYTES_MOST (16ull << 30)    /* that retention may be set to, in one partition; past it INVALID */
 #define TTL_MS_MAX (100ull * 366 * 24 * 3600 * 1000) /* a hundred years; past it INVALID */
 /* Messages, activities and timers that a partition's flows have waiting or may still cause. A message takes some hundred
  * bytes, so this bounds what a destination that is away for long can cost. Past it commands that begin a flow get BUSY and a
@@ -157,7 +184,8 @@ _Static_assert(VALUE_BYTES_MAX + BATCH_BYTES_MAX < LOG_MEMORY_BYTES_LEAST, "the 
 _Static_assert((unsigned long long)LOG_DISK_BYTES_PER_PARTITION * PARTITIONS_MAX < LOG_DISK_BYTES_DEFAULT &&
                    (unsigned long long)LOG_MEMORY_BYTES_PER_PARTITION * PARTITIONS_MAX < LOG_MEMORY_BYTES_DEFAULT &&
                    LOG_SEGMENT_BYTES_MOST <= LOG_DISK_BYTES_DEFAULT, "what is set alone goes with the defaults");
-_Static_assert(IDEMPOTENCY_ANSWER_BYTES_MAX + 4 * IDEMPOTENCY_TEXT_BYTES_MAX < IDEMPOTENCY_BYTES_MAX, "one key with its answer is kept");
+_Static_assert(IDEMPOTENCY_ANSWER_BYTES_MAX + 4 * IDEMPOTENCY_TEXT_BYTES_MAX < RETENTION_BYTES_LEAST, "one key with its answer is kept");
+_Static_assert(2 * SESSION_RESULT_BYTES_MAX < RETENTION_BYTES_LEAST, "a full session is kept");
 _Static_assert(JOURNAL_BYTES_DEFAULT <= JOURNAL_BYTES_MOST && JOURNAL_ENTRIES_DEFAULT <= JOURNAL_ENTRIES_MOST, "defaults can be configured");
 _Static_assert(2 * VALUE_BYTES_MAX + 2 * KEY_BYTES_MAX + 1024 < SNAPSHOT_RECORD_BYTES_MAX && COMMAND_BYTES_MAX + 1024 < SNAPSHOT_RECORD_BYTES_MAX,
                "a record of a journal and a genesis fit a record of a snapshot");

@@ -25,6 +25,7 @@ enum section {
     SECTION_INBOX = 8,
     SECTION_TIMERS = 9,
     SECTION_ACTIVITIES = 10,
+    SECTION_SETTINGS = 11,
     SECTION_END = 255,
 };
 

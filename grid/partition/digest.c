@@ -31,6 +31,7 @@ uint64_t partition_state_digest(const struct partition *partition)
         timers_digest(partition->timers),
         activities_digest(partition->activities),
         event_pipeline_digest(partition->pipeline),
+        settings_digest(&partition->settings),
     };
     uint64_t digest = hash_xxh3(buffer_bytes(&partition->genesis), partition->id.value);
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {

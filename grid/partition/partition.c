@@ -6,6 +6,7 @@
 #include "grid/partition/deferred/activities.h"
 #include "grid/partition/entry.h"
 #include "grid/partition/events/event_pipeline.h"
+#include "grid/partition/kept.h"
 #include "grid/partition/sessions/idempotency.h"
 #include "grid/partition/links/inbox.h"
 #include "grid/partition/links/outbox.h"
@@ -67,12 +68,7 @@ static void apply_internal(struct partition *partition, const struct command *co
         event_services_register(partition, command->registers.services, command->registers.count, response);
         return;
     case COMMAND_RESTORE: partition_restore(partition, &command->restore, response); return;
-    case COMMAND_TICK:
-        sessions_expire(partition->sessions, partition->log_time_ms, TICK_TIMERS_MAX);
-        idempotency_expire(partition->idempotency, partition->log_time_ms, TICK_EXPIRATIONS_MAX);
-        event_pipeline_tick(partition);
-        maps_tick(partition->maps, TICK_EXPIRATIONS_MAX);
-        return;
+    case COMMAND_TICK: kept_tick(partition); return;
     case COMMAND_OPEN_SESSION:
     case COMMAND_CLOSE_SESSION:
     case COMMAND_MAP:
@@ -80,6 +76,7 @@ static void apply_internal(struct partition *partition, const struct command *co
     case COMMAND_CLEAR:
     case COMMAND_CONFIGURE:
     case COMMAND_DROP:
+    case COMMAND_RETAIN:
     case COMMAND_RAISE_LEVEL:
     case COMMAND_SERVICE: break;
     }
@@ -98,7 +95,23 @@ static void apply_raise_level(struct partition *partition, uint32_t level, struc
     REQUIRE(level >= LEVEL_FIRST && level <= LEVEL_LAST);
     if (level > partition->level)
         partition->level = level;
+    settings_raise(&partition->settings, partition->level);
+    kept_adopt(partition);
     response->version = partition->level;
+}
+
+static void apply_retain(struct partition *partition, const struct retain_command *retain, struct response *response)
+{
+    if (partition->level < LEVEL_OF_RETENTION)
+        fail(response, GRID_ERR_INVALID, "retention: set at a level that has no such command");
+    else if (settings_retain(&partition->settings, retain, response))
+        kept_adopt(partition);
+}
+
+/* How many keys or sessions one command may remove; earlier versions removed as many as there were too many. */
+static size_t budget_of(const struct partition *partition)
+{
+    return partition->level >= LEVEL_OF_RETENTION ? RETENTION_BUDGET : SIZE_MAX;
 }
 
 static void execute(struct partition *partition, const struct command *command, struct response *response)
@@ -109,10 +122,20 @@ static void execute(struct partition *partition, const struct command *command, 
     case COMMAND_CLEAR: maps_clear(partition->maps, command->clear.map, response); return;
     case COMMAND_DROP: maps_drop(partition->maps, command->drop.map, response); return;
     case COMMAND_CONFIGURE: maps_configure(partition->maps, &command->configure, response); return;
+    case COMMAND_RETAIN: apply_retain(partition, &command->retain, response); return;
     case COMMAND_RAISE_LEVEL: apply_raise_level(partition, command->raise_level.level, response); return;
     case COMMAND_SERVICE: event_pipeline_command(partition, &command->service, command->act_as, response); return;
     default: UNREACHABLE("the checks of commands let no other kind come here");
     }
+}
+
+static void keep_answer(struct partition *partition, const struct idempotency *key)
+{
+    idempotency_keep(partition->idempotency, key, buffer_bytes(&partition->answer), partition->log_time_ms, partition->table_seed);
+    /* By age Ticks remove them; here so many that one more finds room. */
+    struct retention_limits limits = *settings_retention(&partition->settings, RETENTION_KEYS);
+    limits.age_ms = 0;
+    partition->trimmed[RETENTION_KEYS] += idempotency_trim(partition->idempotency, &limits, partition->log_time_ms, budget_of(partition));
 }
 
 /* A write that its session has not seen, though perhaps its idempotency key has. Leaves the encoded answer. */
@@ -144,8 +167,7 @@ static void apply_new(struct partition *partition, const struct command *command
     }
     encode_answer(partition, &response);
     if (verdict == IDEMPOTENCY_NEW && key->key.size != 0)
-        idempotency_keep(partition->idempotency, key, buffer_bytes(&partition->answer), partition->log_time_ms,
-                         partition->table_seed);
+        keep_answer(partition, key);
 }
 
 /* A write of a session, applied at most once whatever comes (I11). Leaves the encoded answer. */
@@ -185,6 +207,8 @@ static void apply_client(struct partition *partition, const struct command *comm
         response.note = bytes_of_text(text);
     } else if (command->kind == COMMAND_OPEN_SESSION) {
         response.session = partition->commits;
+        partition->trimmed[RETENTION_SESSIONS] += sessions_make_room(
+            partition->sessions, settings_retention(&partition->settings, RETENTION_SESSIONS), budget_of(partition));
         sessions_begin(partition->sessions, (struct session_id){partition->commits}, command->open_session.idle_ms,
                        partition->log_time_ms);
     } else if (command->kind == COMMAND_CLOSE_SESSION) {
@@ -283,6 +307,7 @@ void partition_apply(struct partition *partition, struct bytes entry, partition_
         partition->log_time_ms = header.log_time_ms;
     partition->wall_time_ms = header.wall_time_ms;
     uint32_t ordinal = 0;
+    kept_begin_entry(partition);
     partition->scratch->applying = true;
     for (uint32_t count; (count = decode_ahead(partition, &commands, ahead)) > 0;)
         for (uint32_t i = 0; i < count; i++, ordinal++) {
@@ -309,6 +334,14 @@ void partition_query_ahead(const struct partition *partition, const struct query
         maps_fetch_record(places[i]);
 }
 
+static void query_retention(const struct partition *partition, struct arena *arena, struct response *response)
+{
+    struct retention_status *status = arena_alloc(arena, RETENTION_LAST * sizeof *status);
+    kept_status(partition, status);
+    response->retention = status;
+    response->retention_count = RETENTION_LAST;
+}
+
 void partition_query(const struct partition *partition, const struct query *query, uint64_t time_ms, struct buffer *out)
 {
     struct response response = {.index = partition->commits};
@@ -322,6 +355,8 @@ void partition_query(const struct partition *partition, const struct query *quer
         response.note = bytes_of_text(text);
     else if (query->kind == QUERY_RESTORE)
         partition_restore_check(partition, query->restore.backup, &response);
+    else if (query->kind == QUERY_RETENTION)
+        query_retention(partition, &arena, &response);
     else
         maps_query(partition->maps, query, time_ms, &arena, &response);
     if (partition->reads != NULL && (query->kind == QUERY_GET || query->kind == QUERY_CONTAINS)) {
@@ -359,25 +394,13 @@ uint64_t partition_commits(const struct partition *partition)
     return partition->commits;
 }
 
-/* `due_ms` points to what the same expression set. */
-static void sooner(bool present, const uint64_t *due_ms, bool *any, uint64_t *earliest_ms)
-{
-    if (present && (!*any || *due_ms < *earliest_ms))
-        *earliest_ms = *due_ms;
-    *any = *any || present;
-}
-
 bool partition_next_due_ms(const struct partition *partition, uint64_t *ret_due_ms)
 {
-    uint64_t due_ms = 0, earliest_ms = 0;
-    bool any = false;
-    sooner(timers_next_due_ms(partition->timers, &due_ms), &due_ms, &any, &earliest_ms);
-    sooner(sessions_next_due_ms(partition->sessions, &due_ms), &due_ms, &any, &earliest_ms);
-    sooner(idempotency_next_due_ms(partition->idempotency, &due_ms), &due_ms, &any, &earliest_ms);
-    sooner(partition->born && maps_next_due_ms(partition->maps, &due_ms), &due_ms, &any, &earliest_ms);
-    if (any)
-        *ret_due_ms = earliest_ms;
-    return any;
+    uint64_t timer_ms = UINT64_MAX, kept_ms = UINT64_MAX;
+    bool fires = timers_next_due_ms(partition->timers, &timer_ms), removes = kept_next_due_ms(partition, &kept_ms);
+    if (fires || removes)
+        *ret_due_ms = !removes || (fires && timer_ms < kept_ms) ? timer_ms : kept_ms;
+    return fires || removes;
 }
 
 bool partition_journal_waits(const struct partition *partition, struct query *query)
@@ -487,11 +510,26 @@ struct partition_stats partition_stats(const struct partition *partition)
     if (partition->born)
         maps_count_up(partition->maps, &stats.expirations, &stats.journal_bytes);
     stats.idempotency_keys = idempotency_count(partition->idempotency);
+    stats.sessions_max = settings_retention(&partition->settings, RETENTION_SESSIONS)->count;
+    stats.idempotency_keys_max = settings_retention(&partition->settings, RETENTION_KEYS)->count;
     stats.sessions = sessions_count(partition->sessions);
     stats.outbox_pending = outbox_pending(partition->outbox);
     stats.timers = timers_count(partition->timers);
     stats.activities = activities_count(partition->activities);
     return stats;
+}
+
+void partition_kept(const struct partition *partition, struct retention_status ret_status[RETENTION_LAST])
+{
+    kept_status(partition, ret_status);
+}
+
+uint64_t partition_trimmed(const struct partition *partition, enum retention_kind kind)
+{
+    REQUIRE(kind >= RETENTION_COMPLETIONS && kind <= RETENTION_LAST);
+    if (kind == RETENTION_JOURNALS)
+        return partition->born ? maps_journals_dropped(partition->maps) : 0;
+    return partition->trimmed[kind];
 }
 
 void partition_maps_each(const struct partition *partition, void (*each)(void *context, const struct map_count *count), void *context)
@@ -509,6 +547,7 @@ void partition_holds(const struct partition *partition)
 {
     HOLDS(partition->born == (partition->maps != NULL) && partition->born == (partition->genesis.size != 0));
     HOLDS(partition->log_time_ms <= ENTRY_TIME_MS_MAX);
+    HOLDS(!partition->born || settings_retention(&partition->settings, RETENTION_JOURNALS)->count != 0);
     HOLDS(partition->level >= LEVEL_FIRST && partition->level <= LEVEL_LAST);
     if (partition->born)
         maps_holds(partition->maps);

@@ -184,6 +184,7 @@ void partition_observe(struct partition *partition, const struct partition_obser
 struct partition_stats {
     uint64_t entries, bytes, sessions, outbox_pending, timers, activities, malformed_entries;
     uint64_t expirations, journal_bytes, idempotency_keys, maps;
+    uint64_t sessions_max, idempotency_keys_max;   /* by the settings of retention */
     uint64_t reserved;                 /* sum of still_needs (services/service.h) over all views */
     /* Of partition_counts. */
     uint64_t commands, events, refusals, duplicates;
@@ -191,6 +192,10 @@ struct partition_stats {
     uint64_t flows_started, flows_ended;
 };
 struct partition_stats partition_stats(const struct partition *partition);
+/* What it keeps for a limited time, with the limits, by kind. */
+void partition_kept(const struct partition *partition, struct retention_status ret_status[RETENTION_LAST]);
+/* How many of a kind were removed for being too old, or too many in count or bytes. Of this replica since it was opened; not replicated. */
+uint64_t partition_trimmed(const struct partition *partition, enum retention_kind kind);
 /* Every map of the partition; see grid/partition/maps/maps.h. */
 struct map_count;
 struct map_upkeep;

@@ -7,6 +7,7 @@
 #include "grid/base/hash.h"
 #include "grid/partition/maps/maps.h"
 #include "grid/partition/partition.h"
+#include "grid/partition/settings.h"
 
 struct sessions;
 struct idempotency_keys;
@@ -42,6 +43,9 @@ struct partition {
     struct arena genesis_arena;
     uint64_t table_seed;
     uint32_t level;                    /* feature level of its entries (grid/wire/level.h) */
+    struct settings settings;          /* in its log, as in that of all partitions */
+    uint64_t trimmed[RETENTION_LAST + 1];  /* by kind, on this node since the partition was opened; not replicated */
+    size_t removals_left;              /* that retention may still do with the entry at hand */
     uint64_t commits;                  /* grows by one with every command that is applied */
     uint64_t log_time_ms, wall_time_ms;
     uint64_t digest;

@@ -38,6 +38,7 @@ struct partition *partition_create(const struct partition_options *options)
     partition->services = options->services;
     partition->level = LEVEL_FIRST;
     partition->restore.epoch = 1;
+    settings_init(&partition->settings);
     partition->reads = options->reads;
     partition->sessions = sessions_open();
     partition->idempotency = idempotency_open();
@@ -63,6 +64,7 @@ void partition_free(struct partition *partition)
     timers_close(partition->timers);
     activities_close(partition->activities);
     event_pipeline_close(partition->pipeline);
+    settings_close(&partition->settings);
     if (partition->scratch_own)
         partition_scratch_close(partition->scratch);
     arena_close(&partition->genesis_arena);
@@ -91,6 +93,7 @@ enum grid_err partition_begin(struct partition *partition, struct bytes encoded)
     partition->genesis_command = command.genesis;
     partition->table_seed = command.genesis.table_seed;
     partition->maps = maps_open(partition->table_seed);
+    settings_raise(&partition->settings, partition->level);
     return GRID_ERR_OK;
 }
 

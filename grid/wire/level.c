@@ -53,6 +53,13 @@ SHAPE(settings_shape, "MapSettings", settings_fields);
 static const struct field configure_fields[] = {[1] = L1, [2] = {.since = 1, .nested = &settings_shape}, [3] = L1, [4] = L1};
 SHAPE(configure_shape, "MapConfigure", configure_fields);
 
+static const struct field limits_fields[] = {[1] = L2, [2] = L2, [3] = L2};
+SHAPE(limits_shape, "RetentionLimits", limits_fields);
+
+static const struct field retain_fields[] = {[1] = {.since = 2, .value_max = RETENTION_LAST}, [2] = {.since = 2, .nested = &limits_shape},
+                                             [3] = L2, [4] = L2};
+SHAPE(retain_shape, "Retain", retain_fields);
+
 static const struct field trace_fields[] = {[1] = L1, [2] = L1, [3] = L1, [4] = L1};
 SHAPE(trace_shape, "TraceContext", trace_fields);
 
@@ -106,6 +113,7 @@ static const struct field command_fields[] = {
     [COMMAND_CLEAR] = {.since = 1, .nested = &clear_shape},
     [COMMAND_CONFIGURE] = {.since = 1, .nested = &configure_shape},
     [COMMAND_DROP] = {.since = 2, .nested = &drop_shape},
+    [COMMAND_RETAIN] = {.since = 2, .nested = &retain_shape},
     [COMMAND_RAISE_LEVEL] = {.since = 1, .nested = &raise_shape},
     [COMMAND_GENESIS] = {.since = 1, .names_services = true, .nested = &genesis_shape},
     [COMMAND_DELIVER] = {.since = 1, .nested = &deliver_shape},

@@ -8,7 +8,7 @@
  *
  *     level 1   version 0.1.0
  *     level 2   services of Genesis, RegisterService; MapDrop; act_as of commands, principal of messages between partitions and of events;
- *               snapshots of the partition; Restore
+ *               snapshots of the partition; Restore; Retain, and bounds on what is kept that had none
  *
  * Threads: none. Time: none. Reads only, without allocation. */
 #ifndef GRID_WIRE_LEVEL_H
@@ -21,6 +21,7 @@ enum {
     LEVEL_LAST = 2,                    /* newest that this version supports */
     LEVEL_OF_SERVICES = 2,             /* from which on the log names services */
     LEVEL_OF_RESTORE = 2,              /* from which on the log may restore a partition */
+    LEVEL_OF_RETENTION = 2,            /* from which on ended flows are removed, and sessions and completions bounded in bytes */
     LEVEL_OF_SNAPSHOTS = 2,            /* from which on snapshots shorten the log of a node */
     SERVICES_IMPLIED = 5,              /* a Genesis that names no services has those with the numbers 1 to 5 */
     LEVEL_MOST = 255,                  /* an entry has one byte for it */

@@ -668,6 +668,13 @@ static void react(const struct service_call *call, const struct service_state *s
     }
 }
 
+/* A failed saga is kept: a person must look. */
+static bool ended(const void *view)
+{
+    const Saga__V1__Saga *saga = view;
+    return saga->status == COMPLETED || saga->status == COMPENSATED || saga->status == TIMED_OUT;
+}
+
 static void holds(const struct service_state *state)
 {
     const Saga__V1__Saga *saga = state->view;
@@ -733,6 +740,7 @@ const struct service saga_service = {
     .evolve = evolve,
     .react = react,
     .still_needs = saga_still_needs,
+    .ended = ended,
     .metrics = saga_metrics,
     .metrics_count = SAGA_METRICS,
     .notice = saga_notice,

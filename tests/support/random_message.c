@@ -245,12 +245,28 @@ static struct restore_command some_restore(struct prng *prng, struct arena *aren
                                     random_bytes(prng, arena), random_u32(prng)};
 }
 
+static struct retention_limits some_limits(struct prng *prng)
+{
+    return (struct retention_limits){random_u64(prng), random_u64(prng), random_u64(prng)};
+}
+
+static const struct retention_status *some_retention(struct prng *prng, struct arena *arena, size_t *ret_count)
+{
+    size_t count = (size_t)prng_range(prng, 0, RETENTION_LAST);
+    struct retention_status *all = arena_zero(arena, (count + 1) * sizeof *all);
+    for (size_t i = 0; i < count; i++)
+        all[i] = (struct retention_status){(enum retention_kind)prng_range(prng, 1, RETENTION_LAST), some_limits(prng), random_u64(prng),
+                                           random_u64(prng), random_u64(prng), random_u64(prng)};
+    *ret_count = count;
+    return all;
+}
+
 static void random_command(struct prng *prng, struct arena *arena, struct buffer *out)
 {
     static const enum command_kind kinds[] = {COMMAND_OPEN_SESSION, COMMAND_CLOSE_SESSION, COMMAND_MAP,
                                               COMMAND_SERVICE, COMMAND_GENESIS, COMMAND_DELIVER,
                                               COMMAND_ACKNOWLEDGE, COMMAND_ACTIVITY_RESULT, COMMAND_TICK,
-                                              COMMAND_BATCH, COMMAND_CLEAR, COMMAND_CONFIGURE, COMMAND_DROP, COMMAND_RAISE_LEVEL, COMMAND_REGISTER, COMMAND_RESTORE};
+                                              COMMAND_BATCH, COMMAND_CLEAR, COMMAND_CONFIGURE, COMMAND_DROP, COMMAND_RETAIN, COMMAND_RAISE_LEVEL, COMMAND_REGISTER, COMMAND_RESTORE};
     struct command command = {.session = random_u64(prng), .sequence = random_u64(prng),
                               .acknowledged_below = random_u64(prng),
                               .idempotency = some_idempotency(prng, arena),
@@ -265,6 +281,10 @@ static void random_command(struct prng *prng, struct arena *arena, struct buffer
     case COMMAND_CONFIGURE:
         command.configure = (struct map_configure){random_text(prng, arena), some_settings(prng), random_u64(prng),
                                                    random_u64(prng)};
+        break;
+    case COMMAND_RETAIN:
+        command.retain = (struct retain_command){(enum retention_kind)prng_range(prng, 1, RETENTION_LAST), some_limits(prng), random_u64(prng),
+                                                 random_u64(prng)};
         break;
     case COMMAND_RAISE_LEVEL: command.raise_level.level = (uint32_t)prng_range(prng, 0, LEVEL_LAST); break;
     case COMMAND_SERVICE: command.service = some_service_command(prng, arena); break;
@@ -308,7 +328,7 @@ static void random_completion(struct prng *prng, struct arena *arena, struct buf
 
 static void random_query(struct prng *prng, struct arena *arena, struct buffer *out)
 {
-    struct query query = {.kind = (enum query_kind)prng_range(prng, QUERY_GET, QUERY_RESTORE),
+    struct query query = {.kind = (enum query_kind)prng_range(prng, QUERY_GET, QUERY_RETENTION),
                           .map = random_text(prng, arena), .key = random_bytes(prng, arena),
                           .affinity = random_bytes(prng, arena), .cursor_hash = random_u64(prng),
                           .cursor_key = random_bytes(prng, arena), .limit = random_u32(prng),
@@ -390,6 +410,7 @@ static void random_response(struct prng *prng, struct arena *arena, struct buffe
     response.retry_after_ms = random_u64(prng);
     response.no_leader_ms = random_u64(prng);
     response.maps = some_summaries(prng, arena, &response.maps_count);
+    response.retention = some_retention(prng, arena, &response.retention_count);
     response_encode(&response, out);
 }
 

@@ -133,6 +133,8 @@ int completion_zsh(struct ctl *ctl);
 int level_show(struct ctl *ctl);
 int level_raise(struct ctl *ctl);
 int member_list(struct ctl *ctl);
+int retention_list(struct ctl *ctl);
+int retention_set(struct ctl *ctl);
 int partition_list(struct ctl *ctl);
 int snapshot_take(struct ctl *ctl);
 int map_set(struct ctl *ctl);

@@ -129,6 +129,13 @@ static const struct option_row snapshot_options[] = {
     {"node", 'n', "NODES", "numbers of the nodes that take it, with commas (default: all)"},
     {0}};
 
+static const struct option_row retention_options[] = {
+    {"age", 0, "TIME|none", "how long they are kept, in log time: milliseconds, or 10m, 7d"},
+    {"count", 0, "N|none", "how many one partition keeps"},
+    {"bytes", 0, "SIZE|none", "how many bytes of them one partition keeps: bytes, or 64MiB, 1GiB"},
+    {"expect", 0, "VERSION", "only if the limits have this version; 0: the defaults"},
+    {0}};
+
 static const struct command_row rows[] = {
     {"cluster", "status", "", 0, 0, "Shows nodes, leaders, and whether every partition is served; exit status 1 if the cluster is not healthy.", NULL,
      "cluster status\ncluster status -o json --endpoints 10.0.0.1:7400", cluster_status},
@@ -140,6 +147,11 @@ static const struct command_row rows[] = {
      "level show\nlevel show -o json", level_show},
     {"level", "raise", "[LEVEL]", 0, 1, "Raises the feature level after all nodes are upgraded; there is no way back.", NULL,
      "level raise            # to the highest that all nodes support\nlevel raise 2", level_raise},
+    {"retention", "list", "", 0, 0, "Shows what the cluster keeps for a limited time: how much there is, and the limits.", NULL,
+     "retention list\nretention list -o json", retention_list},
+    {"retention", "set", "KIND", 1, 1, "Changes limits of completions, sagas, keys, sessions or journals in all partitions; those not named stay.",
+     retention_options,
+     "retention set sagas --age 7d --count 1000000 --bytes 1GiB\nretention set keys --age 48h\nretention set sagas --age none", retention_set},
     {"partition", "list", "", 0, 0, "Lists every partition, with its leader, progress and contents.", NULL,
      "partition list\npartition list -o json", partition_list},
     {"snapshot", "take", "[PARTITION]", 0, 1, "Takes a snapshot of a partition, or of all, on every node, and waits until they are on disk.", snapshot_options,

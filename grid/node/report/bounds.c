@@ -33,6 +33,13 @@ static void register_build(struct node *node)
     metric_gauge_add(node->metrics, "gridiron_build_info", "1; the labels say what is running.", labels)->value = 1;
 }
 
+/* They are settings in the log, which change while the node runs. */
+static void retention_bounds(struct node *node, uint64_t sessions, uint64_t keys)
+{
+    bound(node, "gridiron_partition_sessions_max", "Sessions of one partition; past it the longest idle one ends.", sessions);
+    bound(node, "gridiron_partition_idempotency_keys_max", "Idempotency keys of one partition; past it the oldest is forgotten.", keys);
+}
+
 void bounds_register(struct node *node)
 {
     const struct node_settings *settings = node->settings;
@@ -51,15 +58,14 @@ void bounds_register(struct node *node)
     bound(node, "gridiron_batch_operations_max", "Operations of an atomic batch.", BATCH_OPERATIONS_MAX);
     bound(node, "gridiron_batch_bytes_max", "Keys and values of an atomic batch.", BATCH_BYTES_MAX);
     bound(node, "gridiron_partition_maps_max", "Maps of one partition.", MAPS_PER_PARTITION_MAX);
-    bound(node, "gridiron_partition_sessions_max", "Sessions of one partition; past it the longest idle one ends.", SESSIONS_PER_PARTITION_MAX);
-    bound(node, "gridiron_partition_idempotency_keys_max", "Idempotency keys of one partition; past it the oldest is forgotten.",
-          IDEMPOTENCY_KEYS_MAX);
+    retention_bounds(node, SESSIONS_USUAL, IDEMPOTENCY_KEYS_USUAL);
     bound(node, "gridiron_peer_unsent_bytes_max", "Bytes that may wait for one node; past it the link begins anew.", PEER_UNSENT_BYTES_MAX);
 }
 
 void bounds_refresh(struct node *node, const struct partition_stats *highest)
 {
     char label[32];
+    retention_bounds(node, highest->sessions_max, highest->idempotency_keys_max);
     bound(node, "gridiron_partition_maps_highest", "Maps of the partition that has the most.", highest->maps);
     bound(node, "gridiron_partition_sessions_highest", "Sessions of the partition that has the most.", highest->sessions);
     bound(node, "gridiron_partition_idempotency_keys_highest", "Idempotency keys of the partition that has the most.", highest->idempotency_keys);

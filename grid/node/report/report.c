@@ -126,9 +126,41 @@ static void write_clocks(const struct node *node, struct buffer *out)
     }
 }
 
+/* ---- what is kept for a limited time */
+
+struct kept_sums { uint64_t count[RETENTION_LAST + 1], bytes[RETENTION_LAST + 1], removed[RETENTION_LAST + 1]; };
+
+static void write_kept_family(struct buffer *out, enum metric_kind kind, const char *name, const char *help, const uint64_t *values)
+{
+    static const char *const labels[RETENTION_LAST + 1] = {NULL, "kind=\"completions\"", "kind=\"flows\"", "kind=\"keys\"", "kind=\"sessions\"",
+                                                           "kind=\"journals\""};
+    metric_write_head(out, kind, name, help);
+    for (int of = RETENTION_COMPLETIONS; of <= RETENTION_LAST; of++)
+        metric_write_sample(out, name, bytes_of_text(labels[of]), (int64_t)values[of], 0);
+}
+
+static void write_kept(const struct node *node, struct buffer *out)
+{
+    struct kept_sums sums = {{0}, {0}, {0}};
+    struct retention_status status[RETENTION_LAST];
+    for (uint32_t i = 0; i < node->partitions; i++) {
+        const struct partition *partition = replica_partition(node->replicas[i]);
+        partition_kept(partition, status);
+        for (int k = 0; k < RETENTION_LAST; k++) {
+            sums.count[status[k].kind] += status[k].count;
+            sums.bytes[status[k].kind] += status[k].bytes;
+            sums.removed[status[k].kind] += partition_trimmed(partition, status[k].kind);
+        }
+    }
+    write_kept_family(out, METRIC_GAUGE, "gridiron_retention_entries", "What is kept for a limited time, by kind.", sums.count);
+    write_kept_family(out, METRIC_GAUGE, "gridiron_retention_bytes", "Bytes of what is kept for a limited time, by kind.", sums.bytes);
+    write_kept_family(out, METRIC_COUNTER, "gridiron_retention_removed_total", "Removed because of its age, count or bytes, by kind.", sums.removed);
+}
+
 void report_write(struct node *node, const struct partition_stats *hosted, struct buffer *out)
 {
     read_maps(node);
     map_series_write(&node->report.maps, hosted->entries, hosted->bytes, out);
     write_clocks(node, out);
+    write_kept(node, out);
 }

@@ -9,6 +9,7 @@
 #include "grid/partition/links/outbox.h"
 #include "grid/partition/events/retention.h"
 #include "grid/partition/deferred/timers.h"
+#include "grid/wire/level.h"
 #include "grid/wire/messages/message_check.h"
 
 /* ---- life cycle */
@@ -22,8 +23,9 @@ struct event_pipeline *event_pipeline_open(const struct service_registry *servic
         pipeline->registered = memory_zero(services->count, sizeof *pipeline->registered);
         pipeline->sums = memory_zero(services->count, sizeof *pipeline->sums);
     }
-    pipeline->completions = retention_open(COMPLETIONS_MAX);
-    pipeline->parts = retention_open(0);
+    pipeline->completions = retention_open(false);
+    pipeline->parts = retention_open(true);
+    pipeline->flows = retention_open(false);
     return pipeline;
 }
 
@@ -33,6 +35,7 @@ void event_pipeline_close(struct event_pipeline *pipeline)
         return;
     retention_close(pipeline->completions);
     retention_close(pipeline->parts);
+    retention_close(pipeline->flows);
     memory_free(pipeline->map_ids);
     memory_free(pipeline->sums);
     memory_free(pipeline->registered);
@@ -45,7 +48,8 @@ void event_pipeline_close(struct event_pipeline *pipeline)
 /* The map ids are left out: they only remember what the maps know. The order of services is that of their numbers. */
 uint64_t event_pipeline_digest(const struct event_pipeline *pipeline)
 {
-    return (retention_digest(pipeline->completions) * 31 + retention_digest(pipeline->parts)) * 31 + pipeline->registered_digest;
+    return ((retention_digest(pipeline->completions) * 31 + retention_digest(pipeline->parts)) * 31 + retention_digest(pipeline->flows)) * 31 +
+           pipeline->registered_digest;
 }
 
 int64_t *event_pipeline_sums(const struct event_pipeline *pipeline, const struct service *service)
@@ -57,7 +61,60 @@ void event_pipeline_holds(const struct event_pipeline *pipeline)
 {
     retention_holds(pipeline->completions);
     retention_holds(pipeline->parts);
-    HOLDS(retention_count(pipeline->completions) <= COMPLETIONS_MAX);
+    retention_holds(pipeline->flows);
+}
+
+/* ---- retention */
+
+static const struct retention_limits parts_limits = {0};
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+void event_pipeline_trim(struct partition *partition, size_t budget)
+{
+    struct event_pipeline *pipeline = partition->pipeline;
+    uint64_t now_ms = partition->log_time_ms;
+    const struct retention_limits *limits = settings_retention(&partition->settings, RETENTION_COMPLETIONS);
+    size_t *left = &partition->removals_left;
+    size_t completions = retention_trim(pipeline->completions, limits, partition->maps, now_ms, least(budget, *left));
+    *left -= completions;
+    partition->trimmed[RETENTION_COMPLETIONS] += completions;
+    *left -= retention_trim(pipeline->parts, &parts_limits, partition->maps, now_ms, least(budget, *left));
+    *left -= event_ended_trim(partition, budget);
+}
+
+static const struct retention *kept_of(const struct event_pipeline *pipeline, enum retention_kind kind)
+{
+    REQUIRE(kind == RETENTION_COMPLETIONS || kind == RETENTION_FLOWS);
+    return kind == RETENTION_FLOWS ? pipeline->flows : pipeline->completions;
+}
+
+void event_pipeline_kept(const struct event_pipeline *pipeline, enum retention_kind kind, uint64_t *ret_count, uint64_t *ret_bytes,
+                         uint64_t *ret_oldest_ms)
+{
+    struct retained oldest = {.time_ms = 0};
+    uint64_t due_ms;
+    const struct retention *kept = kept_of(pipeline, kind);
+    (void)retention_oldest(kept, &parts_limits, &oldest, &due_ms);
+    *ret_count = retention_count(kept);
+    *ret_bytes = retention_bytes(kept);
+    *ret_oldest_ms = oldest.time_ms;
+}
+
+bool event_pipeline_next_due_ms(const struct partition *partition, uint64_t *ret_due_ms)
+{
+    struct retained oldest;
+    uint64_t completion_ms = UINT64_MAX, part_ms = UINT64_MAX, flow_ms = UINT64_MAX;
+    const struct event_pipeline *pipeline = partition->pipeline;
+    (void)retention_oldest(pipeline->completions, settings_retention(&partition->settings, RETENTION_COMPLETIONS), &oldest, &completion_ms);
+    (void)retention_oldest(pipeline->parts, &parts_limits, &oldest, &part_ms);
+    (void)retention_oldest(pipeline->flows, settings_retention(&partition->settings, RETENTION_FLOWS), &oldest, &flow_ms);
+    *ret_due_ms = completion_ms < part_ms ? completion_ms : part_ms;
+    *ret_due_ms = *ret_due_ms < flow_ms ? *ret_due_ms : flow_ms;
+    return *ret_due_ms != UINT64_MAX;
 }
 
 /* ---- a client's command */
@@ -77,12 +134,6 @@ static struct work_item item_of(const struct partition *partition, const struct 
                               .affinity = message_affinity(command->key, command->affinity),
                               .body = command->body,
                               .trace = command->trace};
-}
-
-static void forget_old(struct partition *partition)
-{
-    (void)retention_trim(partition->pipeline->completions, partition->maps, partition->log_time_ms, RETENTION_BUDGET);
-    (void)retention_trim(partition->pipeline->parts, partition->maps, partition->log_time_ms, RETENTION_BUDGET);
 }
 
 static void answer(const struct work_outcome *outcome, struct response *response)
@@ -122,7 +173,7 @@ void event_pipeline_command(struct partition *partition, const struct service_co
     answer(&outcome, response);
     partition->counts.submitted++;
     partition->counts.submitted_failed += response->err != GRID_ERR_OK;
-    forget_old(partition);
+    event_pipeline_trim(partition, RETENTION_BUDGET);
 }
 
 /* ---- messages of other partitions */
@@ -170,7 +221,7 @@ void event_pipeline_deliver(struct partition *partition, const struct deliver_co
         }
     }
     response->sequence = inbox_last(partition->inbox, deliver->source);
-    forget_old(partition);
+    event_pipeline_trim(partition, RETENTION_BUDGET);
 }
 
 void event_pipeline_acknowledge(struct partition *partition, const struct acknowledge_command *acknowledge, uint32_t incarnation,
@@ -216,7 +267,7 @@ void event_pipeline_activity_result(struct partition *partition, const struct ac
                                         .body = result->body,
                                         .note = bytes_cut_text(result->note, OUTSIDE_TEXT_BYTES_MAX)}};
     event_work_run(&work, &item, &outcome);
-    forget_old(partition);
+    event_pipeline_trim(partition, RETENTION_BUDGET);
 }
 
 void event_pipeline_tick(struct partition *partition)
@@ -235,5 +286,5 @@ void event_pipeline_tick(struct partition *partition)
                                  .affinity = owner.affinity};
         event_work_run(&work, &item, &outcome);
     }
-    forget_old(partition);
+    event_pipeline_trim(partition, partition->level >= LEVEL_OF_RETENTION ? RETENTION_REMOVALS_MAX : RETENTION_BUDGET);
 }

@@ -4,7 +4,7 @@
  * Maps of a domain, which only the pipeline writes; their affinity is that of the aggregate:
  *     <domain>.events        key <aggregate key>/<sequence in decimal>   Event; read 1..view.sequence for the history
  *     <domain>.view          key <aggregate key>                         the service's view message
- *     <domain>.completions   key <event id>                              Completion; bounded by log time and count
+ *     <domain>.completions   key <event id>                              Completion; bounded by log time, count and bytes
  * and the map of the parts that a service names.
  *
  * Event ids are <partition>-<commit counter>-<ordinal>: derived from the log, never used twice. */
@@ -17,17 +17,13 @@
 struct event_pipeline;
 
 enum {
-    /* Completions that one partition keeps, over all domains: enough to look up recent commands. */
-    COMPLETIONS_MAX = 1024,
-    /* Entries that retention removes in one command, in addition to as many as the command adds. */
+    /* Entries that retention removes in one command, in addition to as many as the command adds; and ended flows' entries. */
     RETENTION_BUDGET = 64,
     /* Bytes of one text of a client's trace context; it is copied into every event that follows. Past it: INVALID. */
     TRACE_BYTES_MAX = 256,
     /* Bytes kept of a text from outside the grid, for example why a destination refused. The rest is cut off. */
     OUTSIDE_TEXT_BYTES_MAX = 400,
 };
-
-#define COMPLETIONS_KEEP_MS (10ull * 60 * 1000)    /* log time */
 
 struct event_pipeline *event_pipeline_open(const struct service_registry *services);
 /* Registers the services that the partition's first entry names, and numbers their maps, in that order,
@@ -43,6 +39,13 @@ bool event_services_has(const struct event_pipeline *pipeline, const struct serv
 size_t event_services_count(const struct event_pipeline *pipeline);
 void event_pipeline_close(struct event_pipeline *pipeline);
 uint64_t event_pipeline_digest(const struct event_pipeline *pipeline);
+/* What is kept now: of RETENTION_COMPLETIONS or RETENTION_FLOWS. `ret_oldest_ms`: log time of the oldest; 0: there is none. */
+void event_pipeline_kept(const struct event_pipeline *pipeline, enum retention_kind kind, uint64_t *ret_count, uint64_t *ret_bytes,
+                         uint64_t *ret_oldest_ms);
+/* When the first of them may go; 0: now; false: none ever. */
+bool event_pipeline_next_due_ms(const struct partition *partition, uint64_t *ret_due_ms);
+/* Removes what is beyond the limits, within the budget of the entry at hand. */
+void event_pipeline_trim(struct partition *partition, size_t budget);
 /* Sums of what a service counted, by number of its metric. */
 int64_t *event_pipeline_sums(const struct event_pipeline *pipeline, const struct service *service);
 void event_pipeline_holds(const struct event_pipeline *pipeline);

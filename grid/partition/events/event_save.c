@@ -8,11 +8,11 @@
 #include "grid/partition/events/retention.h"
 #include "services/message.h"
 
-enum { RECORD_SERVICE = 2, RECORD_COMPLETION = 2, RECORD_PART = 3, MAP_NUMBERS = 2 * MAPS_PER_PARTITION_MAX + 1 };
+enum { RECORD_SERVICE = 2, RECORD_COMPLETION = 2, RECORD_PART = 3, RECORD_FLOW = 4, MAP_NUMBERS = 2 * MAPS_PER_PARTITION_MAX + 1 };
 
 struct event_load {
     uint64_t services;                 /* that are still to come; likewise below */
-    uint64_t completions, parts;
+    uint64_t completions, parts, flows;
     uint32_t last;                     /* number of the last service */
     char note[112];                    /* of an error */
     uint64_t reserved;                 /* sum of still_needs */
@@ -208,9 +208,11 @@ static void freeze_retention(void *component)
     struct event_pipeline *pipeline = component;
     retention_freeze(pipeline->completions);
     retention_freeze(pipeline->parts);
+    retention_freeze(pipeline->flows);
     size_t start = record_begin(&pipeline->frozen_head, SECTION_RETENTION, RECORD_FIRST);
     buffer_append_u64(&pipeline->frozen_head, retention_frozen_count(pipeline->completions));
     buffer_append_u64(&pipeline->frozen_head, retention_frozen_count(pipeline->parts));
+    buffer_append_u64(&pipeline->frozen_head, retention_frozen_count(pipeline->flows));
     record_end(&pipeline->frozen_head, start);
 }
 
@@ -220,7 +222,8 @@ static bool save_retention(void *component, size_t size_max, struct buffer *out)
     buffer_append(out, buffer_bytes(&pipeline->frozen_head));
     buffer_clear(&pipeline->frozen_head);
     return retention_save(pipeline->completions, RECORD_COMPLETION, size_max, out) &&
-           retention_save(pipeline->parts, RECORD_PART, size_max, out);
+           retention_save(pipeline->parts, RECORD_PART, size_max, out) &&
+           retention_save(pipeline->flows, RECORD_FLOW, size_max, out);
 }
 
 static void thaw_retention(void *component)
@@ -228,7 +231,18 @@ static void thaw_retention(void *component)
     struct event_pipeline *pipeline = component;
     retention_thaw(pipeline->completions);
     retention_thaw(pipeline->parts);
+    retention_thaw(pipeline->flows);
     buffer_close(&pipeline->frozen_head);
+}
+
+/* Of a service's view: retention looks for the map of its events. */
+static enum grid_err load_flow(struct event_pipeline *pipeline, const struct load_context *context, struct reader *body, const char **ret_note)
+{
+    struct reader map = *body;
+    uint32_t number = reader_u32(&map);
+    if (map.failed || number >= MAP_NUMBERS || !pipeline->load->by_map[number].view)
+        return record_corrupt("not the view of an ended flow", ret_note);
+    return retention_load(pipeline->flows, context, body, ret_note);
 }
 
 static enum grid_err load_retention(void *component, const struct load_context *context, uint8_t kind, struct reader *body, const char **ret_note)
@@ -243,11 +257,16 @@ static enum grid_err load_retention(void *component, const struct load_context *
         load->parts--;
         return retention_load(pipeline->parts, context, body, ret_note);
     }
+    if (kind == RECORD_FLOW && load->completions + load->parts == 0 && load->flows > 0) {
+        load->flows--;
+        return load_flow(pipeline, context, body, ret_note);
+    }
     if (kind != RECORD_FIRST)
         return record_corrupt("not a record of retention, or one too many", ret_note);
     load->completions = reader_u64(body);
     load->parts = reader_u64(body);
-    return load->completions <= COMPLETIONS_MAX ? GRID_ERR_OK : record_corrupt("more completions than the limit", ret_note);
+    load->flows = reader_u64(body);
+    return GRID_ERR_OK;
 }
 
 /* The maps that the services named stand under these numbers. */
@@ -268,7 +287,7 @@ static bool maps_stand(const struct event_pipeline *pipeline, const struct load_
 static enum grid_err retention_loaded(void *component, const struct load_context *context, const char **ret_note)
 {
     struct event_pipeline *pipeline = component;
-    if (pipeline->load->completions + pipeline->load->parts != 0)
+    if (pipeline->load->completions + pipeline->load->parts + pipeline->load->flows != 0)
         return record_corrupt("entries that retention will remove are missing", ret_note);
     return maps_stand(pipeline, context) ? GRID_ERR_OK : record_corrupt("the map of a service is missing", ret_note);
 }

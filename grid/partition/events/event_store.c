@@ -80,7 +80,7 @@ void event_store_save(struct work *work, const struct handling *handling)
                                          .key = handling->part_key,
                                          .affinity = item->affinity,
                                          .version = partition->commits,
-                                         .end_ms = partition->log_time_ms + handling->state.part_keep_ms});
+                                         .time_ms = partition->log_time_ms + handling->state.part_keep_ms});
 }
 
 const void *event_store_peek(const struct service_call *call, uint32_t service_number, struct bytes key)
@@ -129,7 +129,7 @@ struct map_ahead event_store_fetch_completion(const struct work *work, const str
 {
     const struct maps *maps = work->partition->maps;
     (void)maps_fetch_entry(maps, map_of(work, item->service, MAP_COMPLETIONS), event_id, item->affinity);
-    return retention_fetch(work->pipeline->completions, maps);
+    return retention_fetch(work->pipeline->completions, settings_retention(&work->partition->settings, RETENTION_COMPLETIONS), maps);
 }
 
 void event_store_fetch_event(const struct work *work, const struct handling *handling)
@@ -156,8 +156,10 @@ void event_store_complete(struct work *work, const struct work_item *item, const
                                 .key = outcome->event_id,
                                 .affinity = item->affinity,
                                 .version = RETENTION_ANY_VERSION,
-                                .end_ms = partition->log_time_ms + COMPLETIONS_KEEP_MS};
+                                .time_ms = partition->log_time_ms,
+                                .bytes = (uint32_t)table_record_size(outcome->event_id.size + item->affinity.size, scratch->size)};
     maps_set(partition->maps, retained.map, retained.key, retained.affinity, buffer_bytes(scratch), partition->commits);
     retention_add(work->pipeline->completions, &retained);
-    (void)retention_trim(work->pipeline->completions, partition->maps, partition->log_time_ms, 2);
+    partition->trimmed[RETENTION_COMPLETIONS] += retention_trim(
+        work->pipeline->completions, settings_retention(&partition->settings, RETENTION_COMPLETIONS), partition->maps, partition->log_time_ms, 2);
 }

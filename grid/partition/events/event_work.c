@@ -300,6 +300,7 @@ static void apply_events(struct work *work, struct handling *handling)
     }
     work->partition->counts.published += decision->events_count;
     event_store_save(work, handling);
+    event_ended_note(work, handling);
     reserve(work->partition, handling);
     ended(work, PARTITION_STAGE_VIEW);
 }

@@ -4,6 +4,7 @@
  *     event_services.c   services that the partition has, and the numbers of their maps
  *     event_work.c       one item: decide, then each event
  *     event_store.c      maps: views, parts, events, completions
+ *     event_ended.c      ended flows, and their removal
  *     event_effects.c    what events cause: messages, answers, timers, activities
  *     event_save.c       snapshots: which services there are, what retention will remove
  *
@@ -25,7 +26,7 @@ struct event_pipeline {
     uint64_t registered_digest;                    /* of the numbers, in the order in which they were registered */
     struct map_id (*map_ids)[MAPS_PER_SERVICE];    /* by place in the registry */
     int64_t (*sums)[SERVICE_METRICS_MAX];          /* of what services counted, likewise */
-    struct retention *completions, *parts;
+    struct retention *completions, *parts, *flows;
     struct service_reaction reaction;              /* of the event at hand; only its used part is kept */
     struct buffer frozen_services, frozen_head;    /* records of the frozen state; empty: they are written */
     struct event_load *load;                       /* NULL: it is not being loaded */
@@ -123,6 +124,13 @@ void event_store_complete(struct work *work, const struct work_item *item, const
 const void *event_store_peek(const struct service_call *call, uint32_t service, struct bytes key);
 uint64_t event_store_sequence(const struct service *service, const void *view);
 void event_store_set_sequence(const struct service *service, void *view, uint64_t sequence);
+
+/* ---- event_ended.c */
+/* After the view was saved: a flow that has ended is kept for its time from here on. */
+void event_ended_note(struct work *work, const struct handling *handling);
+/* Removes ended flows that are beyond the limits, until so many map entries are removed; returns how many. A flow and its events go
+ * together, in one entry. */
+size_t event_ended_trim(struct partition *partition, size_t budget);
 
 /* ---- event_effects.c */
 void event_effects_react(struct work *work, const struct work_item *item, const struct staged_event *event);

@@ -287,7 +287,7 @@ static bool settings_equal(const struct map_settings *a, const struct map_settin
 static void switch_journal(struct maps *maps, struct map_row *row)
 {
     const struct journal_settings *settings = &row->settings.journal;
-    struct journal_capacity capacity = map_journal_capacity(settings);
+    struct journal_capacity capacity = map_journal_capacity(maps, settings);
     if (settings->enabled && row->journal != NULL) {
         journal_resize(row->journal, &capacity);
     } else if (settings->enabled) {
@@ -295,6 +295,7 @@ static void switch_journal(struct maps *maps, struct map_row *row)
         row->journal = journal_open(row->journal_next + 1, &capacity);
     } else if (row->journal != NULL) {
         row->journal_next = journal_next(row->journal);
+        map_journals_less(maps, row->journal);
         map_trash_add(maps, (struct map_trash){.journal = row->journal});
         row->journal = NULL;
     }

@@ -20,7 +20,11 @@ void map_row_journal(struct maps *maps, struct map_row *row, struct journal_reco
         return;
     record->version = maps->version;
     record->log_time_ms = maps->log_time_ms;
+    uint64_t oldest = journal_oldest(row->journal);
+    map_journals_less(maps, row->journal);
     journal_append(row->journal, record);
+    map_journals_more(maps, row->journal);
+    maps->journal_dropped += journal_oldest(row->journal) - oldest;
     follow(maps, journal_trail(row->journal));
     maps->journal_version++;
 }

@@ -48,7 +48,7 @@ static enum grid_err load_named(struct maps *maps, struct map_id id, struct read
     row->settings = (struct map_settings){.ttl_ms = n[1], .entries_max = n[2], .bytes_max = n[3]};
     row->settings.journal = (struct journal_settings){.enabled = enabled, .old_values = n[5] == 1, .entries_max = n[6],
                                                       .bytes_max = n[7], .age_max_ms = n[8]};
-    const struct journal_capacity capacity = map_journal_capacity(&row->settings.journal);
+    const struct journal_capacity capacity = map_journal_capacity(maps, &row->settings.journal);
     row->journal_next = enabled ? 0 : journal.next;
     row->journal = enabled ? journal_restore(&journal, &capacity) : NULL;
     uint8_t number[4];
@@ -129,7 +129,9 @@ static enum grid_err load_journal(struct maps *maps, const struct load_context *
         return record_corrupt("the times of a journal do not ascend", ret_note);
     record.kind = (enum journal_kind)kind;
     record.has_old_value = has_old_value;
+    map_journals_less(maps, journal);
     journal_restore_record(journal, &record);
+    map_journals_more(maps, journal);
     maps->load->records--;
     return GRID_ERR_OK;
 }

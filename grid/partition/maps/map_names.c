@@ -109,6 +109,8 @@ void maps_drop(struct maps *maps, struct bytes name, struct response *response)
     response->found = true;
     response->count = table_count(row->table) - ended;
     keep_floors(maps, row);
+    if (row->journal != NULL)
+        map_journals_less(maps, row->journal);
     /* Freeing takes as long as there are entries: Ticks do that. A number that came back before would belong to both. */
     map_trash_add(maps, (struct map_trash){.table = row->table, .expiry = row->expiry, .journal = row->journal, .number = id});
     HOLDS(table_remove(maps->numbers, name));

@@ -227,7 +227,8 @@ void maps_query(const struct maps *maps, const struct query *query, uint64_t tim
         return;
     case QUERY_MAPS:
     case QUERY_BACKUP:
-    case QUERY_RESTORE: break;
+    case QUERY_RESTORE:
+    case QUERY_RETENTION: break;
     }
     response->err = GRID_ERR_INVALID;
 }

@@ -54,12 +54,64 @@ struct expiry *map_row_expiry(struct maps *maps, struct map_row *row)
     return row->expiry;
 }
 
-struct journal_capacity map_journal_capacity(const struct journal_settings *settings)
+struct journal_capacity map_journal_capacity(const struct maps *maps, const struct journal_settings *settings)
 {
-    return (struct journal_capacity){
-        .entries = settings->entries_max != 0 ? settings->entries_max : JOURNAL_ENTRIES_DEFAULT,
-        .bytes = settings->bytes_max != 0 ? settings->bytes_max : JOURNAL_BYTES_DEFAULT,
-        .age_ms = settings->age_max_ms};
+    const struct retention_limits *limits = &maps->journal_limits;
+    return (struct journal_capacity){.entries = settings->entries_max != 0 ? settings->entries_max : limits->count,
+                                     .bytes = settings->bytes_max != 0 ? settings->bytes_max : limits->bytes,
+                                     .age_ms = settings->age_max_ms != 0 ? settings->age_max_ms : limits->age_ms};
+}
+
+void maps_limit_journals(struct maps *maps, const struct retention_limits *limits)
+{
+    REQUIRE(limits->count != 0 && limits->bytes != 0);
+    maps->journal_limits = *limits;
+    for (uint32_t i = 0; i < maps->count; i++) {
+        struct map_row *row = &maps->rows[i];
+        struct journal_capacity capacity = map_journal_capacity(maps, &row->settings.journal);
+        if (row->journal != NULL)
+            journal_resize(row->journal, &capacity);
+    }
+}
+
+void maps_journals_kept(const struct maps *maps, uint64_t *ret_count, uint64_t *ret_bytes, uint64_t *ret_oldest_ms)
+{
+    struct journal_record oldest;
+    *ret_count = maps->journal_records;
+    *ret_bytes = maps->journal_bytes;
+    *ret_oldest_ms = UINT64_MAX;
+    for (uint32_t i = 0; i < maps->count; i++) {
+        const struct journal *journal = maps->rows[i].journal;
+        if (journal != NULL && journal_find(journal, journal_oldest(journal), &oldest) && oldest.log_time_ms < *ret_oldest_ms)
+            *ret_oldest_ms = oldest.log_time_ms;
+    }
+    *ret_oldest_ms = *ret_oldest_ms == UINT64_MAX ? 0 : *ret_oldest_ms;
+}
+
+uint64_t maps_journals_dropped(const struct maps *maps)
+{
+    return maps->journal_dropped;
+}
+
+void map_journals_less(struct maps *maps, const struct journal *journal)
+{
+    maps->journal_records -= journal_next(journal) - journal_oldest(journal);
+    maps->journal_bytes -= journal_bytes(journal);
+}
+
+void map_journals_more(struct maps *maps, const struct journal *journal)
+{
+    maps->journal_records += journal_next(journal) - journal_oldest(journal);
+    maps->journal_bytes += journal_bytes(journal);
+}
+
+size_t map_journal_trim(struct maps *maps, struct journal *journal, size_t count_max)
+{
+    map_journals_less(maps, journal);
+    size_t dropped = journal_trim(journal, maps->log_time_ms, count_max);
+    map_journals_more(maps, journal);
+    maps->journal_dropped += dropped;
+    return dropped;
 }
 
 /* ---- trash */

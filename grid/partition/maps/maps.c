@@ -12,6 +12,7 @@ struct maps *maps_open(uint64_t table_seed)
 {
     struct maps *maps = memory_zero(1, sizeof *maps);
     maps->table_seed = table_seed;
+    maps->journal_limits = (struct retention_limits){.count = JOURNAL_ENTRIES_DEFAULT, .bytes = JOURNAL_BYTES_DEFAULT};
     maps->numbers = table_open(table_seed);
     return maps;
 }
@@ -210,7 +211,7 @@ void maps_tick(struct maps *maps, size_t budget)
         HOLDS(map_entry_end_one(maps, row));
     for (uint32_t i = 0; maps->timed > 0 && i < maps->count && left > 0; i++)
         if (maps->rows[i].journal != NULL)
-            left -= journal_trim(maps->rows[i].journal, maps->log_time_ms, left);
+            left -= map_journal_trim(maps, maps->rows[i].journal, left);
     (void)map_attic_discard(maps, budget);
     for (left = budget; maps->trash.count > 0 && left > 0;) {
         struct map_trash *trash = &maps->trash.list[maps->trash.count - 1];
@@ -335,6 +336,7 @@ static void row_holds(const struct map_row *row)
 void maps_holds(const struct maps *maps)
 {
     uint32_t timed = 0, free = 0, removing = 0;
+    uint64_t records = 0, bytes = 0;
     HOLDS(maps->named <= MAPS_PER_PARTITION_MAX && table_count(maps->numbers) == maps->named);
     for (size_t i = 0; i < maps->trash.count; i++)
         removing += maps->trash.list[i].number.value != 0;
@@ -347,6 +349,10 @@ void maps_holds(const struct maps *maps)
         HOLDS(maps_find(maps, maps_name(maps, (struct map_id){i + 1})).value == i + 1);
         row_holds(&maps->rows[i]);
         timed += maps->rows[i].expiry != NULL || maps->rows[i].journal != NULL;
+        const struct journal *journal = maps->rows[i].journal;
+        records += journal != NULL ? journal_next(journal) - journal_oldest(journal) : 0;
+        bytes += journal != NULL ? journal_bytes(journal) : 0;
     }
+    HOLDS(records == maps->journal_records && bytes == maps->journal_bytes);
     HOLDS(timed == maps->timed && free == maps->free);
 }

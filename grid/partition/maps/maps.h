@@ -66,7 +66,7 @@ void maps_configure(struct maps *maps, const struct map_configure *configure, st
 void maps_query(const struct maps *maps, const struct query *query, uint64_t time_ms, struct arena *arena,
                 struct response *response);
 
-/* Removes expired entries in (due, map, key) order, and frees the trash; at most `budget` items in all. */
+/* Removes expired entries in (due, map, key) order, then old records of journals, and frees the trash; at most `budget` items in all. */
 void maps_tick(struct maps *maps, size_t budget);
 bool maps_next_due_ms(const struct maps *maps, uint64_t *ret_due_ms);      /* false: nothing for a Tick to do, ever */
 
@@ -87,6 +87,11 @@ struct map_upkeep maps_upkeep(const struct maps *maps);
 
 uint64_t maps_entries(const struct maps *maps);            /* with expired entries that are not removed yet */
 uint64_t maps_bytes(const struct maps *maps);
+/* What journals keep whose map's settings say 0. */
+void maps_limit_journals(struct maps *maps, const struct retention_limits *limits);
+/* Records of all journals, their bytes, and the log time of the oldest; 0: there is none. The oldest takes a look at every map. */
+void maps_journals_kept(const struct maps *maps, uint64_t *ret_count, uint64_t *ret_bytes, uint64_t *ret_oldest_ms);
+uint64_t maps_journals_dropped(const struct maps *maps);   /* records, on this node since the maps were opened */
 /* Expired entries, and the bytes of journals, over all maps. */
 void maps_count_up(const struct maps *maps, uint64_t *ret_expirations, uint64_t *ret_journal_bytes);
 uint64_t maps_digest(const struct maps *maps);

@@ -73,6 +73,9 @@ struct maps {
     struct map_id recent;              /* the map of the last command, which is found by comparing one name; 0: none */
     uint32_t timed;                    /* rows with an index of expiries or a journal */
     uint64_t version, log_time_ms, trail, journal_version;
+    struct retention_limits journal_limits;    /* of journals whose map's settings say 0 */
+    uint64_t journal_records, journal_bytes;   /* sums over all journals */
+    uint64_t journal_dropped;          /* records, on this node; not replicated */
     struct map_trashes trash;          /* the last one is freed first */
     struct map_trashes attic;          /* memory that a snapshot needed; not replicated */
     struct map_save *save;             /* NULL: not frozen */
@@ -100,7 +103,11 @@ bool map_trash_discard(struct map_trash *trash, size_t budget);    /* frees up t
 void map_attic_add(struct maps *maps, struct map_trash trash);
 bool map_attic_discard(struct maps *maps, size_t budget);          /* true: it is empty */
 /* What a journal with these settings may keep. */
-struct journal_capacity map_journal_capacity(const struct journal_settings *settings);
+struct journal_capacity map_journal_capacity(const struct maps *maps, const struct journal_settings *settings);
+/* Around each change of a journal, and when one comes or goes: the sums over all of them. */
+void map_journals_less(struct maps *maps, const struct journal *journal);
+void map_journals_more(struct maps *maps, const struct journal *journal);
+size_t map_journal_trim(struct maps *maps, struct journal *journal, size_t count_max);
 struct expiry *map_row_expiry(struct maps *maps, struct map_row *row);     /* opens it if there is no index of expiries yet */
 
 /* map_names.c */

@@ -9,7 +9,7 @@
 
 /* One block: this, then the identity, the hash of the request, the answer. */
 struct kept {
-    uint64_t end_ms;
+    uint64_t kept_ms;                  /* log time of the command */
     uint32_t identity_size, hash_size, answer_size;
     bool has_answer;
     uint8_t data[];
@@ -174,17 +174,24 @@ void idempotency_keep(struct idempotency_keys *keys, const struct idempotency *k
     REQUIRE(key->request_hash.size != 0 && key->request_hash.size <= IDEMPOTENCY_HASH_BYTES_MAX);
     if (!keeps)
         answer = BYTES_NONE;
-    struct kept head = {.end_ms = now_ms + IDEMPOTENCY_KEEP_MS, .identity_size = (uint32_t)identity.size,
+    struct kept head = {.kept_ms = now_ms, .identity_size = (uint32_t)identity.size,
                         .hash_size = (uint32_t)key->request_hash.size, .answer_size = (uint32_t)answer.size, .has_answer = keeps};
     add(keys, &head, (const struct bytes[]){identity, key->request_hash, answer}, seed);
-    while (keys->count > IDEMPOTENCY_KEYS_MAX || keys->bytes > IDEMPOTENCY_BYTES_MAX)
-        forget(keys);
 }
 
-size_t idempotency_expire(struct idempotency_keys *keys, uint64_t now_ms, size_t count_max)
+bool idempotency_next_due_ms(const struct idempotency_keys *keys, const struct retention_limits *limits, uint64_t *ret_due_ms)
+{
+    if (keys->count == 0)
+        return false;
+    bool many = (limits->count != 0 && keys->count > limits->count) || (limits->bytes != 0 && keys->bytes > limits->bytes);
+    *ret_due_ms = many ? 0 : kept_at(keys, 0)->kept_ms + limits->age_ms;
+    return many || limits->age_ms != 0;
+}
+
+size_t idempotency_trim(struct idempotency_keys *keys, const struct retention_limits *limits, uint64_t now_ms, size_t count_max)
 {
     size_t forgotten = 0;
-    for (; forgotten < count_max && keys->count > 0 && kept_at(keys, 0)->end_ms <= now_ms; forgotten++)
+    for (uint64_t due_ms; forgotten < count_max && idempotency_next_due_ms(keys, limits, &due_ms) && due_ms <= now_ms; forgotten++)
         forget(keys);
     return forgotten;
 }
@@ -196,12 +203,11 @@ uint64_t idempotency_count(const struct idempotency_keys *keys)
     return keys->count;
 }
 
-bool idempotency_next_due_ms(const struct idempotency_keys *keys, uint64_t *ret_due_ms)
+void idempotency_kept(const struct idempotency_keys *keys, uint64_t *ret_count, uint64_t *ret_bytes, uint64_t *ret_oldest_ms)
 {
-    if (keys->count == 0)
-        return false;
-    *ret_due_ms = kept_at(keys, 0)->end_ms;
-    return true;
+    *ret_count = keys->count;
+    *ret_bytes = keys->bytes;
+    *ret_oldest_ms = keys->count > 0 ? kept_at(keys, 0)->kept_ms : 0;
 }
 
 uint64_t idempotency_digest(const struct idempotency_keys *keys)
@@ -209,7 +215,7 @@ uint64_t idempotency_digest(const struct idempotency_keys *keys)
     uint64_t digest = keys->count;
     for (size_t i = 0; i < keys->count; i++) {
         const struct kept *kept = kept_at(keys, i);
-        digest = hash_xxh3(bytes_of(kept->data, kept_bytes(kept) - sizeof *kept), digest + kept->end_ms);
+        digest = hash_xxh3(bytes_of(kept->data, kept_bytes(kept) - sizeof *kept), digest + kept->kept_ms);
     }
     return digest;
 }
@@ -217,12 +223,12 @@ uint64_t idempotency_digest(const struct idempotency_keys *keys)
 void idempotency_holds(const struct idempotency_keys *keys)
 {
     uint64_t bytes = 0, before_ms = 0;
-    HOLDS(keys->count <= keys->capacity && keys->count <= IDEMPOTENCY_KEYS_MAX && keys->bytes <= IDEMPOTENCY_BYTES_MAX);
+    HOLDS(keys->count <= keys->capacity);
     HOLDS(keys->index == NULL ? keys->count == 0 : table_count(keys->index) == keys->count);
     for (size_t i = 0; i < keys->count; i++) {
         const struct kept *kept = kept_at(keys, i);
-        HOLDS(kept->end_ms >= before_ms && kept->identity_size > 4 && kept->hash_size > 0);
-        before_ms = kept->end_ms;
+        HOLDS(kept->kept_ms >= before_ms && kept->identity_size > 4 && kept->hash_size > 0);
+        before_ms = kept->kept_ms;
         bytes += kept_bytes(kept);
     }
     HOLDS(bytes == keys->bytes);
@@ -242,7 +248,7 @@ static void freeze(void *component)
 static void save_kept(const struct kept *kept, struct buffer *out)
 {
     size_t start = record_begin(out, SECTION_IDEMPOTENCY, RECORD_KEY);
-    buffer_append_u64(out, kept->end_ms);
+    buffer_append_u64(out, kept->kept_ms);
     buffer_append_u8(out, kept->has_answer);
     buffer_append_sized(out, identity_of(kept));
     buffer_append_sized(out, hash_of(kept));
@@ -282,10 +288,10 @@ static bool identity_fits(struct bytes identity)
     return identity.size - 4 - tenant - route <= IDEMPOTENCY_TEXT_BYTES_MAX;
 }
 
-static enum grid_err load_key(struct idempotency_keys *keys, uint64_t seed, struct reader *body, const char **ret_note)
+static enum grid_err load_key(struct idempotency_keys *keys, const struct load_context *context, struct reader *body, const char **ret_note)
 {
     struct table_entry entry;
-    uint64_t end_ms = reader_u64(body);
+    uint64_t kept_ms = reader_u64(body);
     uint8_t has_answer = reader_u8(body);
     struct bytes identity = reader_sized(body), hash = reader_sized(body), answer = reader_sized(body);
     if (body->failed || has_answer > 1 || (!has_answer && answer.size != 0) || answer.size > IDEMPOTENCY_ANSWER_BYTES_MAX)
@@ -294,13 +300,11 @@ static enum grid_err load_key(struct idempotency_keys *keys, uint64_t seed, stru
         return record_corrupt("not the parts of an idempotency key", ret_note);
     if (keys->index != NULL && table_find(keys->index, identity, &entry))
         return record_corrupt("the idempotency key is there twice", ret_note);
-    if (keys->count > 0 && kept_at(keys, keys->count - 1)->end_ms > end_ms)
-        return record_corrupt("the ends of the idempotency keys do not ascend", ret_note);
-    struct kept head = {.end_ms = end_ms, .identity_size = (uint32_t)identity.size, .hash_size = (uint32_t)hash.size,
+    if (kept_ms > context->log_time_ms || (keys->count > 0 && kept_at(keys, keys->count - 1)->kept_ms > kept_ms))
+        return record_corrupt("the times of the idempotency keys do not ascend up to the log time", ret_note);
+    struct kept head = {.kept_ms = kept_ms, .identity_size = (uint32_t)identity.size, .hash_size = (uint32_t)hash.size,
                         .answer_size = (uint32_t)answer.size, .has_answer = has_answer};
-    add(keys, &head, (const struct bytes[]){identity, hash, answer}, seed);
-    if (keys->bytes > IDEMPOTENCY_BYTES_MAX)
-        return record_corrupt("more bytes of idempotency keys than the limit", ret_note);
+    add(keys, &head, (const struct bytes[]){identity, hash, answer}, context->table_seed);
     keys->awaited--;
     return GRID_ERR_OK;
 }
@@ -309,11 +313,11 @@ static enum grid_err load(void *component, const struct load_context *context, u
 {
     struct idempotency_keys *keys = component;
     if (kind == RECORD_KEY && keys->awaited > 0)
-        return load_key(keys, context->table_seed, body, ret_note);
+        return load_key(keys, context, body, ret_note);
     if (kind != RECORD_FIRST)
         return record_corrupt("not a record of idempotency keys, or one too many", ret_note);
     keys->awaited = reader_u64(body);
-    return keys->awaited <= IDEMPOTENCY_KEYS_MAX ? GRID_ERR_OK : record_corrupt("more idempotency keys than the limit", ret_note);
+    return keys->awaited <= RETENTION_COUNT_MOST ? GRID_ERR_OK : record_corrupt("more idempotency keys than the limit", ret_note);
 }
 
 static enum grid_err loaded(void *component, const struct load_context *context, const char **ret_note)

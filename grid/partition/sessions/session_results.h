@@ -31,6 +31,12 @@ void session_results_acknowledge(struct session_results *results, uint64_t below
 /* True when the sequence was applied; *ret_kept tells whether *ret_result is its answer. */
 bool session_results_find(const struct session_results *results, uint64_t sequence, bool *ret_kept, struct bytes *ret_result);
 void session_results_add(struct session_results *results, uint64_t sequence, struct bytes result);
+/* Of rows and answers; follows from the content alone. */
+static inline uint64_t session_results_bytes(const struct session_results *results)
+{
+    enum { ROW_BYTES = 32 };
+    return (uint64_t)ROW_BYTES * (results->end - results->first) + results->kept_bytes;
+}
 uint64_t session_results_digest(const struct session_results *results, uint64_t seed);
 void session_results_holds(const struct session_results *results);
 /* u64 acknowledged_below, u32 rows; each row: u64 sequence, u8 kept, u32 size, answer. */

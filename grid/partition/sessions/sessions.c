@@ -177,6 +177,7 @@ void sessions_close(struct sessions *sessions)
 static void session_end(struct sessions *sessions, struct session *session)
 {
     session_changes(sessions, session);
+    sessions->bytes -= SESSION_BYTES + session_results_bytes(&session->results);
     row_remove(sessions, session->id);
     sessions->admitted = NULL;
     heaps_remove(sessions, session);
@@ -195,8 +196,6 @@ static void enroll(struct sessions *sessions, struct session *session)
 void sessions_begin(struct sessions *sessions, struct session_id id, uint64_t idle_ms, uint64_t now_ms)
 {
     REQUIRE(id.value != 0 && find(sessions, id.value) == NULL);
-    if (sessions->count == SESSIONS_PER_PARTITION_MAX)
-        session_end(sessions, heap_front(sessions, BY_USE));
     struct session *session = memory_zero(1, sizeof *session);
     session->id = id.value;
     session->idle_ms = idle_ms == 0 ? SESSION_IDLE_MS_DEFAULT
@@ -205,6 +204,21 @@ void sessions_begin(struct sessions *sessions, struct session_id id, uint64_t id
     session_results_init(&session->results);
     use(sessions, session, now_ms);
     enroll(sessions, session);
+    sessions->bytes += SESSION_BYTES;
+}
+
+static bool too_many(const struct sessions *sessions, const struct retention_limits *limits, uint64_t more)
+{
+    return (limits->count != 0 && sessions->count + more > limits->count) ||
+           (limits->bytes != 0 && sessions->bytes + more * SESSION_BYTES > limits->bytes);
+}
+
+size_t sessions_make_room(struct sessions *sessions, const struct retention_limits *limits, size_t count_max)
+{
+    size_t ended = 0;
+    for (; ended < count_max && sessions->count > 0 && too_many(sessions, limits, 1); ended++)
+        session_end(sessions, heap_front(sessions, BY_USE));
+    return ended;
 }
 
 bool sessions_end(struct sessions *sessions, struct session_id id)
@@ -229,7 +243,9 @@ enum session_verdict sessions_admit(struct sessions *sessions, const struct sess
     session_changes(sessions, session);
     sessions->admitted = session;
     use(sessions, session, now_ms);
+    sessions->bytes -= session_results_bytes(results);
     session_results_acknowledge(results, request->acknowledged_below);
+    sessions->bytes += session_results_bytes(results);
     if (request->sequence < results->acknowledged_below)
         return SESSION_FORGOTTEN;
     bool kept;
@@ -243,16 +259,23 @@ void sessions_keep(struct sessions *sessions, struct session_id id, uint64_t seq
 {
     struct session *session = sessions->admitted;
     REQUIRE(session != NULL && session->id == id.value);
+    sessions->bytes -= session_results_bytes(&session->results);
     session_results_add(&session->results, sequence, result);
+    sessions->bytes += session_results_bytes(&session->results);
 }
 
-size_t sessions_expire(struct sessions *sessions, uint64_t now_ms, size_t count_max)
+size_t sessions_trim(struct sessions *sessions, const struct retention_limits *limits, uint64_t now_ms, size_t count_max)
 {
     size_t ended = 0;
     for (; ended < count_max && sessions->count > 0; ended++) {
         struct session *front = heap_front(sessions, BY_END);
-        if (due_ms(front) > now_ms)
-            break;
+        if (due_ms(front) > now_ms) {
+            front = heap_front(sessions, BY_USE);
+            bool idle = limits->age_ms != 0 && front->used_ms + limits->age_ms <= now_ms;
+            /* Alone it is within all limits: a session is smaller than the least of them. */
+            if (!idle && !too_many(sessions, limits, 0))
+                break;
+        }
         session_end(sessions, front);
     }
     return ended;
@@ -280,12 +303,23 @@ uint64_t sessions_count(const struct sessions *sessions)
     return sessions->count;
 }
 
-bool sessions_next_due_ms(struct sessions *sessions, uint64_t *ret_due_ms)
+bool sessions_next_due_ms(struct sessions *sessions, const struct retention_limits *limits, uint64_t *ret_due_ms)
 {
     if (sessions->count == 0)
         return false;
-    *ret_due_ms = due_ms(heap_front(sessions, BY_END));
+    *ret_due_ms = too_many(sessions, limits, 0) ? 0 : due_ms(heap_front(sessions, BY_END));
+    if (limits->age_ms != 0) {
+        uint64_t idle_ms = heap_front(sessions, BY_USE)->used_ms + limits->age_ms;
+        *ret_due_ms = idle_ms < *ret_due_ms ? idle_ms : *ret_due_ms;
+    }
     return true;
+}
+
+void sessions_kept(struct sessions *sessions, uint64_t *ret_count, uint64_t *ret_bytes, uint64_t *ret_oldest_ms)
+{
+    *ret_count = sessions->count;
+    *ret_bytes = sessions->bytes;
+    *ret_oldest_ms = sessions->count > 0 ? heap_front(sessions, BY_USE)->used_ms : 0;
 }
 
 static int compare_uses(const void *a, const void *b)
@@ -316,7 +350,8 @@ uint64_t sessions_digest(const struct sessions *sessions)
 void sessions_holds(const struct sessions *sessions)
 {
     size_t rows = sessions->rows_bits == 0 ? 0 : (size_t)1 << sessions->rows_bits, filled = 0;
-    HOLDS(sessions->count <= SESSIONS_PER_PARTITION_MAX && 2 * sessions->count <= rows);
+    uint64_t bytes = 0;
+    HOLDS(2 * sessions->count <= rows);
     for (size_t i = 0; i < rows; i++)
         filled += sessions->rows[i].session != NULL;
     HOLDS(filled == sessions->count);
@@ -330,7 +365,9 @@ void sessions_holds(const struct sessions *sessions)
         const struct session *session = sessions->heaps[BY_END][i];
         HOLDS(find(sessions, session->id) == session && session->used_number <= sessions->uses);
         session_results_holds(&session->results);
+        bytes += SESSION_BYTES + session_results_bytes(&session->results);
     }
+    HOLDS(bytes == sessions->bytes);
 }
 
 /* ---- snapshots: session_save.c writes, this loads */
@@ -351,7 +388,9 @@ static enum grid_err load_session(struct sessions *sessions, const struct load_c
     session_results_init(&session->results);
     enroll(sessions, session);
     sessions->awaited--;
-    return session_results_load(&session->results, body, ret_note);
+    enum grid_err err = session_results_load(&session->results, body, ret_note);
+    sessions->bytes += SESSION_BYTES + session_results_bytes(&session->results);
+    return err;
 }
 
 static enum grid_err load(void *component, const struct load_context *context, uint8_t kind, struct reader *body, const char **ret_note)
@@ -363,7 +402,7 @@ static enum grid_err load(void *component, const struct load_context *context, u
         return record_corrupt("not a record of sessions, or one too many", ret_note);
     sessions->uses = reader_u64(body);
     sessions->awaited = reader_u64(body);
-    return sessions->awaited <= SESSIONS_PER_PARTITION_MAX ? GRID_ERR_OK : record_corrupt("more sessions than the limit", ret_note);
+    return sessions->awaited <= RETENTION_COUNT_MOST ? GRID_ERR_OK : record_corrupt("more sessions than the limit", ret_note);
 }
 
 static enum grid_err loaded(void *component, const struct load_context *context, const char **ret_note)

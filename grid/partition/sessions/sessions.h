@@ -6,8 +6,8 @@
  * ones are dropped, because a client waits for its lowest sequence. A sequence too far above acknowledged_below is
  * refused and not applied (BUSY), which also bounds the number of facts.
  *
- * A session ends when it is closed, when it was idle for its time (log time, by Tick), or, past
- * SESSIONS_PER_PARTITION_MAX, when it is the longest idle one. All of it follows from the log alone.
+ * A session ends when it is closed, when it was idle for its time (log time, by Tick), or, beyond the limits of RETENTION_SESSIONS
+ * (grid/partition/settings.h), when it is the longest idle one. All of it follows from the log alone.
  *
  * Copies what it keeps; answers are borrowed until the next change. Single threaded. */
 #ifndef GRID_PARTITION_SESSIONS_SESSIONS_H
@@ -18,6 +18,7 @@
 #include "grid/base/ids.h"
 #include "grid/base/limits.h"
 #include "grid/partition/component.h"
+#include "grid/wire/messages/message.h"
 
 struct sessions;
 
@@ -44,24 +45,29 @@ struct session_request { struct session_id session; uint64_t sequence, acknowled
 struct sessions *sessions_open(void);
 void sessions_close(struct sessions *sessions);
 
-/* Opens a session; ids grow. Ends the longest idle one when there is no room. */
+/* Opens a session; ids grow. sessions_make_room comes before it. */
 void sessions_begin(struct sessions *sessions, struct session_id id, uint64_t idle_ms, uint64_t now_ms);
+/* Ends the longest idle sessions until one more fits the limits, at most `count_max`; returns how many. */
+size_t sessions_make_room(struct sessions *sessions, const struct retention_limits *limits, size_t count_max);
 bool sessions_end(struct sessions *sessions, struct session_id id);         /* false: unknown */
 /* Looks a request up and removes the results that it acknowledges. */
 enum session_verdict sessions_admit(struct sessions *sessions, const struct session_request *request, uint64_t now_ms,
                                     struct bytes *ret_result);
 /* Keeps the answer of the request that was admitted last, as SESSION_NEW, and whose session has not ended since. */
 void sessions_keep(struct sessions *sessions, struct session_id id, uint64_t sequence, struct bytes result);
-/* Ends at most `count_max` sessions whose idle time is over, in (due, id) order; returns how many. */
-size_t sessions_expire(struct sessions *sessions, uint64_t now_ms, size_t count_max);
+/* Ends at most `count_max` sessions: those whose idle time is over, in (due, id) order; then the longest idle ones, as long as they are idle
+ * for longer than the limit, or too many in count or bytes. Returns how many. */
+size_t sessions_trim(struct sessions *sessions, const struct retention_limits *limits, uint64_t now_ms, size_t count_max);
 
 /* Prefetch the memory of a session that will be used: first its row, then the session. */
 void sessions_fetch_row(const struct sessions *sessions, struct session_id id);
 void sessions_fetch(const struct sessions *sessions, struct session_id id);
 
 uint64_t sessions_count(const struct sessions *sessions);
-/* Earliest end; false: no sessions. Sorts the queue of ends first, which changes no replicated state. */
-bool sessions_next_due_ms(struct sessions *sessions, uint64_t *ret_due_ms);
+/* Earliest end, 0: there are too many; false: no sessions. Sorts the queues first, which changes no replicated state. */
+bool sessions_next_due_ms(struct sessions *sessions, const struct retention_limits *limits, uint64_t *ret_due_ms);
+/* `ret_bytes`: of answers, and about what the sessions take themselves. `ret_oldest_ms`: log time of the longest unused one's last use. */
+void sessions_kept(struct sessions *sessions, uint64_t *ret_count, uint64_t *ret_bytes, uint64_t *ret_oldest_ms);
 uint64_t sessions_digest(const struct sessions *sessions);
 void sessions_holds(const struct sessions *sessions);
 

@@ -29,6 +29,7 @@ struct sessions {
     unsigned rows_bits;                            /* 2^rows_bits rows; 0: none */
     struct session **heaps[QUEUES];                /* by (queued, id); as many as sessions */
     size_t count, heaps_capacity;
+    uint64_t bytes;                                /* sum of session_results_bytes and SESSION_BYTES */
     uint64_t uses;
     struct session *admitted;                      /* by the last request; NULL: none, or ended since */
     struct session *oldest, *newest;
@@ -38,7 +39,8 @@ struct sessions {
     uint64_t awaited;                              /* records that are still to be loaded */
 };
 
-enum { RECORD_SESSION = 2 };
+/* What a session takes besides its answers, about: a number of the state, so it does not follow from the program. */
+enum { RECORD_SESSION = 2, SESSION_BYTES = 256 };
 
 /* Before the first change of a session: keeps its record if it is not written yet. */
 void session_keep_record(struct sessions *sessions, struct session *session);

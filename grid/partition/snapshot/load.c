@@ -2,6 +2,7 @@
 #include "grid/base/limits.h"
 #include "grid/base/memory.h"
 #include "grid/partition/events/event_pipeline.h"
+#include "grid/partition/kept.h"
 #include "grid/partition/snapshot/snapshot_internal.h"
 
 struct partition_load *partition_load_begin(struct partition *partition)
@@ -161,6 +162,8 @@ static void take_over(struct partition *partition, struct partition *fresh)
     partition->scratch_own = before.scratch_own;
     partition->reads = before.reads;
     partition->observer = before.observer;
+    memcpy(partition->trimmed, before.trimmed, sizeof partition->trimmed);
+    kept_adopt(partition);
 }
 
 uint32_t partition_load_level(const struct partition_load *load)

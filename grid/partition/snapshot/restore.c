@@ -179,6 +179,7 @@ static void end(struct partition *partition, uint64_t size, struct response *res
         fresh->log_time_ms = partition->log_time_ms;
     if (fresh->level < partition->level)
         fresh->level = partition->level;
+    settings_raise(&fresh->settings, fresh->level);
     fresh->restore = (struct restore){.phase = RESTORE_LOADED, .backup = restore.backup, .epoch = fresh->restore.epoch};
     partition->restore.load = NULL;
     partition_load_take(restore.load);

@@ -74,6 +74,7 @@ static enum grid_err load_genesis(struct partition *partition, uint32_t level, s
     if (level < partition->level || (!partition->born && level != LEVEL_FIRST))
         return record_corrupt("not a feature level of this partition", ret_note);
     partition->level = level;
+    settings_raise(&partition->settings, level);
     return GRID_ERR_OK;
 }
 
@@ -137,6 +138,7 @@ const struct section_of *section_at(unsigned place)
         {SECTION_INBOX, &inbox_component},
         {SECTION_TIMERS, &timers_component},
         {SECTION_ACTIVITIES, &activities_component},
+        {SECTION_SETTINGS, &settings_component},
     };
     REQUIRE(place < SECTIONS);
     return &sections[place];
@@ -155,6 +157,7 @@ void *section_state(struct partition *partition, unsigned place)
     case SECTION_INBOX: return partition->inbox;
     case SECTION_TIMERS: return partition->timers;
     case SECTION_ACTIVITIES: return partition->activities;
+    case SECTION_SETTINGS: return &partition->settings;
     case SECTION_END: break;
     }
     UNREACHABLE("the end has no component");

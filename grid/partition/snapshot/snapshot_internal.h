@@ -10,7 +10,7 @@
 #include "grid/partition/component.h"
 #include "grid/partition/partition_internal.h"
 
-enum { SECTIONS = 10, END_BODY_BYTES = 16 };
+enum { SECTIONS = 11, END_BODY_BYTES = 16 };
 
 struct partition_save {
     struct partition *partition;

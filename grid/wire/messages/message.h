@@ -72,6 +72,7 @@ enum command_kind {                    /* field numbers of Command.body */
     COMMAND_CLEAR = 15,
     COMMAND_CONFIGURE = 16,
     COMMAND_DROP = 17,
+    COMMAND_RETAIN = 18,
     COMMAND_RAISE_LEVEL = 20,
     COMMAND_GENESIS = 32,
     COMMAND_DELIVER = 33,
@@ -113,6 +114,20 @@ struct map_batch { const struct map_command *operations; size_t operations_count
 struct journal_settings { bool enabled, old_values; uint64_t entries_max, bytes_max, age_max_ms; };
 struct map_settings { uint64_t ttl_ms, entries_max, bytes_max; struct journal_settings journal; };
 struct map_configure { struct bytes map; struct map_settings settings; uint64_t expected_version, version; };
+
+/* What a partition keeps for a limited time. Numbers are in the log. */
+enum retention_kind {
+    RETENTION_COMPLETIONS = 1,         /* records of handled service commands */
+    RETENTION_FLOWS = 2,               /* ended aggregates of services (services/service.h: ended), with their events */
+    RETENTION_KEYS = 3,                /* idempotency keys, with their answers */
+    RETENTION_SESSIONS = 4,
+    RETENTION_JOURNALS = 5,            /* journals of maps whose own settings say 0 */
+    RETENTION_LAST = RETENTION_JOURNALS,
+};
+
+struct retention_limits { uint64_t age_ms, count, bytes; };    /* of one partition, age in log time; 0: no bound */
+struct retain_command { enum retention_kind kind; struct retention_limits limits; uint64_t expected_version, version; };
+struct retention_status { enum retention_kind kind; struct retention_limits limits; uint64_t version, count, bytes, oldest_ms; };
 
 /* Empty key: none. */
 struct idempotency { struct bytes tenant, route, key, request_hash; };
@@ -169,6 +184,7 @@ struct command {
         struct { struct bytes map; } clear, drop;
         struct map_configure configure;
         struct { uint32_t level; } raise_level;
+        struct retain_command retain;
         struct service_command service;
         struct genesis_command genesis;
         struct { const uint32_t *services; size_t count; } registers;  /* numbers of services */
@@ -212,6 +228,7 @@ enum query_kind {
     QUERY_MAPS = 7,                    /* names no map, like those that follow */
     QUERY_BACKUP = 8,
     QUERY_RESTORE = 9,
+    QUERY_RETENTION = 10,
 };
 
 enum journal_from { JOURNAL_OLDEST = 1, JOURNAL_NEWEST = 2, JOURNAL_SEQUENCE = 3, JOURNAL_TIME = 4 };
@@ -268,6 +285,7 @@ struct response {
     uint64_t retry_after_ms;                                   /* with BUSY: no sooner than this; 0: as usual */
     const struct map_summary *maps; size_t maps_count;         /* list of maps, by name */
     uint64_t no_leader_ms;                                     /* for how long the node has known no leader; 0: it knows one */
+    const struct retention_status *retention; size_t retention_count;  /* by kind; at most RETENTION_LAST */
 };
 
 /* ---- administration */

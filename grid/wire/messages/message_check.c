@@ -8,6 +8,11 @@ _Static_assert(KEY_BYTES_MAX == 4096 && VALUE_BYTES_MAX == 1048576 && MAP_NAME_B
                    BATCH_OPERATIONS_MAX == 128 && BATCH_BYTES_MAX == 2097152 && IDEMPOTENCY_TEXT_BYTES_MAX == 256,
                "the texts below name these bounds");
 
+_Static_assert(RETENTION_FLOWS_MS_LEAST == 60000 && RETENTION_FLOWS_LEAST == 16 && RETENTION_KEYS_MS_LEAST == 300000 && RETENTION_KEYS_LEAST == 256 &&
+                   RETENTION_SESSIONS_MS_LEAST == 60000 && RETENTION_SESSIONS_LEAST == 64 && RETENTION_BYTES_LEAST == 1048576 &&
+                   RETENTION_COUNT_MOST == 100000000 && RETENTION_BYTES_MOST == 17179869184ull,
+               "and these");
+
 static enum grid_err refuse(enum grid_err err, const char *text, const char **ret_text)
 {
     REQUIRE(err != GRID_ERR_OK);
@@ -158,6 +163,44 @@ static enum grid_err check_configure(const struct map_configure *configure, cons
     return GRID_ERR_OK;
 }
 
+enum grid_err message_check_retention(enum retention_kind kind, const struct retention_limits *limits, const char **ret_text)
+{
+    *ret_text = "";
+    if (limits->age_ms > TTL_MS_MAX || limits->count > RETENTION_COUNT_MOST || limits->bytes > RETENTION_BYTES_MOST)
+        return refuse(GRID_ERR_INVALID, "limits: more than a hundred years, 100000000 or 16 GiB in one partition", ret_text);
+    if (kind != RETENTION_FLOWS && (limits->count == 0 || limits->bytes == 0))
+        return refuse(GRID_ERR_INVALID, "limits: clients cause as many of them as they like, so count and bytes need a bound", ret_text);
+    switch (kind) {
+    case RETENTION_COMPLETIONS:
+    case RETENTION_JOURNALS: return GRID_ERR_OK;
+    case RETENTION_FLOWS:
+        if ((limits->age_ms != 0 && limits->age_ms < RETENTION_FLOWS_MS_LEAST) || (limits->count != 0 && limits->count < RETENTION_FLOWS_LEAST) ||
+            (limits->bytes != 0 && limits->bytes < RETENTION_BYTES_LEAST))
+            return refuse(GRID_ERR_INVALID, "flows: less than 60 s, 16 or 1 MiB; a client that waits for the end of one would not see it", ret_text);
+        return GRID_ERR_OK;
+    case RETENTION_KEYS:
+        if ((limits->age_ms != 0 && limits->age_ms < RETENTION_KEYS_MS_LEAST) || limits->count < RETENTION_KEYS_LEAST ||
+            limits->bytes < RETENTION_BYTES_LEAST)
+            return refuse(GRID_ERR_INVALID, "keys: less than 5 minutes, 256 or 1 MiB; a write could be repeated after its key is forgotten, "
+                                            "and would happen twice", ret_text);
+        return GRID_ERR_OK;
+    case RETENTION_SESSIONS:
+        if ((limits->age_ms != 0 && limits->age_ms < RETENTION_SESSIONS_MS_LEAST) || limits->count < RETENTION_SESSIONS_LEAST ||
+            limits->bytes < RETENTION_BYTES_LEAST)
+            return refuse(GRID_ERR_INVALID, "sessions: less than 60 s, 64 or 1 MiB; clients would lose theirs while a write is under way, "
+                                            "and not know its outcome", ret_text);
+        return GRID_ERR_OK;
+    }
+    return refuse(GRID_ERR_INVALID, "kind: unknown", ret_text);
+}
+
+static enum grid_err check_retain(const struct retain_command *retain, const char **ret_text)
+{
+    if (retain->expected_version == UINT64_MAX || retain->version == UINT64_MAX)
+        return refuse(GRID_ERR_INVALID, "version: no number follows it", ret_text);
+    return message_check_retention(retain->kind, &retain->limits, ret_text);
+}
+
 static enum grid_err check_level(uint32_t level, const char **ret_text)
 {
     if (level == 0)
@@ -236,6 +279,7 @@ enum grid_err message_check_command(const struct command *command, const char **
     case COMMAND_CLEAR: return check_clear(command->clear.map, ret_text);
     case COMMAND_DROP: return check_drop(command->drop.map, ret_text);
     case COMMAND_CONFIGURE: return check_configure(&command->configure, ret_text);
+    case COMMAND_RETAIN: return check_retain(&command->retain, ret_text);
     case COMMAND_RAISE_LEVEL: return check_level(command->raise_level.level, ret_text);
     case COMMAND_SERVICE: return check_service_command(&command->service, ret_text);
     case COMMAND_GENESIS:
@@ -285,7 +329,8 @@ enum grid_err message_check_query(const struct query *query, const char **ret_te
     case QUERY_CONTAINS: return check_key(query->key, query->affinity, ret_text);
     case QUERY_SIZE:
     case QUERY_DESCRIBE:
-    case QUERY_MAPS: return GRID_ERR_OK;
+    case QUERY_MAPS:
+    case QUERY_RETENTION: return GRID_ERR_OK;
     case QUERY_BACKUP:
         return query->backup.backup != 0 ? GRID_ERR_OK : refuse(GRID_ERR_INVALID, "backup: a number is required", ret_text);
     case QUERY_RESTORE: return check_restore(&query->restore, ret_text);

@@ -11,6 +11,8 @@
  * of [A-Za-z0-9._-]; maps that contain ".events", ".view", ".completions", ".pending" as suffix are the pipeline's: DENIED to write;
  * service number not 0 (the partition checks whether the service exists), body <= VALUE_BYTES_MAX. */
 enum grid_err message_check_command(const struct command *command, const char **ret_text);
+/* Limits that no setting may go below or above: keys and sessions are what makes writes happen once (R3). */
+enum grid_err message_check_retention(enum retention_kind kind, const struct retention_limits *limits, const char **ret_text);
 enum grid_err message_check_query(const struct query *query, const char **ret_text);
 /* The affinity bytes that place a key: the affinity, or the key when it is empty. */
 struct bytes message_affinity(struct bytes key, struct bytes affinity);

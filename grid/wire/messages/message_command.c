@@ -170,6 +170,7 @@ static void body_encode(const struct command *command, struct buffer *out)
     case COMMAND_CLEAR: wire_put_bytes(out, 1, command->clear.map); break;
     case COMMAND_DROP: wire_put_bytes(out, 1, command->drop.map); break;
     case COMMAND_CONFIGURE: map_configure_encode(&command->configure, out); break;
+    case COMMAND_RETAIN: retain_encode(&command->retain, out); break;
     case COMMAND_RAISE_LEVEL: wire_put_u64(out, 1, command->raise_level.level); break;
     case COMMAND_SERVICE: service_command_encode(&command->service, out); break;
     case COMMAND_GENESIS: genesis_encode(&command->genesis, out); break;
@@ -214,6 +215,7 @@ static enum grid_err body_decode(struct bytes in, struct arena *arena, struct co
     case COMMAND_CLEAR: return map_name_decode(in, &command->clear.map);
     case COMMAND_DROP: return map_name_decode(in, &command->drop.map);
     case COMMAND_CONFIGURE: return map_configure_decode(in, &command->configure);
+    case COMMAND_RETAIN: return retain_decode(in, &command->retain);
     case COMMAND_RAISE_LEVEL: return raise_level_decode(in, &command->raise_level.level);
     case COMMAND_SERVICE: return service_command_decode(in, &command->service);
     case COMMAND_GENESIS: return genesis_decode(in, arena, &command->genesis);

@@ -6,7 +6,7 @@
 
 void query_encode(const struct query *query, struct buffer *out)
 {
-    REQUIRE(query->kind >= QUERY_GET && query->kind <= QUERY_RESTORE);
+    REQUIRE(query->kind >= QUERY_GET && query->kind <= QUERY_RETENTION);
     struct wire_nested nested = wire_nested_begin(out, query->kind, query->restore.piece.size);
     if (query->kind < QUERY_BACKUP)
         wire_put_bytes(out, 1, query->map);
@@ -34,7 +34,8 @@ void query_encode(const struct query *query, struct buffer *out)
     case QUERY_RESTORE: restore_encode(&query->restore, out); break;
     case QUERY_SIZE:
     case QUERY_DESCRIBE:
-    case QUERY_MAPS: break;
+    case QUERY_MAPS:
+    case QUERY_RETENTION: break;
     }
     wire_nested_end(out, nested);
 }
@@ -115,7 +116,8 @@ enum grid_err query_decode(struct bytes in, struct query *ret_query)
     case QUERY_DESCRIBE: err = map_name_decode(body, &query.map); break;
     case QUERY_JOURNAL: err = journal_decode(body, &query); break;
     case QUERY_SCAN: err = scan_decode(body, &query); break;
-    case QUERY_MAPS: err = body.size == 0 ? GRID_ERR_OK : GRID_ERR_MALFORMED; break;
+    case QUERY_MAPS:
+    case QUERY_RETENTION: err = body.size == 0 ? GRID_ERR_OK : GRID_ERR_MALFORMED; break;
     case QUERY_BACKUP: err = backup_decode(body, &query.backup); break;
     case QUERY_RESTORE: err = restore_decode(body, &query.restore); break;
     default: err = GRID_ERR_MALFORMED;
@@ -186,6 +188,8 @@ void response_encode(const struct response *response, struct buffer *out)
     wire_put_u64(out, 23, response->no_leader_ms);
     for (size_t i = 0; i < response->maps_count; i++)
         map_summary_put(out, 24, &response->maps[i]);
+    for (size_t i = 0; i < response->retention_count; i++)
+        retention_status_put(out, 25, &response->retention[i]);
 }
 
 enum grid_err wire_err(struct wire_reader *reader)
@@ -218,6 +222,7 @@ static void response_field_more(struct wire_reader *reader, struct arena *arena,
     case 22: response->retry_after_ms = wire_u64(reader); break;
     case 23: response->no_leader_ms = wire_u64(reader); break;
     case 24: map_summary_take(reader, arena, response); break;
+    case 25: retention_status_take(reader, arena, response); break;
     default: wire_unknown(reader);
     }
 }

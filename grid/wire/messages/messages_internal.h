@@ -40,6 +40,11 @@ void map_summary_put(struct buffer *out, uint32_t field, const struct map_summar
 void map_summary_take(struct wire_reader *outer, struct arena *arena, struct response *response);    /* the next of them */
 void map_configure_encode(const struct map_configure *configure, struct buffer *out);
 enum grid_err map_configure_decode(struct bytes in, struct map_configure *ret_configure);
+/* message_retention.c */
+void retain_encode(const struct retain_command *retain, struct buffer *out);
+enum grid_err retain_decode(struct bytes in, struct retain_command *ret_retain);
+void retention_status_put(struct buffer *out, uint32_t field, const struct retention_status *status);
+void retention_status_take(struct wire_reader *outer, struct arena *arena, struct response *response);   /* the next of them */
 void idempotency_put(struct buffer *out, uint32_t field, const struct idempotency *idempotency); /* nothing when empty */
 enum grid_err idempotency_decode(struct bytes in, struct idempotency *ret_idempotency);
 

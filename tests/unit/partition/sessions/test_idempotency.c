@@ -34,26 +34,39 @@ Test(idempotency, knows_a_key_by_tenant_route_and_text_together)
 
 Test(idempotency, forgets_in_order_by_time_count_and_bytes)
 {
+    enum { KEYS = 1000 };
+    struct retention_limits limits = {.age_ms = 5000, .count = KEYS};
     struct idempotency_keys *keys = idempotency_open();
     struct idempotency first = key_of("first", "h");
     struct bytes answer;
-    uint64_t due_ms;
-    cr_assert_not(idempotency_next_due_ms(keys, &due_ms));
+    uint64_t due_ms, count, bytes, oldest_ms;
+    cr_assert_not(idempotency_next_due_ms(keys, &limits, &due_ms));
     idempotency_keep(keys, &first, T("a"), 100, 7);
-    cr_assert(idempotency_next_due_ms(keys, &due_ms) && due_ms == 100 + IDEMPOTENCY_KEEP_MS);
-    cr_assert_eq(idempotency_expire(keys, due_ms - 1, 10), 0);
-    cr_assert_eq(idempotency_expire(keys, due_ms, 10), 1);
+    cr_assert(idempotency_next_due_ms(keys, &limits, &due_ms) && due_ms == 5100);
+    cr_assert_not(idempotency_next_due_ms(keys, &(struct retention_limits){0}, &due_ms), "never, without limits");
+    cr_assert_eq(idempotency_trim(keys, &limits, 5099, 10), 0);
+    cr_assert_eq(idempotency_trim(keys, &limits, 5100, 10), 1);
     cr_assert_eq(idempotency_find(keys, &first, &answer), IDEMPOTENCY_NEW);
     char text[32];
-    for (unsigned i = 0; i <= IDEMPOTENCY_KEYS_MAX; i++) {
+    for (unsigned i = 0; i <= KEYS; i++) {
         snprintf(text, sizeof text, "k%u", i);
         struct idempotency key = key_of(text, "h");
+        cr_assert_eq(idempotency_trim(keys, &limits, 100, 10), 0, "no more than there may be");
         idempotency_keep(keys, &key, T("a"), 100, 7);
     }
-    cr_assert_eq(idempotency_count(keys), IDEMPOTENCY_KEYS_MAX);
+    cr_assert(idempotency_next_due_ms(keys, &limits, &due_ms) && due_ms == 0, "a Tick has work now");
+    cr_assert_eq(idempotency_trim(keys, &limits, 100, 10), 1);
     struct idempotency oldest = key_of("k0", "h"), second = key_of("k1", "h");
     cr_assert_eq(idempotency_find(keys, &oldest, &answer), IDEMPOTENCY_NEW);
     cr_assert_eq(idempotency_find(keys, &second, &answer), IDEMPOTENCY_REPEATED);
+    idempotency_kept(keys, &count, &bytes, &oldest_ms);
+    cr_assert(count == KEYS && oldest_ms == 100);
+    limits = (struct retention_limits){.bytes = bytes};
+    cr_assert_eq(idempotency_trim(keys, &limits, 100, 10), 0, "as many bytes as there may be");
+    limits.bytes--;
+    cr_assert_eq(idempotency_trim(keys, &limits, 100, 10), 1);
+    limits.bytes = 1;
+    cr_assert_eq(idempotency_trim(keys, &limits, 100, 10), 10, "in slices");
     idempotency_holds(keys);
     idempotency_close(keys);
 }
@@ -71,6 +84,7 @@ Test(idempotency, keeps_no_answer_that_is_too_large)
         snprintf(text, sizeof text, "k%u", i);
         struct idempotency other = key_of(text, "h");
         idempotency_keep(keys, &other, bytes_of(large, IDEMPOTENCY_ANSWER_BYTES_MAX), 100, 7);
+        (void)idempotency_trim(keys, &(struct retention_limits){.bytes = IDEMPOTENCY_BYTES_USUAL}, 100, 64);
     }
     cr_assert_lt(idempotency_count(keys), 300, "bounded by bytes");
     idempotency_holds(keys);
@@ -140,7 +154,7 @@ Test(idempotency, keys_end_by_log_time_with_a_tick)
     uint64_t session = feed_session(&feed, 0);
     struct command first = keyed_set(session, 1, "v", "h"), tick = {.kind = COMMAND_TICK};
     feed_one(&feed, &first);
-    feed.time_ms += IDEMPOTENCY_KEEP_MS;
+    feed.time_ms += IDEMPOTENCY_KEEP_MS_USUAL;
     feed_one(&feed, &tick);
     session = feed_session(&feed, 0);
     struct command other = keyed_set(session, 1, "w", "different");

@@ -6,10 +6,18 @@
 #include "grid/base/memory.h"
 #include "grid/base/prng.h"
 
+static const struct retention_limits NO_LIMITS = {0};
+
 static enum session_verdict admit(struct sessions *sessions, uint64_t id, uint64_t sequence, uint64_t below)
 {
     struct bytes result;
     return sessions_admit(sessions, &(struct session_request){{id}, sequence, below}, 0, &result);
+}
+
+static enum session_verdict admit_at(struct sessions *sessions, uint64_t id, uint64_t sequence, uint64_t now_ms)
+{
+    struct bytes result;
+    return sessions_admit(sessions, &(struct session_request){{id}, sequence, 0}, now_ms, &result);
 }
 
 static void apply(struct sessions *sessions, uint64_t id, uint64_t sequence, const char *result)
@@ -99,13 +107,13 @@ Test(sessions, idle_time_is_bounded_on_both_sides)
     struct sessions *sessions = sessions_open();
     uint64_t due_ms;
     sessions_begin(sessions, (struct session_id){1}, UINT64_MAX, 1000);
-    cr_assert(sessions_next_due_ms(sessions, &due_ms));
+    cr_assert(sessions_next_due_ms(sessions, &NO_LIMITS, &due_ms));
     cr_assert_eq(due_ms, 1000 + SESSION_IDLE_MS_MAX);
     sessions_begin(sessions, (struct session_id){2}, 0, 1000);
-    sessions_next_due_ms(sessions, &due_ms);
+    sessions_next_due_ms(sessions, &NO_LIMITS, &due_ms);
     cr_assert_eq(due_ms, 1000 + SESSION_IDLE_MS_DEFAULT);
     sessions_begin(sessions, (struct session_id){3}, 1, 1000);
-    sessions_next_due_ms(sessions, &due_ms);
+    sessions_next_due_ms(sessions, &NO_LIMITS, &due_ms);
     cr_assert_eq(due_ms, 1000 + SESSION_IDLE_MS_MIN);
     sessions_close(sessions);
 }
@@ -115,29 +123,81 @@ Test(sessions, expire_in_order_of_their_end_and_a_few_at_a_time)
     struct sessions *sessions = sessions_open();
     for (uint64_t id = 1; id <= 10; id++)
         sessions_begin(sessions, (struct session_id){id}, 20000 - id * 1000, 0);
-    cr_assert_eq(sessions_expire(sessions, 12000, 2), 2);
+    cr_assert_eq(sessions_trim(sessions, &NO_LIMITS, 12000, 2), 2);
     cr_assert_eq(admit(sessions, 10, 1, 0), SESSION_UNKNOWN);
     cr_assert_eq(admit(sessions, 9, 1, 0), SESSION_UNKNOWN);
     cr_assert_eq(admit(sessions, 8, 1, 0), SESSION_NEW);
-    cr_assert_eq(sessions_expire(sessions, 11999, 100), 0);
-    cr_assert_eq(sessions_expire(sessions, 100000, 100), 8);
+    cr_assert_eq(sessions_trim(sessions, &NO_LIMITS, 11999, 100), 0);
+    cr_assert_eq(sessions_trim(sessions, &NO_LIMITS, 100000, 100), 8);
     cr_assert_eq(sessions_count(sessions), 0);
     sessions_holds(sessions);
     sessions_close(sessions);
 }
 
+static void begin(struct sessions *sessions, const struct retention_limits *limits, uint64_t id, uint64_t now_ms)
+{
+    (void)sessions_make_room(sessions, limits, 64);
+    sessions_begin(sessions, (struct session_id){id}, 0, now_ms);
+}
+
 Test(sessions, end_the_longest_idle_one_when_there_is_no_room)
 {
+    static const struct retention_limits LIMITS = {.count = 1000};
     struct sessions *sessions = sessions_open();
-    for (uint64_t id = 1; id <= SESSIONS_PER_PARTITION_MAX; id++)
-        sessions_begin(sessions, (struct session_id){id}, 0, 0);
+    for (uint64_t id = 1; id <= LIMITS.count; id++)
+        begin(sessions, &LIMITS, id, 0);
+    cr_assert_eq(sessions_count(sessions), LIMITS.count, "as many as there may be");
     cr_assert_eq(admit(sessions, 1, 1, 0), SESSION_NEW);
-    sessions_begin(sessions, (struct session_id){100000}, 0, 0);
-    cr_assert_eq(sessions_count(sessions), SESSIONS_PER_PARTITION_MAX);
+    begin(sessions, &LIMITS, 100000, 0);
+    cr_assert_eq(sessions_count(sessions), LIMITS.count);
     cr_assert_eq(admit(sessions, 1, 1, 0), SESSION_NEW, "it was used and stays");
     cr_assert_eq(admit(sessions, 2, 1, 0), SESSION_UNKNOWN);
     cr_assert_eq(admit(sessions, 100000, 1, 0), SESSION_NEW);
     sessions_holds(sessions);
+    sessions_close(sessions);
+}
+
+Test(sessions, end_when_their_answers_take_too_many_bytes_the_longest_idle_first)
+{
+    static uint8_t answer[1000];
+    struct sessions *sessions = sessions_open();
+    uint64_t count, bytes, oldest_ms, due_ms;
+    for (uint64_t id = 1; id <= 10; id++) {
+        sessions_begin(sessions, (struct session_id){id}, 0, id);
+        cr_assert_eq(admit_at(sessions, id, 1, id), SESSION_NEW);
+        sessions_keep(sessions, (struct session_id){id}, 1, bytes_of(answer, sizeof answer));
+    }
+    sessions_kept(sessions, &count, &bytes, &oldest_ms);
+    cr_assert(count == 10 && bytes > 10 * sizeof answer && oldest_ms == 1);
+    struct retention_limits limits = {.bytes = bytes};
+    cr_assert_eq(sessions_trim(sessions, &limits, 10, 100), 0, "at the limit");
+    limits.bytes--;
+    cr_assert(sessions_next_due_ms(sessions, &limits, &due_ms) && due_ms == 0, "a Tick has work now");
+    cr_assert_eq(sessions_trim(sessions, &limits, 10, 100), 1);
+    cr_assert_eq(admit_at(sessions, 1, 2, 10), SESSION_UNKNOWN);
+    limits.bytes = bytes / 2;
+    cr_assert_eq(sessions_trim(sessions, &limits, 10, 3), 3, "in slices");
+    cr_assert_eq(sessions_trim(sessions, &limits, 10, 100), 1);
+    sessions_kept(sessions, &count, &bytes, &oldest_ms);
+    cr_assert(count == 5 && bytes <= limits.bytes && oldest_ms == 6);
+    sessions_holds(sessions);
+    sessions_close(sessions);
+}
+
+Test(sessions, end_when_they_are_idle_for_longer_than_the_limit_whatever_they_say_themselves)
+{
+    struct retention_limits limits = {.age_ms = 60000};
+    struct sessions *sessions = sessions_open();
+    uint64_t due_ms;
+    sessions_begin(sessions, (struct session_id){1}, 3600000, 1000);
+    sessions_begin(sessions, (struct session_id){2}, 3600000, 1000);
+    cr_assert_eq(admit_at(sessions, 1, 1, 2000), SESSION_NEW);
+    cr_assert(sessions_next_due_ms(sessions, &limits, &due_ms) && due_ms == 61000);
+    cr_assert_eq(sessions_trim(sessions, &limits, 60999, 100), 0);
+    cr_assert_eq(sessions_trim(sessions, &limits, 61000, 100), 1);
+    cr_assert(sessions_next_due_ms(sessions, &limits, &due_ms) && due_ms == 62000);
+    cr_assert_eq(sessions_trim(sessions, &limits, 61999, 100), 0);
+    cr_assert_eq(sessions_trim(sessions, &limits, 62000, 100), 1);
     sessions_close(sessions);
 }
 
@@ -207,9 +267,9 @@ Test(sessions, agree_with_a_model_that_keeps_everything)
                 next_id++;
             }
             model_step(sessions, model, &prng, now_ms);
-            sessions_expire(sessions, now_ms, 100);
+            sessions_trim(sessions, &NO_LIMITS, now_ms, 100);
             cr_assert_eq(sessions_count(sessions), model_expire(model, now_ms, &model_due_ms));
-            sessions_next_due_ms(sessions, &due_ms);
+            sessions_next_due_ms(sessions, &NO_LIMITS, &due_ms);
             cr_assert_eq(due_ms, model_due_ms);
         }
         sessions_holds(sessions);

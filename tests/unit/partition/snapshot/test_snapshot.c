@@ -9,7 +9,7 @@
 enum { SEEDS = 16, STEPS = 500, SLICE_MAX = 3000, WHOLE = 1 << 30 };
 
 /* How often each kind of record was written. */
-struct seen { unsigned kinds[SECTION_ACTIVITIES + 1][8], removing, switched_off, dropped_links, answers, idle_keys; };
+struct seen { unsigned kinds[SECTION_SETTINGS + 1][8], removing, switched_off, dropped_links, answers, idle_keys; uint64_t trimmed[RETENTION_LAST + 1]; };
 
 static void see(void *context, struct bytes record)
 {
@@ -42,9 +42,12 @@ static void expect_everything(const struct seen *seen)
     static const uint8_t KINDS[][2] = {
         {SECTION_PARTITION, 1}, {SECTION_SERVICES, 2}, {SECTION_MAPS, 2}, {SECTION_MAPS, 3}, {SECTION_MAPS, 4}, {SECTION_MAPS, 5},
         {SECTION_MAPS, 6}, {SECTION_RETENTION, 2}, {SECTION_RETENTION, 3}, {SECTION_SESSIONS, 2}, {SECTION_IDEMPOTENCY, 2},
-        {SECTION_OUTBOX, 2}, {SECTION_OUTBOX, 3}, {SECTION_INBOX, 2}, {SECTION_TIMERS, 2}, {SECTION_ACTIVITIES, 2}};
+        {SECTION_OUTBOX, 2}, {SECTION_OUTBOX, 3}, {SECTION_INBOX, 2}, {SECTION_TIMERS, 2}, {SECTION_ACTIVITIES, 2},
+        {SECTION_RETENTION, 4}, {SECTION_SETTINGS, 1}};
     for (size_t i = 0; i < sizeof KINDS / sizeof KINDS[0]; i++)
         cr_assert_gt(seen->kinds[KINDS[i][0]][KINDS[i][1]], 0u, "no record of section %u and kind %u was ever written", KINDS[i][0], KINDS[i][1]);
+    for (int kind = RETENTION_COMPLETIONS; kind <= RETENTION_LAST; kind++)
+        cr_assert_gt(seen->trimmed[kind], 0u, "retention never removed anything of kind %d", kind);
     cr_assert(seen->removing > 0 && seen->switched_off > 0 && seen->dropped_links > 0, "a rare state was never reached: %u %u %u",
               seen->removing, seen->switched_off, seen->dropped_links);
 }
@@ -83,6 +86,8 @@ Test(snapshot, with_the_log_after_it_equals_a_full_replay, .timeout = 240)
         for (uint32_t i = 0; i < WORLD_PARTITIONS; i++) {
             replicas_compare(harness_partition(world.harness, i), harness_replica(world.harness, i));
             reload(&world, i, &seen);
+            for (int kind = RETENTION_COMPLETIONS; kind <= RETENTION_LAST; kind++)
+                seen.trimmed[kind] += partition_trimmed(harness_partition(world.harness, i), (enum retention_kind)kind);
         }
         world_close(&world);
     }

@@ -135,6 +135,18 @@ static void change_map(struct world *world, uint32_t partition)
     (void)write_command(world, partition, &command);
 }
 
+static void change_retention(struct world *world, uint32_t partition)
+{
+    struct retain_command retain = {.kind = (enum retention_kind)draw(world, 1, RETENTION_LAST), .version = draw(world, 1, 1000)};
+    uint64_t age_ms = retain.kind == RETENTION_KEYS ? RETENTION_KEYS_MS_LEAST : RETENTION_SESSIONS_MS_LEAST;
+    retain.limits = (struct retention_limits){.age_ms = chance(world, 70) ? draw(world, age_ms, age_ms + 60000) : 0,
+                                              .count = draw(world, 1, 40) * 10, .bytes = draw(world, RETENTION_BYTES_LEAST, 1 << 21)};
+    if (retain.kind == RETENTION_KEYS || retain.kind == RETENTION_SESSIONS)
+        retain.limits.count = RETENTION_KEYS_LEAST;
+    struct command command = {.kind = COMMAND_RETAIN, .retain = retain};
+    (void)write_command(world, partition, &command);
+}
+
 /* ---- the shop */
 
 static void name_for(struct world *world, const char *kind, uint32_t number, uint32_t partition, char *ret_name)
@@ -208,6 +220,8 @@ void world_step(struct world *world)
         order_something(world, partition);
     else if (what < 91)
         (void)write_command(world, partition, &raise);
+    else if (what < 93)
+        change_retention(world, partition);
     else
         harness_run(world->harness, chance(world, 20) ? draw(world, 1000, 90000) : draw(world, 1, 400));
 }

@@ -329,7 +329,10 @@ Test(message, refuses_commands_without_exactly_one_known_body)
     cr_expect_eq(DECODE_COMMAND("\x08\x01"), GRID_ERR_MALFORMED, "no body");
     cr_expect_eq(DECODE_COMMAND(""), GRID_ERR_MALFORMED, "nothing");
     cr_expect_eq(DECODE_COMMAND("\xa2\x02\x00\x5a\x00"), GRID_ERR_MALFORMED, "two bodies");
-    cr_expect_eq(DECODE_COMMAND("\x92\x01\x00"), GRID_ERR_MALFORMED, "field 18");
+    cr_expect_eq(DECODE_COMMAND("\x92\x01\x00"), GRID_ERR_MALFORMED, "retention of nothing");
+    cr_expect_eq(DECODE_COMMAND("\x92\x01\x02\x08\x05"), GRID_ERR_OK);
+    cr_expect_eq(DECODE_COMMAND("\x92\x01\x02\x08\x06"), GRID_ERR_MALFORMED, "a kind that does not exist");
+    cr_expect_eq(DECODE_COMMAND("\x9a\x01\x00"), GRID_ERR_MALFORMED, "field 19");
     cr_expect_eq(DECODE_COMMAND("\xa2\x02\x02\x08\x01"), GRID_ERR_MALFORMED, "a tick has no fields");
     cr_expect_eq(DECODE_COMMAND("\x62\x00"), GRID_ERR_MALFORMED, "a map command without operation");
     cr_expect_eq(DECODE_COMMAND("\x62\x02\x08\x0d"), GRID_ERR_MALFORMED, "an operation that does not exist");
@@ -344,7 +347,10 @@ Test(message, refuses_queries_and_requests_without_exactly_one_known_body)
     cr_expect_eq(query.kind, QUERY_SIZE);
     cr_expect_eq(query_decode(BYTES_NONE, &query), GRID_ERR_MALFORMED);
     cr_expect_eq(query_decode(bytes_of("\x12\x00\x0a\x00", 4), &query), GRID_ERR_MALFORMED);
-    cr_expect_eq(query_decode(bytes_of("\x42\x00", 2), &query), GRID_ERR_MALFORMED, "field 8");
+    cr_expect_eq(query_decode(bytes_of("\x52\x00", 2), &query), GRID_ERR_OK);
+    cr_expect_eq(query.kind, QUERY_RETENTION);
+    cr_expect_eq(query_decode(bytes_of("\x52\x02\x08\x01", 4), &query), GRID_ERR_MALFORMED, "retention has no fields");
+    cr_expect_eq(query_decode(bytes_of("\x5a\x00", 2), &query), GRID_ERR_MALFORMED, "field 11");
     cr_expect_eq(query_decode(bytes_of("\x3a\x02\x08\x01", 4), &query), GRID_ERR_MALFORMED, "a list has no fields");
     cr_expect_eq(query_decode(bytes_of("\x32\x00", 2), &query), GRID_ERR_MALFORMED, "a journal from nowhere");
     cr_expect_eq(admin_request_decode(bytes_of("\x0a\x00", 2), &kind), GRID_ERR_OK);
