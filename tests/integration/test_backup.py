@@ -3,12 +3,15 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 from fixture import Programs, Tap, cluster, gridctl, gridctl_json, run, wait_exit
+from hostile import HEADER, QUERY, dial, fields, take
 from shop import provider_away
 
 PROGRAMS = Programs(sys.argv)
@@ -18,6 +21,7 @@ PARTITIONS = 8
 ENDED = ("COMPLETED", "COMPENSATED", "TIMED_OUT", "FAILED")
 SECONDS = 120
 CHUNK_HEAD, HEAD, END = 16, 64, 32      # docs/formats/snapshot.md
+RESTORE, PART, OPEN = 9, 2, 4           # proto/grid/v1/grid.proto: Query.restore, RestoreStep
 
 
 def write_lines(path, rows):
@@ -168,20 +172,58 @@ def on_the_old_cluster(tap, shop, folder):
     return whole, made
 
 
+def step_of(frame):
+    """Of a client's frame: which step of a restore it asks for; None: another request."""
+    if frame[9] != QUERY:
+        return None
+    return next((dict(fields(body)).get(1) for field, body in fields(frame[HEADER:]) if field == RESTORE), None)
+
+
+def restore_broken_off(nodes, whole, step, count):
+    """A restore whose process dies once the node has got this step for the `count`th time."""
+    def answers():
+        while part := node.recv(1 << 16):
+            try:
+                client.sendall(part)
+            except OSError:
+                pass    # it is dead; the node is read from on
+
+    with socket.create_server((nodes.shape.host, 0)) as listener:
+        endpoint = f"{nodes.shape.host}:{listener.getsockname()[1]}"
+        with subprocess.Popen([PROGRAMS.path("gridctl"), "restore", whole, "--endpoints", endpoint], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            client, node = listener.accept()[0], dial((nodes.shape.host, nodes.client_port(1)))
+            reader = threading.Thread(target=answers)
+            reader.start()
+            while count > 0:
+                size = take(client, 4)
+                frame = size + take(client, int.from_bytes(size, "little"))
+                node.sendall(frame)
+                count -= step_of(frame) == step
+            process.kill()
+        client.close()
+        node.shutdown(socket.SHUT_WR)
+        reader.join()
+        node.close()
+
+
 def on_the_new_cluster(tap, shop, folder, whole, made):
     with cluster(PROGRAMS, nodes=1, partitions=PARTITIONS) as nodes:
         shutil.copyfile(os.path.join(folder, "ledger"), nodes.ledger())    # the provider is the same
         nodes.start(nodes.ids())
         nodes.wait_ready(nodes.ids())
+        restore_broken_off(nodes, whole, PART, PARTITIONS // 2)
+        status, _, error = gridctl(PROGRAMS, nodes, "map", "set", "k", "w", "--timeout", "500")
+        tap.check("a cluster whose restore was broken off takes no writes", status == 3, error)
+        restore_broken_off(nodes, whole, OPEN, 1)
         with provider_away(nodes):
             restored = gridctl_json(PROGRAMS, nodes, "restore", whole)
             shown = sagas(nodes)
         known, under_way = len(shown), sum(each["status"] not in ENDED for each in shown)
-        tap.check("it is restored into a cluster of one node", restored == made, f"{restored} {made}")
+        tap.check("it is restored into a cluster of one node, although it was broken off twice, once with one partition open", restored == made, f"{restored} {made}")
         tap.check("with the orders of the moment of the backup", 0 < under_way <= known <= ORDERS // 2, f"{under_way} of {known}")
         tap.check("and entries of maps", gridctl(PROGRAMS, nodes, "map", "get", "k")[1] == "v\n")
         status, out, error = gridctl(PROGRAMS, nodes, "restore", whole)
-        tap.check("a second restore is refused", status == 1 and "was restored from a backup before" in error, out + error)
+        tap.check("a second restore is refused", status == 1 and "is restored in this cluster already" in error, out + error)
         nodes.kill(nodes.ids())
         nodes.start(nodes.ids())
         nodes.wait_ready(nodes.ids())

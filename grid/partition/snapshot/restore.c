@@ -39,9 +39,11 @@ static void refuse(struct response *response, enum grid_err err, const char *not
 /* ---- may it begin? */
 
 /* What of value is here; NULL: nothing. Maps without entries, and what is in settings, are not. */
-static const char *held(const struct partition *partition)
+static const char *held(const struct partition *partition, uint64_t backup)
 {
     const struct partition_counts *counts = &partition->counts;
+    if (partition->restore.phase == RESTORE_OPENED && partition->restore.backup == backup)
+        return "this backup is restored in this cluster already";
     if (partition->restore.phase == RESTORE_OPENED)
         return "the cluster was restored from a backup before: restore into a new cluster";
     if (maps_entries(partition->maps) > 0 || counts->events > 0)
@@ -64,8 +66,8 @@ static void may_restore(const struct partition *partition, uint64_t backup, stru
         refuse(response, GRID_ERR_NOT_SUPPORTED, "the cluster is at a level that knows no restore: raise it with gridctl level raise");
     else if (partition_closed(partition) && restore->backup != backup)
         refuse(response, GRID_ERR_INVALID, "a restore of another backup was begun: go on with that one, or found a new cluster");
-    else if (!partition_closed(partition) && held(partition) != NULL)
-        refuse(response, GRID_ERR_ALREADY_EXISTS, held(partition));
+    else if (!partition_closed(partition) && held(partition, backup) != NULL)
+        refuse(response, GRID_ERR_ALREADY_EXISTS, held(partition, backup));
 }
 
 static void tell(const struct partition *partition, struct response *response)

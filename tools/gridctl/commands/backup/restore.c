@@ -168,9 +168,15 @@ static int load(struct restoration *restoration, uint32_t partition)
     return restoration->refused ? ctl_complain(restoration->ctl, EXIT_FAILED, "the restore ended: %s", note) : failed(restoration, "the restore ended");
 }
 
+/* All are closed before the first is loaded: what a client wrote to one in between would end the restore halfway. */
 static int load_all(struct restoration *restoration)
 {
     int code = EXIT_DONE;
+    struct grid_restore step = step_of(restoration, GRID_RESTORE_BEGIN);
+    restoration->calls.take = take_phase;
+    restoration->calls.context = restoration;
+    if (!backup_calls_restore(&restoration->calls, &step))
+        return failed(restoration, "the restore did not begin");
     for (uint32_t i = 0; i < restoration->manifest.partitions && code == EXIT_DONE; i++)
         code = load(restoration, i);
     backup_end_progress(restoration->ctl);
