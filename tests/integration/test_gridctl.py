@@ -104,6 +104,31 @@ def maps(tap, nodes):
     tap.check("once", gridctl_json(PROGRAMS, nodes, "map", "remove", "greeting", "--map", "m")["removed"] is False)
 
 
+def retention(tap, nodes):
+    shown = {each["kind"]: each for each in gridctl_json(PROGRAMS, nodes, "retention", "list")}
+    tap.check("retention has five kinds", list(shown) == ["completions", "sagas", "keys", "sessions", "journals"], str(shown))
+    tap.check("with the documented defaults", shown["keys"]["limits"] == {"ageMs": 86400000, "count": 65536, "bytes": 16777216} and
+              shown["sagas"]["limits"] == {"ageMs": 604800000, "count": 1000000, "bytes": 1073741824} and shown["keys"]["version"] == 0, str(shown))
+    tap.check("and says what there is", shown["sagas"]["count"] > 0 and shown["sagas"]["bytes"] > 1000 and shown["sagas"]["partitionCount"] > 0,
+              str(shown["sagas"]))
+    after = gridctl_json(PROGRAMS, nodes, "retention", "set", "sagas", "--age", "2d", "--bytes", "256MiB", "--expect", "0")
+    sagas = next(each for each in after if each["kind"] == "sagas")
+    tap.check("limits are set; those not named stay", sagas["limits"] == {"ageMs": 172800000, "count": 1000000, "bytes": 268435456} and
+              sagas["version"] == 1 and sagas["partitionsSet"] == len(gridctl_json(PROGRAMS, nodes, "partition", "list")), str(sagas))
+    code, _, error = gridctl(PROGRAMS, nodes, "retention", "set", "sagas", "--age", "none", "--expect", "0")
+    tap.check("another version is a conflict, and named", code == 1 and "the limits have version 1, not 0" in error, error)
+    code, _, error = gridctl(PROGRAMS, nodes, "retention", "set", "keys", "--age", "1m")
+    tap.check("less than what makes writes happen once is refused, with the bound", code == 1 and "INVALID" in error and "5 minutes" in error, error)
+    code, _, error = gridctl(PROGRAMS, nodes, "retention", "set", "carts", "--age", "1m")
+    tap.check("a kind that does not exist is a usage error", code == 2 and "carts" in error, error)
+    code, _, error = gridctl(PROGRAMS, nodes, "retention", "set", "keys", "--bytes", "12parsecs")
+    tap.check("so is a size that is none", code == 2 and "12parsecs" in error, error)
+    code, _, error = gridctl(PROGRAMS, nodes, "retention", "set", "keys")
+    tap.check("and a change of nothing", code == 2 and "--age" in error, error)
+    code, out, _ = gridctl(PROGRAMS, nodes, "retention", "list")
+    tap.check("the table shows limits as people write them", code == 0 and "2d" in out and "268435456" in out, out)
+
+
 def loads(tap, nodes):
     text = lines({"key": f"k{i}", "value": f"v{i}"} for i in range(3000)) + "nonsense\n\n" + lines([{"key": 7, "value": "x"}])
     code, out, error = gridctl(PROGRAMS, nodes, "map", "load", "--file", "-", "--map", "load", "-o", "json", text=text)
@@ -285,7 +310,7 @@ def main():
     with cluster(PROGRAMS, nodes=3, partitions=8) as nodes:
         nodes.start(nodes.ids())
         nodes.wait_ready(nodes.ids())
-        for part in (status, snapshots, maps, loads, orders, bad_orders, history, examples, contexts):
+        for part in (status, snapshots, maps, loads, orders, retention, bad_orders, history, examples, contexts):
             part(tap, nodes)
         nodes.kill([2, 3])
         code, out, error = gridctl(PROGRAMS, nodes, "map", "set", "k", "v", "--timeout", "1500")

@@ -36,6 +36,7 @@ struct shop {
     int64_t stock[PRODUCTS_MAX], price_minor[PRODUCTS_MAX];
     struct shop_order orders[ORDERS_MAX];
     uint32_t orders_count;
+    bool retains;                  /* small limits of retention are set while it runs */
 };
 
 /* Ids are derived from numbers. */
@@ -45,6 +46,8 @@ struct bytes shop_order_id(char text[ID_BYTES], uint32_t number);
 
 /* At rest: I01-I07, I09 and I13 over every view, event and the provider's ledger. Fails the world at the first lie. */
 void shop_audit(struct shop *shop, const struct cluster *cluster);
+/* Partitions that keep more ended sagas than they may. */
+uint32_t shop_beyond_limits(const struct shop *shop, const struct cluster *cluster);
 /* Sagas that have not ended, over the farthest replicas. */
 uint64_t shop_sagas_open(const struct shop *shop, const struct cluster *cluster);
 

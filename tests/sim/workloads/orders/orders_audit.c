@@ -23,6 +23,7 @@ struct audit {
     int64_t confirmed_minor, captured_minor, refunded_minor;
     int64_t sold[PRODUCTS_MAX + 2];    /* two more: products that do not exist */
     uint64_t confirmed, cancelled;
+    uint64_t removed[PARTITIONS_MAX];              /* sagas that retention has removed, by partition */
 };
 
 /* ---- reading the replicas */
@@ -60,13 +61,57 @@ static void check_events(struct audit *audit, const char *map, const char *key, 
 
 /* ---- one order and its saga, payment, lines */
 
+/* Retention removes a saga whole, and only one that has ended: its order has, which is checked elsewhere. */
+static void note_removed(struct audit *audit, const char *id, struct bytes affinity, bool confirmed)
+{
+    struct bytes value;
+    uint32_t partition = hash_partition(affinity, audit->shop->run->partitions).value;
+    audit->removed[partition]++;
+    for (uint64_t i = 1; i <= 3; i++) {
+        if (read_view(audit, "saga.events", bytes_of_text(arena_format(&audit->arena, "%s/%" PRIu64, id, i)), affinity, &value)) {
+            world_fail(audit->shop->world, "I07: saga %s is gone, and its event %" PRIu64 " is not", id, i);
+        }
+    }
+    run_count(audit->shop->run, confirmed ? "sagas completed" : "sagas undone", 1);
+}
+
+/* Sagas are missing only where retention removed them, as many as it did, and only beyond its limit: each order began one. */
+static void check_removed(struct audit *audit, uint32_t number)
+{
+    struct world *world = audit->shop->world;
+    const struct partition *partition = cluster_partition(audit->cluster, number);
+    struct retention_status kept[RETENTION_LAST];
+    partition_kept(partition, kept);
+    const struct retention_status *flows = &kept[RETENTION_FLOWS - 1];
+    uint64_t ended = partition_stats(partition).flows_ended;
+    if (audit->removed[number] + flows->count != ended) {
+        world_fail(world, "I07: partition %u: %" PRIu64 " sagas ended, %" PRIu64 " are kept and %" PRIu64 " missing", number, ended, flows->count,
+                   audit->removed[number]);
+    } else if (audit->removed[number] > 0 && (flows->limits.count == 0 || flows->count < flows->limits.count)) {
+        world_fail(world, "partition %u: retention left %" PRIu64 " sagas, and may keep %" PRIu64, number, flows->count, flows->limits.count);
+    }
+    if (audit->removed[number] > 0) {
+        SOMETIMES(world, "retention removes an ended saga");
+    }
+    if (partition_trimmed(partition, RETENTION_COMPLETIONS) > 0) {
+        SOMETIMES(world, "retention removes a completion");
+    }
+    if (partition_trimmed(partition, RETENTION_SESSIONS) > 0) {
+        SOMETIMES(world, "retention ends a session");
+    }
+}
+
 static void check_saga(struct audit *audit, const char *order_id, struct bytes affinity, bool confirmed)
 {
     struct world *world = audit->shop->world;
     char *id = arena_format(&audit->arena, "%s.s1", order_id);
     struct bytes value;
     if (!read_view(audit, "saga.view", bytes_of_text(id), affinity, &value)) {
-        world_fail(world, "I07: order %s has no saga", order_id);
+        if (audit->shop->retains) {
+            note_removed(audit, id, affinity, confirmed);
+        } else {
+            world_fail(world, "I07: order %s has no saga", order_id);
+        }
         return;
     }
     const Saga__V1__Saga *saga = message_unpack(&saga__v1__saga__descriptor, value, &audit->arena);
@@ -230,6 +275,9 @@ void shop_audit(struct shop *shop, const struct cluster *cluster)
     for (uint32_t i = 0; i < shop->products_count && !world_failed(shop->world); i++) {
         check_product(&audit, i);
     }
+    for (uint32_t i = 0; i < shop->run->partitions && !world_failed(shop->world); i++) {
+        check_removed(&audit, i);
+    }
     if (!world_failed(shop->world) && audit.captured_minor - audit.refunded_minor != audit.confirmed_minor) {
         world_fail(shop->world, "I01: %" PRId64 " captured minus %" PRId64 " refunded is not %" PRId64, audit.captured_minor,
                    audit.refunded_minor, audit.confirmed_minor);
@@ -237,6 +285,21 @@ void shop_audit(struct shop *shop, const struct cluster *cluster)
     run_count(shop->run, "orders confirmed", audit.confirmed);
     run_count(shop->run, "orders cancelled", audit.cancelled);
     arena_close(&audit.arena);
+}
+
+uint32_t shop_beyond_limits(const struct shop *shop, const struct cluster *cluster)
+{
+    uint32_t beyond = 0;
+    for (uint32_t i = 0; i < shop->run->partitions; i++) {
+        struct retention_status kept[RETENTION_LAST];
+        const struct partition *partition = cluster_partition(cluster, i);
+        if (partition) {
+            partition_kept(partition, kept);
+            const struct retention_status *flows = &kept[RETENTION_FLOWS - 1];
+            beyond += flows->limits.count != 0 && flows->count > flows->limits.count;
+        }
+    }
+    return beyond;
 }
 
 uint64_t shop_sagas_open(const struct shop *shop, const struct cluster *cluster)

@@ -2,7 +2,8 @@
  *
  * Oracles: the audit of orders_audit.c at rest (I01-I07, I09, I13), what is acknowledged stays (I10), a repeated order
  * id with equal content is the same order and with other content is refused (I12), terminal states absorb (I05),
- * replicas are equal (I15). Every order has a saga, and every saga ends (R16). */
+ * replicas are equal (I15). Every order has a saga, and every saga ends (R16). A third of the seeds set small limits of retention: then ended
+ * sagas are missing, exactly those beyond the limits. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -49,6 +50,8 @@ struct shop_client {
     uint64_t repeated;             /* by the client, when last looked at */
     struct buyer buyers[BUYERS_MAX];
     struct stocker stocker;
+    uint32_t retained;             /* kinds of retention that are set */
+    bool retaining;                /* a request is under way */
 };
 
 struct workload_orders {
@@ -422,6 +425,40 @@ static void buyer_again(struct buyer *buyer)
     }
 }
 
+/* ---- retention */
+
+enum { RETAIN_EVERY_US = 3000000 };
+
+static const struct { enum retention_kind kind; struct retention_limits limits; } small_limits[] = {
+    {RETENTION_COMPLETIONS, {.age_ms = 20000, .count = 8, .bytes = 4096}},
+    {RETENTION_SESSIONS, {.age_ms = RETENTION_SESSIONS_MS_LEAST, .count = RETENTION_SESSIONS_LEAST, .bytes = RETENTION_BYTES_LEAST}},
+    {RETENTION_FLOWS, {.count = RETENTION_FLOWS_LEAST}},
+};
+
+static void on_retained(void *context, const struct client_result *result)
+{
+    struct shop_client *client = context;
+    client->retaining = false;
+    client->retained += result->err == GRID_ERR_OK;
+    world_say(client->workload->shop.world, "retention: %s (%s)", grid_err_name(result->err), result->note);
+}
+
+/* One kind after the other. What failed half way is asked for again; below the level of retention it goes on failing. */
+static void retain_step(struct world *world, void *context)
+{
+    struct shop_client *client = context;
+    (void)world;
+    if (client->closing || client->retained == sizeof small_limits / sizeof *small_limits) {
+        return;
+    }
+    if (!client->retaining && client->workload->open_for_business) {
+        client->retaining = true;
+        client_retain(client->client, small_limits[client->retained].kind, &small_limits[client->retained].limits, 0,
+                      &(struct client_call){.done = on_retained, .context = client});
+    }
+    host_at(client->host, RETAIN_EVERY_US, retain_step, client);
+}
+
 /* ---- life of a client */
 
 static void on_open(void *context, struct host *host)
@@ -444,6 +481,10 @@ static void on_open(void *context, struct host *host)
         buyer_again(&client->buyers[i]);
     }
     stock_next(&client->stocker);
+    client->retaining = false;
+    if (workload->shop.retains && client == &workload->clients[0]) {
+        host_at(client->host, RETAIN_EVERY_US, retain_step, client);
+    }
 }
 
 static void on_end(void *context, struct host *host)
@@ -486,6 +527,7 @@ static void *orders_open(struct run *run)
     workload->buyers_count = (uint32_t)draw(workload, 1, BUYERS_MAX);
     workload->gap_us = draw(workload, 50000, 600000);
     workload->orders_max = (uint32_t)draw(workload, 50, 600);
+    workload->shop.retains = run->options->seed % 3 == 1;
     invent_shop(workload);
     for (uint32_t i = 0; i < run->nodes; i++) {
         workload->endpoints[i] = cluster_endpoint(workload->cluster, i);
@@ -524,6 +566,9 @@ static const char *orders_unsettled(struct workload_orders *workload)
     const char *what = cluster_unsettled(workload->cluster);
     if (!what && shop_sagas_open(&workload->shop, workload->cluster) > 0) {
         return "a saga does not end";
+    }
+    if (!what && shop_beyond_limits(&workload->shop, workload->cluster) > 0) {
+        return "ended sagas are kept beyond the limit";
     }
     return what;
 }
@@ -584,6 +629,7 @@ static const struct sometimes_point sometimes[] = {
     {"F18 a node is killed while it writes a snapshot", 200}, {"F18 a node dies between rename and note", 300},
     {"F18 power is cut while a snapshot is written", 300}, {"F18 a node dies while it receives a snapshot", 300},
     {"the leader changes during a transfer", 600},
+    {"retention removes an ended saga", 50}, {"retention removes a completion", 50}, {"retention ends a session", 50},
     {"a node refuses a damaged log", 100}, {"F20 a leader dies between commit and reply", 50},
     {"F75 the quorum is lost after commit, and the reply", 50},
     {"F69 a request is repeated while the first is under way", 50},
