@@ -164,6 +164,7 @@ enum {
 #define LOG_MEMORY_BYTES_DEFAULT (1ull << 30) /* bytes of entries in memory a node, likewise */
 #define SNAPSHOT_BYTES_DEFAULT (2ull << 20)    /* a partition takes a snapshot when its log has grown by so much, or by the size of its last one, */
 #define SNAPSHOT_ENTRIES_DEFAULT (1ull << 20)  /* or by so many entries */
+#define SNAPSHOT_TRANSFER_RATE_DEFAULT (64ull << 20) /* bytes a second to one member: 1 GiB in 16 s, and half of a fast disk and link is left */
 #define SNAPSHOT_TRAILING_BYTES_DEFAULT (256ull << 10) /* of entries that a partition keeps in memory behind a snapshot */
 
 _Static_assert(2 * VALUE_BYTES_MAX + 4 * KEY_BYTES_MAX < COMMAND_BYTES_MAX, "an operation with an expected value fits a command");

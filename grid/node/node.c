@@ -249,6 +249,7 @@ static enum grid_err open_groups(struct node *node, char **ret_note)
                               .log_memory_bytes_max = settings->log_memory_bytes_max, .segment_bytes = settings->segment_bytes,
                               .snapshot_bytes = settings->snapshot_bytes, .snapshot_entries = settings->snapshot_entries,
                               .trailing_bytes = settings->snapshot_trailing_bytes,
+                              .transfer_bytes_per_second = settings->snapshot_transfer_rate,
                               .append_entries_max = settings->append_entries_max,
                               .shims = {settings->shims_disabled}, .fatal = on_fatal, .context = node},
                           &node->groups, ret_note);

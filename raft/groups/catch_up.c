@@ -22,30 +22,7 @@ static void on_failed(void *context, enum grid_err err)
     group_set_fail(context, err, "writing a snapshot of another node failed");
 }
 
-/* ---- a transfer has ended */
-
-static void report(const struct group_set *set, struct node_id to, uint32_t group, uint64_t index, enum grid_err err)
-{
-    if (err == GRID_ERR_OK || err == GRID_ERR_UNAVAILABLE)
-        return;
-    const char *what = err == GRID_ERR_NO_SPACE  ? "the disk of that node is full"
-                       : err == GRID_ERR_REFUSED ? "that node refuses the file"
-                                                 : "the file of this node is damaged or missing";
-    LOG_WARN(set->logger, "raft", "partition %" PRIu32 ": the snapshot up to entry %" PRIu64 " did not reach node %" PRIu32 ": %s (%s)", group, index,
-             to.value, what, grid_err_text(err));
-}
-
-static void on_ended(void *context, struct node_id to, uint32_t group, uint64_t index, enum grid_err err)
-{
-    struct group_set *set = context;
-    struct catch_up_member *member = &set->catch_up.members[group_set_position(set, to)];
-    member->sending = false;
-    if (err != GRID_ERR_UNAVAILABLE)
-        member->not_before_ms[group] = clock_now_us(set->io->clock) / 1000 + CATCH_UP_PAUSE_MS;
-    report(set, to, group, index, err);
-}
-
-/* ---- ticks */
+/* ---- what is sent next */
 
 static bool leads_on(const struct group_set *set, const struct catch_up_member *member)
 {
@@ -90,6 +67,34 @@ static void serve(struct group_set *set, size_t position, uint64_t now_ms)
             return;
     }
 }
+
+/* ---- a transfer has ended */
+
+static void report(const struct group_set *set, struct node_id to, uint32_t group, uint64_t index, enum grid_err err)
+{
+    if (err == GRID_ERR_OK || err == GRID_ERR_UNAVAILABLE)
+        return;
+    const char *what = err == GRID_ERR_NO_SPACE  ? "the disk of that node is full"
+                       : err == GRID_ERR_REFUSED ? "that node refuses the file"
+                                                 : "the file of this node is damaged or missing";
+    LOG_WARN(set->logger, "raft", "partition %" PRIu32 ": the snapshot up to entry %" PRIu64 " did not reach node %" PRIu32 ": %s (%s)", group, index,
+             to.value, what, grid_err_text(err));
+}
+
+static void on_ended(void *context, struct node_id to, uint32_t group, uint64_t index, enum grid_err err)
+{
+    struct group_set *set = context;
+    struct catch_up_member *member = &set->catch_up.members[group_set_position(set, to)];
+    member->sending = false;
+    if (err != GRID_ERR_UNAVAILABLE)
+        member->not_before_ms[group] = clock_now_us(set->io->clock) / 1000 + CATCH_UP_PAUSE_MS;
+    report(set, to, group, index, err);
+    /* The next one at once, unless the link is down. */
+    if (err != GRID_ERR_UNAVAILABLE && !set->failed && !set->closing)
+        serve(set, group_set_position(set, to), clock_now_us(set->io->clock) / 1000);
+}
+
+/* ---- ticks */
 
 void catch_up_tick(struct group_set *set)
 {

@@ -1,7 +1,7 @@
 /* Members that lack entries which their leader no longer keeps get its snapshot.
  *
  * At every tick a node looks which member of a group that it leads lacks the group's snapshot (install.h), and sends the file: one at a time to each
- * member (raft/snapshot/transfers.h), the groups in turn. The member installs a complete file. A transfer ends early when this node no longer
+ * member (raft/snapshot/transfers.h), the groups in turn, the next one as soon as one has ended. The member installs a complete file. A transfer ends early when this node no longer
  * leads the group in that term. After a transfer the group waits CATCH_UP_PAUSE_MS for this member, so that it can install the file; after a failure, too.
  *
  * For the files that implement raft/group.h. Single threaded. */

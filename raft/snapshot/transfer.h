@@ -47,6 +47,9 @@ struct transfer_want { uint32_t group; uint64_t index, hash; enum transfer_answe
 
 /* ---- the leader's side */
 
+/* What the rate allows now. It outlives a sender, so that many small files one after another are neither faster nor slower than a large one. */
+struct transfer_budget { uint64_t millionths, filled_us; };
+
 struct transfer_sender;
 
 struct transfer_sender_options {
@@ -55,6 +58,7 @@ struct transfer_sender_options {
     uint32_t group;
     uint64_t leader_term, index;
     uint64_t bytes_per_second;                /* 0: as fast as the link takes it */
+    struct transfer_budget *budget;           /* of the sender before to the same member; kept by the caller. NULL: an empty one */
     void (*send)(void *context, const struct transfer_bytes *bytes);
     bool (*room)(void *context);              /* whether the link takes a chunk now; asked again at every tick and answer */
     /* Once, unless closed before. OK: the receiver has the file. NO_SPACE: at the receiver. REFUSED; CORRUPT, IO, NOT_FOUND: the own file. Close it then. */

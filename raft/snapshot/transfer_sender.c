@@ -15,8 +15,8 @@ struct transfer_sender {
     bool stale;                        /* the read under way is not wanted any more */
     uint64_t next;                     /* offset of the next chunk */
     uint64_t written;                  /* at the receiver */
-    uint64_t allowance;                /* bytes that the rate allows now, in millionths */
-    uint64_t filled_us, moved_us;      /* when the allowance was filled; when something was last heard or offered */
+    struct transfer_budget own;        /* without one of the caller */
+    uint64_t moved_us;                 /* when something was last heard or offered */
     uint8_t chunk[TRANSFER_CHUNK_BYTES];
 };
 
@@ -134,6 +134,20 @@ static void begin_read(struct transfer_sender *sender, uint64_t offset, size_t s
     begin_work(sender);
 }
 
+static struct transfer_budget *budget(struct transfer_sender *sender)
+{
+    return sender->options.budget != NULL ? sender->options.budget : &sender->own;
+}
+
+static void fill(struct transfer_sender *sender, uint64_t now_us)
+{
+    struct transfer_budget *filled = budget(sender);
+    uint64_t rate = sender->options.bytes_per_second, most = (rate / 10 + 2 * TRANSFER_CHUNK_BYTES) * 1000000;
+    uint64_t passed_us = now_us - filled->filled_us < 1000000 ? now_us - filled->filled_us : 1000000;
+    filled->filled_us = now_us;
+    filled->millionths = filled->millionths + rate * passed_us < most ? filled->millionths + rate * passed_us : most;
+}
+
 /* The next chunk, if window, rate and link allow it. */
 static void pump(struct transfer_sender *sender)
 {
@@ -141,11 +155,11 @@ static void pump(struct transfer_sender *sender)
         return;
     uint64_t left = sender->what.file_bytes - sender->next;
     size_t size = left < TRANSFER_CHUNK_BYTES ? (size_t)left : TRANSFER_CHUNK_BYTES;
-    bool paid = sender->options.bytes_per_second == 0 || sender->allowance / 1000000 >= size;
+    bool paid = sender->options.bytes_per_second == 0 || budget(sender)->millionths / 1000000 >= size;
     if (sender->next + size > sender->written + TRANSFER_WINDOW_BYTES || !paid || !sender->options.room(sender->options.context))
         return;
     if (sender->options.bytes_per_second != 0)
-        sender->allowance -= (uint64_t)size * 1000000;
+        budget(sender)->millionths -= (uint64_t)size * 1000000;
     begin_read(sender, sender->next, size);
 }
 
@@ -155,7 +169,8 @@ struct transfer_sender *transfer_sender_open(const struct transfer_sender_option
     struct transfer_sender *sender = memory_zero(1, sizeof *sender);
     sender->options = *options;
     sender->what = (struct transfer_what){.group = options->group, .leader_term = options->leader_term, .index = options->index};
-    sender->filled_us = sender->moved_us = now_us;
+    sender->own.filled_us = sender->moved_us = now_us;
+    fill(sender, now_us);
     snapshot_files_pin(options->files, options->group, options->index);
     snapshot_name(sender->name, options->group, options->index, SNAPSHOT_WHOLE);
     sender->work = (struct storage_work){.kind = STORAGE_OPEN, .name = sender->name};
@@ -204,10 +219,7 @@ void transfer_sender_answer(struct transfer_sender *sender, const struct transfe
 
 void transfer_sender_tick(struct transfer_sender *sender, uint64_t now_us)
 {
-    uint64_t rate = sender->options.bytes_per_second, most = (rate / 10 + 2 * TRANSFER_CHUNK_BYTES) * 1000000;
-    uint64_t passed_us = now_us - sender->filled_us < 1000000 ? now_us - sender->filled_us : 1000000;
-    sender->filled_us = now_us;
-    sender->allowance = sender->allowance + rate * passed_us < most ? sender->allowance + rate * passed_us : most;
+    fill(sender, now_us);
     if ((sender->state == OFFERING || sender->state == FLOWING) && now_us - sender->moved_us >= TRANSFER_RETRY_US) {
         sender->moved_us = now_us;
         offer(sender);

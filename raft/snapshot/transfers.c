@@ -11,6 +11,7 @@ struct member {
     struct transfer_receiver *receiver;       /* NULL: it never sent anything */
     uint32_t group;
     uint64_t index;
+    struct transfer_budget budget;
 };
 
 struct transfers {
@@ -82,7 +83,7 @@ bool transfers_send(struct transfers *transfers, struct node_id to, uint32_t gro
     if (member == NULL || member->sender != NULL || !peers_up(options->peers, to) || !peers_feature(options->peers, to, FEATURE_SNAPSHOTS))
         return false;
     struct transfer_sender_options sender = {.storage = options->storage, .files = options->files, .group = group, .leader_term = leader_term,
-        .index = index, .bytes_per_second = options->bytes_per_second, .send = send_bytes, .room = has_room, .ended = on_ended, .context = member};
+        .index = index, .bytes_per_second = options->bytes_per_second, .budget = &member->budget, .send = send_bytes, .room = has_room, .ended = on_ended, .context = member};
     member->group = group;
     member->index = index;
     transfers->counts.begun++;

@@ -137,6 +137,9 @@ def loads(tap, nodes):
     tap.check("it counts, and names the bad lines",
               (shown["submitted"], shown["accepted"], shown["rejected"], shown["unknown"]) == (3002, 3000, 2, 0) and
               [each["line"] for each in shown["errors"]] == [3001, 3003], out)
+    code, out, error = gridctl(PROGRAMS, nodes, "map", "load", "--file", "-", "--map", "bad", text='{"key":"a","value":"1"}\nnonsense\n')
+    tap.check("people get the bad lines on standard error, and the sum on standard output", code == 1 and "line 2: " in error and
+              "line 2" not in out and "1 accepted, 1 rejected" in out, out + error)
     tap.check("all good lines are there", gridctl_json(PROGRAMS, nodes, "map", "size", "--map", "load")["size"] == 3000)
     entries = gridctl_json(PROGRAMS, nodes, "map", "scan", "--map", "load", "--limit", "0")
     tap.check("a scan shows each once", {each["key"]: each["value"] for each in entries} ==

@@ -53,6 +53,7 @@ static const struct setting settings[] = {
     {"snapshot.bytes", SETTING_SIZE64, FIELD(node.snapshot_bytes), 0, 1ull << 40, NULL, "a partition takes a snapshot when its log has grown since the last one by so much, in bytes or like 2MiB, or by the size of that one if it is larger; 0 (default): it takes none, and the log is bounded"},
     {"snapshot.entries", SETTING_NUMBER64, FIELD(node.snapshot_entries), 16, 1ull << 40, NULL, "or by so many entries"},
     {"snapshot.trailing_bytes", SETTING_SIZE64, FIELD(node.snapshot_trailing_bytes), 1, 1ull << 40, NULL, "entries that a partition keeps in memory behind a snapshot, for members that are a little behind"},
+    {"snapshot.transfer_rate", SETTING_SIZE64, FIELD(node.snapshot_transfer_rate), 0, 1ull << 40, NULL, "bytes a second, like 64MiB, of snapshots to one member that lacks entries; 0: no bound"},
     {"memory.max", SETTING_SIZE64, FIELD(node.memory_max), MEMORY_MAX_LEAST, 1ull << 44, NULL, "memory that this node may use, in bytes or like 8GiB; at the bound writes that add data get MEMORY_FULL (default: 80 % of what the machine or the cgroup grants)"},
     {"admission.load", SETTING_NUMBER64, FIELD(node.admission_load_max), 1, 1ull << 32, NULL, "bound of one partition's waiting and expected messages and activities; at the bound commands that start new work get BUSY"},
     {"level.max", SETTING_NUMBER32, FIELD(node.level_max), LEVEL_FIRST, LEVEL_LAST, NULL, "for tests: behave like a version that supports feature levels up to this one"},
@@ -94,6 +95,7 @@ void config_defaults(struct config *config)
     config->node.log_memory_bytes_max = LOG_MEMORY_BYTES_DEFAULT;
     config->node.snapshot_entries = SNAPSHOT_ENTRIES_DEFAULT;
     config->node.snapshot_trailing_bytes = SNAPSHOT_TRAILING_BYTES_DEFAULT;
+    config->node.snapshot_transfer_rate = SNAPSHOT_TRANSFER_RATE_DEFAULT;
     config->node.admission_load_max = ADMISSION_LOAD_DEFAULT;
 }
 

@@ -28,6 +28,7 @@ struct node_settings {
     uint64_t log_disk_bytes_max, log_memory_bytes_max;      /* 0: defaults */
     uint64_t snapshot_bytes, snapshot_entries;              /* of a partition's log since its last snapshot; bytes 0: none are taken; entries 0: default */
     uint32_t append_entries_max;                            /* in one message of replication; 0: the usual bound. For tests */
+    uint64_t snapshot_transfer_rate;                        /* bytes a second of snapshots to one member; 0: no bound */
     uint64_t snapshot_trailing_bytes;                       /* of entries that a partition keeps in memory behind it; 0: default */
     uint64_t memory_max;                                    /* bytes; 0: no bound. The program puts its default here */
     uint64_t admission_load_max;                            /* of one partition; 0: default */

@@ -314,9 +314,9 @@ static void summary_table(const struct bulk *bulk)
     struct buffer *out = &bulk->ctl->out;
     ids_text(bulk);
     for (size_t i = 0; i < bulk->errors_count && i < ERRORS_SHOWN; i++)
-        buffer_append_format(out, "line %" PRIu64 ": %s\n", bulk->errors[i].line, bulk->errors[i].reason);
+        ctl_note(bulk->ctl, "line %" PRIu64 ": %s", bulk->errors[i].line, bulk->errors[i].reason);
     if (bulk->errors_count > ERRORS_SHOWN)
-        buffer_append_format(out, "... and %zu more (-o json shows all)\n", bulk->errors_count - ERRORS_SHOWN);
+        ctl_note(bulk->ctl, "... and %zu more (-o json shows all)", bulk->errors_count - ERRORS_SHOWN);
     buffer_append_format(out, "%" PRIu64 " %s submitted: %" PRIu64 " accepted, ", bulk->submitted, bulk->noun, bulk->accepted);
     if (bulk->creates)
         buffer_append_format(out, "%" PRIu64 " already there, ", bulk->already_there);
