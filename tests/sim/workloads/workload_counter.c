@@ -460,6 +460,8 @@ static void choose_snapshots(struct counter *counter)
     counter->filling_max = counter->transfers_files && seed / 6 % 3 == 0 ? FILLING_LARGE : FILLING_SMALL;
     if (entries > 0)
         counter->snapshot_entries = entries;
+    if (run->environment->append_entries_max > 0)
+        counter->burst_max = 3; /* what few entries in a message can carry */
     if (run->environment->trailing_bytes > 0)
         counter->trailing_bytes = run->environment->trailing_bytes;
 }
