@@ -115,7 +115,7 @@ struct grid_map_settings {
     uint64_t ttl_ms;                       /* default for writes without ttl_ms; 0: none */
     uint64_t entries_max, bytes_max;       /* per partition; 0: no bound. Past it MAP_FULL */
     bool journal, journal_old_values;
-    uint64_t journal_entries_max, journal_bytes_max;   /* per partition; 0: 10,000 and 8 MiB */
+    uint64_t journal_entries_max, journal_bytes_max;   /* per partition; 0: those of retention, 10,000 and 8 MiB by default */
     uint64_t journal_age_max_ms;           /* 0: no bound */
 };
 

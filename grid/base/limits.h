@@ -82,7 +82,7 @@ enum {
     BATCH_BYTES_MAX = 2 * 1024 * 1024,
     /* How long a read of a journal may be kept waiting for the next record. More is lowered to it. */
     JOURNAL_WAIT_MS_MAX = 60 * 1000,
-    /* What a journal of one map keeps in one partition: what a configuration of 0 means. */
+    /* What a journal of one map keeps in one partition: what a configuration of 0 means, unless gridctl retention set says otherwise. */
     JOURNAL_ENTRIES_DEFAULT = 10 * 1000,
     JOURNAL_BYTES_DEFAULT = 8 * 1024 * 1024,
     /* And the most that can be configured. Past it: INVALID. */

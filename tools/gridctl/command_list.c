@@ -50,9 +50,9 @@ static const struct option_row config_options[] = {
     {"bytes-max", 0, "N", "bytes of the map's records in one partition; 0: no bound"},
     {"journal", 'j', "on|off", "record every change"},
     {"journal-old-values", 0, "on|off", "records have the old value, too"},
-    {"journal-entries", 0, "N", "records kept in one partition; 0: 10000"},
-    {"journal-bytes", 0, "N", "bytes kept in one partition; 0: 8 MiB"},
-    {"journal-age", 0, "TIME", "how long records are kept: milliseconds, or 10s, 2h; 0: no bound"},
+    {"journal-entries", 0, "N", "records kept in one partition; 0: the limit of retention, 10000 by default"},
+    {"journal-bytes", 0, "N", "bytes kept in one partition; 0: the limit of retention, 8 MiB by default"},
+    {"journal-age", 0, "TIME", "how long records are kept: milliseconds, or 10s, 2h; 0: the limit of retention, none by default"},
     {"expect", 0, "VERSION", "only if the settings have this version; 0: never configured"},
     {0}};
 static const struct option_row tail_options[] = {

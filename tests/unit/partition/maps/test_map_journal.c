@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "grid/base/limits.h"
+#include "grid/wire/level.h"
 #include "tests/unit/partition/feed.h"
 
 #define T(text) bytes_of_text(text)
@@ -95,6 +96,57 @@ Test(map_journal, is_off_unless_switched_on)
     cr_assert_eq(read_from(&test, JOURNAL_OLDEST, 0).err, GRID_ERR_NOT_FOUND);
     struct query query = {.kind = QUERY_JOURNAL, .map = T("unheard-of"), .from = JOURNAL_OLDEST};
     cr_assert_eq(feed_query(&test.feed, &query).err, GRID_ERR_NOT_FOUND);
+    feed_close(&test.feed);
+}
+
+static enum grid_err limit_journals(struct journaled *test, struct retention_limits limits, uint64_t expected_version)
+{
+    struct command command = {.session = test->session, .sequence = ++test->sequence, .kind = COMMAND_RETAIN,
+                              .retain = {.kind = RETENTION_JOURNALS, .limits = limits, .expected_version = expected_version}};
+    return feed_one(&test->feed, &command).err;
+}
+
+static struct retention_status kept(struct journaled *test)
+{
+    struct query query = {.kind = QUERY_RETENTION};
+    return feed_query(&test->feed, &query).retention[RETENTION_JOURNALS - 1];
+}
+
+/* Readers learn which records are gone, as with the map's own settings (I25). */
+Test(map_journal, follows_the_setting_of_retention_where_the_map_has_none_of_its_own)
+{
+    struct journaled test;
+    begin(&test, &(struct map_settings){.journal = {.enabled = true}});
+    struct command raise = {.session = test.session, .sequence = ++test.sequence, .kind = COMMAND_RAISE_LEVEL, .raise_level = {LEVEL_LAST}};
+    cr_assert_eq(feed_one(&test.feed, &raise).err, GRID_ERR_OK);
+    for (int i = 0; i < 20; i++)
+        set(&test, "a", "1");
+    cr_assert(kept(&test).count == 20 && kept(&test).bytes > 20 && kept(&test).limits.count == JOURNAL_ENTRIES_DEFAULT);
+    cr_assert_eq(limit_journals(&test, (struct retention_limits){.count = 20, .bytes = 1 << 20}, 0), GRID_ERR_OK);
+    tick(&test);
+    cr_assert_eq(kept(&test).count, 20, "as many as there may be");
+    cr_assert_eq(limit_journals(&test, (struct retention_limits){.count = 19, .bytes = 1 << 20}, 1), GRID_ERR_OK);
+    tick(&test);
+    struct response response = read_from(&test, JOURNAL_SEQUENCE, 1);
+    cr_assert(response.journal->dropped_from == 1 && response.journal->dropped_to == 1 && response.journal->oldest_sequence == 2);
+    uint64_t bytes = kept(&test).bytes;
+    cr_assert_eq(limit_journals(&test, (struct retention_limits){.count = 100, .bytes = bytes - 1}, 2), GRID_ERR_OK);
+    tick(&test);
+    cr_assert(kept(&test).count == 18 && kept(&test).bytes < bytes);
+    test.feed.time_ms += 1000;
+    set(&test, "a", "1");
+    cr_assert_eq(limit_journals(&test, (struct retention_limits){.age_ms = 1000, .count = 100, .bytes = 1 << 20}, 3), GRID_ERR_OK);
+    tick(&test);
+    cr_assert(kept(&test).count == 1 && kept(&test).oldest_ms == 0);
+    cr_assert_eq(partition_trimmed(test.feed.partition, RETENTION_JOURNALS), 20);
+    configure(&test, &(struct map_settings){.journal = {.enabled = true, .age_max_ms = 5000}});
+    test.feed.time_ms += 1000;
+    tick(&test);
+    cr_assert(kept(&test).count == 1 && kept(&test).oldest_ms == 1000, "the map's own setting holds");
+    partition_holds(test.feed.partition);
+    configure(&test, &(struct map_settings){.ttl_ms = 1});
+    cr_assert(kept(&test).count == 0 && kept(&test).bytes == 0);
+    partition_holds(test.feed.partition);
     feed_close(&test.feed);
 }
 

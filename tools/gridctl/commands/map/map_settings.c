@@ -56,9 +56,9 @@ static void show_settings(struct ctl *ctl, const struct grid_reply *reply)
     row(table, "bytes of a partition, at most", settings->bytes_max, "no bound");
     row(table, "journal", 0, settings->journal ? "on" : "off");
     row(table, "journal: old values", 0, settings->journal_old_values ? "kept" : "not kept");
-    row(table, "journal: records of a partition", settings->journal_entries_max, "10000 (default)");
-    row(table, "journal: bytes of a partition", settings->journal_bytes_max, "8388608 (default)");
-    row(table, "journal: age, ms", settings->journal_age_max_ms, "no bound");
+    row(table, "journal: records of a partition", settings->journal_entries_max, "see retention list");
+    row(table, "journal: bytes of a partition", settings->journal_bytes_max, "see retention list");
+    row(table, "journal: age, ms", settings->journal_age_max_ms, "see retention list");
     table_view_close(table, ctl);
 }
 
