@@ -173,8 +173,8 @@ def orders(tap, nodes):
     code, out, _ = gridctl(PROGRAMS, nodes, "product", "create", "--file", "-", text=lines(PRODUCTS))
     tap.check("again: nothing is refused, nothing is new", code == 0 and "0 accepted, 3 already there, 0 rejected" in out, out)
     changed = dict(PRODUCTS[0], name="Torch")
-    code, out, _ = gridctl(PROGRAMS, nodes, "product", "create", "--file", "-", text=lines([changed]))
-    tap.check("other content under the same id is refused", code == 1 and "ALREADY_EXISTS" in out, out)
+    code, _, error = gridctl(PROGRAMS, nodes, "product", "create", "--file", "-", text=lines([changed]))
+    tap.check("other content under the same id is refused", code == 1 and "ALREADY_EXISTS" in error, error)
 
     good = [order(f"c-{i % 5}", ("p-1", 1 + i % 3)) for i in range(40)]
     good += [order("c-1", ("p-1", 1), ("p-2", 50), orderId="short"), order("c-2", ("p-3", 1), orderId="dear")]
