@@ -92,6 +92,8 @@ struct group_set_options {
     uint64_t snapshot_entries;            /* or by so many entries; 0: SNAPSHOT_ENTRIES_DEFAULT */
     uint64_t trailing_bytes;              /* of entries kept in memory behind a snapshot, for members that are a little behind; 0: SNAPSHOT_TRAILING_BYTES_DEFAULT */
     uint64_t transfer_bytes_per_second;   /* of snapshots to one member; 0: as fast as the link takes it */
+    uint32_t snapshot_slice_bytes;        /* of a snapshot in one go; 0: SNAPSHOT_SLICE_BYTES. For tests, as is the next one */
+    uint32_t snapshot_rest_us;            /* between two slices; 0: the loop's other work */
     uint32_t append_entries_max;          /* in one message to a member; 0: APPEND_ENTRIES_MAX. For tests (S21) */
     uint64_t room_bytes;                  /* the disk counts as full if the log has less room than this; 0: ENTRY_BYTES_MAX */
     struct group_shims shims;             /* all zero in production */

@@ -250,6 +250,7 @@ static enum grid_err open_groups(struct node *node, char **ret_note)
                               .snapshot_bytes = settings->snapshot_bytes, .snapshot_entries = settings->snapshot_entries,
                               .trailing_bytes = settings->snapshot_trailing_bytes,
                               .transfer_bytes_per_second = settings->snapshot_transfer_rate,
+                              .snapshot_slice_bytes = settings->snapshot_slice_bytes, .snapshot_rest_us = settings->snapshot_rest_us,
                               .append_entries_max = settings->append_entries_max,
                               .shims = {settings->shims_disabled}, .fatal = on_fatal, .context = node},
                           &node->groups, ret_note);

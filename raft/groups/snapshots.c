@@ -223,7 +223,7 @@ static bool save_slice(struct group *group)
     uint64_t since_us = clock_now_us(set->io->clock);
     set->inside = true;
     bool complete = group->machine.save_next(group->machine.context, snapshot->save,
-                                             room < SNAPSHOT_SLICE_BYTES ? room : SNAPSHOT_SLICE_BYTES, slice);
+                                             room < set->snapshots.slice_bytes ? room : set->snapshots.slice_bytes, slice);
     set->inside = false;
     if (slice->size != 0)
         snapshot_writer_add(snapshot->writer, buffer_bytes(slice));
@@ -360,8 +360,12 @@ static void work(void *context)
         if (set->snapshots.running[i] != NULL)
             more = save_slice(set->snapshots.running[i]) || more;
     release_some(set);
-    if (more || set->snapshots.releases != NULL)
+    if (!more && set->snapshots.releases == NULL)
+        return;
+    if (set->snapshots.rest_us == 0)
         clock_defer(set->io->clock, &set->snapshots.work);
+    else
+        clock_timer_start(set->io->clock, &set->snapshots.rest, set->snapshots.rest_us);
 }
 
 void snapshots_tick(struct group_set *set)
@@ -482,6 +486,9 @@ void snapshots_open(struct group_set *set, const struct group_set_options *optio
     snapshots->entries = options->snapshot_entries != 0 ? options->snapshot_entries : SNAPSHOT_ENTRIES_DEFAULT;
     snapshots->trailing_bytes = options->trailing_bytes != 0 ? options->trailing_bytes : SNAPSHOT_TRAILING_BYTES_DEFAULT;
     snapshots->work = (struct deferred){.run = work, .context = set};
+    snapshots->rest = (struct timer){.fire = work, .context = set};
+    snapshots->slice_bytes = options->snapshot_slice_bytes != 0 ? options->snapshot_slice_bytes : SNAPSHOT_SLICE_BYTES;
+    snapshots->rest_us = options->snapshot_rest_us;
     if (options->metrics == NULL)
         return;
     snapshots->metrics.taken = metric_counter_add(options->metrics, "gridiron_snapshots_taken_total",
@@ -500,6 +507,7 @@ void snapshots_close(struct group_set *set)
     for (uint32_t i = 0; i < set->groups_count; i++)
         snapshots_abandon(&set->groups[i]);
     clock_undefer(set->io->clock, &set->snapshots.work);
+    clock_timer_stop(set->io->clock, &set->snapshots.rest);
     if (set->snapshots.files != NULL)
         snapshot_files_close(set->snapshots.files);
     buffer_close(&set->snapshots.slice);

@@ -61,6 +61,8 @@ struct snapshots {
     struct group *running[SNAPSHOTS_AT_ONCE];
     struct group *releases;
     struct deferred work;
+    struct timer rest;            /* until the next slice, if rest_us is not 0 */
+    uint32_t slice_bytes, rest_us;
     struct buffer slice;
     uint64_t retry_ms;            /* after a full disk */
     uint32_t asked;               /* groups of which a snapshot was asked for */

@@ -27,6 +27,7 @@ struct node_settings {
     uint32_t election_timeout_ms, heartbeat_ms;             /* 0: defaults */
     uint64_t log_disk_bytes_max, log_memory_bytes_max;      /* 0: defaults */
     uint64_t snapshot_bytes, snapshot_entries;              /* of a partition's log since its last snapshot; bytes 0: none are taken; entries 0: default */
+    uint32_t snapshot_slice_bytes, snapshot_rest_us;        /* of a snapshot in one go, and the time between two; 0: defaults. For tests */
     uint32_t append_entries_max;                            /* in one message of replication; 0: the usual bound. For tests */
     uint64_t snapshot_transfer_rate;                        /* bytes a second of snapshots to one member; 0: no bound */
     uint64_t snapshot_trailing_bytes;                       /* of entries that a partition keeps in memory behind it; 0: default */

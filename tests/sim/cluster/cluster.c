@@ -293,6 +293,11 @@ static void choose_snapshots(const struct run *run, struct node_settings *settin
     settings->snapshot_trailing_bytes = random / 20000 % 3 == 0 ? 0 : 1 + random / 60000 % 2000;
     if (entries > 0)
         settings->snapshot_entries = entries;
+    /* In most seeds a state is written in many small slices, and changes in between: else it would go in one. */
+    if (seed % 4 != 0) {
+        settings->snapshot_slice_bytes = 100 + (uint32_t)(random / 7 % 2000);
+        settings->snapshot_rest_us = 100 + (uint32_t)(random / 11 % 10000);
+    }
     if (run->environment->trailing_bytes > 0)
         settings->snapshot_trailing_bytes = run->environment->trailing_bytes;
 }

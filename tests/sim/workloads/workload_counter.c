@@ -20,7 +20,7 @@
 
 enum { COMMAND_HEADER_BYTES = 16, PEER_PORT = 7401 };
 /* Past it commands are small: the run shall not measure memory. */
-enum { FILLING_SMALL = 3000, FILLING_LARGE = 600000, SLOW_BYTES_PER_SECOND = 250000 };
+enum { FILLING_SMALL = 3000, FILLING_LARGE = 600000, SLOW_BYTES_PER_SECOND = 250000, SLOW_REST_US = 3000 };
 enum { LARGE_BYTES_BUDGET = 24 * 1024 * 1024 };
 enum { MIB = 1024 * 1024, FILL_BYTES = 16 * 1024, FILL_BYTES_SMALL = 200, ROOM_BYTES = 1 };
 
@@ -324,6 +324,7 @@ static struct group_set_options node_options(struct counter_node *node)
         .election_timeout_ms = counter->election_ms, .heartbeat_ms = counter->election_ms / 10, .segment_bytes = segment_bytes(counter),
         .snapshot_entries = counter->snapshot_entries, .trailing_bytes = counter->trailing_bytes,
         .transfer_bytes_per_second = counter->filling_max == FILLING_LARGE ? SLOW_BYTES_PER_SECOND : 0,
+        .snapshot_rest_us = counter->run->options->seed % 4 < 2 ? 0 : SLOW_REST_US,
         .append_entries_max = counter->run->environment->append_entries_max,
         .features = counter->transfers_files ? feature_bit(FEATURE_SNAPSHOTS) : 0,
         .log_memory_bytes_max = counter->log_memory_bytes,
