@@ -24,9 +24,11 @@ static enum grid_err end_load(struct group *group, bool take, char **ret_note)
 {
     struct group_set *set = group->set;
     bool inside = set->inside;
+    uint64_t since_us = clock_now_us(set->io->clock);
     set->inside = true;
     enum grid_err err = group->machine.load_end(group->machine.context, group->install.load, take, ret_note);
     set->inside = inside;
+    snapshots_paused(set, since_us);
     group->install.load = NULL;
     return err;
 }
@@ -75,8 +77,10 @@ static void run_load(void *context)
     char *note = NULL;
     if (set->failed || set->closing || group->snapshot.step != SNAPSHOT_IDLE)
         return;
+    uint64_t since_us = clock_now_us(set->io->clock);
     install->load = group->machine.load_begin(group->machine.context);
     enum grid_err err = snapshots_read(group, &install->head, install->load, &install->file_bytes, &note);
+    snapshots_paused(set, since_us);
     if (err != GRID_ERR_OK) {
         char *why = NULL;
         (void)end_load(group, false, &why);
