@@ -313,6 +313,8 @@ static struct sums sum_up(const struct node *node)
         raise(&sums.highest.maps, stats.maps);
         raise(&sums.highest.sessions, stats.sessions);
         raise(&sums.highest.idempotency_keys, stats.idempotency_keys);
+        raise(&sums.highest.sessions_max, stats.sessions_max);
+        raise(&sums.highest.idempotency_keys_max, stats.idempotency_keys_max);
         if (replica_leads(node->replicas[i]))
             add(&sums.led, &stats);
         sums.links_stopped += replica_links_stopped(node->replicas[i]);
