@@ -9,7 +9,7 @@
 enum {
     RATE_TENTH = 10, DRIFT_PPM_MOST = 600,
     READING_MS = 120,                  /* of one leader: a wall clock that jumps slews what passed since its last reading, half a second */
-    HAND_OVER_MS = 1000,
+    HAND_OVER_MS = 1000, APART_PARTS = 5,   /* or a fifth of the time for which the next leader has heard nothing: two clocks may slew in opposite directions */
     OUTAGE_MS = 1000,
     TRUSTED_AFTER_US = 5000000,        /* healed so long, members have told each other their clocks */
     DUE_US = 2000000, LEADS_SINCE_US = 3000000,
@@ -22,6 +22,7 @@ struct line {
     uint64_t low_us, high_us;          /* log time then */
     size_t member;
     uint64_t term, incarnations[16];   /* of the members that had a note then; 0: it had none */
+    uint64_t near_us[16];              /* true time when the note of the member was last near the leader's log time; 0: it has none */
     uint64_t since_us;                 /* true time since when this leader leads */
     uint64_t entry_ms, entry_us;       /* log time of the last entry that was seen, and when it was new */
     uint32_t clocks;                   /* that the leader knew at the last look */
@@ -81,13 +82,30 @@ static size_t still_noted(const struct time_oracle *oracle, const struct line *l
     return count;
 }
 
-static void note_members(const struct time_oracle *oracle, uint32_t number, struct line *line)
+static bool is_near(uint64_t left_ms, uint64_t right_ms)
+{
+    return left_ms < right_ms + HAND_OVER_MS && right_ms < left_ms + HAND_OVER_MS;
+}
+
+static void note_members(const struct time_oracle *oracle, uint32_t number, struct line *line, uint64_t leader_ms)
 {
     for (size_t i = 0; i < oracle->run->nodes; i++) {
         const struct node *node = cluster_node(oracle->cluster, i);
-        bool noted = node && node_log_time(node, (struct partition_id){number}).grade == LOG_TIME_NOTED;
+        struct node_log_time time = node ? node_log_time(node, (struct partition_id){number}) : (struct node_log_time){.grade = LOG_TIME_NONE};
+        bool noted = time.grade == LOG_TIME_NOTED;
         line->incarnations[i] = noted ? cluster_incarnation(oracle->cluster, i) : 0;
+        if (!noted) {
+            line->near_us[i] = 0;
+        } else if (!cluster_paused(oracle->cluster, i) && is_near(time.time_ms, leader_ms)) {
+            line->near_us[i] = world_now_us(oracle->run->world);
+        }
     }
+}
+
+static uint64_t hand_over_ms(const struct line *line, size_t member, uint64_t now_us)
+{
+    uint64_t apart_ms = line->near_us[member] != 0 ? (now_us - line->near_us[member]) / 1000 / APART_PARTS : 0;
+    return apart_ms > HAND_OVER_MS ? apart_ms : HAND_OVER_MS;
 }
 
 /* ---- judging */
@@ -115,13 +133,13 @@ static void judge_outage(struct time_oracle *oracle, uint32_t number, const stru
     }
 }
 
-static void judge_leader(struct time_oracle *oracle, uint32_t number, struct line *line, bool same, uint64_t time_ms)
+static void judge_leader(struct time_oracle *oracle, uint32_t number, struct line *line, size_t member, bool same, uint64_t time_ms)
 {
     struct run *run = oracle->run;
     if (same && !line->estimated) {
         judge(oracle, number, line, time_ms, READING_MS, "under one leader");
     } else if (still_noted(oracle, line) > run->nodes / 2) {
-        judge(oracle, number, line, time_ms, HAND_OVER_MS, "after a change of leader");
+        judge(oracle, number, line, time_ms, hand_over_ms(line, member, world_now_us(run->world)), "after a change of leader");
         run_count(run, "changes of leader timed", 1);
         SOMETIMES(run->world, "log time outlives its leader");
     } else {
@@ -178,7 +196,7 @@ static void look(struct time_oracle *oracle, uint32_t number, size_t member, uin
     }
     if (line->begun) {
         advance(line, world_now_us(oracle->run->world));
-        judge_leader(oracle, number, line, same, time.time_ms);
+        judge_leader(oracle, number, line, member, same, time.time_ms);
     }
     line->clocks = same ? line->clocks : 0;
     line->since_us = same ? line->since_us : world_now_us(oracle->run->world);
@@ -188,7 +206,7 @@ static void look(struct time_oracle *oracle, uint32_t number, size_t member, uin
     line->low_us = line->high_us = time.time_ms * 1000;
     line->member = member;
     line->term = term;
-    note_members(oracle, number, line);
+    note_members(oracle, number, line, time.time_ms);
     judge_due(oracle, number, line, node_partition(node, id), time.time_ms);
     look_at_entries(oracle, line, node_partition(node, id), time.clocks);
 }
