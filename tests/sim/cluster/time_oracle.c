@@ -168,6 +168,13 @@ static void judge_due(struct time_oracle *oracle, uint32_t number, struct line *
     }
 }
 
+/* The wall time of an entry is then that of a wrong clock, until all are known: of two, the one nearer to log time counts. A leader founds log time with
+ * its own clock if it knows no other. */
+static bool is_behind(const struct time_oracle *oracle, uint64_t entry_ms, uint32_t clocks)
+{
+    return clocks < oracle->run->nodes && entry_ms + OUTAGE_MS < world_wall_ms(oracle->run->world);
+}
+
 static void look_at_entries(struct time_oracle *oracle, struct line *line, const struct partition *partition, uint32_t clocks)
 {
     uint64_t entry_ms = partition_log_time_ms(partition);
@@ -175,7 +182,7 @@ static void look_at_entries(struct time_oracle *oracle, struct line *line, const
         line->entry_ms = entry_ms;
         line->entry_us = world_now_us(oracle->run->world);
         line->trusted = clocks == oracle->run->nodes && line->clocks == clocks && clocks_are_right(oracle);
-        line->not_early = clocks > 1 && line->clocks > 1;
+        line->not_early = clocks > 1 && line->clocks > 1 && !is_behind(oracle, entry_ms, clocks);
     }
     line->clocks = clocks;
 }

@@ -11,6 +11,11 @@ bool world_most_clocks_right(const struct world *world)
     return !world->plan.on[FAULT_JUMP] && (!world->plan.on[FAULT_SKEW] || world->options.seed % 2 == 0);
 }
 
+uint64_t world_wall_ms(const struct world *world)
+{
+    return WALL_EPOCH_MS + world->now_us / 1000;
+}
+
 static uint64_t host_time(const struct sim_clock *clock, uint64_t world_us)
 {
     return clock->origin_us + (uint64_t)((int64_t)world_us + (int64_t)world_us * clock->drift_ppm / 1000000);

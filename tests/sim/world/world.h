@@ -194,10 +194,12 @@ void host_crash_soon(struct host *host, uint64_t down_us);
 /* ---- faults (tests/sim/world/faults.c) ---- */
 bool fault_on(const struct world *world, enum fault fault);
 bool fault_chosen(const struct world *world, enum fault fault); /* the seed has it, whether or not faults come now */
-/* No wall clock jumps, and that of at most one host is wrong: what log time can be relied on for after an outage (R14). */
 /* From the beginning of the faults on such shares of the frames between nodes are lost, and come again, if these classes are allowed; 0: as drawn. */
 void faults_set_loss(struct world *world, uint32_t drop_ppm, uint32_t duplicate_ppm);
+/* No wall clock jumps, and that of at most one host is wrong: what log time can be relied on for after an outage (R14). */
 bool world_most_clocks_right(const struct world *world);
+/* What a wall clock without skew, jumps and drift shows. */
+uint64_t world_wall_ms(const struct world *world);
 /* It really occurred: what a batch counts, and misses when it never does. */
 void fault_happened(struct world *world, enum fault fault);
 const uint64_t *faults_happened(const struct world *world);    /* by class */
