@@ -20,7 +20,7 @@
 
 enum { COMMAND_HEADER_BYTES = 16, PEER_PORT = 7401 };
 /* Past it commands are small: the run shall not measure memory. */
-enum { FILLING_SMALL = 3000, FILLING_LARGE = 600000, SLOW_BYTES_PER_SECOND = 250000, SLOW_REST_US = 3000 };
+enum { FILLING_SMALL = 3000, FILLING_LARGE = 600000, SLOW_BYTES_PER_SECOND = 250000, SLOW_REST_US = 3000, LARGE_PARTITIONS_MAX = 16 };
 enum { LARGE_BYTES_BUDGET = 24 * 1024 * 1024 };
 enum { MIB = 1024 * 1024, FILL_BYTES = 16 * 1024, FILL_BYTES_SMALL = 200, ROOM_BYTES = 1 };
 
@@ -458,7 +458,9 @@ static void choose_snapshots(struct counter *counter)
     uint64_t seed = run->options->seed;
     uint32_t entries = environment_snapshot_entries(run->environment, seed);
     counter->transfers_files = seed / 3 % 2 == 0;
-    counter->filling_max = counter->transfers_files && seed / 6 % 3 == 0 ? FILLING_LARGE : FILLING_SMALL;
+    /* With many partitions the large ones would take minutes to transfer, and a member has 20 s to catch up. */
+    bool large = counter->transfers_files && seed / 6 % 3 == 0 && counter->run->partitions <= LARGE_PARTITIONS_MAX;
+    counter->filling_max = large ? FILLING_LARGE : FILLING_SMALL;
     if (entries > 0)
         counter->snapshot_entries = entries;
     if (run->environment->append_entries_max > 0)
