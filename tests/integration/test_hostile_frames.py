@@ -209,7 +209,7 @@ def versions_of_clients(table):
 
     def later():
         kind, answer, _ = answered(number(1, 1) + number(3, 1) + number(4, 9) + data(5, b"teleport") + data(30, b"later"))
-        return kind == WELCOME and answer[1] == 1 and len(answer[5]) == 16 and {b"lz4", b"services", b"memory"} == set(answer["features"])
+        return kind == WELCOME and answer[1] == 1 and len(answer[5]) == 16 and {b"lz4", b"services", b"memory", b"upkeep"} == set(answer["features"])
     table.row("client", "a greeting of a later client that still speaks this version (welcome)", "gridiron_client_frames_total", later)
 
     def earlier():
