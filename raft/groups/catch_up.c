@@ -7,7 +7,13 @@
 #include "raft/groups/install.h"
 #include "raft/snapshot/transfers.h"
 
-/* ---- a file is complete here */
+/* ---- a file is offered, and complete, here */
+
+static bool is_known(void *context, struct node_id from, const struct transfer_what *what)
+{
+    struct group_set *set = context;
+    return !set->failed && !set->closing && group_install_needless(&set->groups[what->group], from, what->leader_term, what->index, what->term);
+}
 
 static void on_complete(void *context, struct node_id from, uint64_t leader_term, const struct snapshot_head *head)
 {
@@ -153,7 +159,7 @@ void catch_up_open(struct group_set *set, const struct group_set_options *option
         set->catch_up.members[i].not_before_ms = memory_zero(options->groups, sizeof(uint64_t));
     set->catch_up.transfers = transfers_open(&(struct transfers_options){
         .peers = set->peers, .clock = set->io->clock, .storage = set->io->storage, .files = set->snapshots.files, .owner = options->log_owner,
-        .groups = options->groups, .bytes_per_second = options->transfer_bytes_per_second, .complete = on_complete, .ended = on_ended,
+        .groups = options->groups, .bytes_per_second = options->transfer_bytes_per_second, .known = is_known, .complete = on_complete, .ended = on_ended,
         .failed = on_failed, .context = set});
 }
 

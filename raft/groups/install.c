@@ -20,6 +20,12 @@ bool group_installs(const struct group *group)
     return group->install.step != INSTALL_IDLE;
 }
 
+bool group_install_needless(struct group *group, struct node_id from, uint64_t leader_term, uint64_t index, uint64_t last_term)
+{
+    struct guard_install install = {from, leader_term, index, last_term};
+    return group->install.step == INSTALL_IDLE && guard_install_needless(&group->guard, &install);
+}
+
 static enum grid_err end_load(struct group *group, bool take, char **ret_note)
 {
     struct group_set *set = group->set;

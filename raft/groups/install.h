@@ -36,6 +36,8 @@ struct install_group {
 bool group_peer_lacks(const struct group *group, struct node_id node, uint64_t *ret_term, struct wal_snapshot *ret_head);
 /* Whether a snapshot is being installed: another one would be refused. */
 bool group_installs(const struct group *group);
+/* The leader offers a snapshot. True: this member has all of it, and has told the leader so. */
+bool group_install_needless(struct group *group, struct node_id from, uint64_t leader_term, uint64_t index, uint64_t last_term);
 /* The file of the snapshot that `from` sent as leader of `term` is complete, verified and durable. Copies the head. A file that is not
  * wanted is removed. */
 void group_install(struct group *group, struct node_id from, uint64_t term, const struct wal_snapshot *head);

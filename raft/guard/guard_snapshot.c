@@ -133,17 +133,20 @@ static void hear_leader(struct guard *guard, const struct guard_install *install
     guard_settle(guard);
 }
 
-bool guard_install_wanted(struct guard *guard, const struct guard_install *install)
+bool guard_install_needless(struct guard *guard, const struct guard_install *install)
 {
     if (guard->broken || !guard->started || guard->frozen || install->term < guard->raft.current_term)
         return false;
     hear_leader(guard, install);
-    if (!follows(guard, install))
+    if (!follows(guard, install) || !has_all(guard, install))
         return false;
-    if (!has_all(guard, install))
-        return true;
     answer(guard, install);
-    return false;
+    return true;
+}
+
+bool guard_install_wanted(struct guard *guard, const struct guard_install *install)
+{
+    return !guard_install_needless(guard, install) && !guard->frozen && follows(guard, install);
 }
 
 void guard_install_freeze(struct guard *guard)

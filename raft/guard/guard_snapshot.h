@@ -37,6 +37,8 @@ bool guard_peer_lacks(const struct guard *guard, struct node_id node);
 
 struct guard_install { struct node_id from; uint64_t term, index, last_term; };
 
+/* Whether this follower of the leader has all of it already; then the leader is told so. The file need not be complete: an offer is enough. */
+bool guard_install_needless(struct guard *guard, const struct guard_install *install);
 /* Whether it brings news. If not, and the term is still that one, the leader is told what is here. */
 bool guard_install_wanted(struct guard *guard, const struct guard_install *install);
 /* Stops the instance until guard_install_end: the machine has loaded the snapshot and is ready to take it. */

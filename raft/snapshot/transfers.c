@@ -183,6 +183,19 @@ static bool is_free(struct transfers *transfers, const struct member *from, cons
     return true;
 }
 
+/* The leader may think that this node lacks entries because a late frame said so. */
+static bool is_known(struct member *member, const struct transfer_bytes *bytes)
+{
+    const struct transfers_options *options = &member->transfers->options;
+    const struct transfer_what *what = &bytes->what;
+    if (bytes->data.size != 0 || options->known == NULL || !options->known(options->context, member->node, what))
+        return false;
+    if (member->receiver != NULL && transfer_receiver_works_on(member->receiver, what->group))
+        transfer_receiver_leave(member->receiver);
+    send_want(member, &(struct transfer_want){what->group, what->index, what->hash, TRANSFER_DONE, what->file_bytes});
+    return true;
+}
+
 static bool on_bytes(void *context, struct node_id from, const struct frame *frame)
 {
     struct transfers *transfers = context;
@@ -190,7 +203,7 @@ static bool on_bytes(void *context, struct node_id from, const struct frame *fra
     struct transfer_bytes bytes;
     if (frame->partition >= transfers->options.groups || !transfer_bytes_decode(frame->body, frame->partition, &bytes))
         return false;
-    if (member == NULL || !is_free(transfers, member, &bytes))
+    if (member == NULL || !is_free(transfers, member, &bytes) || is_known(member, &bytes))
         return true;
     if (member->receiver == NULL) {
         struct transfer_receiver_options options = {.storage = transfers->options.storage, .owner = transfers->options.owner, .send = send_want,

@@ -21,6 +21,8 @@ struct transfers_options {
     uint64_t owner;                           /* of this node's log */
     uint32_t groups;                          /* frames of groups from this number on are malformed */
     uint64_t bytes_per_second;                /* to one member; 0: as fast as the link takes it */
+    /* A file is offered. True: this node has all of it already and has told the leader; nothing is sent, and no disk is touched, which may be full. NULL: none is. */
+    bool (*known)(void *context, struct node_id from, const struct transfer_what *what);
     /* A file is whole and durable here; `from` was the leader of `leader_term`. The head is borrowed for the call. */
     void (*complete)(void *context, struct node_id from, uint64_t leader_term, const struct snapshot_head *head);
     /* A transfer that this node began has ended; another one may begin. Errors as transfer_sender_options.ended, and UNAVAILABLE. */

@@ -135,6 +135,8 @@ bool full_disks_phase(const struct workload *workload, void *state, const struct
 {
     struct scene scene = {.hooks = workload->full_disks, .state = state, .nodes = run->nodes};
     bool chosen = run->options->seed % 2 == 1 && (run->options->faults_allowed & FAULT_BIT(DISK_FULL)) != 0;
+    /* The reserve of the log is for whole messages: in messages of a few entries each takes a page of its own. */
+    chosen = chosen && run->environment->append_entries_max == 0;
     if (scene.hooks == NULL || !chosen || world_failed(run->world)) {
         return false;
     }

@@ -200,12 +200,13 @@ static void hand_over(struct world *world, void *context)
     }
     struct storage *storage = host_io(stop.host)->storage;
     struct group *group = group_set_get(stop.set, (struct partition_id){parcel->group});
-    if (group_installs(group)) {
+    struct node_id from = {parcel->from + 1};
+    if (group_installs(group) || group_install_needless(group, from, parcel->term, parcel->head.index, parcel->head.term)) {
         return;
     }
     enum grid_err err = storage->put(storage, parcel->name, buffer_bytes(&parcel->bytes));
     if (err == GRID_ERR_OK) {
-        group_install(group, (struct node_id){parcel->from + 1}, parcel->term, &parcel->head);
+        group_install(group, from, parcel->term, &parcel->head);
     } else if (err != GRID_ERR_NO_SPACE) {
         host_crash_soon(stop.host, 100000);
     }

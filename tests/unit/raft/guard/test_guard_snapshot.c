@@ -323,6 +323,21 @@ Test(guard_snapshot, what_is_there_already_is_acknowledged)
     cr_assert(!guard_install_wanted(&bench->guard, &offer));
     const struct raft_message *answer = bench_last(bench, RAFT_IO_APPEND_ENTRIES_RESULT, 3);
     cr_assert_eq(answer->append_entries_result.last_log_index, 4);
+    bench_forget(bench);
+    cr_assert(guard_install_needless(&bench->guard, &offer), "an offer is answered alike");
+    answer = bench_last(bench, RAFT_IO_APPEND_ENTRIES_RESULT, 3);
+    cr_assert_eq(answer->append_entries_result.last_log_index, 4);
+    bench_close(bench);
+}
+
+Test(guard_snapshot, what_is_new_is_not_called_needless)
+{
+    struct bench *bench = follower(0);
+    bench_forget(bench);
+    struct guard_install newer = {.from = {3}, .term = 2, .index = 40, .last_term = 2}, late = {.from = {3}, .term = 1, .index = 4, .last_term = 1};
+    cr_assert(!guard_install_needless(&bench->guard, &newer) && !guard_install_needless(&bench->guard, &late));
+    const struct raft_message *answer = bench_last(bench, RAFT_IO_APPEND_ENTRIES_RESULT, 3);
+    cr_assert(answer == NULL || answer->append_entries_result.last_log_index < 40, "as to a heartbeat");
     bench_close(bench);
 }
 

@@ -21,13 +21,23 @@ struct node {
     struct transfers *transfers;
     struct timer timer;
     uint64_t features, term;                 /* term: it leads and sends; 0: it does not */
-    unsigned completed, ended, failed;
+    bool knows;                              /* what is offered */
+    unsigned completed, ended, failed, asked;
     enum grid_err end_err;
     struct node_id from;
     uint64_t leader_term;
 };
 
 struct mesh { struct world *world; struct node nodes[NODES_COUNT]; struct buffer file, state; };
+
+static bool is_known(void *context, struct node_id from, const struct transfer_what *what)
+{
+    struct node *node = context;
+    cr_assert(from.value == 1 || from.value == 3);
+    cr_assert(what->group == FIXTURE_GROUP && what->index == 5 && what->leader_term >= 9);
+    node->asked++;
+    return node->knows;
+}
 
 static void on_complete(void *context, struct node_id from, uint64_t leader_term, const struct snapshot_head *head)
 {
@@ -77,7 +87,7 @@ static void open_node(void *context, struct host *host)
     cr_assert_eq(peers_open(&options, &node->peers), GRID_ERR_OK);
     node->files = snapshot_files_open(io->storage, NULL, NULL);
     struct transfers_options transfers = {.peers = node->peers, .clock = io->clock, .storage = io->storage, .files = node->files, .owner = 1000 + node->id.value,
-        .groups = GROUPS, .bytes_per_second = RATE, .complete = on_complete, .ended = on_ended, .failed = on_failed, .context = node};
+        .groups = GROUPS, .bytes_per_second = RATE, .known = is_known, .complete = on_complete, .ended = on_ended, .failed = on_failed, .context = node};
     node->transfers = transfers_open(&transfers);
     cr_assert_eq(peers_start(node->peers), GRID_ERR_OK);
     if (node->id.value != 2)
@@ -207,6 +217,20 @@ Test(transfers, take_a_group_from_the_leader_of_the_latest_term)
         mesh_close(&mesh);
     }
     cr_assert_gt(overlaps, 8, "the change comes in the middle");
+}
+
+/* A full disk does not matter: it is not touched. */
+Test(transfers, an_offer_of_what_is_known_is_answered_and_nothing_is_sent)
+{
+    struct mesh mesh;
+    mesh_open(&mesh, 1);
+    mesh.nodes[1].knows = true;
+    mesh_start(&mesh);
+    run_for(&mesh, 3 * SECOND_US);
+    cr_assert(mesh.nodes[0].ended >= 1 && mesh.nodes[0].end_err == GRID_ERR_OK);
+    cr_assert(mesh.nodes[1].asked >= 1 && mesh.nodes[1].completed == 0 && mesh.nodes[1].failed == 0);
+    cr_assert_eq(transfers_counts(mesh.nodes[0].transfers).sent_bytes, 0);
+    mesh_close(&mesh);
 }
 
 Test(transfers, need_the_feature_at_the_other_end)
