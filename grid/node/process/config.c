@@ -50,7 +50,7 @@ static const struct setting settings[] = {
     {"log.disk_bytes", SETTING_NUMBER64, FIELD(node.log_disk_bytes_max), LOG_DISK_BYTES_LEAST, 1ull << 44, NULL, "bound of the replicated log on disk; at the bound new commands get LOG_FULL; at least log.segment_bytes, and 8192 for each partition"},
     {"log.memory_bytes", SETTING_NUMBER64, FIELD(node.log_memory_bytes_max), LOG_MEMORY_BYTES_LEAST, 1ull << 44, NULL, "bound of log entries in memory; at the bound new commands get LOG_FULL; at least 4096 for each partition"},
     {"log.segment_bytes", SETTING_PAGES64, FIELD(node.segment_bytes), LOG_SEGMENT_BYTES_LEAST, LOG_SEGMENT_BYTES_MOST, NULL, "size of one log file, a multiple of 4096"},
-    {"snapshot.bytes", SETTING_SIZE64, FIELD(node.snapshot_bytes), 0, 1ull << 40, NULL, "a partition takes a snapshot when its log has grown since the last one by so much, in bytes or like 2MiB, or by the size of that one if it is larger; 0 (default): it takes none, and the log is bounded"},
+    {"snapshot.bytes", SETTING_SIZE64, FIELD(node.snapshot_bytes), 0, 1ull << 40, NULL, "a partition takes a snapshot when its log has grown since the last one by so much, in bytes or like 2MiB (default), or by the size of that one if it is larger; 0: it takes none, and the log is bounded"},
     {"snapshot.entries", SETTING_NUMBER64, FIELD(node.snapshot_entries), 16, 1ull << 40, NULL, "or by so many entries"},
     {"snapshot.trailing_bytes", SETTING_SIZE64, FIELD(node.snapshot_trailing_bytes), 1, 1ull << 40, NULL, "entries that a partition keeps in memory behind a snapshot, for members that are a little behind"},
     {"snapshot.transfer_rate", SETTING_SIZE64, FIELD(node.snapshot_transfer_rate), 0, 1ull << 40, NULL, "bytes a second, like 64MiB, of snapshots to one member that lacks entries; 0: no bound"},
@@ -93,6 +93,7 @@ void config_defaults(struct config *config)
     config->node.log_disk_bytes_max = LOG_DISK_BYTES_DEFAULT;
     config->node.level_max = LEVEL_LAST;
     config->node.log_memory_bytes_max = LOG_MEMORY_BYTES_DEFAULT;
+    config->node.snapshot_bytes = SNAPSHOT_BYTES_DEFAULT;
     config->node.snapshot_entries = SNAPSHOT_ENTRIES_DEFAULT;
     config->node.snapshot_trailing_bytes = SNAPSHOT_TRAILING_BYTES_DEFAULT;
     config->node.snapshot_transfer_rate = SNAPSHOT_TRANSFER_RATE_DEFAULT;
