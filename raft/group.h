@@ -164,7 +164,7 @@ struct group_status {
     enum group_role role;
     uint64_t term, commit_index, applied_index, last_index;
     uint64_t leader_commit_index;         /* as the leader last said it; 0: it has not, since the link to it came up */
-    uint64_t snapshot_index;              /* of the newest snapshot that is noted in the log; 0: none */
+    uint64_t snapshot_index;              /* of the newest snapshot whose note in the log is durable; 0: none */
     uint64_t snapshot_bytes;              /* of its file */
     uint64_t snapshot_taken_ms;           /* clock_now_ms when it began; 0: before the start, or it came from a leader */
     uint64_t log_bytes;                   /* of entries behind it, which a start reads */

@@ -252,6 +252,14 @@ void group_attach(struct group *group, const struct group_machine *machine)
     group->attached = true;
 }
 
+/* While a note becomes durable the one before still counts: a power cut would leave that. */
+static uint64_t durable_snapshot(const struct group *group)
+{
+    if (group->snapshot.step == SNAPSHOT_NOTING)
+        return group->snapshot.before;
+    return group->install.step == INSTALL_NOTING ? group->install.before : guard_snapshot_index(&group->guard);
+}
+
 struct group_status group_status(const struct group *group)
 {
     const struct guard *guard = &group->guard;
@@ -262,7 +270,7 @@ struct group_status group_status(const struct group *group)
         .applied_index = guard_applied_index(guard),
         .last_index = guard_last_index(guard),
         .leader_commit_index = guard_leader_commit(guard),
-        .snapshot_index = guard_snapshot_index(guard),
+        .snapshot_index = durable_snapshot(group),
         .snapshot_bytes = group->snapshot.file_bytes,
         .snapshot_taken_ms = group->snapshot.taken_ms,
         .log_bytes = guard->io.appended_bytes - group->snapshot.since,

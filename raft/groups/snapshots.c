@@ -8,7 +8,7 @@
 
 enum {
     RELEASE_ENTRIES = 2048,                   /* in one iteration of the loop */
-    RETRY_MS = 1000,
+    RETRY_MS = 1000, REFUSED_MS = 100,         /* after a full disk; after a machine that cannot save now */
     /* The log is large, or the memory full, past 1/n of its bound. */
     LARGE_PARTS = 4, FULL_PARTS = 2,
     FULL_BYTES_MIN = 64 * 1024,               /* a group with less is not worth a snapshot when the memory fills up */
@@ -61,6 +61,8 @@ static bool is_due(const struct group *group)
     const struct guard *guard = &group->guard;
     uint64_t index = guard_snapshot_index(guard);
     if (group->snapshot.step != SNAPSHOT_IDLE || group->install.step != INSTALL_IDLE || guard_applied_index(guard) <= index)
+        return false;
+    if (clock_now_ms(set->io->clock) < group->snapshot.again_ms)
         return false;
     if (group->snapshot.asked)
         return true;
@@ -342,9 +344,10 @@ static void begin_due(struct group_set *set)
 {
     struct group **place = free_place(set);
     for (struct group *due; place != NULL && clock_now_ms(set->io->clock) >= set->snapshots.retry_ms && (due = most_due(set)) != NULL;) {
-        if (!begin_save(due, place))
-            break;
-        place = free_place(set);
+        if (begin_save(due, place))
+            place = free_place(set);
+        else
+            due->snapshot.again_ms = clock_now_ms(set->io->clock) + REFUSED_MS;  /* the others need not wait for it */
     }
 }
 

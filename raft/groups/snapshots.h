@@ -47,6 +47,7 @@ struct snapshot_group {
     uint64_t mark, since;         /* bytes appended when the save began, and when the newest snapshot did */
     uint64_t began_ms, bytes;     /* of the save, and of its file */
     uint64_t file_bytes, taken_ms;            /* of the newest snapshot: its file, and when its save began; 0: not in this life */
+    uint64_t again_ms;            /* the machine could not save (it is restored, or a backup is made): not before */
     struct group *next_release;   /* entries wait to be released */
     bool releasing;
     bool asked;                   /* a snapshot is wanted although the group is not due */

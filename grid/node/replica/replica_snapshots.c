@@ -74,7 +74,9 @@ static enum grid_err on_load_end(void *context, void *load, bool take, char **re
 
 bool replica_ask_snapshot(struct replica *replica)
 {
-    if (partition_level(replica->partition) < LEVEL_OF_SNAPSHOTS)
+    struct genesis_command genesis;
+    /* Before its first entry is applied here the level of the partition is not known: the snapshot is taken once it is. */
+    if (partition_genesis(replica->partition, &genesis) && partition_level(replica->partition) < LEVEL_OF_SNAPSHOTS)
         return false;
     replica->snapshot_asked = true;
     group_ask_snapshot(replica->group);
