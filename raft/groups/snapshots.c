@@ -45,9 +45,20 @@ uint64_t snapshots_threshold(uint64_t bytes, uint64_t file_bytes, uint32_t group
     return most - most / 4 * (group % SPREAD) / SPREAD;
 }
 
+/* The log keeps about as much as the snapshots do, or as one threshold for each group: past that a group that is slow takes its snapshot early. Otherwise
+ * it would hold the segments of all others back until they fill the disk. */
+static uint64_t large_log(const struct group_set *set)
+{
+    uint64_t files = 0, least = set->snapshots.bytes * set->groups_count, most = set->disk_bytes_max / LARGE_PARTS;
+    for (uint32_t i = 0; i < set->groups_count; i++)
+        files += set->groups[i].snapshot.file_bytes;
+    uint64_t bytes = files > least ? files : least;
+    return bytes < most ? bytes : most;
+}
+
 static bool log_is_large(const struct group_set *set)
 {
-    return wal_disk_bytes(set->wal) >= set->disk_bytes_max / LARGE_PARTS;
+    return wal_disk_bytes(set->wal) >= set->snapshots.large_bytes;
 }
 
 static bool memory_is_full(const struct group_set *set)
@@ -343,6 +354,7 @@ void snapshots_installed(struct group *group, uint64_t before, uint64_t file_byt
 static void begin_due(struct group_set *set)
 {
     struct group **place = free_place(set);
+    set->snapshots.large_bytes = large_log(set);
     for (struct group *due; place != NULL && clock_now_ms(set->io->clock) >= set->snapshots.retry_ms && (due = most_due(set)) != NULL;) {
         if (begin_save(due, place))
             place = free_place(set);

@@ -1,7 +1,7 @@
 /* When a group takes a snapshot, and what follows from it.
  *
  * A group is due when its log has grown by `bytes`, or by the size of its newest snapshot if that is more, or by `entries` since that snapshot, or when it
- * keeps the oldest segment of a log that has grown large, or holds most of the entries in a memory that fills up, or when somebody asked for one
+ * keeps the oldest segment of a log that has outgrown the snapshots, or holds most of the entries in a memory that fills up, or when somebody asked for one
  * (group_ask_snapshot). At most SNAPSHOTS_AT_ONCE groups of a node save at the same time; the one with the most
  * bytes comes first, and groups have slightly different thresholds, so that they are spread in time.
  *
@@ -59,6 +59,7 @@ struct snapshots {
     struct snapshot_files *files;
     uint64_t owner;
     uint64_t bytes, entries, trailing_bytes;
+    uint64_t large_bytes;         /* past it a group that holds the log back takes a snapshot */
     struct group *running[SNAPSHOTS_AT_ONCE];
     struct group *releases;
     struct deferred work;
