@@ -89,7 +89,7 @@ def backup_under_kill(tap, nodes, directory):
         status, out, error = gridctl(PROGRAMS, nodes, "backup", "verify", directory)
         tap.check("a backup under which a leader died is whole", status == 0, out + error)
     else:
-        tap.check("or there is none, and it is said", process.returncode in (1, 3) and error and not os.path.exists(directory), out + error)
+        tap.check("or no backup is left, and the command says so", process.returncode in (1, 3) and error and not os.path.exists(directory), out + error)
     tap.check("nothing else is left", not os.path.exists(directory + ".part"), str(os.listdir(os.path.dirname(directory))))
 
 

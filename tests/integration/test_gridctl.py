@@ -122,7 +122,7 @@ def retention(tap, nodes):
     code, _, error = gridctl(PROGRAMS, nodes, "retention", "set", "carts", "--age", "1m")
     tap.check("a kind that does not exist is a usage error", code == 2 and "carts" in error, error)
     code, _, error = gridctl(PROGRAMS, nodes, "retention", "set", "keys", "--bytes", "12parsecs")
-    tap.check("so is a size that is none", code == 2 and "12parsecs" in error, error)
+    tap.check("so is a size that is not one", code == 2 and "12parsecs" in error, error)
     code, _, error = gridctl(PROGRAMS, nodes, "retention", "set", "keys")
     tap.check("and a change of nothing", code == 2 and "--age" in error, error)
     code, out, _ = gridctl(PROGRAMS, nodes, "retention", "list")

@@ -85,7 +85,7 @@ struct partition *replica_partition(const struct replica *replica);
 struct group *replica_group(const struct replica *replica);
 /* A snapshot is taken soon, with snapshot.bytes 0 too. False: the partition's feature level has none. */
 bool replica_ask_snapshot(struct replica *replica);
-/* How old the state in the newest snapshot is; 0: there is none. After a start: against the log time in it. */
+/* How old the state in the newest snapshot is; 0 before the first snapshot. After a start the age is measured from the log time in the snapshot. */
 uint64_t replica_snapshot_age_ms(struct replica *replica);
 size_t replica_links_stopped(const struct replica *replica);      /* to other partitions, while it leads */
 bool replica_leads(const struct replica *replica);                /* leader, ready to serve */

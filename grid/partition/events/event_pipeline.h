@@ -39,10 +39,10 @@ bool event_services_has(const struct event_pipeline *pipeline, const struct serv
 size_t event_services_count(const struct event_pipeline *pipeline);
 void event_pipeline_close(struct event_pipeline *pipeline);
 uint64_t event_pipeline_digest(const struct event_pipeline *pipeline);
-/* What is kept now: of RETENTION_COMPLETIONS or RETENTION_FLOWS. `ret_oldest_ms`: log time of the oldest; 0: there is none. */
+/* How many records of RETENTION_COMPLETIONS or RETENTION_FLOWS are kept, their bytes, and the log time of the oldest (0 without records). */
 void event_pipeline_kept(const struct event_pipeline *pipeline, enum retention_kind kind, uint64_t *ret_count, uint64_t *ret_bytes,
                          uint64_t *ret_oldest_ms);
-/* When the first of them may go; 0: now; false: none ever. */
+/* The log time from which the first of them may be removed; 0: now. False: no record will ever be removed. */
 bool event_pipeline_next_due_ms(const struct partition *partition, uint64_t *ret_due_ms);
 /* Removes what is beyond the limits, within the budget of the entry at hand. */
 void event_pipeline_trim(struct partition *partition, size_t budget);

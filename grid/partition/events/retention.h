@@ -24,8 +24,8 @@ void retention_close(struct retention *retention);
 void retention_add(struct retention *retention, const struct retained *entry);
 /* Removes entries that are too old, or too many in count or bytes; at most `budget`. Returns how many. */
 size_t retention_trim(struct retention *retention, const struct retention_limits *limits, struct maps *maps, uint64_t now_ms, size_t budget);
-/* The oldest entry, borrowed until the next change; false: there is none. `ret_due_ms`: from when on it may go; 0: now, because of count or
- * bytes; UINT64_MAX: never. */
+/* The oldest entry, borrowed until the next change. False: no entry is kept. `ret_due_ms`: the log time from which it may be removed; 0: now, because
+ * of count or bytes; UINT64_MAX: never. */
 bool retention_oldest(const struct retention *retention, const struct retention_limits *limits, struct retained *ret_oldest, uint64_t *ret_due_ms);
 /* Forgets the oldest entry and leaves the maps as they are. */
 void retention_pass(struct retention *retention);

@@ -89,7 +89,7 @@ uint64_t maps_entries(const struct maps *maps);            /* with expired entri
 uint64_t maps_bytes(const struct maps *maps);
 /* What journals keep whose map's settings say 0. */
 void maps_limit_journals(struct maps *maps, const struct retention_limits *limits);
-/* Records of all journals, their bytes, and the log time of the oldest; 0: there is none. The oldest takes a look at every map. */
+/* The records of all journals, their bytes, and the log time of the oldest record, or 0 without records. Finding the oldest reads every map's journal. */
 void maps_journals_kept(const struct maps *maps, uint64_t *ret_count, uint64_t *ret_bytes, uint64_t *ret_oldest_ms);
 uint64_t maps_journals_dropped(const struct maps *maps);   /* records, on this node since the maps were opened */
 /* Expired entries, and the bytes of journals, over all maps. */

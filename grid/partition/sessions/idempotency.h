@@ -34,7 +34,7 @@ size_t idempotency_trim(struct idempotency_keys *keys, const struct retention_li
 uint64_t idempotency_count(const struct idempotency_keys *keys);
 /* When the oldest may go; 0: now, because of count or bytes; false: never. */
 bool idempotency_next_due_ms(const struct idempotency_keys *keys, const struct retention_limits *limits, uint64_t *ret_due_ms);
-/* `ret_oldest_ms`: log time of the oldest; 0: there is none. */
+/* How many keys are kept, their bytes, and the log time of the oldest (0 without keys). */
 void idempotency_kept(const struct idempotency_keys *keys, uint64_t *ret_count, uint64_t *ret_bytes, uint64_t *ret_oldest_ms);
 uint64_t idempotency_digest(const struct idempotency_keys *keys);
 void idempotency_holds(const struct idempotency_keys *keys);

@@ -38,7 +38,7 @@ static void refuse(struct response *response, enum grid_err err, const char *not
 
 /* ---- may it begin? */
 
-/* What of value is here; NULL: nothing. Maps without entries, and what is in settings, are not. */
+/* Names data that a restore would overwrite; NULL: the partition holds no data. Empty maps and settings do not count as data. */
 static const char *held(const struct partition *partition, uint64_t backup)
 {
     const struct partition_counts *counts = &partition->counts;

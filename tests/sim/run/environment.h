@@ -17,7 +17,7 @@ struct environment {
 
 /* In order; NULL behind the last one. The first is "plain", in which nothing is set. */
 const struct environment *environment_get(size_t number);
-const struct environment *environment_find(const char *name);  /* NULL: there is none of that name */
+const struct environment *environment_find(const char *name);  /* NULL: no environment has that name */
 const struct environment *environment_of_seed(uint64_t seed);
 uint32_t environment_snapshot_entries(const struct environment *environment, uint64_t seed);   /* 0: as the workload chooses */
 
